@@ -1,0 +1,3 @@
+//! mesh-compile: mesh.toml in, manifests out.
+pub mod diag;
+pub mod yaml;

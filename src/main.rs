@@ -1,0 +1,2 @@
+//! The `mesh-compile` command.
+fn main() {}
