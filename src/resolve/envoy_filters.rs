@@ -1,0 +1,321 @@
+//! Which EnvoyFilters there are, whom each selects and in which order they are applied.
+//!
+//! istiod holds every EnvoyFilter of a namespace against every proxy of it, so all plain uses of a filter share one object. The
+//! gate's pod label subscribes a pod to it; a use with overrides subscribes to an object of its own.
+
+use std::collections::BTreeMap;
+
+use super::filters::Filter;
+use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
+use super::mesh::{EnvoyFilter, Plugin};
+use super::order::{self, Position};
+use super::settings::Settings;
+use super::template::{Scope, Templates};
+use super::workloads::{Use, Workload, kind};
+use crate::diag::{Diagnostic, Location, Sink};
+use crate::digest::Digest;
+use crate::spec::types::{EnvoyFilters, Gate, Insert};
+use crate::spec::{Place, Spec};
+
+/// The label value of the pods that share a filter's EnvoyFilter.
+const SHARED: &str = "mounted";
+
+/// The labels of one workload's pods, a label a filter.
+pub(super) type Gates = BTreeMap<LabelKey, LabelValue>;
+
+/// The EnvoyFilters, and each workload's gate labels in the order of `workloads`.
+pub(super) fn resolve(
+    spec: &Spec,
+    settings: &Settings,
+    workloads: &[Workload<'_>],
+    templates: &Templates<'_>,
+    sink: &mut Sink,
+) -> (Vec<EnvoyFilter>, Vec<Gates>) {
+    let positions = positions(settings, workloads);
+    let values = own_label_values(workloads);
+    let mut builder = Builder { spec, settings, templates, shared: BTreeMap::new(), names: BTreeMap::new(), made: Vec::new() };
+    let mut gates = Vec::with_capacity(workloads.len());
+    for ((workload, positions), own_value) in workloads.iter().zip(&positions).zip(values) {
+        let mut plugins = Vec::with_capacity(workload.uses.len());
+        let mut labels = Gates::new();
+        for (one, position) in workload.uses.iter().zip(positions) {
+            let own = settings.envoy_filters == EnvoyFilters::PerWorkload
+                || one.overrides
+                || !position.common
+                || one.filter.names_workload(templates);
+            let value = if own && settings.envoy_filters == EnvoyFilters::Shared { own_value.as_ref() } else { None };
+            let value = value.cloned().or_else(|| LabelValue::new(SHARED).ok());
+            if settings.gate == Gate::PodLabel {
+                labels.extend(value.map(|value| (one.filter.gate.clone(), value)));
+            }
+            let plugin = if own {
+                builder.own(workload, one, position.priority, &labels, sink)
+            } else {
+                builder.shared(workload, one, position.priority, &labels, sink)
+            };
+            plugins.extend(plugin.map(|plugin| (one, plugin)));
+        }
+        shared_vms(spec, &plugins, sink);
+        chain_names(spec, workload, sink);
+        gates.push(labels);
+    }
+    (builder.made, gates)
+}
+
+/// Priorities of each workload's uses.
+fn positions(settings: &Settings, workloads: &[Workload<'_>]) -> Vec<Vec<Position>> {
+    let mut positions: Vec<Vec<Position>> = workloads.iter().map(|_| Vec::new()).collect();
+    let mut by_namespace: BTreeMap<&Namespace, Vec<usize>> = BTreeMap::new();
+    for (i, workload) in workloads.iter().enumerate() {
+        by_namespace.entry(&workload.namespace).or_default().push(i);
+    }
+    for members in by_namespace.values() {
+        let behind = |workload: &Workload<'_>| -> Vec<&str> {
+            workload.uses.iter().filter(|one| one.insert == Insert::BeforeRouter).map(|one| one.filter.name).collect()
+        };
+        let lists: Vec<Vec<&str>> = members.iter().map(|&i| behind(&workloads[i])).collect();
+        let arranged = match settings.envoy_filters {
+            EnvoyFilters::Shared => order::arrange(&lists),
+            EnvoyFilters::PerWorkload => lists.iter().map(|list| order::alone(list.len())).collect(),
+        };
+        for (&i, behind) in members.iter().zip(arranged) {
+            positions[i] = with_heads(&workloads[i], behind);
+        }
+    }
+    positions
+}
+
+/// Adds the uses that go to the head of the chain. Each is put before all that are there, so the first of the list is applied last.
+fn with_heads(workload: &Workload<'_>, behind: Vec<Position>) -> Vec<Position> {
+    let heads = workload.uses.len() - behind.len();
+    let last = behind.last().map_or(0, |position| position.priority);
+    let mut all: Vec<Position> =
+        order::alone(heads).into_iter().map(|head| Position { priority: last + head.priority, ..head }).rev().collect();
+    all.extend(behind);
+    all
+}
+
+/// The label value that stands for each workload alone: its name, or its name's beginning and a hash where that is too long for a
+/// label or another workload of the namespace has it too.
+fn own_label_values(workloads: &[Workload<'_>]) -> Vec<Option<LabelValue>> {
+    let mut names: BTreeMap<(&Namespace, &ObjectName), usize> = BTreeMap::new();
+    for workload in workloads {
+        *names.entry((&workload.namespace, &workload.name)).or_default() += 1;
+    }
+    let value = |workload: &Workload<'_>| {
+        let name = workload.name.as_str();
+        let unique = names.get(&(&workload.namespace, &workload.name)) == Some(&1) && name != SHARED;
+        if let (true, Ok(value)) = (unique, LabelValue::new(name)) {
+            return Some(value);
+        }
+        let digest = Digest::of(format!("{}/{name}", kind(workload.written.kind)).as_bytes());
+        let stem: String = name.chars().take(52).collect();
+        LabelValue::new(format!("{}-{}", stem.trim_end_matches(['.', '-']), digest.short())).ok()
+    };
+    workloads.iter().map(value).collect()
+}
+
+struct Builder<'a> {
+    spec: &'a Spec,
+    settings: &'a Settings,
+    templates: &'a Templates<'a>,
+    /// The plugins of the shared objects that are there already.
+    shared: BTreeMap<(Namespace, &'a str), Option<Plugin>>,
+    names: BTreeMap<(Namespace, ObjectName), (String, Location)>,
+    made: Vec<EnvoyFilter>,
+}
+
+impl<'a> Builder<'a> {
+    fn shared(
+        &mut self,
+        workload: &Workload<'a>,
+        one: &Use<'a>,
+        priority: i32,
+        gates: &Gates,
+        sink: &mut Sink,
+    ) -> Option<Plugin> {
+        let key = (workload.namespace.clone(), one.filter.name);
+        if let Some(made) = self.shared.get(&key) {
+            return made.clone();
+        }
+        let scope = Scope { filter: Some(&one.filter.vars), workload: None };
+        let template = self.spec.names.shared_envoy_filter.as_deref().unwrap_or("wasm-{{ filter.name }}");
+        let user = format!("filter `{}`", one.filter.name);
+        let name = self.name((template, "shared-envoy-filter"), &scope, workload, (user, &one.filter.place), sink);
+        let plugin = self.plugin(workload, one, &scope, sink);
+        self.shared.insert(key, plugin.clone());
+        let selector = gates.iter().filter(|(key, _)| **key == one.filter.gate).map(pair).collect();
+        self.make(workload, one, (name?, selector, priority), plugin.clone()?);
+        plugin
+    }
+
+    fn own(
+        &mut self,
+        workload: &Workload<'a>,
+        one: &Use<'a>,
+        priority: i32,
+        gates: &Gates,
+        sink: &mut Sink,
+    ) -> Option<Plugin> {
+        let vars = workload.vars();
+        let scope = Scope { filter: Some(&one.filter.vars), workload: Some(&vars) };
+        let template = self.spec.names.envoy_filter.as_deref().unwrap_or("{{ workload.name }}-{{ filter.name }}");
+        let user = format!("{} `{}`, filter `{}`", vars.kind, vars.name, one.filter.name);
+        let name = self.name((template, "envoy-filter"), &scope, workload, (user, &one.place), sink);
+        let plugin = self.plugin(workload, one, &scope, sink)?;
+        let mut selector: Gates = gates.iter().filter(|(key, _)| **key == one.filter.gate).map(pair).collect();
+        if self.settings.envoy_filters == EnvoyFilters::PerWorkload {
+            selector.extend(workload.selector.clone());
+        }
+        self.make(workload, one, (name?, selector, priority), plugin.clone());
+        Some(plugin)
+    }
+
+    fn make(&mut self, workload: &Workload<'_>, one: &Use<'_>, (name, selector, priority): (ObjectName, Gates, i32), plugin: Plugin) {
+        self.made.push(EnvoyFilter {
+            namespace: workload.namespace.clone(),
+            name,
+            selector,
+            priority,
+            direction: one.direction,
+            port: one.port,
+            insert: one.insert,
+            plugin,
+        });
+    }
+
+    /// Renders an object's name and sees that no other has it. `None` after a report.
+    fn name(
+        &mut self,
+        (template, key): (&str, &str),
+        scope: &Scope<'_>,
+        workload: &Workload<'_>,
+        (user, user_place): (String, &Place),
+        sink: &mut Sink,
+    ) -> Option<ObjectName> {
+        let place = Place::default().key("names").key(key);
+        let text = self.templates.render(template, &place, scope, sink)?;
+        let location = self.spec.document.at(user_place);
+        let name = object_name(self.spec, "EnvoyFilter", &text, (&place, &location), sink)?;
+        let user = (user, location);
+        unique(&mut self.names, "EnvoyFilter", (&workload.namespace, &name), user, sink).then_some(name)
+    }
+
+    fn plugin(&self, workload: &Workload<'a>, one: &Use<'a>, scope: &Scope<'_>, sink: &mut Sink) -> Option<Plugin> {
+        let Filter { written, name, .. } = one.filter;
+        let configuration = match one.configuration.as_ref().or(one.filter.configuration.as_ref()) {
+            Some(configuration) => Some(configuration.render(self.templates, scope, sink)?),
+            None => None,
+        };
+        let place = one.filter.place.key("env");
+        let render = |(key, value): (&String, &String), sink: &mut Sink| {
+            Some((key.clone(), self.templates.render(value, &place.key(key), scope, sink)?))
+        };
+        let env: Option<BTreeMap<_, _>> = written.env.iter().map(|entry| render(entry, sink)).collect();
+        Some(Plugin {
+            filter_type: written.filter_type,
+            chain_name: one.filter.chain_name.clone(),
+            name: (*name).to_owned(),
+            root_id: written.root_id.clone(),
+            configuration,
+            vm_id: one.filter.vars.vm_id.to_owned(),
+            vm_configuration: written.vm_config_text.clone(),
+            allow_precompiled: written.allow_precompiled,
+            filename: format!("{}/{}", workload.mount_path, one.filter.key()),
+            env: env?,
+            env_from_host: written.env_from_host.clone(),
+            on_failure: one.filter.on_failure,
+            stop_iteration: one.filter.stop_iteration,
+        })
+    }
+}
+
+fn pair((key, value): (&LabelKey, &LabelValue)) -> (LabelKey, LabelValue) {
+    (key.clone(), value.clone())
+}
+
+/// A rendered text as an object's name. `None` after a report at the template, or at `user` where the template is the default.
+pub(super) fn object_name(
+    spec: &Spec,
+    kind: &str,
+    text: &str,
+    (template, user): (&Place, &Location),
+    sink: &mut Sink,
+) -> Option<ObjectName> {
+    let reason = match ObjectName::new(text) {
+        Ok(name) => return Some(name),
+        Err(reason) => reason,
+    };
+    let finding = Diagnostic::error("MC0201", format!("`{text}` is not the name of an {kind}: {reason}"));
+    let finding = if spec.document.has(template) {
+        finding.at_label(spec.document.at(template), "the template").related(user.clone(), "rendered for this")
+    } else {
+        finding.at(user.clone()).note(format!("the default template of `{template}` made it"))
+    };
+    sink.push(finding.help(format!("set another template as `{template}`")));
+    None
+}
+
+/// Whether no object of the kind has that name yet; both users of the name are shown otherwise.
+pub(super) fn unique(
+    names: &mut BTreeMap<(Namespace, ObjectName), (String, Location)>,
+    kind: &str,
+    (namespace, name): (&Namespace, &ObjectName),
+    (user, location): (String, Location),
+    sink: &mut Sink,
+) -> bool {
+    let key = (namespace.clone(), name.clone());
+    let Some((first_user, first)) = names.get(&key) else {
+        names.insert(key, (user, location));
+        return true;
+    };
+    sink.push(
+        Diagnostic::error("MC0203", format!("two {kind}s would be named {namespace}/{name}"))
+            .at_label(location, format!("one for {user}"))
+            .related(first.clone(), format!("one for {first_user}"))
+            .help("make the template under [names] tell them apart"),
+    );
+    false
+}
+
+/// Filters of one proxy with the same vm-id, module and VM configuration share a VM, and the environment is no part of its key
+/// (envoyproxy/envoy, source/extensions/common/wasm): the first one loaded wins.
+fn shared_vms(spec: &Spec, plugins: &[(&Use<'_>, Plugin)], sink: &mut Sink) {
+    let mut first: BTreeMap<_, &(&Use<'_>, Plugin)> = BTreeMap::new();
+    for entry in plugins {
+        let (one, plugin) = entry;
+        let key = (&plugin.vm_id, one.filter.module.digest, &plugin.vm_configuration);
+        let Some((other, loaded)) = first.get(&key) else {
+            first.insert(key, entry);
+            continue;
+        };
+        if (&loaded.env, &loaded.env_from_host) != (&plugin.env, &plugin.env_from_host) {
+            let message = format!("`{}` and `{}` share one VM, and its environment is one of the two", loaded.name, plugin.name);
+            sink.push(
+                Diagnostic::error("MC0209", message)
+                    .at_label(spec.document.key(&one.filter.place), "this one's environment is ignored")
+                    .related(spec.document.key(&other.filter.place), "the first one loaded wins")
+                    .note("same vm-id, same module, same VM configuration: same VM. The environment is no part of that key")
+                    .help("give one of them another `vm-id`"),
+            );
+        }
+    }
+}
+
+fn chain_names(spec: &Spec, workload: &Workload<'_>, sink: &mut Sink) {
+    let mut first: BTreeMap<_, &Use<'_>> = BTreeMap::new();
+    for one in &workload.uses {
+        let key = (one.filter.vars.filter_type, one.filter.chain_name.as_str());
+        if let Some(other) = first.get(&key) {
+            let message = format!("two filters of one chain are named `{}`", one.filter.chain_name);
+            sink.push(
+                Diagnostic::warning("MC0219", message)
+                    .at_label(spec.document.at(&one.place), "has the name too")
+                    .related(spec.document.at(&other.place), "has the name")
+                    .note("Envoy allows it, but neither can be configured or disabled by itself")
+                    .help("use `{{ filter.name }}` in `names.http-filter`"),
+            );
+        }
+        first.entry(key).or_insert(one);
+    }
+}

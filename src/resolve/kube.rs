@@ -1,0 +1,140 @@
+//! Names that Kubernetes restricts (kubernetes/apimachinery, pkg/util/validation).
+
+use std::fmt;
+
+/// Why a text is not a name of its kind, as the end of a sentence.
+pub(crate) type Reason = String;
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) struct $name(String);
+
+        impl $name {
+            pub(crate) fn new(text: impl Into<String>) -> Result<Self, Reason> {
+                let text = text.into();
+                $check(&text).map(|()| Self(text))
+            }
+
+            pub(crate) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type! {
+    /// The name of an object: a DNS-1123 subdomain of at most 253 characters.
+    ObjectName, subdomain
+}
+name_type! {
+    /// A namespace: a DNS-1123 label of at most 63 characters.
+    Namespace, label
+}
+name_type! {
+    /// The key of a label: `[prefix/]name`.
+    LabelKey, label_key
+}
+name_type! {
+    /// The value of a label: at most 63 characters, empty allowed.
+    LabelValue, label_value
+}
+
+fn alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+}
+
+/// DNS-1123 label.
+pub(crate) fn label(text: &str) -> Result<(), Reason> {
+    length(text, 63)?;
+    if let Some(bad) = text.chars().find(|c| !(c.is_ascii() && alphanumeric(*c as u8)) && *c != '-') {
+        return Err(format!("it holds {bad:?}; only a-z, 0-9 and `-` may stand there"));
+    }
+    ends(text, |byte| alphanumeric(byte))
+}
+
+fn subdomain(text: &str) -> Result<(), Reason> {
+    length(text, 253)?;
+    if let Some(bad) = text.chars().find(|c| !(c.is_ascii() && alphanumeric(*c as u8)) && !matches!(c, '-' | '.')) {
+        return Err(format!("it holds {bad:?}; only a-z, 0-9, `-` and `.` may stand there"));
+    }
+    if text.contains("..") {
+        return Err("a part between two dots is empty".into());
+    }
+    text.split('.').try_for_each(|part| ends(part, |byte| alphanumeric(byte)))
+}
+
+fn label_key(text: &str) -> Result<(), Reason> {
+    let name = match text.split_once('/') {
+        Some((prefix, name)) => {
+            subdomain(prefix).map_err(|reason| format!("its prefix `{prefix}` is not a DNS name: {reason}"))?;
+            name
+        }
+        None => text,
+    };
+    qualified(name)
+}
+
+fn label_value(text: &str) -> Result<(), Reason> {
+    if text.is_empty() { Ok(()) } else { qualified(text) }
+}
+
+fn qualified(text: &str) -> Result<(), Reason> {
+    length(text, 63)?;
+    if let Some(bad) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
+        return Err(format!("it holds {bad:?}; only letters, digits, `-`, `_` and `.` may stand there"));
+    }
+    ends(text, |byte| byte.is_ascii_alphanumeric())
+}
+
+fn length(text: &str, most: usize) -> Result<(), Reason> {
+    match text.len() {
+        0 => Err("it is empty".into()),
+        n if n > most => Err(format!("it has {n} characters, {} more than the {most} allowed", n - most)),
+        _ => Ok(()),
+    }
+}
+
+fn ends(text: &str, allowed: impl Fn(u8) -> bool) -> Result<(), Reason> {
+    let bytes = text.as_bytes();
+    let fits = |byte: Option<&u8>| byte.is_some_and(|byte| allowed(*byte));
+    if fits(bytes.first()) && fits(bytes.last()) {
+        Ok(())
+    } else {
+        Err("it must begin and end with a letter or a digit".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_held_to_kubernetes_rules() {
+        for good in ["a", "a-b", "a.b-c.d", "1a", &"a".repeat(253)] {
+            assert!(ObjectName::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "A", "a_b", "-a", "a-", "a..b", ".a", "a.-b", "ä", &"a".repeat(254)] {
+            assert!(ObjectName::new(bad).is_err(), "{bad}");
+        }
+        for good in ["", "a", "A_b.c-1", "1"] {
+            assert!(LabelValue::new(good).is_ok(), "{good}");
+        }
+        for bad in ["-a", "a b", "a/b", &"a".repeat(64)] {
+            assert!(LabelValue::new(bad).is_err(), "{bad}");
+        }
+        for good in ["app", "app.kubernetes.io/name", "A"] {
+            assert!(LabelKey::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "/a", "a/", "a/b/c", "UP/x", &format!("a/{}", "b".repeat(64))] {
+            assert!(LabelKey::new(bad).is_err(), "{bad}");
+        }
+    }
+}

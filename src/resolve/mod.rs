@@ -1,0 +1,111 @@
+//! From the Spec to the Mesh: names final, defaults filled in, every cross-reference checked. All that is wrong is reported in
+//! one run.
+
+mod config_maps;
+mod envoy_filters;
+mod filters;
+pub(crate) mod kube;
+pub(crate) mod mesh;
+mod modules;
+mod order;
+mod settings;
+mod template;
+mod version;
+mod volumes;
+mod workloads;
+
+use std::collections::BTreeSet;
+
+use camino::Utf8PathBuf;
+
+use crate::diag::{Diagnostic, Sink};
+use crate::spec::types::Provider;
+use crate::spec::{Place, Spec};
+use mesh::{Mesh, Mount};
+use template::{MeshVars, Templates};
+
+/// Resolves the spec. The result is to be rendered only while `sink` holds no errors; `out/` is returned beside it, from the current
+/// folder.
+pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
+    let settings = settings::resolve(spec, sink);
+    let modules = modules::read(spec, sink);
+    let vars = MeshVars {
+        namespace: settings.namespace.as_ref().map_or_else(String::new, ToString::to_string),
+        istio: settings.istio.to_string(),
+        provider: provider(spec.mesh.provider).to_owned(),
+    };
+    let templates = Templates::new(&spec.document, &spec.vars, vars);
+    let filters = filters::resolve(spec, &settings, &modules, &templates, sink);
+    let workloads = workloads::resolve(spec, &settings, &filters, &templates, sink);
+    unused(spec, sink);
+    let config_maps = config_maps::resolve(spec, &workloads, &templates, sink);
+    let (envoy_filters, gates) = envoy_filters::resolve(spec, &settings, &workloads, &templates, sink);
+
+    let patched = workloads.into_iter().zip(gates).map(|(workload, gate)| {
+        let mounted = workload.uses.iter().filter_map(|one| config_maps.get(&(workload.namespace.clone(), one.filter.name)));
+        mesh::Workload {
+            kind: workload.written.kind,
+            gate,
+            mount: Mount {
+                by: workload.mount,
+                path: workload.mount_path,
+                volume: workload.volume,
+                config_maps: mounted.map(|config_map| config_map.name.clone()).collect(),
+            },
+            wasm_log_level: workload.written.wasm_log_level,
+            volumes: workload.written.volumes.clone(),
+            volume_mounts: workload.written.volume_mounts.clone(),
+            name: workload.name,
+            namespace: workload.namespace,
+            patch_namespace: workload.patch_namespace,
+        }
+    });
+    let workloads = patched.collect();
+    let mesh = Mesh {
+        spec: spec.document.file_name().to_owned(),
+        layout: settings.layout,
+        labels: settings.labels,
+        proxy_version: spec.mesh.proxy_version.clone(),
+        modules,
+        config_maps: config_maps.into_values().collect(),
+        workloads,
+        envoy_filters,
+    };
+    (mesh, spec.document.folder().join(settings.out))
+}
+
+const fn provider(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Istio => "istio",
+        Provider::Asm => "asm",
+        Provider::Tcm => "tcm",
+        Provider::Openshift => "openshift",
+        Provider::GoogleManaged => "google-managed",
+    }
+}
+
+fn unused(spec: &Spec, sink: &mut Sink) {
+    use crate::spec::types::Use;
+    let name = |one: &'_ Use| match one {
+        Use::Plain(name) => name.clone(),
+        Use::With(with) => with.filter.clone(),
+    };
+    let used: BTreeSet<String> = spec.workloads.values().flat_map(|workload| workload.filters.iter().map(name)).collect();
+    if spec.workloads.is_empty() && !spec.refused_workloads {
+        sink.push(
+            Diagnostic::error("MC0109", "there are no workloads, so there is nothing to render")
+                .at(spec.document.whole())
+                .help("add a `[workloads.NAME]` with the list of its `filters`"),
+        );
+        return;
+    }
+    // A workload that was refused may use any filter.
+    for name in spec.filters.keys().filter(|name| !used.contains(*name) && !spec.refused_workloads) {
+        let place = Place::default().key("filters").key(name);
+        sink.push(
+            Diagnostic::warning("MC0112", format!("no workload uses the filter `{name}`"))
+                .at(spec.document.key(&place))
+                .note("nothing is written for it"),
+        );
+    }
+}

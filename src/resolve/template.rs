@@ -1,0 +1,141 @@
+//! minijinja templates over `mesh`, `workload`, `filter` and `vars`, strict: an undefined variable is an error at its place.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::diag::{Diagnostic, Sink};
+use crate::spec::{Document, Place, types::Var};
+
+/// Renders templates and reports those that fail.
+pub(crate) struct Templates<'a> {
+    environment: Environment<'a>,
+    document: &'a Document,
+    vars: &'a BTreeMap<String, Var>,
+    mesh: MeshVars,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MeshVars {
+    pub(crate) namespace: String,
+    pub(crate) istio: String,
+    pub(crate) provider: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct FilterVars<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) root_id: Option<&'a str>,
+    pub(crate) vm_id: &'a str,
+    #[serde(rename = "type")]
+    pub(crate) filter_type: &'a str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct WorkloadVars<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) kind: &'a str,
+}
+
+/// What a template may speak of. A shared object has no workload.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Scope<'a> {
+    pub(crate) filter: Option<&'a FilterVars<'a>>,
+    pub(crate) workload: Option<&'a WorkloadVars<'a>>,
+}
+
+impl<'a> Templates<'a> {
+    pub(crate) fn new(document: &'a Document, vars: &'a BTreeMap<String, Var>, mesh: MeshVars) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_keep_trailing_newline(true);
+        // What is rendered is never HTML.
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        Self { environment, document, vars, mesh }
+    }
+
+    /// Renders `text`, which stands at `place`. `None` after a report.
+    pub(crate) fn render(&self, text: &str, place: &Place, scope: &Scope<'_>, sink: &mut Sink) -> Option<String> {
+        if !is_template(text) {
+            return Some(text.to_owned());
+        }
+        let variables = match (scope.filter, scope.workload) {
+            (Some(filter), Some(workload)) => context! { mesh => self.mesh, vars => self.vars, filter, workload },
+            (Some(filter), None) => context! { mesh => self.mesh, vars => self.vars, filter },
+            (None, Some(workload)) => context! { mesh => self.mesh, vars => self.vars, workload },
+            (None, None) => context! { mesh => self.mesh, vars => self.vars },
+        };
+        match self.environment.template_from_str(text).and_then(|template| template.render(variables)) {
+            Ok(rendered) => Some(rendered),
+            Err(error) => {
+                sink.push(self.finding(&error, text, place, scope));
+                None
+            }
+        }
+    }
+
+    /// Renders every string of a JSON value; keys stay as they are. `None` after a report.
+    pub(crate) fn render_json(&self, value: &Value, place: &Place, scope: &Scope<'_>, sink: &mut Sink) -> Option<Value> {
+        match value {
+            Value::String(text) => self.render(text, place, scope, sink).map(Value::String),
+            Value::Array(items) => {
+                let rendered: Vec<_> =
+                    items.iter().enumerate().map(|(i, item)| self.render_json(item, &place.index(i), scope, sink)).collect();
+                rendered.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
+            }
+            Value::Object(entries) => {
+                let rendered: Vec<_> = entries
+                    .iter()
+                    .map(|(key, item)| Some((key.clone(), self.render_json(item, &place.key(key), scope, sink)?)))
+                    .collect();
+                rendered.into_iter().collect::<Option<_>>().map(Value::Object)
+            }
+            _ => Some(value.clone()),
+        }
+    }
+
+    /// Whether `text` speaks of the workload, so that no two workloads could share what it renders to.
+    pub(crate) fn names_workload(&self, text: &str) -> bool {
+        is_template(text)
+            && self
+                .environment
+                .template_from_str(text)
+                .is_ok_and(|template| template.undeclared_variables(false).contains("workload"))
+    }
+
+    fn finding(&self, error: &minijinja::Error, text: &str, place: &Place, scope: &Scope<'_>) -> Diagnostic {
+        let location = match error.range() {
+            Some(range) => self.document.within(place, text, &range),
+            None => self.document.at(place),
+        };
+        let part = error.range().and_then(|range| text.get(range)).unwrap_or_default();
+        let what = match error.kind() {
+            minijinja::ErrorKind::UndefinedError => format!("undefined variable `{part}` in `{place}`"),
+            _ => format!("`{place}` is not a template that renders: {}", error.detail().unwrap_or("unknown error")),
+        };
+        let mut known = vec!["mesh.namespace", "mesh.istio", "mesh.provider"];
+        if scope.filter.is_some() {
+            known.extend(["filter.name", "filter.root_id", "filter.vm_id", "filter.type"]);
+        }
+        if scope.workload.is_some() {
+            known.extend(["workload.name", "workload.namespace", "workload.kind"]);
+        }
+        let own: Vec<String> = self.vars.keys().map(|name| format!("vars.{name}")).collect();
+        known.extend(own.iter().map(String::as_str));
+        let near = crate::diag::suggest(part.trim_matches(['{', '}', ' ']), known.iter().copied());
+        let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let finding = Diagnostic::error("MC0111", what).at(location);
+        match near {
+            Some(near) => finding.help(format!("did you mean `{near}`? There are {list}")),
+            None if error.kind() == minijinja::ErrorKind::UndefinedError => finding.help(format!("there are {list}")),
+            None => finding.help("for a literal `{{`, `{%` or `{#` write `{% raw %}…{% endraw %}`"),
+        }
+    }
+}
+
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%") || text.contains("{#")
+}

@@ -1,0 +1,149 @@
+//! mesh.toml as it is written: TOML with its places kept, nothing of Kubernetes.
+//!
+//! The [`types`] are the one description of the file. Their JSON schema is what editors read (`mesh-compile schema`)
+//! and what [`shape`] holds the file against, so an editor and a render refuse the same things.
+
+mod document;
+mod place;
+mod schema;
+mod shape;
+pub(crate) mod types;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+pub(crate) use document::Document;
+pub(crate) use place::Place;
+pub use schema::schema;
+pub(crate) use types::{Filter, Mesh, Names, Output, Rollout, Workload};
+
+use crate::diag::{Diagnostic, Location, Sink, Source};
+
+/// The whole file, each entry well-formed, nothing yet checked against anything else.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) document: Document,
+    pub(crate) mesh: Mesh,
+    pub(crate) output: Output,
+    pub(crate) rollout: Rollout,
+    pub(crate) names: Names,
+    pub(crate) vars: BTreeMap<String, types::Var>,
+    pub(crate) filters: BTreeMap<String, Filter>,
+    pub(crate) workloads: BTreeMap<String, Workload>,
+    /// Filters that are there but were refused: naming one of them is not a second mistake.
+    pub(crate) refused_filters: BTreeSet<String>,
+    /// Whether there are workloads that were refused.
+    pub(crate) refused_workloads: bool,
+}
+
+/// Reads and decodes `file`, shown to the user as it is given. `None` when the text itself could not be read or parsed;
+/// everything wrong inside goes to `sink`.
+pub(crate) fn load(file: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
+    let source = read(file, sink)?;
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let document = Document::new(Arc::clone(&source), &table);
+    let broken = document::syntax_errors(&document, &errors, sink);
+    let refused = shape::check(&document, table.get_ref(), &broken, sink);
+    if !broken.is_empty() {
+        return None;
+    }
+    Some(decode(document, table.get_ref(), &refused, sink))
+}
+
+fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
+    let named = |text: String| Arc::new(Source { path: file.to_owned(), text });
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            sink.push(
+                Diagnostic::error("MC0107", format!("cannot read `{file}`: {error}"))
+                    .at(Location::whole(named(String::new())))
+                    .help("name the file with `-f`, or start one with `mesh-compile init`"),
+            );
+            return None;
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) if text.trim_start_matches('\u{feff}').trim().is_empty() => {
+            sink.push(
+                Diagnostic::error("MC0109", format!("`{file}` is empty"))
+                    .at(Location::whole(named(String::new())))
+                    .help("`mesh-compile init` writes a mesh.toml that renders at once"),
+            );
+            None
+        }
+        Ok(text) => Some(named(text)),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let end = text[valid..].chars().next().map_or(valid, |c| valid + c.len_utf8());
+            sink.push(
+                Diagnostic::error("MC0108", format!("`{file}` is not valid UTF-8"))
+                    .at_label(Location::new(named(text), valid..end), format!("byte {valid} of the file"))
+                    .help("save the file as UTF-8"),
+            );
+            None
+        }
+    }
+}
+
+fn decode(document: Document, table: &DeTable<'_>, refused: &BTreeSet<Place>, sink: &mut Sink) -> Spec {
+    let mut decoder = Decoder { document: &document, table, refused, sink };
+    let (mesh, output, rollout) = (decoder.section("mesh"), decoder.section("output"), decoder.section("rollout"));
+    let (names, vars) = (decoder.section("names"), decoder.section("vars"));
+    let (filters, workloads) = (decoder.entries("filters"), decoder.entries("workloads"));
+    let declared = |section| table.get(section).and_then(|value| value.get_ref().as_table()).into_iter().flatten();
+    let refused_filters = declared("filters")
+        .map(|(name, _)| name.get_ref().to_string())
+        .filter(|name| !filters.contains_key(name))
+        .collect();
+    let refused_workloads = declared("workloads").count() > workloads.len();
+    Spec { mesh, output, rollout, names, vars, filters, workloads, refused_filters, refused_workloads, document }
+}
+
+/// Decodes the entries that have the right shape, each by itself.
+struct Decoder<'a, 'toml> {
+    document: &'a Document,
+    table: &'a DeTable<'toml>,
+    refused: &'a BTreeSet<Place>,
+    sink: &'a mut Sink,
+}
+
+impl<'toml> Decoder<'_, 'toml> {
+    /// One of the fixed tables; its defaults where it is left out or was refused.
+    fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
+        let place = Place::default().key(name);
+        self.table.get(name).and_then(|value| self.entry(value, &place)).unwrap_or_default()
+    }
+
+    /// The entries of a table of named things, without those that were refused.
+    fn entries<T: DeserializeOwned>(&mut self, name: &str) -> BTreeMap<String, T> {
+        let entries = self.table.get(name).and_then(|value| value.get_ref().as_table());
+        let mut decoded = BTreeMap::new();
+        for (key, value) in entries.into_iter().flatten() {
+            let place = Place::default().key(name).key(key.get_ref().as_ref());
+            if let Some(entry) = self.entry(value, &place) {
+                decoded.insert(key.get_ref().to_string(), entry);
+            }
+        }
+        decoded
+    }
+
+    fn entry<T: DeserializeOwned>(&mut self, value: &Spanned<DeValue<'toml>>, place: &Place) -> Option<T> {
+        if self.refused.contains(place) {
+            return None;
+        }
+        let error = match T::deserialize(ValueDeserializer::from(value.clone())) {
+            Ok(decoded) => return Some(decoded),
+            Err(error) => error,
+        };
+        let location = error.span().map_or_else(|| self.document.at(place), |span| self.document.location(span));
+        self.sink.push(Diagnostic::error("MC0103", error.message().to_owned()).at(location));
+        None
+    }
+}

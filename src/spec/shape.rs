@@ -1,0 +1,312 @@
+//! Holds mesh.toml against its schema: unknown keys, wrong types, values that are not on the list, missing keys. All of them
+//! in one run, each at its place.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Document, Place, schema};
+use crate::diag::{Diagnostic, Sink, suggest};
+
+/// The schema's keywords that are acted on here, then those that only describe.
+#[cfg(test)]
+pub(super) const KEYWORDS: [&str; 19] = [
+    "type",
+    "properties",
+    "additionalProperties",
+    "required",
+    "items",
+    "enum",
+    "const",
+    "oneOf",
+    "anyOf",
+    "allOf",
+    "$ref",
+    "minimum",
+    "maximum",
+    "minItems",
+    "$schema",
+    "$id",
+    "title",
+    "description",
+    "definitions",
+];
+
+/// Reports what does not have the shape of a mesh.toml and returns the entries that hold such a thing: a fixed table, or one
+/// filter or workload. Entries with a syntax error in them, at the offsets `broken`, are passed over.
+pub(super) fn check(document: &Document, table: &DeTable<'_>, broken: &[usize], sink: &mut Sink) -> BTreeSet<Place> {
+    let root = schema();
+    let mut shape = Shape { root: &root, document, sink, refused: BTreeSet::new() };
+    let sections: BTreeSet<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+    for (key, value) in table {
+        let section = AsRef::<str>::as_ref(key.get_ref());
+        let place = Place::default().key(section);
+        let Some(schema) = root["properties"].get(section) else {
+            if !shape.is_broken(&place, broken) {
+                shape.unknown_key(&root, &place, section, &sections);
+            }
+            continue;
+        };
+        match (shape.resolve(schema).get("additionalProperties"), value.get_ref()) {
+            (Some(entry @ Value::Object(_)), DeValue::Table(entries)) => {
+                for (name, value) in entries {
+                    let place = place.key(name.get_ref().as_ref());
+                    if !shape.is_broken(&place, broken) {
+                        shape.entry(entry, value, place);
+                    }
+                }
+            }
+            _ if !shape.is_broken(&place, broken) => shape.entry(schema, value, place),
+            _ => {}
+        }
+    }
+    shape.refused
+}
+
+struct Shape<'a> {
+    root: &'a Value,
+    document: &'a Document,
+    sink: &'a mut Sink,
+    refused: BTreeSet<Place>,
+}
+
+impl<'a> Shape<'a> {
+    fn entry(&mut self, schema: &'a Value, value: &Spanned<DeValue<'_>>, place: Place) {
+        let before = self.sink.errors();
+        self.value(schema, value, &place);
+        if self.sink.errors() > before {
+            self.refused.insert(place);
+        }
+    }
+
+    /// Whether a syntax error stands in the lines of the entry.
+    fn is_broken(&self, place: &Place, broken: &[usize]) -> bool {
+        let Range { start, end } = self.document.extent(place);
+        broken.iter().any(|offset| (start..=self.document.line_end(end)).contains(offset))
+    }
+
+    /// Follows `$ref` and the single `allOf` that carries a description.
+    fn resolve(&self, schema: &'a Value) -> &'a Value {
+        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/")) {
+            return self.resolve(&self.root["definitions"][name]);
+        }
+        match schema["allOf"].as_array().map(Vec::as_slice) {
+            Some([only]) => self.resolve(only),
+            _ => schema,
+        }
+    }
+
+    fn value(&mut self, schema: &'a Value, value: &Spanned<DeValue<'_>>, place: &Place) {
+        let mut schema = self.resolve(schema);
+        if let Some(choices) = schema["anyOf"].as_array() {
+            let fitting = choices.iter().map(|choice| self.resolve(choice)).find(|choice| accepts(choice, value.get_ref()));
+            match fitting {
+                Some(choice) => schema = choice,
+                None => return self.wrong_type(schema, value, place),
+            }
+        }
+        if !accepts(schema, value.get_ref()) {
+            return self.wrong_type(schema, value, place);
+        }
+        match value.get_ref() {
+            DeValue::Table(table) => self.table(schema, table, place),
+            DeValue::Array(array) => {
+                if array.len() < usize::try_from(schema["minItems"].as_u64().unwrap_or(0)).unwrap_or(0) {
+                    self.report("MC0104", format!("`{place}` is empty"), place, "list at least one".into());
+                }
+                for (i, item) in array.iter().enumerate() {
+                    self.value(&schema["items"], item, &place.index(i));
+                }
+            }
+            DeValue::String(text) => self.choice(schema, text, place),
+            DeValue::Integer(_) => self.integer(schema, value, place),
+            DeValue::Datetime(_) => {
+                let help = "quote it to make it a string".into();
+                self.report("MC0116", format!("`{place}` is a TOML date, which JSON has no form for"), place, help);
+            }
+            DeValue::Float(float) => {
+                let finite = float.as_str().parse::<f64>().is_ok_and(f64::is_finite);
+                if !finite && !float.as_str().contains('_') {
+                    let help = "quote it to make it a string".into();
+                    self.report("MC0116", format!("`{place}` is {float}, which JSON has no form for"), place, help);
+                }
+            }
+            DeValue::Boolean(_) => {}
+        }
+    }
+
+    fn table(&mut self, schema: &'a Value, table: &DeTable<'_>, place: &Place) {
+        const EMPTY: &Value = &Value::Null;
+        let present: BTreeSet<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+        let properties = schema["properties"].as_object();
+        for (key, value) in table {
+            let key = AsRef::<str>::as_ref(key.get_ref());
+            let here = place.key(key);
+            match (properties.and_then(|p| p.get(key)), schema.get("additionalProperties")) {
+                (Some(property), _) => self.value(property, value, &here),
+                (None, Some(Value::Bool(false))) => self.unknown_key(schema, &here, key, &present),
+                (None, Some(entry @ Value::Object(_))) => self.value(entry, value, &here),
+                (None, _) => self.value(EMPTY, value, &here),
+            }
+        }
+        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for key in required.filter(|key| !present.contains(key)) {
+            self.sink.push(
+                Diagnostic::error("MC0105", format!("`{place}` has no `{key}`"))
+                    .at(self.document.key(place))
+                    .help(format!("add `{key} = …`: {}", lower_first(summary(&schema["properties"][key])))),
+            );
+        }
+    }
+
+    fn choice(&mut self, schema: &Value, text: &str, place: &Place) {
+        let names = choices(schema);
+        if names.is_empty() || names.contains(&text) {
+            return;
+        }
+        let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let help = match suggest(text, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? It takes {list}"),
+            None => format!("it takes {list}"),
+        };
+        self.report("MC0104", format!("`{text}` is not a value of `{place}`"), place, help);
+    }
+
+    fn integer(&mut self, schema: &Value, value: &Spanned<DeValue<'_>>, place: &Place) {
+        let number = value.get_ref().as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
+        let (low, high) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
+        let fits = number.is_some_and(|n| low.is_none_or(|low| n >= low) && high.is_none_or(|high| n <= high));
+        if !fits {
+            let (low, high) = (low.unwrap_or(i64::MIN), high.unwrap_or(i64::MAX));
+            self.report("MC0104", format!("`{place}` is out of range"), place, format!("it takes {low} to {high}"));
+        }
+    }
+
+    fn wrong_type(&mut self, schema: &'a Value, value: &Spanned<DeValue<'_>>, place: &Place) {
+        let wanted = self.types(schema);
+        let found = article(value.get_ref().type_str());
+        let finding = Diagnostic::error("MC0103", format!("`{place}` takes {wanted}, not {found}"))
+            .at_label(self.document.at(place), format!("this is {found}"));
+        let written = self.document.text_at(place);
+        self.sink.push(match value.get_ref() {
+            DeValue::String(text) if wanted == "an integer" && text.parse::<i64>().is_ok() => {
+                finding.help(format!("without the quotes: `{text}`"))
+            }
+            DeValue::String(text) if wanted == "a boolean" && matches!(&**text, "true" | "false") => {
+                finding.help(format!("without the quotes: `{text}`"))
+            }
+            DeValue::Float(_) | DeValue::Integer(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
+                if wanted.contains("a string") =>
+            {
+                finding.help(format!("quote it: `\"{written}\"`"))
+            }
+            DeValue::String(_) if wanted == "an array" => finding.help(format!("put it in brackets: `[{written}]`")),
+            _ => finding,
+        });
+    }
+
+    /// What a schema takes, in words: `a string or a table`.
+    fn types(&self, schema: &'a Value) -> String {
+        if let Some(choices) = schema["anyOf"].as_array() {
+            let names: Vec<_> = choices.iter().map(|choice| self.types(choice)).collect();
+            return names.join(" or ");
+        }
+        let schema = self.resolve(schema);
+        if !choices(schema).is_empty() {
+            return "a string".into();
+        }
+        match schema["type"].as_str() {
+            Some("object") => "a table".into(),
+            Some(name) => article(name),
+            None => "a value".into(),
+        }
+    }
+
+    fn unknown_key(&mut self, schema: &Value, place: &Place, key: &str, present: &BTreeSet<&str>) {
+        let known = schema["properties"].as_object().map(Map::keys).into_iter().flatten().map(String::as_str);
+        let free: Vec<&str> = known.filter(|name| !present.contains(name)).collect();
+        let help = match (suggest(key, free.iter().copied()), self.owner(key)) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some(owner)) => format!("`{key}` belongs in `{owner}`"),
+            (None, None) => {
+                format!("the keys that can stand here are {}", free.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+            }
+        };
+        self.sink.push(
+            Diagnostic::error("MC0102", format!("unknown key `{place}`"))
+                .at_label(self.document.key(place), "not a key of mesh-compile")
+                .help(help),
+        );
+        self.refused.insert(place.clone());
+    }
+
+    /// The table that does know `key`.
+    fn owner(&self, key: &str) -> Option<String> {
+        let sections = self.root["properties"].as_object()?;
+        sections.iter().find_map(|(name, schema)| {
+            let schema = self.resolve(schema);
+            let entry = schema.get("additionalProperties").filter(|entry| entry.is_object());
+            let (keys, owner) = match entry {
+                Some(entry) => (self.resolve(entry), format!("[{name}.NAME]")),
+                None => (schema, format!("[{name}]")),
+            };
+            keys["properties"].get(key).map(|_| owner)
+        })
+    }
+
+    fn report(&mut self, code: &'static str, message: String, place: &Place, help: String) {
+        self.sink.push(Diagnostic::error(code, message).at(self.document.at(place)).help(help));
+    }
+}
+
+/// Whether the value's own type is one that the schema takes.
+fn accepts(schema: &Value, value: &DeValue<'_>) -> bool {
+    let name = match value {
+        DeValue::String(_) => "string",
+        DeValue::Integer(_) => "integer",
+        DeValue::Float(_) => "number",
+        DeValue::Boolean(_) => "boolean",
+        // In a free table a date gets its own message.
+        DeValue::Datetime(_) => return schema.get("type").is_none() && choices(schema).is_empty(),
+        DeValue::Array(_) => "array",
+        DeValue::Table(_) => "object",
+    };
+    match &schema["type"] {
+        Value::String(only) => only == name,
+        Value::Array(some) => some.iter().any(|one| one == name),
+        _ => choices(schema).is_empty() || name == "string",
+    }
+}
+
+/// The strings of an enumeration, in the order they are declared; schemars writes documented ones as `oneOf` constants.
+fn choices(schema: &Value) -> Vec<&str> {
+    let mut names = Vec::new();
+    collect_choices(schema, &mut names);
+    names
+}
+
+fn collect_choices<'a>(schema: &'a Value, names: &mut Vec<&'a str>) {
+    names.extend(schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str));
+    names.extend(schema["const"].as_str());
+    for choice in schema["oneOf"].as_array().into_iter().flatten() {
+        collect_choices(choice, names);
+    }
+}
+
+/// The first sentence of a schema's description.
+fn summary(schema: &Value) -> &str {
+    schema["description"].as_str().and_then(|text| text.split(". ").next()).unwrap_or_default()
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+fn article(name: &str) -> String {
+    let an = name.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {name}", if an { "an" } else { "a" })
+}
