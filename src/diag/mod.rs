@@ -1,9 +1,14 @@
 //! Findings: what is wrong, where, and what to do about it.
 
-use std::ops::Range;
+mod location;
+pub mod render;
+mod sink;
+
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+
+pub use sink::Sink;
 
 /// How bad a finding is. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,10 +65,80 @@ pub struct Diagnostic {
     pub help: Vec<String>,
 }
 
-impl Location {
-    /// The byte range of the text, empty at its start for a whole file.
+impl Severity {
+    /// The word every output format uses: `error` or `warning`.
     #[must_use]
-    pub fn bytes(&self) -> Range<usize> {
-        self.range.map_or(0..0, |(start, end)| start..end)
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl Diagnostic {
+    /// A finding that stops the render. `message` is one line that is understood without the
+    /// source beside it, for that is how JSON and GitHub show it.
+    #[must_use]
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Error, message.into())
+    }
+
+    /// A finding that lets the render go on.
+    #[must_use]
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(code, Severity::Warning, message.into())
+    }
+
+    /// Says where it is wrong.
+    #[must_use]
+    pub fn at(self, location: Location) -> Self {
+        self.at_label(location, "")
+    }
+
+    /// Says where it is wrong, with a short text beside the underline.
+    #[must_use]
+    pub fn at_label(mut self, location: Location, text: impl Into<String>) -> Self {
+        self.primary = Some(Label {
+            location,
+            text: text.into(),
+        });
+        self
+    }
+
+    /// Adds another place that has to do with it.
+    #[must_use]
+    pub fn related(mut self, location: Location, text: impl Into<String>) -> Self {
+        self.related.push(Label {
+            location,
+            text: text.into(),
+        });
+        self
+    }
+
+    /// Adds a fact that explains it.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        self.notes.push(text.into());
+        self
+    }
+
+    /// Adds a way to mend it.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    fn new(code: &'static str, severity: Severity, message: String) -> Self {
+        Self {
+            code,
+            severity,
+            message,
+            primary: None,
+            related: Vec::new(),
+            notes: Vec::new(),
+            help: Vec::new(),
+        }
     }
 }

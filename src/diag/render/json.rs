@@ -1,0 +1,190 @@
+//! Findings for programs: `{"version":1,"diagnostics":[…]}` on one line.
+
+use serde::Serialize;
+
+use crate::diag::{Diagnostic, Label, Location};
+
+/// The version of the layout. A change that could break a reader raises it.
+pub const VERSION: u32 = 1;
+
+/// The document, for a command to serialise with fields of its own beside the findings.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    version: u32,
+    diagnostics: Vec<Finding<'a>>,
+    /// Further top-level fields, after the others and sorted by name.
+    #[serde(flatten)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding<'a> {
+    code: &'a str,
+    severity: &'static str,
+    message: &'a str,
+    #[serde(flatten)]
+    place: Place<'a>,
+    help: &'a [String],
+    notes: &'a [String],
+    related: Vec<Related<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Related<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
+    message: &'a str,
+}
+
+/// Lines and columns count from 1, columns in characters; the end is exclusive. Null where there
+/// is none.
+#[derive(Debug, Default, Serialize)]
+struct Place<'a> {
+    file: Option<&'a str>,
+    line: Option<usize>,
+    column: Option<usize>,
+    end_line: Option<usize>,
+    end_column: Option<usize>,
+}
+
+impl<'a> Report<'a> {
+    /// The findings, in the order given, and no further fields.
+    #[must_use]
+    pub fn new(diagnostics: &'a [Diagnostic]) -> Self {
+        Self {
+            version: VERSION,
+            diagnostics: diagnostics.iter().map(Finding::from).collect(),
+            extra: serde_json::Map::new(),
+        }
+    }
+
+    /// The document as one line with its LF.
+    ///
+    /// # Panics
+    ///
+    /// Never: every key is a string and every value is plain data.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let mut line = serde_json::to_string(self).expect("string keys and plain data serialise");
+        line.push('\n');
+        line
+    }
+}
+
+impl<'a> From<&'a Diagnostic> for Finding<'a> {
+    fn from(diagnostic: &'a Diagnostic) -> Self {
+        let primary = diagnostic.primary.as_ref();
+        Self {
+            code: diagnostic.code,
+            severity: diagnostic.severity.as_str(),
+            message: &diagnostic.message,
+            place: primary.map_or_else(Place::default, |label| Place::from(&label.location)),
+            help: &diagnostic.help,
+            notes: &diagnostic.notes,
+            related: diagnostic.related.iter().map(Related::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Label> for Related<'a> {
+    fn from(label: &'a Label) -> Self {
+        Self {
+            place: Place::from(&label.location),
+            message: &label.text,
+        }
+    }
+}
+
+impl<'a> From<&'a Location> for Place<'a> {
+    fn from(location: &'a Location) -> Self {
+        let file = Some(location.source.path.as_str());
+        if location.span().is_none() {
+            return Self {
+                file,
+                ..Self::default()
+            };
+        }
+        let ((line, column), (end_line, end_column)) = location.line_column();
+        Self {
+            file,
+            line: Some(line),
+            column: Some(column),
+            end_line: Some(end_line),
+            end_column: Some(end_column),
+        }
+    }
+}
+
+/// All findings as one line of JSON with its LF.
+#[must_use]
+pub fn render(diagnostics: &[Diagnostic]) -> String {
+    Report::new(diagnostics).to_line()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diag::Source;
+
+    fn source() -> Arc<Source> {
+        Arc::new(Source {
+            path: "mesh.toml".into(),
+            text: "[filters.a]\nmodule = \"漢\"\n".to_owned(),
+        })
+    }
+
+    #[test]
+    fn no_findings_are_an_empty_list() {
+        assert_eq!(render(&[]), "{\"version\":1,\"diagnostics\":[]}\n");
+    }
+
+    #[test]
+    fn every_field_in_its_order() {
+        let diagnostic = Diagnostic::error("MC0102", "a \"quoted\" name")
+            .at_label(Location::new(source(), 21..26), "not shown here")
+            .related(Location::new(source(), 0..12), "the filter")
+            .related(Location::whole(source()), "")
+            .note("n1")
+            .note("n2")
+            .help("h");
+        assert_eq!(
+            render(&[diagnostic]),
+            concat!(
+                r#"{"version":1,"diagnostics":[{"code":"MC0102","severity":"error","#,
+                r#""message":"a \"quoted\" name","file":"mesh.toml","line":2,"column":10,"#,
+                r#""end_line":2,"end_column":13,"help":["h"],"notes":["n1","n2"],"related":["#,
+                r#"{"file":"mesh.toml","line":1,"column":1,"end_line":2,"end_column":1,"#,
+                r#""message":"the filter"},"#,
+                r#"{"file":"mesh.toml","line":null,"column":null,"end_line":null,"#,
+                r#""end_column":null,"message":""}]}]}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn no_place_is_null_everywhere() {
+        assert_eq!(
+            render(&[Diagnostic::warning("MC0105", "w")]),
+            concat!(
+                r#"{"version":1,"diagnostics":[{"code":"MC0105","severity":"warning","#,
+                r#""message":"w","file":null,"line":null,"column":null,"end_line":null,"#,
+                r#""end_column":null,"help":[],"notes":[],"related":[]}]}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn further_fields_follow_sorted() {
+        let mut report = Report::new(&[]);
+        report.extra.insert("runs".to_owned(), 2.into());
+        report.extra.insert("engine".to_owned(), "embedded".into());
+        assert_eq!(
+            report.to_line(),
+            "{\"version\":1,\"diagnostics\":[],\"engine\":\"embedded\",\"runs\":2}\n"
+        );
+    }
+}

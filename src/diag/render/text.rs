@@ -1,0 +1,141 @@
+//! Findings for a terminal, as rustc shows them: the line, an underline, labels, notes, help.
+
+mod excerpt;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use annotate_snippets::{Group, Level, Message, Origin, Padding, Renderer};
+
+use self::excerpt::{Excerpt, Kind, Mark};
+use super::Color;
+use crate::diag::{Diagnostic, Label, Severity};
+
+/// The columns of source that are shown of a line; what is longer is cut around the underline.
+/// A constant, so that a log reads the same wherever it was made.
+const WIDTH: usize = 120;
+
+/// All findings, a blank line between two of them.
+#[must_use]
+pub fn render(diagnostics: &[Diagnostic], color: Color) -> String {
+    let renderer = match color {
+        Color::Plain => Renderer::plain(),
+        Color::Styled => Renderer::styled(),
+    }
+    .term_width(WIDTH);
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        for line in renderer.render(&[group(diagnostic)]).lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// One entry between the headline and the notes.
+enum Part<'a> {
+    /// `--> path` and no more.
+    File(&'a str),
+    /// Lines of a file, underlined.
+    Excerpt(Excerpt<'a>),
+}
+
+fn group(diagnostic: &Diagnostic) -> Group<'_> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(clean(&diagnostic.message));
+    let mut group = Group::with_title(title.id(diagnostic.code));
+    let notes = notes(diagnostic);
+    // The crate parts its elements with an empty `|`, except before and after a bare path.
+    let mut after_lines = false;
+    let mut after_path = false;
+    for part in parts(diagnostic) {
+        if after_lines && matches!(part, Part::File(_)) {
+            group = group.element(Padding);
+        }
+        after_lines = matches!(part, Part::Excerpt(_));
+        after_path = !after_lines;
+        group = match part {
+            Part::File(path) => group.element(Origin::path(clean(path))),
+            Part::Excerpt(excerpt) => group.element(excerpt.into_snippet()),
+        };
+    }
+    if after_path && !notes.is_empty() {
+        group = group.element(Padding);
+    }
+    group.elements(notes)
+}
+
+/// The places in their order, those that fit together in one excerpt.
+fn parts(diagnostic: &Diagnostic) -> Vec<Part<'_>> {
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    let primary = diagnostic.primary.iter().map(|l| (l, Kind::Primary));
+    let related = diagnostic.related.iter().map(|l| (l, Kind::Context));
+    for (label, kind) in primary.chain(related) {
+        let Some(mark) = Mark::new(label, kind) else {
+            // A related file that has a text is told in a note.
+            if kind == Kind::Primary || label.text.is_empty() {
+                parts.push(Part::File(label.location.source.path.as_str()));
+            }
+            continue;
+        };
+        let mut excerpts = parts.iter_mut().filter_map(|part| match part {
+            Part::Excerpt(excerpt) => Some(excerpt),
+            Part::File(_) => None,
+        });
+        match excerpts.find(|excerpt| excerpt.takes(label, &mark)) {
+            Some(excerpt) => excerpt.push(mark),
+            None => parts.push(Part::Excerpt(Excerpt::new(&label.location.source, mark))),
+        }
+    }
+    parts
+}
+
+/// Labels that have no line to stand beside, then the notes, then the help.
+fn notes(diagnostic: &Diagnostic) -> Vec<Message<'_>> {
+    let homeless = |label: &&Label| label.location.span().is_none() && !label.text.is_empty();
+    let primary = diagnostic.primary.iter().filter(homeless);
+    let primary = primary.map(|label| clean(&label.text));
+    let related = diagnostic.related.iter().filter(homeless);
+    let related = related.map(|Label { location, text }| {
+        let told = format!("{location}: {text}");
+        Cow::Owned(clean(&told).into_owned())
+    });
+    let facts = diagnostic.notes.iter().map(|note| clean(note));
+    let help = diagnostic.help.iter().map(|help| clean(help));
+    let facts = primary.chain(related).chain(facts);
+    facts
+        .map(|text| Level::NOTE.message(text))
+        .chain(help.map(|text| Level::HELP.message(text)))
+        .collect()
+}
+
+/// Names and values of the user's stand in messages; a control character or one that turns the
+/// direction of writing must not reach the terminal. Line feeds stay.
+fn clean(text: &str) -> Cow<'_, str> {
+    let is_unsafe = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let safe = |c: char| match c {
+        '\t' => ' ',
+        '\u{7f}' => '\u{2421}',
+        // The pictures of the C0 controls stand in the controls' order.
+        '\0'..='\u{1f}' if c != '\n' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(REPLACED),
+        _ if is_unsafe(c) => REPLACED,
+        _ => c,
+    };
+    Cow::Owned(text.replace("\r\n", "\n").chars().map(safe).collect())
+}
+
+const REPLACED: char = char::REPLACEMENT_CHARACTER;

@@ -1,0 +1,260 @@
+mod limits;
+
+use std::sync::Arc;
+
+use super::*;
+use crate::diag::{Location, Source};
+
+fn source(path: &str, text: &str) -> Arc<Source> {
+    Arc::new(Source {
+        path: path.into(),
+        text: text.to_owned(),
+    })
+}
+
+/// The bytes of the `nth` occurrence (from 0) of `part` in a text.
+fn find(source: &Arc<Source>, part: &str, nth: usize) -> Location {
+    let (start, _) = source.text.match_indices(part).nth(nth).expect("is there");
+    Location::new(source.clone(), start..start + part.len())
+}
+
+#[track_caller]
+fn check(diagnostic: Diagnostic, expected: &str) {
+    let got = render(&[diagnostic], Color::Plain);
+    assert_eq!(got, expected, "\n{got}");
+}
+
+const MESH: &str = "\
+[filters.auth]
+module = \"a.wasm\"
+
+# The next one
+[filters.demo]
+module = \"a.wasm\"
+";
+
+#[test]
+fn both_sides_of_a_conflict_share_an_excerpt() {
+    let mesh = source("mesh.toml", MESH);
+    check(
+        Diagnostic::error("MC0102", "two filters under one key")
+            .at_label(find(&mesh, "\"a.wasm\"", 1), "again here")
+            .related(find(&mesh, "\"a.wasm\"", 0), "first here")
+            .note("the key is the file's name\nin the container")
+            .note("a second fact")
+            .help("rename one"),
+        r#"error[MC0102]: two filters under one key
+ --> mesh.toml:6:10
+  |
+2 | module = "a.wasm"
+  |          -------- first here
+...
+6 | module = "a.wasm"
+  |          ^^^^^^^^ again here
+  |
+  = note: the key is the file's name
+          in the container
+  = note: a second fact
+  = help: rename one
+"#,
+    );
+}
+
+#[test]
+fn other_files_have_their_own_excerpts() {
+    let mesh = source("mesh.toml", MESH);
+    let base = source("base/app.yaml", "kind: Deployment\n");
+    check(
+        Diagnostic::warning("MC0501", "no such workload")
+            .at(find(&mesh, "demo", 0))
+            .related(find(&base, "Deployment", 0), "the base")
+            .related(Location::whole(source("a.wasm", "")), "")
+            .related(Location::whole(source("b.wasm", "")), "is empty")
+            .help("add it"),
+        "\
+warning[MC0501]: no such workload
+ --> mesh.toml:5:10
+  |
+5 | [filters.demo]
+  |          ^^^^
+  |
+ ::: base/app.yaml:1:7
+  |
+1 | kind: Deployment
+  |       ---------- the base
+  |
+ ::: a.wasm
+  |
+  = note: b.wasm: is empty
+  = help: add it
+",
+    );
+}
+
+#[test]
+fn a_file_as_a_whole_is_its_path() {
+    let mesh = source("mesh.toml", MESH);
+    let whole = Diagnostic::error("MC0401", "too big").at(Location::whole(mesh));
+    check(whole, "error[MC0401]: too big\n--> mesh.toml\n");
+    let empty = Location::new(source("mesh.toml", ""), 0..0);
+    check(
+        Diagnostic::error("MC0101", "nothing in it")
+            .at_label(empty, "what the label says")
+            .help("add [mesh]"),
+        "\
+error[MC0101]: nothing in it
+--> mesh.toml
+ |
+ = note: what the label says
+ = help: add [mesh]
+",
+    );
+}
+
+#[test]
+fn a_finding_without_a_place() {
+    check(Diagnostic::error("MC0900", "m"), "error[MC0900]: m\n");
+    let related = Diagnostic::error("MC0900", "m").related(find(&source("a", "b"), "b", 0), "t");
+    check(
+        related,
+        "error[MC0900]: m\n --> a:1:1\n  |\n1 | b\n  | - t\n",
+    );
+}
+
+#[test]
+fn a_blank_line_between_two() {
+    let found = [
+        Diagnostic::error("MC0101", "a"),
+        Diagnostic::warning("MC0102", "b"),
+    ];
+    assert_eq!(
+        render(&found, Color::Plain),
+        "error[MC0101]: a\n\nwarning[MC0102]: b\n"
+    );
+    assert_eq!(render(&[], Color::Plain), "");
+}
+
+#[test]
+fn spans_across_lines_fold() {
+    let text = format!("a = [\n{}]\nb = 1\n", "  1,\n".repeat(20));
+    let list = source("mesh.toml", &text);
+    check(
+        Diagnostic::error("MC0101", "m").at_label(Location::new(list, 4..108), "too long"),
+        "\
+error[MC0101]: m
+  --> mesh.toml:1:5
+   |
+ 1 |   a = [
+   |  _____^
+ 2 | |   1,
+ 3 | |   1,
+ 4 | |   1,
+...  |
+21 | |   1,
+22 | | ]
+   | |_^ too long
+",
+    );
+}
+
+#[test]
+fn the_line_end_of_a_span_is_not_drawn() {
+    let mesh = source("mesh.toml", MESH);
+    check(
+        Diagnostic::error("MC0101", "m").at(Location::new(mesh, 0..15)),
+        "\
+error[MC0101]: m
+ --> mesh.toml:1:1
+  |
+1 | [filters.auth]
+  | ^^^^^^^^^^^^^^
+",
+    );
+}
+
+#[test]
+fn tabs_line_ends_and_wide_characters() {
+    let mesh = source(
+        "mesh.toml",
+        "a = 1\r\n\tb = \"漢字\" # é\u{301}\r\nc = 2\r\n",
+    );
+    check(
+        Diagnostic::error("MC0101", "m")
+            .at_label(find(&mesh, "\"漢字\"", 0), "wide")
+            .related(find(&mesh, "c", 0), "c"),
+        "\
+error[MC0101]: m
+ --> mesh.toml:2:6
+  |
+2 |     b = \"漢字\" # é\u{301}
+  |         ^^^^^^ wide
+3 | c = 2
+  | - c
+",
+    );
+}
+
+#[test]
+fn empty_spans_and_the_end_of_the_text() {
+    let mesh = source("mesh.toml", "\n\n\n\n\n\n\n\na = \n");
+    let at = |offset| Location::new(mesh.clone(), offset..offset);
+    check(
+        Diagnostic::error("MC0101", "m")
+            .at_label(at(12), "a value")
+            .related(at(13), "the end")
+            .related(at(7), "nothing"),
+        "\
+error[MC0101]: m
+  --> mesh.toml:9:5
+   |
+ 8 |
+   | - nothing
+ 9 | a =
+   |     ^ a value
+10 |
+   | - the end
+",
+    );
+    let end = Diagnostic::error("MC0101", "m").at(at(13));
+    check(
+        end,
+        "error[MC0101]: m\n  --> mesh.toml:10:1\n   |\n10 |\n   | ^\n",
+    );
+    let cut = Diagnostic::error("MC0101", "m").at(find(&source("a", "b = "), "", 4));
+    check(
+        cut,
+        "error[MC0101]: m\n --> a:1:5\n  |\n1 | b =\n  |     ^\n",
+    );
+}
+
+#[test]
+fn nothing_steers_the_terminal() {
+    let mesh = source("a\u{1b}.toml", "k = \"\u{1b}[2J\u{9b}2J\u{202e}\0\"\n");
+    check(
+        Diagnostic::error("MC0101", "\u{1b}[31m\u{9b}")
+            .at_label(find(&mesh, "\0", 0), "\u{1b}\ttext")
+            .note("a\u{7f}\r\nb\u{2066}"),
+        "\
+error[MC0101]: ␛[31m�
+ --> a␛.toml:1:14
+  |
+1 | k = \"␛[2J·2J�␀\"
+  |              ^ ␛ text
+  |
+  = note: a␡
+          b�
+",
+    );
+}
+
+#[test]
+fn styled_text_has_the_same_words() {
+    let mesh = source("mesh.toml", MESH);
+    let found = [Diagnostic::error("MC0101", "m")
+        .at_label(find(&mesh, "demo", 0), "here")
+        .help("h")];
+    let styled = render(&found, Color::Styled);
+    let stripped = anstream::adapter::strip_str(&styled).to_string();
+    assert_eq!(stripped, render(&found, Color::Plain));
+    assert!(styled.starts_with("\u{1b}[1m\u{1b}[91merror[MC0101]\u{1b}[0m"));
+}

@@ -1,0 +1,101 @@
+//! What is too long for a screen, and whatever else a text may hold.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn long_lines_are_cut_around_the_underline() {
+    let x = "x".repeat(3000);
+    let mesh = source("mesh.toml", &format!("a = \"{x}!{x}\" # end\n"));
+    check(
+        Diagnostic::error("MC0101", "m")
+            .at_label(find(&mesh, "!", 0), "here")
+            .related(find(&mesh, "end", 0), "and there"),
+        &format!(
+            "\
+error[MC0101]: m
+ --> mesh.toml:1:3006
+  |
+1 | ...{}!{}...
+  |    {}^ here
+  |
+ ::: mesh.toml:1:6011
+  |
+1 | ...{}\" # end
+  |    {}--- and there
+",
+            "x".repeat(52),
+            "x".repeat(57),
+            " ".repeat(52),
+            "x".repeat(44),
+            " ".repeat(48),
+        ),
+    );
+}
+
+#[test]
+fn long_wide_lines_are_cut_too() {
+    let wide = "漢".repeat(500);
+    let mesh = source("mesh.toml", &format!("{wide}!{wide}\n"));
+    check(
+        Diagnostic::error("MC0101", "m").at_label(find(&mesh, "!", 0), "here"),
+        &format!(
+            "\
+error[MC0101]: m
+ --> mesh.toml:1:501
+  |
+1 | ... {}!{}...
+  |     {}^ here
+",
+            "漢".repeat(25),
+            "漢".repeat(28),
+            " ".repeat(50),
+        ),
+    );
+}
+
+#[test]
+fn long_spans_are_cut() {
+    let mesh = source("mesh.toml", &format!("a = \"{}\"\n", "x".repeat(3000)));
+    let whole = find(&mesh, &mesh.text[4..3006], 0);
+    check(
+        Diagnostic::error("MC0101", "m").at_label(whole, "long"),
+        &format!(
+            "\
+error[MC0101]: m
+ --> mesh.toml:1:5
+  |
+1 | a = \"{}...
+  |     {} long
+",
+            "x".repeat(108),
+            "^".repeat(100),
+        ),
+    );
+}
+
+proptest! {
+    /// Whatever is pointed at: no panic, no flood, no control character, the right place.
+    #[test]
+    fn any_text_and_any_spans(
+        text in "([a=\\[\\]\"\t 漢é\u{301}\u{200d}\u{9b}\0\r\n]|\r\n|x{150}|漢{90}){0,30}",
+        spans in proptest::collection::vec((0..900_usize, 0..400_usize), 1..5),
+    ) {
+        let mesh = source("mesh.toml", &text);
+        let mut places = spans.iter().map(|&(start, length)| {
+            Location::new(mesh.clone(), start..start + length)
+        });
+        let primary = places.next().expect("one span at least");
+        let mut found = Diagnostic::error("MC0101", "m").at_label(primary.clone(), "label");
+        for place in places {
+            found = found.related(place, "label");
+        }
+        let got = render(&[found], Color::Plain);
+        prop_assert!(got.contains(&format!("--> {primary}\n")), "{primary}\n{got}");
+        for line in got.lines() {
+            prop_assert!(line.chars().count() < WIDTH + 40, "{line}");
+            prop_assert!(!line.contains(char::is_control), "{line:?}");
+        }
+    }
+}

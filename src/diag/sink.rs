@@ -1,0 +1,145 @@
+//! Where findings are collected, so that one run shows all that is wrong.
+
+use std::cmp::Ordering;
+
+use super::{Diagnostic, Label, Location, Severity};
+
+/// A collector of findings. Pushing is cheap; the order is made once, at the end, and doesn't
+/// depend on who pushed first.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Sink {
+    found: Vec<Diagnostic>,
+    errors: usize,
+}
+
+impl Sink {
+    /// An empty collector.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            found: Vec::new(),
+            errors: 0,
+        }
+    }
+
+    /// Takes a finding in.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.errors += usize::from(diagnostic.severity == Severity::Error);
+        self.found.push(diagnostic);
+    }
+
+    /// How many errors were pushed, duplicates included.
+    #[must_use]
+    pub const fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// Whether there is any error; warnings alone don't count.
+    #[must_use]
+    pub const fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Takes in all that another collector has found.
+    pub fn absorb(&mut self, other: Self) {
+        self.errors += other.errors;
+        self.found.extend(other.found);
+    }
+
+    /// The findings by path, start offset, code and message, each once. Findings without a place
+    /// come first.
+    #[must_use]
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut found = self.found;
+        found.sort_by(order);
+        found.dedup_by(|a, b| order(a, b).is_eq());
+        found
+    }
+}
+
+impl Extend<Diagnostic> for Sink {
+    fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, found: I) {
+        found.into_iter().for_each(|one| self.push(one));
+    }
+}
+
+/// A total order over all a reader sees, so that equal findings meet and `sort` has no ties to
+/// settle by who came first. Texts of sources are left out: two sources of one path are one file.
+fn order(a: &Diagnostic, b: &Diagnostic) -> Ordering {
+    start(a)
+        .cmp(&start(b))
+        .then_with(|| a.code.cmp(b.code))
+        .then_with(|| a.message.cmp(&b.message))
+        .then_with(|| a.severity.cmp(&b.severity))
+        .then_with(|| a.primary.iter().map(key).cmp(b.primary.iter().map(key)))
+        .then_with(|| a.related.iter().map(key).cmp(b.related.iter().map(key)))
+        .then_with(|| a.notes.cmp(&b.notes))
+        .then_with(|| a.help.cmp(&b.help))
+}
+
+fn start(diagnostic: &Diagnostic) -> Option<(&str, Option<usize>)> {
+    let location = &diagnostic.primary.as_ref()?.location;
+    let offset = location.range.map(|(start, _)| start);
+    Some((location.source.path.as_str(), offset))
+}
+
+fn key(label: &Label) -> (&str, Option<(usize, usize)>, &str) {
+    let Location { source, range } = &label.location;
+    (source.path.as_str(), *range, &label.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::Source;
+    use super::*;
+
+    fn at(path: &str, start: usize) -> Location {
+        let source = Arc::new(Source {
+            path: path.into(),
+            text: "0123456789".to_owned(),
+        });
+        Location::new(source, start..start + 1)
+    }
+
+    #[test]
+    fn sorted_by_path_offset_code_and_message() {
+        let expected = vec![
+            Diagnostic::error("MC0900", "without a place"),
+            Diagnostic::error("MC0101", "a file").at(Location::whole(at("a", 0).source)),
+            Diagnostic::error("MC0102", "x").at(at("a", 2)),
+            Diagnostic::warning("MC0101", "x").at(at("a", 9)),
+            Diagnostic::error("MC0101", "x").at(at("b", 1)),
+            Diagnostic::error("MC0101", "y").at(at("b", 1)),
+            Diagnostic::error("MC0102", "a").at(at("b", 1)),
+        ];
+        for turn in 0..expected.len() {
+            let mut sink = Sink::new();
+            let mut found = expected.clone();
+            found.rotate_left(turn);
+            sink.extend(found);
+            assert_eq!(sink.into_sorted(), expected);
+        }
+    }
+
+    #[test]
+    fn each_finding_comes_out_once() {
+        let plain = Diagnostic::error("MC0101", "x").at(at("a", 1));
+        let mut sink = Sink::new();
+        sink.extend([plain.clone(), plain.clone().note("n"), plain.clone()]);
+        assert_eq!(sink.into_sorted(), [plain.clone(), plain.note("n")]);
+    }
+
+    #[test]
+    fn only_errors_are_counted() {
+        let mut sink = Sink::new();
+        sink.push(Diagnostic::warning("MC0105", "w"));
+        assert!(!sink.has_errors());
+        let mut other = Sink::new();
+        other.push(Diagnostic::error("MC0101", "e"));
+        sink.absorb(other);
+        assert!(sink.has_errors());
+        assert_eq!((sink.errors(), sink.into_sorted().len()), (1, 2));
+    }
+}
