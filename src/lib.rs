@@ -1,3 +1,48 @@
-//! mesh-compile: mesh.toml in, manifests out.
+//! mesh-compile: mesh.toml in, the Kubernetes manifests that ship WebAssembly filters to Envoy sidecars out.
+//!
+//! ```text
+//! mesh.toml ─ spec ─► resolve ─► plan ─► emit ─► store
+//!   *.wasm ─ module ──┘                          (out/: write, check, prune)
+//! ```
+//!
+//! Data flows one way, and the types carry the phase: [`compile`] is the whole way to the bytes, [`store`] is the only writer.
+
 pub mod diag;
+mod digest;
+mod emit;
+mod lock;
+mod module;
+mod plan;
+mod resolve;
+mod spec;
+pub mod store;
 pub mod yaml;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use digest::Digest;
+pub use emit::{File, stream};
+pub use spec::schema;
+
+use diag::Sink;
+
+/// All that `out/` is to hold.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The output folder, from the current folder.
+    pub dir: Utf8PathBuf,
+    /// In the order of their paths, mesh.lock last.
+    pub files: Vec<File>,
+}
+
+/// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.
+#[must_use]
+pub fn compile(file: &Utf8Path, sink: &mut Sink) -> Option<Rendered> {
+    let spec = spec::load(file, sink)?;
+    let (mesh, dir) = resolve::resolve(&spec, sink);
+    if sink.has_errors() {
+        return None;
+    }
+    let documents = plan::plan(&mesh);
+    Some(Rendered { dir, files: emit::emit(&mesh, &documents) })
+}

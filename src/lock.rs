@@ -1,0 +1,92 @@
+//! mesh.lock: which files of `out/` are ours, and which modules they were made from.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+
+use crate::emit::File;
+use crate::resolve::mesh::Mesh;
+
+/// The version of the lock's own format.
+const VERSION: u32 = 1;
+
+/// A lock as it is written and read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lock {
+    version: u32,
+    /// Path from `out/` to the SHA-256 of the bytes.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<Utf8PathBuf, String>,
+    /// Path from mesh.toml to what the module was.
+    #[serde(default)]
+    modules: BTreeMap<Utf8PathBuf, LockedModule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LockedModule {
+    sha256: String,
+    size: usize,
+}
+
+impl Lock {
+    pub(crate) fn new(mesh: &Mesh, files: &[File]) -> Self {
+        let module = |(path, module): (&Utf8PathBuf, &std::sync::Arc<crate::module::Module>)| {
+            (path.clone(), LockedModule { sha256: module.digest.to_string(), size: module.bytes.len() })
+        };
+        Self {
+            version: VERSION,
+            files: files.iter().map(|file| (file.path.clone(), file.digest.to_string())).collect(),
+            modules: mesh.modules.iter().map(module).collect(),
+        }
+    }
+
+    pub(crate) fn to_toml(&self, comment: &str) -> String {
+        let mut text = format!("# {comment}\nversion = {}\n\n[files]\n", self.version);
+        // Writing to a String cannot fail.
+        for (path, digest) in &self.files {
+            let _ = writeln!(text, "{} = \"{digest}\"", quoted(path));
+        }
+        text.push_str("\n[modules]\n");
+        for (path, LockedModule { sha256, size }) in &self.modules {
+            let _ = writeln!(text, "{} = {{ sha256 = \"{sha256}\", size = {size} }}", quoted(path));
+        }
+        text
+    }
+
+    /// Reads a lock. An error says what is wrong with it, as the end of a sentence.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let lock: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        if lock.version != VERSION {
+            return Err(format!("its version is {}, and this mesh-compile knows {VERSION}", lock.version));
+        }
+        match lock.files.keys().find(|path| !is_inside(path)) {
+            Some(path) => Err(format!("`{path}` does not lie in the output folder")),
+            None => Ok(lock),
+        }
+    }
+}
+
+/// Whether a path of the lock stays in the folder: what it names may be deleted.
+fn is_inside(path: &Utf8Path) -> bool {
+    path.components().next().is_some() && path.components().all(|part| matches!(part, Utf8Component::Normal(_)))
+}
+
+/// A path as a TOML basic string.
+fn quoted(path: &Utf8Path) -> String {
+    let mut text = String::from('"');
+    for c in path.as_str().chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(text, "\\u{:04X}", u32::from(c));
+            }
+            c => text.push(c),
+        }
+    }
+    text.push('"');
+    text
+}

@@ -1,0 +1,114 @@
+//! A workload's patch: one strategic-merge patch of its pod template, mount and gate together.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Document, generated, strings};
+use crate::resolve::mesh::{Mesh, Workload};
+use crate::spec::types::{Kind, MountBy};
+use crate::yaml::{Node, map, seq};
+
+/// Keeps Argo CD from taking the partial object for a whole one where it reads the folder without kustomize.
+const ARGO_SKIP: &str = "+argocd:skip-file-rendering";
+
+pub(super) fn document(mesh: &Mesh, workload: &Workload) -> Document {
+    let (api_version, kind) = match workload.kind {
+        Kind::Deployment => ("apps/v1", "Deployment"),
+        Kind::StatefulSet => ("apps/v1", "StatefulSet"),
+        Kind::DaemonSet => ("apps/v1", "DaemonSet"),
+        Kind::Rollout => ("argoproj.io/v1alpha1", "Rollout"),
+    };
+    let mut metadata = vec![("name", workload.name.to_string().into())];
+    if let Some(namespace) = &workload.patch_namespace {
+        metadata.push(("namespace", namespace.to_string().into()));
+    }
+    let object = map([
+        ("apiVersion", api_version.into()),
+        ("kind", kind.into()),
+        ("metadata", map(metadata)),
+        ("spec", map([("template", pod_template(workload))])),
+    ]);
+    let file = format!("{}-{}.yaml", kind.to_ascii_lowercase(), workload.name);
+    Document {
+        path: format!("patches/{}/{file}", workload.namespace).into(),
+        comments: vec![generated(&mesh.spec), ARGO_SKIP.to_owned()],
+        object,
+        applied: false,
+    }
+}
+
+fn pod_template(workload: &Workload) -> Node {
+    let mut annotations = BTreeMap::new();
+    if let Some(level) = workload.wasm_log_level {
+        // The annotation replaces Istio's default, `misc:error`, so that stands in it again.
+        annotations.insert("sidecar.istio.io/componentLogLevel", format!("misc:error,wasm:{}", level.as_str()));
+    }
+    let mut spec = Vec::new();
+    let (volumes, mounts) = (volumes(workload), mounts(workload));
+    match workload.mount.by {
+        MountBy::Annotation => {
+            annotations.insert("sidecar.istio.io/userVolume", Value::from(volumes).to_string());
+            annotations.insert("sidecar.istio.io/userVolumeMount", Value::from(mounts).to_string());
+        }
+        MountBy::Container => {
+            // The injector fills in the rest of a container of this name whose image is `auto`.
+            let container =
+                map([("name", "istio-proxy".into()), ("image", "auto".into()), ("volumeMounts", seq(mounts.iter().map(tree)))]);
+            spec.push(("containers", seq([container])));
+            spec.push(("volumes", seq(volumes.iter().map(tree))));
+        }
+    }
+    let mut metadata = Vec::new();
+    if !annotations.is_empty() {
+        metadata.push(("annotations", strings(annotations.iter().map(|(key, value)| (*key, value.as_str())))));
+    }
+    if !workload.gate.is_empty() {
+        metadata.push(("labels", strings(workload.gate.iter().map(|(key, value)| (key.as_str(), value.as_str())))));
+    }
+    let mut template = Vec::new();
+    if !metadata.is_empty() {
+        template.push(("metadata", map(metadata)));
+    }
+    if !spec.is_empty() {
+        template.push(("spec", map(spec)));
+    }
+    map(template)
+}
+
+/// Ours, then the user's. One module: the recipe's plain configMap volume. Several: one projected volume, so that all stand under the
+/// one mount path.
+fn volumes(workload: &Workload) -> Vec<Value> {
+    let mount = &workload.mount;
+    let config_map = |name: &dyn ToString| json!({ "configMap": { "name": name.to_string() } });
+    let mut ours = match mount.config_maps.as_slice() {
+        [only] => config_map(only),
+        several => {
+            let sources: Vec<Value> = several.iter().map(|name| config_map(name)).collect();
+            json!({ "projected": { "sources": sources } })
+        }
+    };
+    ours["name"] = mount.volume.as_str().into();
+    with_own(ours, &workload.volumes)
+}
+
+fn mounts(workload: &Workload) -> Vec<Value> {
+    let ours = json!({ "mountPath": workload.mount.path, "name": workload.mount.volume });
+    with_own(ours, &workload.volume_mounts)
+}
+
+fn with_own(ours: Value, own: &[Map<String, Value>]) -> Vec<Value> {
+    std::iter::once(ours).chain(own.iter().cloned().map(Value::Object)).collect()
+}
+
+/// A JSON value as a YAML tree.
+fn tree(value: &Value) -> Node {
+    match value {
+        Value::Object(entries) => map(entries.iter().map(|(key, value)| (key.clone(), tree(value)))),
+        Value::Array(items) => seq(items.iter().map(tree)),
+        Value::String(text) => text.clone().into(),
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => number.as_i64().map_or_else(|| number.to_string().into(), Node::from),
+        Value::Null => map::<String>([]),
+    }
+}
