@@ -23,8 +23,6 @@ pub struct File {
     pub bytes: Vec<u8>,
     /// Of the bytes.
     pub digest: Digest,
-    /// Whether it is an object to apply.
-    pub(crate) applied: bool,
 }
 
 /// What `out/` is to hold, in the order of the paths, mesh.lock last.
@@ -32,7 +30,7 @@ pub(crate) fn emit(mesh: &Mesh, documents: &[Document]) -> Vec<File> {
     let mut files: Vec<File> = documents.par_iter().map(file).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let lock = Lock::new(mesh, &files).to_toml(&generated(&mesh.spec)).into_bytes();
-    files.push(File { path: LOCK.into(), digest: Digest::of(&lock), bytes: lock, applied: false });
+    files.push(File { path: LOCK.into(), digest: Digest::of(&lock), bytes: lock });
     files
 }
 
@@ -44,16 +42,15 @@ fn file(document: &Document) -> File {
     }
     let mut bytes = header.into_bytes();
     yaml::write(&document.object, &mut bytes);
-    File { path: document.path.clone(), digest: Digest::of(&bytes), bytes, applied: document.applied }
+    File { path: document.path.clone(), digest: Digest::of(&bytes), bytes }
 }
 
-/// The objects to apply as one YAML stream, and what kustomize alone reads with it: patches and kustomization.yaml are left out of no
-/// stream, so that all that a render writes can be looked at.
+/// All files but mesh.lock as one YAML stream, each with its path above it.
 #[must_use]
 pub fn stream(files: &[File]) -> Vec<u8> {
     let mut stream = Vec::new();
     for file in files.iter().filter(|file| file.path != LOCK) {
-        stream.extend_from_slice(b"---\n");
+        stream.extend_from_slice(format!("---\n# Source: {}\n", file.path).as_bytes());
         stream.extend_from_slice(&file.bytes);
     }
     stream

@@ -57,6 +57,32 @@ impl Lock {
         text
     }
 
+    /// The files of both sides of a lock that git could not merge; `None` where there are no conflict markers or a side does not parse.
+    pub(crate) fn merged(text: &str) -> Option<Self> {
+        let (mut ours, mut theirs) = (String::new(), String::new());
+        let mut side = Side::Both;
+        let mut conflicts = 0;
+        for line in text.lines() {
+            match line.split(' ').next() {
+                Some("<<<<<<<") => (side, conflicts) = (Side::Ours, conflicts + 1),
+                Some("|||||||") if side == Side::Ours => side = Side::Ancestor,
+                Some("=======") if side != Side::Both => side = Side::Theirs,
+                Some(">>>>>>>") if side == Side::Theirs => side = Side::Both,
+                _ => {
+                    if matches!(side, Side::Both | Side::Ours) {
+                        ours.extend([line, "\n"]);
+                    }
+                    if matches!(side, Side::Both | Side::Theirs) {
+                        theirs.extend([line, "\n"]);
+                    }
+                }
+            }
+        }
+        let (mut ours, theirs) = (Self::parse(&ours).ok()?, Self::parse(&theirs).ok()?);
+        ours.files.extend(theirs.files);
+        (conflicts > 0).then_some(ours)
+    }
+
     /// Reads a lock. An error says what is wrong with it, as the end of a sentence.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let lock: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
@@ -68,6 +94,15 @@ impl Lock {
             None => Ok(lock),
         }
     }
+}
+
+/// Whose lines they are, between git's conflict markers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Both,
+    Ours,
+    Ancestor,
+    Theirs,
 }
 
 /// Whether a path of the lock stays in the folder: what it names may be deleted.

@@ -23,12 +23,9 @@ fn expected(node: &Node) -> Value {
         Node::Str(text) => Value::from(text.as_ref()),
         Node::Base64(bytes) => Value::from(STANDARD.encode(bytes)),
         Node::Seq(items) => items.iter().map(expected).collect(),
-        Node::Map(entries) => Value::Object(
-            entries
-                .iter()
-                .map(|(key, value)| (key.to_string(), expected(value)))
-                .collect(),
-        ),
+        Node::Map(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.to_string(), expected(value))).collect())
+        }
     }
 }
 
@@ -39,20 +36,12 @@ fn check(node: &Node) -> Result<(), String> {
     let document = String::from_utf8(out).map_err(|error| error.to_string())?;
     let expected = expected(node);
     let readers = [
-        (
-            "yaml_serde",
-            yaml_serde::from_str::<Value>(&document).map_err(|error| error.to_string()),
-        ),
-        (
-            "serde-saphyr",
-            serde_saphyr::from_str::<Value>(&document).map_err(|error| error.to_string()),
-        ),
+        ("yaml_serde", yaml_serde::from_str::<Value>(&document).map_err(|error| error.to_string())),
+        ("serde-saphyr", serde_saphyr::from_str::<Value>(&document).map_err(|error| error.to_string())),
     ];
     for (reader, read) in readers {
         if read.as_ref() != Ok(&expected) {
-            return Err(format!(
-                "{reader} reads {read:?}, not {expected:?}, from\n{document}"
-            ));
+            return Err(format!("{reader} reads {read:?}, not {expected:?}, from\n{document}"));
         }
     }
     Ok(())
@@ -65,14 +54,7 @@ fn surroundings(text: &str) -> Node {
     map([
         ("value", value()),
         ("key", keyed(value())),
-        (
-            "items",
-            seq([
-                value(),
-                seq([value(), keyed(seq([value()]))]),
-                keyed(keyed(value())),
-            ]),
-        ),
+        ("items", seq([value(), seq([value(), keyed(seq([value()]))]), keyed(keyed(value()))])),
     ])
 }
 
@@ -141,18 +123,13 @@ fn every_character_of_the_basic_plane_is_read_back() {
     let chars: Vec<char> = ('\0'..='\u{ffff}').collect();
     for row in chars.chunks(64) {
         check(&seq(row.iter().map(|char| format!("a{char}b{char}")))).unwrap();
-        check(&map(row
-            .iter()
-            .map(|char| (char.to_string(), Node::from(char.to_string())))))
-        .unwrap();
+        check(&map(row.iter().map(|char| (char.to_string(), Node::from(char.to_string()))))).unwrap();
     }
 }
 
 #[test]
 fn keys_are_read_back_at_every_length_about_the_limit() {
-    for length in [
-        1, 127, 998, 999, 1000, 1001, 1002, 1022, 1023, 1024, 1025, 1026, 5000,
-    ] {
+    for length in [1, 127, 998, 999, 1000, 1001, 1002, 1022, 1023, 1024, 1025, 1026, 5000] {
         for filler in ["k", "'", "\n", "é"] {
             check(&surroundings(&filler.repeat(length))).unwrap();
         }

@@ -31,11 +31,7 @@ fn kubectl(arguments: &[&str], document: &[u8]) -> Result<String, Box<dyn Error>
         .stderr(Stdio::piped())
         .spawn()?;
     // kubectl reads all of its input before it prints anything, so no pipe can fill up meanwhile.
-    child
-        .stdin
-        .take()
-        .ok_or("no standard input")?
-        .write_all(document)?;
+    child.stdin.take().ok_or("no standard input")?.write_all(document)?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
@@ -45,24 +41,9 @@ fn kubectl(arguments: &[&str], document: &[u8]) -> Result<String, Box<dyn Error>
 
 /// The object in `document` as kubectl reads it, without asking a cluster.
 fn read(document: &[u8]) -> Result<Value, Box<dyn Error>> {
-    let printed = kubectl(
-        &[
-            "annotate",
-            "--local",
-            "--overwrite",
-            "-f",
-            "-",
-            "probe=1",
-            "-o",
-            "json",
-        ],
-        document,
-    )?;
+    let printed = kubectl(&["annotate", "--local", "--overwrite", "-f", "-", "probe=1", "-o", "json"], document)?;
     let mut object: Value = serde_json::from_str(&printed)?;
-    object["metadata"]["annotations"]
-        .as_object_mut()
-        .ok_or("no annotations")?
-        .remove("probe");
+    object["metadata"]["annotations"].as_object_mut().ok_or("no annotations")?.remove("probe");
     Ok(object)
 }
 
@@ -73,12 +54,7 @@ fn written(node: &Node) -> Vec<u8> {
 }
 
 fn config_map(metadata: Vec<(String, Node)>, (field, entries): (&'static str, Node)) -> Node {
-    map([
-        ("apiVersion", "v1".into()),
-        ("kind", "ConfigMap".into()),
-        ("metadata", map(metadata)),
-        (field, entries),
-    ])
+    map([("apiVersion", "v1".into()), ("kind", "ConfigMap".into()), ("metadata", map(metadata)), (field, entries)])
 }
 
 /// All traps and some hundreds of generated strings, the same ones at each run.
@@ -89,41 +65,25 @@ fn strings() -> BTreeSet<String> {
         let tree = strategy.new_tree(&mut runner);
         tree.expect("the strategy rejects nothing").current()
     });
-    let traps = TRAPS
-        .iter()
-        .chain(LABEL_TRAPS)
-        .map(|text| (*text).to_owned());
+    let traps = TRAPS.iter().chain(LABEL_TRAPS).map(|text| (*text).to_owned());
     generated.chain(traps).collect()
 }
 
 /// `strings` under keys that need no quotes.
 fn numbered(strings: &BTreeSet<String>) -> BTreeMap<String, String> {
-    strings
-        .iter()
-        .enumerate()
-        .map(|(number, text)| (format!("s{number}"), text.clone()))
-        .collect()
+    strings.iter().enumerate().map(|(number, text)| (format!("s{number}"), text.clone())).collect()
 }
 
 fn strings_node(entries: &BTreeMap<String, String>) -> Node {
-    map(entries
-        .iter()
-        .map(|(key, value)| (key.clone(), Node::from(value.clone()))))
+    map(entries.iter().map(|(key, value)| (key.clone(), Node::from(value.clone()))))
 }
 
 /// Entry by entry, so that a failure names the string and not two thousand of them.
 fn assert_same(actual: &Value, expected: &BTreeMap<String, String>) {
     for (key, value) in expected {
-        assert_eq!(
-            actual.get(key),
-            Some(&json!(value)),
-            "under the key {key:?}"
-        );
+        assert_eq!(actual.get(key), Some(&json!(value)), "under the key {key:?}");
     }
-    assert_eq!(
-        actual.as_object().map(serde_json::Map::len),
-        Some(expected.len())
-    );
+    assert_eq!(actual.as_object().map(serde_json::Map::len), Some(expected.len()));
 }
 
 #[test]
@@ -131,18 +91,9 @@ fn annotations_and_data_are_what_went_in() -> Outcome {
     let strings = strings();
     assert!(strings.len() > 1000);
     let values = numbered(&strings);
-    let keys = strings
-        .iter()
-        .map(|text| (text.clone(), text.clone()))
-        .collect();
-    let metadata = vec![
-        ("name".to_owned(), "traps".into()),
-        ("annotations".to_owned(), strings_node(&values)),
-    ];
-    let object = read(&written(&config_map(
-        metadata,
-        ("data", strings_node(&keys)),
-    )))?;
+    let keys = strings.iter().map(|text| (text.clone(), text.clone())).collect();
+    let metadata = vec![("name".to_owned(), "traps".into()), ("annotations".to_owned(), strings_node(&values))];
+    let object = read(&written(&config_map(metadata, ("data", strings_node(&keys)))))?;
     assert_same(&object["metadata"]["annotations"], &values);
     assert_same(&object["data"], &keys);
     Ok(())
@@ -151,15 +102,9 @@ fn annotations_and_data_are_what_went_in() -> Outcome {
 #[test]
 fn labels_are_what_went_in() -> Outcome {
     let values = numbered(&LABEL_TRAPS.iter().map(|text| (*text).to_owned()).collect());
-    let metadata = vec![
-        ("name".to_owned(), "traps".into()),
-        ("labels".to_owned(), strings_node(&values)),
-    ];
+    let metadata = vec![("name".to_owned(), "traps".into()), ("labels".to_owned(), strings_node(&values))];
     let document = written(&config_map(metadata, ("data", map::<&str>([]))));
-    let printed = kubectl(
-        &["label", "--local", "-f", "-", "probe=1", "-o", "json"],
-        &document,
-    )?;
+    let printed = kubectl(&["label", "--local", "-f", "-", "probe=1", "-o", "json"], &document)?;
     let mut object: Value = serde_json::from_str(&printed)?;
     let labels = &mut object["metadata"]["labels"];
     labels.as_object_mut().ok_or("no labels")?.remove("probe");
@@ -175,36 +120,27 @@ fn keys_are_what_went_in_at_every_length_about_the_limit() -> Outcome {
         .map(|key| (key, "on".to_owned()))
         .collect();
     let metadata = vec![("name".to_owned(), "long".into())];
-    let object = read(&written(&config_map(
-        metadata,
-        ("data", strings_node(&keys)),
-    )))?;
+    let object = read(&written(&config_map(metadata, ("data", strings_node(&keys)))))?;
     assert_same(&object["data"], &keys);
     Ok(())
 }
 
 #[test]
 fn binary_data_is_what_went_in() -> Outcome {
-    let spellings = [
-        "", "true", "null", "NULL", "1234", "1e10", "0x12", "+123", "+w==", "/w==", "yes+", "1A==",
-    ];
+    let spellings = ["", "true", "null", "NULL", "1234", "1e10", "0x12", "+123", "+w==", "/w==", "yes+", "1A=="];
     let mut modules = Vec::new();
     for spelling in spellings {
         modules.push(STANDARD.decode(spelling)?);
     }
     modules.push((0..=u8::MAX).cycle().take(700_000).collect());
-    let node = map(modules.iter().enumerate().map(|(number, bytes)| {
-        (
-            format!("m{number}"),
-            Node::from(Arc::from(bytes.as_slice())),
-        )
-    }));
+    let node = map(modules
+        .iter()
+        .enumerate()
+        .map(|(number, bytes)| (format!("m{number}"), Node::from(Arc::from(bytes.as_slice())))));
     let metadata = vec![("name".to_owned(), "modules".into())];
     let object = read(&written(&config_map(metadata, ("binaryData", node))))?;
     for (number, bytes) in modules.iter().enumerate() {
-        let text = object["binaryData"][format!("m{number}")]
-            .as_str()
-            .ok_or("not a string")?;
+        let text = object["binaryData"][format!("m{number}")].as_str().ok_or("not a string")?;
         assert!(STANDARD.decode(text)? == *bytes, "module {number}");
     }
     Ok(())
@@ -225,23 +161,14 @@ fn kustomize_passes_on_what_went_in() -> Outcome {
     strings.retain(|text| text.chars().all(survives_kustomize));
     assert!(strings.len() > 1000);
     let values = numbered(&strings);
-    let metadata = vec![
-        ("name".to_owned(), "traps".into()),
-        ("annotations".to_owned(), strings_node(&values)),
-    ];
+    let metadata = vec![("name".to_owned(), "traps".into()), ("annotations".to_owned(), strings_node(&values))];
     let folder = tempfile::tempdir()?;
     let file = |name: &str, node: &Node| -> Outcome {
         let mut file = std::fs::File::create(folder.path().join(name))?;
         Ok(file.write_all(&written(node))?)
     };
-    file(
-        "traps.yaml",
-        &config_map(metadata, ("data", strings_node(&values))),
-    )?;
-    file(
-        "kustomization.yaml",
-        &map([("resources", seq(["traps.yaml"]))]),
-    )?;
+    file("traps.yaml", &config_map(metadata, ("data", strings_node(&values))))?;
+    file("kustomization.yaml", &map([("resources", seq(["traps.yaml"]))]))?;
     let path = folder.path().to_str().ok_or("the path is not UTF-8")?;
     let object = read(kubectl(&["kustomize", path], b"")?.as_bytes())?;
     assert_same(&object["metadata"]["annotations"], &values);
@@ -253,19 +180,10 @@ fn kustomize_passes_on_what_went_in() -> Outcome {
 #[test]
 fn kubectl_refuses_bare_traps() {
     for bare in ["on", "n", "1_000", "1e3", "null", "2001"] {
-        let document = format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    a: {bare}\n"
-        );
-        let printed = kubectl(
-            &["label", "--local", "-f", "-", "probe=1", "-o", "json"],
-            document.as_bytes(),
-        );
-        let label = printed.map(|json| {
-            serde_json::from_str::<Value>(&json).unwrap()["metadata"]["labels"]["a"].clone()
-        });
-        assert!(
-            label.as_ref().map_or(true, |label| *label != bare),
-            "{bare} is {label:?}"
-        );
+        let document = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    a: {bare}\n");
+        let printed = kubectl(&["label", "--local", "-f", "-", "probe=1", "-o", "json"], document.as_bytes());
+        let label =
+            printed.map(|json| serde_json::from_str::<Value>(&json).unwrap()["metadata"]["labels"]["a"].clone());
+        assert!(label.as_ref().map_or(true, |label| *label != bare), "{bare} is {label:?}");
     }
 }

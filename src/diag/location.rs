@@ -10,19 +10,13 @@ impl Location {
     /// The bytes `range` of a source.
     #[must_use]
     pub fn new(source: Arc<Source>, range: Range<usize>) -> Self {
-        Self {
-            source,
-            range: Some((range.start, range.end)),
-        }
+        Self { source, range: Some((range.start, range.end)) }
     }
 
     /// A source as a whole.
     #[must_use]
     pub fn whole(source: Arc<Source>) -> Self {
-        Self {
-            source,
-            range: None,
-        }
+        Self { source, range: None }
     }
 
     /// The byte range of the text, empty at its start for a whole file.
@@ -60,10 +54,7 @@ impl Location {
     #[must_use]
     pub fn line_column(&self) -> ((usize, usize), (usize, usize)) {
         let span = self.span().unwrap_or(0..0);
-        (
-            self.source.position(span.start),
-            self.source.position(span.end),
-        )
+        (self.source.position(span.start), self.source.position(span.end))
     }
 }
 
@@ -94,10 +85,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> Arc<Source> {
-        Arc::new(Source {
-            path: "mesh.toml".into(),
-            text: text.to_owned(),
-        })
+        Arc::new(Source { path: "mesh.toml".into(), text: text.to_owned() })
     }
 
     fn positions(text: &str, range: Range<usize>) -> ((usize, usize), (usize, usize)) {
@@ -121,10 +109,7 @@ mod tests {
     fn ranges_that_do_not_fit_are_mended() {
         assert_eq!(positions("ab", 1..99), ((1, 2), (1, 3)));
         assert_eq!(positions("漢字", 1..4), ((1, 1), (1, 3)));
-        let reversed = Location {
-            source: source("abc"),
-            range: Some((2, 1)),
-        };
+        let reversed = Location { source: source("abc"), range: Some((2, 1)) };
         assert_eq!(reversed.line_column(), ((1, 3), (1, 3)));
     }
 
@@ -140,10 +125,7 @@ mod tests {
     #[test]
     fn shown_as_path_line_and_column() {
         let text = source("a\nbc");
-        assert_eq!(
-            Location::new(text.clone(), 3..4).to_string(),
-            "mesh.toml:2:2"
-        );
+        assert_eq!(Location::new(text.clone(), 3..4).to_string(), "mesh.toml:2:2");
         assert_eq!(Location::whole(text).to_string(), "mesh.toml");
     }
 }

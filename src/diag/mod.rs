@@ -1,14 +1,18 @@
 //! Findings: what is wrong, where, and what to do about it.
 
+mod codes;
 mod location;
 pub mod render;
 mod sink;
+mod suggest;
 
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
+pub use codes::{CODES, Code};
 pub use sink::Sink;
+pub(crate) use suggest::suggest;
 
 /// How bad a finding is. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,20 +103,14 @@ impl Diagnostic {
     /// Says where it is wrong, with a short text beside the underline.
     #[must_use]
     pub fn at_label(mut self, location: Location, text: impl Into<String>) -> Self {
-        self.primary = Some(Label {
-            location,
-            text: text.into(),
-        });
+        self.primary = Some(Label { location, text: text.into() });
         self
     }
 
     /// Adds another place that has to do with it.
     #[must_use]
     pub fn related(mut self, location: Location, text: impl Into<String>) -> Self {
-        self.related.push(Label {
-            location,
-            text: text.into(),
-        });
+        self.related.push(Label { location, text: text.into() });
         self
     }
 
@@ -131,14 +129,6 @@ impl Diagnostic {
     }
 
     fn new(code: &'static str, severity: Severity, message: String) -> Self {
-        Self {
-            code,
-            severity,
-            message,
-            primary: None,
-            related: Vec::new(),
-            notes: Vec::new(),
-            help: Vec::new(),
-        }
+        Self { code, severity, message, primary: None, related: Vec::new(), notes: Vec::new(), help: Vec::new() }
     }
 }

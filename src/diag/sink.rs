@@ -16,10 +16,7 @@ impl Sink {
     /// An empty collector.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            found: Vec::new(),
-            errors: 0,
-        }
+        Self { found: Vec::new(), errors: 0 }
     }
 
     /// Takes a finding in.
@@ -96,10 +93,7 @@ mod tests {
     use super::*;
 
     fn at(path: &str, start: usize) -> Location {
-        let source = Arc::new(Source {
-            path: path.into(),
-            text: "0123456789".to_owned(),
-        });
+        let source = Arc::new(Source { path: path.into(), text: "0123456789".to_owned() });
         Location::new(source, start..start + 1)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Document, FLUX_NO_SUBSTITUTE, generated, strings};
 use crate::resolve::mesh::{EnvoyFilter, FailureField, Mesh, Plugin};
-use crate::spec::types::{Direction, FilterType, Insert};
+use crate::spec::types::{Direction, FilterType, Insert, Runtime};
 use crate::yaml::{Node, map, seq};
 
 const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
@@ -73,7 +73,8 @@ fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: &'static str) -> Node
         Insert::BeforeRouter => "INSERT_BEFORE",
         Insert::First => "INSERT_FIRST",
     };
-    let value = map([("name", filter.plugin.chain_name.clone().into()), ("typed_config", typed_config(&filter.plugin))]);
+    let value =
+        map([("name", filter.plugin.chain_name.clone().into()), ("typed_config", typed_config(&filter.plugin))]);
     map([
         ("applyTo", apply_to.into()),
         ("match", map(matched)),
@@ -120,12 +121,12 @@ fn plugin_config(plugin: &Plugin) -> Node {
 
 /// `envoy.extensions.wasm.v3.VmConfig`.
 fn vm_config(plugin: &Plugin) -> Node {
+    let runtime = match plugin.runtime {
+        Runtime::V8 => "envoy.wasm.runtime.v8",
+    };
     let local = map([("filename", plugin.filename.clone().into())]);
-    let mut vm = vec![
-        ("vm_id", plugin.vm_id.clone().into()),
-        ("runtime", "envoy.wasm.runtime.v8".into()),
-        ("code", map([("local", local)])),
-    ];
+    let mut vm =
+        vec![("vm_id", plugin.vm_id.clone().into()), ("runtime", runtime.into()), ("code", map([("local", local)]))];
     if let Some(text) = &plugin.vm_configuration {
         vm.push(("configuration", string_value(text)));
     }

@@ -20,10 +20,5 @@ pub(super) fn document(mesh: &Mesh, documents: &[Document]) -> Document {
         ("resources", seq(resources)),
         ("patches", seq(patches)),
     ]);
-    Document {
-        path: "kustomization.yaml".into(),
-        comments: vec![generated(&mesh.spec)],
-        object,
-        applied: false,
-    }
+    Document { path: "kustomization.yaml".into(), comments: vec![generated(&mesh.spec)], object, applied: false }
 }

@@ -53,8 +53,11 @@ fn pod_template(workload: &Workload) -> Node {
         }
         MountBy::Container => {
             // The injector fills in the rest of a container of this name whose image is `auto`.
-            let container =
-                map([("name", "istio-proxy".into()), ("image", "auto".into()), ("volumeMounts", seq(mounts.iter().map(tree)))]);
+            let container = map([
+                ("name", "istio-proxy".into()),
+                ("image", "auto".into()),
+                ("volumeMounts", seq(mounts.iter().map(tree))),
+            ]);
             spec.push(("containers", seq([container])));
             spec.push(("volumes", seq(volumes.iter().map(tree))));
         }

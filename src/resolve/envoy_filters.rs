@@ -33,7 +33,8 @@ pub(super) fn resolve(
 ) -> (Vec<EnvoyFilter>, Vec<Gates>) {
     let positions = positions(settings, workloads);
     let values = own_label_values(workloads);
-    let mut builder = Builder { spec, settings, templates, shared: BTreeMap::new(), names: BTreeMap::new(), made: Vec::new() };
+    let mut builder =
+        Builder { spec, settings, templates, shared: BTreeMap::new(), names: BTreeMap::new(), made: Vec::new() };
     let mut gates = Vec::with_capacity(workloads.len());
     for ((workload, positions), own_value) in workloads.iter().zip(&positions).zip(values) {
         let mut plugins = Vec::with_capacity(workload.uses.len());
@@ -70,10 +71,7 @@ fn positions(settings: &Settings, workloads: &[Workload<'_>]) -> Vec<Vec<Positio
         by_namespace.entry(&workload.namespace).or_default().push(i);
     }
     for members in by_namespace.values() {
-        let behind = |workload: &Workload<'_>| -> Vec<&str> {
-            workload.uses.iter().filter(|one| one.insert == Insert::BeforeRouter).map(|one| one.filter.name).collect()
-        };
-        let lists: Vec<Vec<&str>> = members.iter().map(|&i| behind(&workloads[i])).collect();
+        let lists: Vec<Vec<&str>> = members.iter().map(|&i| behind_the_head(&workloads[i])).collect();
         let arranged = match settings.envoy_filters {
             EnvoyFilters::Shared => order::arrange(&lists),
             EnvoyFilters::PerWorkload => lists.iter().map(|list| order::alone(list.len())).collect(),
@@ -83,6 +81,10 @@ fn positions(settings: &Settings, workloads: &[Workload<'_>]) -> Vec<Vec<Positio
         }
     }
     positions
+}
+
+fn behind_the_head<'a>(workload: &Workload<'a>) -> Vec<&'a str> {
+    workload.uses.iter().filter(|one| one.insert == Insert::BeforeRouter).map(|one| one.filter.name).collect()
 }
 
 /// Adds the uses that go to the head of the chain. Each is put before all that are there, so the first of the list is applied last.
@@ -171,7 +173,13 @@ impl<'a> Builder<'a> {
         Some(plugin)
     }
 
-    fn make(&mut self, workload: &Workload<'_>, one: &Use<'_>, (name, selector, priority): (ObjectName, Gates, i32), plugin: Plugin) {
+    fn make(
+        &mut self,
+        workload: &Workload<'_>,
+        one: &Use<'_>,
+        (name, selector, priority): (ObjectName, Gates, i32),
+        plugin: Plugin,
+    ) {
         self.made.push(EnvoyFilter {
             namespace: workload.namespace.clone(),
             name,
@@ -212,6 +220,14 @@ impl<'a> Builder<'a> {
             Some((key.clone(), self.templates.render(value, &place.key(key), scope, sink)?))
         };
         let env: Option<BTreeMap<_, _>> = written.env.iter().map(|entry| render(entry, sink)).collect();
+        let texts = [
+            (configuration.as_deref(), one.place.clone()),
+            (written.vm_config_text.as_deref(), one.filter.place.key("vm-config-text")),
+            (written.root_id.as_deref(), one.filter.place.key("root-id")),
+        ];
+        for (text, place) in texts {
+            lost_in_kustomize(self.spec, text.unwrap_or_default(), &place, sink);
+        }
         Some(Plugin {
             filter_type: written.filter_type,
             chain_name: one.filter.chain_name.clone(),
@@ -220,6 +236,7 @@ impl<'a> Builder<'a> {
             configuration,
             vm_id: one.filter.vars.vm_id.to_owned(),
             vm_configuration: written.vm_config_text.clone(),
+            runtime: written.runtime,
             allow_precompiled: written.allow_precompiled,
             filename: format!("{}/{}", workload.mount_path, one.filter.key()),
             env: env?,
@@ -227,6 +244,20 @@ impl<'a> Builder<'a> {
             on_failure: one.filter.on_failure,
             stop_iteration: one.filter.stop_iteration,
         })
+    }
+}
+
+/// kustomize reads its own output again, and these do not come through: most are refused, U+0085 becomes a blank (seen with 5.7).
+fn lost_in_kustomize(spec: &Spec, text: &str, place: &Place, sink: &mut Sink) {
+    if let Some(lost) = text.chars().find(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')) {
+        sink.push(
+            Diagnostic::error(
+                "MC0221",
+                format!("the text holds U+{:04X}, which kustomize does not bring through", u32::from(lost)),
+            )
+            .at(spec.document.at(place))
+            .help("in JSON, write it as an escape"),
+        );
     }
 }
 
@@ -290,7 +321,8 @@ fn shared_vms(spec: &Spec, plugins: &[(&Use<'_>, Plugin)], sink: &mut Sink) {
             continue;
         };
         if (&loaded.env, &loaded.env_from_host) != (&plugin.env, &plugin.env_from_host) {
-            let message = format!("`{}` and `{}` share one VM, and its environment is one of the two", loaded.name, plugin.name);
+            let message =
+                format!("`{}` and `{}` share one VM, and its environment is one of the two", loaded.name, plugin.name);
             sink.push(
                 Diagnostic::error("MC0209", message)
                     .at_label(spec.document.key(&one.filter.place), "this one's environment is ignored")

@@ -124,7 +124,18 @@ pub(super) fn resolve<'a>(
             let module = Arc::clone(module);
             filters.insert(
                 name.as_str(),
-                Filter { name, written, place, vars, module, gate, chain_name, configuration, on_failure, stop_iteration },
+                Filter {
+                    name,
+                    written,
+                    place,
+                    vars,
+                    module,
+                    gate,
+                    chain_name,
+                    configuration,
+                    on_failure,
+                    stop_iteration,
+                },
             );
         }
     }
@@ -168,10 +179,11 @@ pub(super) fn configuration<'a>(
     place: &Place,
     sink: &mut Sink,
 ) -> Option<Configuration<'a>> {
-    let written: Vec<&str> = [("config", table.is_some()), ("config-text", text.is_some()), ("config-file", file.is_some())]
-        .iter()
-        .filter_map(|(key, there)| there.then_some(*key))
-        .collect();
+    let written: Vec<&str> =
+        [("config", table.is_some()), ("config-text", text.is_some()), ("config-file", file.is_some())]
+            .iter()
+            .filter_map(|(key, there)| there.then_some(*key))
+            .collect();
     if let [first, second, ..] = written.as_slice() {
         sink.push(
             Diagnostic::error("MC0114", format!("`{first}` and `{second}` exclude each other"))
@@ -198,7 +210,7 @@ pub(super) fn configuration<'a>(
         }
         Err(error) => {
             let message = format!("cannot read the configuration `{path}`: {error}");
-            let note = format!("the path starts from `{}`, mesh.toml's folder", spec.document.folder());
+            let note = "the path starts from mesh.toml's folder";
             sink.push(Diagnostic::error("MC0115", message).at(location).note(note));
             None
         }
@@ -208,7 +220,8 @@ pub(super) fn configuration<'a>(
 /// Envoy refuses a variable that is given twice (source/extensions/common/wasm/plugin.cc).
 fn environment(spec: &Spec, written: &types::Filter, place: &Place, sink: &mut Sink) {
     let host_place = place.key("env-from-host");
-    let from_host = written.env_from_host.iter().enumerate().map(|(i, name)| (name, spec.document.at(&host_place.index(i))));
+    let from_host =
+        written.env_from_host.iter().enumerate().map(|(i, name)| (name, spec.document.at(&host_place.index(i))));
     let own = written.env.keys().map(|name| (name, spec.document.key(&place.key("env").key(name))));
     let mut seen: BTreeMap<&str, crate::diag::Location> = BTreeMap::new();
     for (name, location) in own.chain(from_host) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use crate::module::Module;
-use crate::spec::types::{Direction, FilterType, Insert, Kind, LogLevel, MountBy};
+use crate::spec::types::{Direction, FilterType, Insert, Kind, LogLevel, MountBy, Runtime};
 
 /// All that a render needs to know. Turning it into objects cannot fail.
 #[derive(Debug)]
@@ -99,6 +99,7 @@ pub(crate) struct Plugin {
     pub(crate) configuration: Option<String>,
     pub(crate) vm_id: String,
     pub(crate) vm_configuration: Option<String>,
+    pub(crate) runtime: Runtime,
     pub(crate) allow_precompiled: Option<bool>,
     /// The module's path in the proxy.
     pub(crate) filename: String,

@@ -42,7 +42,8 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
     let (envoy_filters, gates) = envoy_filters::resolve(spec, &settings, &workloads, &templates, sink);
 
     let patched = workloads.into_iter().zip(gates).map(|(workload, gate)| {
-        let mounted = workload.uses.iter().filter_map(|one| config_maps.get(&(workload.namespace.clone(), one.filter.name)));
+        let mounted =
+            workload.uses.iter().filter_map(|one| config_maps.get(&(workload.namespace.clone(), one.filter.name)));
         mesh::Workload {
             kind: workload.written.kind,
             gate,
@@ -90,7 +91,8 @@ fn unused(spec: &Spec, sink: &mut Sink) {
         Use::Plain(name) => name.clone(),
         Use::With(with) => with.filter.clone(),
     };
-    let used: BTreeSet<String> = spec.workloads.values().flat_map(|workload| workload.filters.iter().map(name)).collect();
+    let used: BTreeSet<String> =
+        spec.workloads.values().flat_map(|workload| workload.filters.iter().map(name)).collect();
     if spec.workloads.is_empty() && !spec.refused_workloads {
         sink.push(
             Diagnostic::error("MC0109", "there are no workloads, so there is nothing to render")

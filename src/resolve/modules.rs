@@ -55,7 +55,7 @@ fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
     match error {
         ModuleError::Read(error) => {
             let finding = Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"))
-                .note(format!("the path starts from `{}`, mesh.toml's folder", spec.document.folder()));
+                .note("the path starts from mesh.toml's folder");
             match neighbour(&spec.document.folder().join(path)) {
                 Some(near) => finding.help(format!("there is a `{near}` in that folder")),
                 None => finding.help("build the module first, or correct the path"),
@@ -71,14 +71,17 @@ fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
                 None => finding.help("a module begins with the four bytes `\\0asm`"),
             }
         }
-        ModuleError::Component => Diagnostic::error("MC0302", format!("`{path}` is a WebAssembly component, not a module"))
-            .note(envoy)
-            .help("build for wasm32-wasip1, not wasm32-wasip2"),
-        ModuleError::Version(version) => {
-            Diagnostic::error("MC0302", format!("`{path}` has version {version} of the binary format, and Envoy knows 1"))
+        ModuleError::Component => {
+            Diagnostic::error("MC0302", format!("`{path}` is a WebAssembly component, not a module"))
                 .note(envoy)
-                .help("build the module again with a current toolchain")
+                .help("build for wasm32-wasip1, not wasm32-wasip2")
         }
+        ModuleError::Version(version) => Diagnostic::error(
+            "MC0302",
+            format!("`{path}` has version {version} of the binary format, and Envoy knows 1"),
+        )
+        .note(envoy)
+        .help("build the module again with a current toolchain"),
     }
 }
 
@@ -122,7 +125,9 @@ fn check_size(spec: &Spec, path: &str, module: &Module, place: &Place, sink: &mu
         )
         .at(spec.document.at(place))
         .note("the API server refuses a ConfigMap whose values are over 1,048,576 B together")
-        .help("build for size: in Rust opt-level = \"z\", lto = true, strip = true, panic = \"abort\"; then wasm-opt -Oz"),
+        .help(
+            "build for size: in Rust opt-level = \"z\", lto = true, strip = true, panic = \"abort\"; then wasm-opt -Oz",
+        ),
     );
 }
 

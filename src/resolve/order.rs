@@ -127,7 +127,11 @@ mod tests {
         let word = |(filter, position): (&&str, &Position)| {
             format!("{filter}{}{}", if position.common { "=" } else { "!" }, position.priority)
         };
-        lists.iter().zip(&positions).map(|(list, at)| list.iter().zip(at).map(word).collect::<Vec<_>>().join(" ")).collect()
+        lists
+            .iter()
+            .zip(&positions)
+            .map(|(list, at)| list.iter().zip(at).map(word).collect::<Vec<_>>().join(" "))
+            .collect()
     }
 
     #[test]

@@ -188,7 +188,9 @@ fn layout(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Layout {
             sink.push(
                 Diagnostic::error("MC0214", "the overlay layout needs a base")
                     .at(spec.document.at(&layout_place))
-                    .help("name the folder of the workloads' manifests as `mesh.base`, or use `layout = \"component\"`"),
+                    .help(
+                        "name the folder of the workloads' manifests as `mesh.base`, or use `layout = \"component\"`",
+                    ),
             );
             Layout::Component
         }
@@ -215,14 +217,26 @@ fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
         Base::Refused
     };
     let Some(base) = normal(Utf8Path::new(written)) else {
-        return refuse("MC0117", "it must be relative to mesh.toml's folder", "a path of one machine works on no other");
+        return refuse(
+            "MC0117",
+            "it must be relative to mesh.toml's folder",
+            "a path of one machine works on no other",
+        );
     };
     if base.starts_with(out) {
-        return refuse("MC0117", "it lies in the output folder", "what is in there is removed or overwritten; move it out");
+        return refuse(
+            "MC0117",
+            "it lies in the output folder",
+            "what is in there is removed or overwritten; move it out",
+        );
     }
     let Some(relative) = relative(out, &base) else {
         let help = "put `output.dir` below mesh.toml's folder, or use `layout = \"component\"`";
-        return refuse("MC0117", "there is no way to it from the output folder without naming this machine's folders", help);
+        return refuse(
+            "MC0117",
+            "there is no way to it from the output folder without naming this machine's folders",
+            help,
+        );
     };
     let folder = spec.document.folder().join(&base);
     if !KUSTOMIZATION.iter().any(|name| folder.join(name).is_file()) {

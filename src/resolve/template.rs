@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use crate::diag::{Diagnostic, Sink};
 use crate::spec::{Document, Place, types::Var};
@@ -40,18 +42,31 @@ pub(crate) struct WorkloadVars<'a> {
     pub(crate) kind: &'a str,
 }
 
-/// What a template may speak of. A shared object has no workload.
+/// What a template may speak of beside the mesh and the user's own values. A shared object has no workload.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Scope<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) filter: Option<&'a FilterVars<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) workload: Option<&'a WorkloadVars<'a>>,
+}
+
+#[derive(Serialize)]
+struct Variables<'a> {
+    mesh: &'a MeshVars,
+    vars: &'a BTreeMap<String, Var>,
+    #[serde(flatten)]
+    scope: &'a Scope<'a>,
 }
 
 impl<'a> Templates<'a> {
     pub(crate) fn new(document: &'a Document, vars: &'a BTreeMap<String, Var>, mesh: MeshVars) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_keep_trailing_newline(true);
+        // A configuration keeps its last line end.
+        if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+            environment.set_syntax(syntax);
+        }
         // What is rendered is never HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         Self { environment, document, vars, mesh }
@@ -62,13 +77,12 @@ impl<'a> Templates<'a> {
         if !is_template(text) {
             return Some(text.to_owned());
         }
-        let variables = match (scope.filter, scope.workload) {
-            (Some(filter), Some(workload)) => context! { mesh => self.mesh, vars => self.vars, filter, workload },
-            (Some(filter), None) => context! { mesh => self.mesh, vars => self.vars, filter },
-            (None, Some(workload)) => context! { mesh => self.mesh, vars => self.vars, workload },
-            (None, None) => context! { mesh => self.mesh, vars => self.vars },
-        };
-        match self.environment.template_from_str(text).and_then(|template| template.render(variables)) {
+        let variables = Variables { mesh: &self.mesh, vars: self.vars, scope };
+        match self
+            .environment
+            .template_from_str(text)
+            .and_then(|template| template.render(Value::from(Serde(&variables))))
+        {
             Ok(rendered) => Some(rendered),
             Err(error) => {
                 sink.push(self.finding(&error, text, place, scope));
@@ -78,20 +92,23 @@ impl<'a> Templates<'a> {
     }
 
     /// Renders every string of a JSON value; keys stay as they are. `None` after a report.
-    pub(crate) fn render_json(&self, value: &Value, place: &Place, scope: &Scope<'_>, sink: &mut Sink) -> Option<Value> {
+    pub(crate) fn render_json(&self, value: &Json, place: &Place, scope: &Scope<'_>, sink: &mut Sink) -> Option<Json> {
         match value {
-            Value::String(text) => self.render(text, place, scope, sink).map(Value::String),
-            Value::Array(items) => {
-                let rendered: Vec<_> =
-                    items.iter().enumerate().map(|(i, item)| self.render_json(item, &place.index(i), scope, sink)).collect();
-                rendered.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
+            Json::String(text) => self.render(text, place, scope, sink).map(Json::String),
+            Json::Array(items) => {
+                let rendered: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(i, item)| self.render_json(item, &place.index(i), scope, sink))
+                    .collect();
+                rendered.into_iter().collect::<Option<Vec<_>>>().map(Json::Array)
             }
-            Value::Object(entries) => {
+            Json::Object(entries) => {
                 let rendered: Vec<_> = entries
                     .iter()
                     .map(|(key, item)| Some((key.clone(), self.render_json(item, &place.key(key), scope, sink)?)))
                     .collect();
-                rendered.into_iter().collect::<Option<_>>().map(Value::Object)
+                rendered.into_iter().collect::<Option<_>>().map(Json::Object)
             }
             _ => Some(value.clone()),
         }

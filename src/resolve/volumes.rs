@@ -203,7 +203,13 @@ fn known_fields(spec: &Spec, entry: &Map<String, Value>, known: &[&str], place: 
     }
 }
 
-fn text<'a>(spec: &Spec, entry: &'a Map<String, Value>, field: &str, place: &Place, sink: &mut Sink) -> Option<&'a str> {
+fn text<'a>(
+    spec: &Spec,
+    entry: &'a Map<String, Value>,
+    field: &str,
+    place: &Place,
+    sink: &mut Sink,
+) -> Option<&'a str> {
     let text = entry.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
     if text.is_none() {
         let location = spec.document.at(&place.key(field));

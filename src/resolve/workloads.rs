@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
-
 use super::filters::{self, Configuration, Filter};
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use super::settings::{self, Settings};
@@ -73,7 +71,9 @@ pub(super) fn resolve<'a>(
     let mut taken: BTreeMap<(Kind, Namespace, ObjectName), Place> = BTreeMap::new();
     for (key, written) in &spec.workloads {
         let place = Place::default().key("workloads").key(key);
-        let Some(workload) = workload(spec, settings, filters, templates, (key, written, place), sink) else { continue };
+        let Some(workload) = workload(spec, settings, filters, templates, (key, written, place), sink) else {
+            continue;
+        };
         let identity = (written.kind, workload.namespace.clone(), workload.name.clone());
         if let Some(first) = taken.get(&identity) {
             let message = format!("{} {}/{} is patched twice", kind(written.kind), workload.namespace, workload.name);
@@ -255,7 +255,8 @@ fn mount(spec: &Spec, written: &types::Workload, uses: &[Use<'_>], place: &Place
 fn insert_order(spec: &Spec, uses: &[Use<'_>], sink: &mut Sink) {
     for (before, after) in uses.iter().zip(uses.iter().skip(1)) {
         if before.insert == Insert::BeforeRouter && after.insert == Insert::First {
-            let message = format!("`{}` would run before `{}`, against the list", after.filter.name, before.filter.name);
+            let message =
+                format!("`{}` would run before `{}`, against the list", after.filter.name, before.filter.name);
             sink.push(
                 Diagnostic::error("MC0214", message)
                     .at_label(spec.document.at(&after.place.key("insert")), "goes to the head of the chain")
@@ -265,4 +266,3 @@ fn insert_order(spec: &Spec, uses: &[Use<'_>], sink: &mut Sink) {
         }
     }
 }
-

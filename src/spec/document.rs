@@ -37,19 +37,14 @@ enum Children {
 impl Spans {
     fn table(table: &DeTable<'_>) -> Children {
         Children::Table(
-            table
-                .iter()
-                .map(|(key, value)| (key.get_ref().to_string(), Self::value(key.span(), value)))
-                .collect(),
+            table.iter().map(|(key, value)| (key.get_ref().to_string(), Self::value(key.span(), value))).collect(),
         )
     }
 
     fn value(key: Range<usize>, value: &Spanned<DeValue<'_>>) -> Self {
         let children = match value.get_ref() {
             DeValue::Table(table) => Self::table(table),
-            DeValue::Array(array) => {
-                Children::Array(array.iter().map(|item| Self::value(item.span(), item)).collect())
-            }
+            DeValue::Array(array) => Children::Array(array.iter().map(|item| Self::value(item.span(), item)).collect()),
             _ => Children::None,
         };
         Self { key, value: value.span(), children }
@@ -74,10 +69,11 @@ impl Spans {
 
     /// All that belongs to the value, keys included: a table with a header reaches to its last entry.
     fn extent(&self) -> Range<usize> {
-        self.children().map(Self::extent).fold(
-            self.key.start.min(self.value.start)..self.key.end.max(self.value.end),
-            |all, child| all.start.min(child.start)..all.end.max(child.end),
-        )
+        self.children()
+            .map(Self::extent)
+            .fold(self.key.start.min(self.value.start)..self.key.end.max(self.value.end), |all, child| {
+                all.start.min(child.start)..all.end.max(child.end)
+            })
     }
 }
 
@@ -92,12 +88,9 @@ impl Document {
         self.source.path.file_name().unwrap_or("mesh.toml")
     }
 
-    /// The folder that paths in the file start from.
+    /// The folder that paths in the file start from; empty for the current one.
     pub(crate) fn folder(&self) -> &camino::Utf8Path {
-        match self.source.path.parent() {
-            Some(parent) if parent != "" => parent,
-            _ => camino::Utf8Path::new("."),
-        }
+        self.source.path.parent().unwrap_or_else(|| "".into())
     }
 
     /// The value at `place`, or the nearest written thing around it where a default stands in for it.

@@ -44,8 +44,8 @@ impl fmt::Display for Place {
             match step {
                 Step::Key(key) => {
                     let dot = if i == 0 { "" } else { "." };
-                    let bare = !key.is_empty()
-                        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+                    let bare =
+                        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
                     if bare { write!(f, "{dot}{key}")? } else { write!(f, "{dot}{key:?}")? }
                 }
                 Step::Index(index) => write!(f, "[{index}]")?,

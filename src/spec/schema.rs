@@ -1,8 +1,8 @@
 //! The JSON schema of mesh.toml.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
-use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::types;

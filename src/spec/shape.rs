@@ -102,7 +102,8 @@ impl<'a> Shape<'a> {
     fn value(&mut self, schema: &'a Value, value: &Spanned<DeValue<'_>>, place: &Place) {
         let mut schema = self.resolve(schema);
         if let Some(choices) = schema["anyOf"].as_array() {
-            let fitting = choices.iter().map(|choice| self.resolve(choice)).find(|choice| accepts(choice, value.get_ref()));
+            let fitting =
+                choices.iter().map(|choice| self.resolve(choice)).find(|choice| accepts(choice, value.get_ref()));
             match fitting {
                 Some(choice) => schema = choice,
                 None => return self.wrong_type(schema, value, place),
@@ -232,7 +233,10 @@ impl<'a> Shape<'a> {
             (Some(near), _) => format!("did you mean `{near}`?"),
             (None, Some(owner)) => format!("`{key}` belongs in `{owner}`"),
             (None, None) => {
-                format!("the keys that can stand here are {}", free.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "))
+                format!(
+                    "the keys that can stand here are {}",
+                    free.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
+                )
             }
         };
         self.sink.push(

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[derive(Default)]
 #[schemars(title = "mesh.toml")]
-#[expect(dead_code, reason = "a shape for the schema")]
 pub(crate) struct File {
     /// The mesh that the manifests are for.
     mesh: Mesh,
@@ -349,7 +348,6 @@ pub(crate) enum Insert {
 /// A level of Envoy's loggers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "Envoy's own names")]
 pub(crate) enum LogLevel {
     Trace,
     Debug,

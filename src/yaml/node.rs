@@ -7,12 +7,7 @@ use super::Node;
 
 /// A mapping in the order given. Its keys have to differ: readers refuse a mapping that names a key twice.
 pub fn map<K: Into<Cow<'static, str>>>(entries: impl IntoIterator<Item = (K, Node)>) -> Node {
-    Node::Map(
-        entries
-            .into_iter()
-            .map(|(key, value)| (key.into(), value))
-            .collect(),
-    )
+    Node::Map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
 }
 
 /// A sequence of things that are nodes or become one: `seq(["a", "b"])`.

@@ -11,9 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 /// Words that some reader takes for a boolean, a null or a float, in whatever case.
 ///
 /// YAML 1.1's types (`y`, `on`, ...), the core schema's (`true`, `null`) and what number parsers take besides digits.
-const RESERVED: &[&str] = &[
-    "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity",
-];
+const RESERVED: &[&str] = &["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"];
 
 /// Appends `text` in the first of the three styles that can hold it. Always one line: LF is an escape like any other.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
@@ -32,12 +30,9 @@ pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
         return string("", out);
     }
     let start = out.len();
-    let length =
-        base64::encoded_len(bytes.len(), true).expect("a slice is at most isize::MAX bytes");
+    let length = base64::encoded_len(bytes.len(), true).expect("a slice is at most isize::MAX bytes");
     out.resize(start + length, 0);
-    STANDARD
-        .encode_slice(bytes, &mut out[start..])
-        .expect("the buffer was sized by encoded_len");
+    STANDARD.encode_slice(bytes, &mut out[start..]).expect("the buffer was sized by encoded_len");
     // The alphabet has no other trap, so the (rarely) needed quotes cost no look at the whole text.
     if !opens_plain(&out[start..]) || is_reserved(&out[start..]) {
         out.insert(start, b'\'');
@@ -50,22 +45,17 @@ fn is_plain(text: &str) -> bool {
     // An empty word is a separator at an end or two in a row, and with it `: `, ` :` and a trailing colon or blank.
     opens_plain(text.as_bytes())
         && !is_reserved(text.as_bytes())
-        && text
-            .split([' ', ':'])
-            .all(|word| !word.is_empty() && word.bytes().all(is_word_byte))
+        && text.split([' ', ':']).all(|word| !word.is_empty() && word.bytes().all(is_word_byte))
 }
 
 /// Numbers and timestamps begin with a digit, a sign or a dot, and every indicator is punctuation; what begins with a
 /// letter can only be a reserved word, and a slash begins nothing.
 fn opens_plain(text: &[u8]) -> bool {
-    text.first()
-        .is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'/')
+    text.first().is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'/')
 }
 
 fn is_reserved(text: &[u8]) -> bool {
-    RESERVED
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
+    RESERVED.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn is_word_byte(byte: u8) -> bool {
@@ -122,11 +112,7 @@ fn double_quoted(text: &str, out: &mut Vec<u8>) {
 /// Nothing beyond the basic plane is hidden, so four digits do.
 fn escape(char: char, out: &mut Vec<u8>) {
     let code = u32::from(char);
-    let written = if code <= 0xff {
-        write!(out, "\\x{code:02X}")
-    } else {
-        write!(out, "\\u{code:04X}")
-    };
+    let written = if code <= 0xff { write!(out, "\\x{code:02X}") } else { write!(out, "\\u{code:04X}") };
     written.expect("writing to a Vec cannot fail");
 }
 
@@ -213,10 +199,7 @@ mod tests {
             ("\u{2028}\u{2029}", r#""\u2028\u2029""#),
             ("\u{feff}a", r#""\uFEFFa""#),
             ("\u{fffe}\u{ffff}", r#""\uFFFE\uFFFF""#),
-            (
-                "\u{202e}\u{200d}\u{2066}\u{61c}",
-                r#""\u202E\u200D\u2066\u061C""#,
-            ),
+            ("\u{202e}\u{200d}\u{2066}\u{61c}", r#""\u202E\u200D\u2066\u061C""#),
             ("é\t\u{1f600}\u{10ffff}", "\"é\\t\u{1f600}\u{10ffff}\""),
         ] {
             assert_eq!(written(text), expected);
@@ -227,9 +210,7 @@ mod tests {
     fn base64_is_plain_unless_it_spells_something_else() {
         assert_eq!(encoded(b""), "\"\"");
         assert_eq!(encoded(b"\0asm\x01\0\0\0"), "AGFzbQEAAAA=");
-        for text in [
-            "AAAA", "yes+", "null////", "/w==", "////", "trueAAAA", "e123",
-        ] {
+        for text in ["AAAA", "yes+", "null////", "/w==", "////", "trueAAAA", "e123"] {
             assert_eq!(encoded(&spelling(text)), text);
         }
         for text in [

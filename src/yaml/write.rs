@@ -107,48 +107,23 @@ mod tests {
     fn a_sequence_stands_in_the_column_of_its_key() {
         let node = map([
             ("resources", seq(["a", "b"])),
-            (
-                "spec",
-                map([("ports", seq([1, 2])), ("on", map([("x", true.into())]))]),
-            ),
+            ("spec", map([("ports", seq([1, 2])), ("on", map([("x", true.into())]))])),
         ]);
         assert_eq!(
             written(&node),
-            lines(&[
-                "resources:",
-                "- a",
-                "- b",
-                "spec:",
-                "  ports:",
-                "  - 1",
-                "  - 2",
-                "  'on':",
-                "    x: true",
-            ])
+            lines(&["resources:", "- a", "- b", "spec:", "  ports:", "  - 1", "  - 2", "  'on':", "    x: true",])
         );
     }
 
     #[test]
     fn items_open_on_the_line_of_their_dash() {
         let node = seq([
-            map([
-                ("name", "a".into()),
-                ("args", seq(["b"])),
-                ("last", false.into()),
-            ]),
+            map([("name", "a".into()), ("args", seq(["b"])), ("last", false.into())]),
             seq([seq(["c", "d"]), seq(["e"])]),
         ]);
         assert_eq!(
             written(&node),
-            lines(&[
-                "- name: a",
-                "  args:",
-                "  - b",
-                "  last: false",
-                "- - - c",
-                "    - d",
-                "  - - e"
-            ])
+            lines(&["- name: a", "  args:", "  - b", "  last: false", "- - - c", "    - d", "  - - e"])
         );
     }
 
@@ -180,10 +155,7 @@ mod tests {
     fn bytes_go_on_the_line_of_their_key() {
         let bytes: Arc<[u8]> = [0_u8; 3000].into();
         let expected = format!("module.wasm: {}\n", "A".repeat(4000));
-        assert_eq!(
-            written(&map([("module.wasm", Node::from(bytes))])),
-            expected
-        );
+        assert_eq!(written(&map([("module.wasm", Node::from(bytes))])), expected);
     }
 
     #[test]
@@ -191,24 +163,11 @@ mod tests {
         let (short, long) = ("k".repeat(1000), "k".repeat(1001));
         let node = map([
             (short.clone(), 1.into()),
-            (
-                "nested".into(),
-                seq([map([
-                    (long.clone(), map([("a", 1.into())])),
-                    ("b".into(), 2.into()),
-                ])]),
-            ),
+            ("nested".into(), seq([map([(long.clone(), map([("a", 1.into())])), ("b".into(), 2.into())])])),
         ]);
         assert_eq!(
             written(&node),
-            lines(&[
-                &format!("{short}: 1"),
-                "nested:",
-                &format!("- ? {long}"),
-                "  :",
-                "    a: 1",
-                "  b: 2",
-            ])
+            lines(&[&format!("{short}: 1"), "nested:", &format!("- ? {long}"), "  :", "    a: 1", "  b: 2",])
         );
     }
 }

@@ -7,19 +7,10 @@ use std::path::{Path, PathBuf};
 /// # Panics
 /// If the tool is not there: a test that passes because its judge is missing proves nothing.
 pub(crate) fn tool(name: &str) -> PathBuf {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no manifest depends on where the tests find their tools"
-    )]
-    let bin = std::env::var("MESH_COMPILE_TOOLS").map_or_else(
-        |_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"),
-        PathBuf::from,
-    );
+    #[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
+    let bin = std::env::var("MESH_COMPILE_TOOLS")
+        .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"), PathBuf::from);
     let path = bin.join(name);
-    assert!(
-        path.is_file(),
-        "{} is missing: run ./scripts/setup first",
-        path.display()
-    );
+    assert!(path.is_file(), "{} is missing: run ./scripts/setup first", path.display());
     path
 }

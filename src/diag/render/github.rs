@@ -64,9 +64,7 @@ fn body(diagnostic: &Diagnostic) -> String {
 
 /// Escapes what ends a command: a line. The percent sign goes first, for it is the escape.
 fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// Escapes what ends a property as well.
@@ -82,10 +80,7 @@ mod tests {
     use crate::diag::Source;
 
     fn source(path: &str) -> Arc<Source> {
-        Arc::new(Source {
-            path: path.into(),
-            text: "a = 1\r\nb = \"漢\"\r\n[c]\r\n".to_owned(),
-        })
+        Arc::new(Source { path: path.into(), text: "a = 1\r\nb = \"漢\"\r\n[c]\r\n".to_owned() })
     }
 
     #[test]

@@ -88,10 +88,7 @@ impl<'a> From<&'a Diagnostic> for Finding<'a> {
 
 impl<'a> From<&'a Label> for Related<'a> {
     fn from(label: &'a Label) -> Self {
-        Self {
-            place: Place::from(&label.location),
-            message: &label.text,
-        }
+        Self { place: Place::from(&label.location), message: &label.text }
     }
 }
 
@@ -99,19 +96,10 @@ impl<'a> From<&'a Location> for Place<'a> {
     fn from(location: &'a Location) -> Self {
         let file = Some(location.source.path.as_str());
         if location.span().is_none() {
-            return Self {
-                file,
-                ..Self::default()
-            };
+            return Self { file, ..Self::default() };
         }
         let ((line, column), (end_line, end_column)) = location.line_column();
-        Self {
-            file,
-            line: Some(line),
-            column: Some(column),
-            end_line: Some(end_line),
-            end_column: Some(end_column),
-        }
+        Self { file, line: Some(line), column: Some(column), end_line: Some(end_line), end_column: Some(end_column) }
     }
 }
 
@@ -129,10 +117,7 @@ mod tests {
     use crate::diag::Source;
 
     fn source() -> Arc<Source> {
-        Arc::new(Source {
-            path: "mesh.toml".into(),
-            text: "[filters.a]\nmodule = \"漢\"\n".to_owned(),
-        })
+        Arc::new(Source { path: "mesh.toml".into(), text: "[filters.a]\nmodule = \"漢\"\n".to_owned() })
     }
 
     #[test]
@@ -182,9 +167,6 @@ mod tests {
         let mut report = Report::new(&[]);
         report.extra.insert("runs".to_owned(), 2.into());
         report.extra.insert("engine".to_owned(), "embedded".into());
-        assert_eq!(
-            report.to_line(),
-            "{\"version\":1,\"diagnostics\":[],\"engine\":\"embedded\",\"runs\":2}\n"
-        );
+        assert_eq!(report.to_line(), "{\"version\":1,\"diagnostics\":[],\"engine\":\"embedded\",\"runs\":2}\n");
     }
 }

@@ -111,19 +111,14 @@ fn notes(diagnostic: &Diagnostic) -> Vec<Message<'_>> {
     let facts = diagnostic.notes.iter().map(|note| clean(note));
     let help = diagnostic.help.iter().map(|help| clean(help));
     let facts = primary.chain(related).chain(facts);
-    facts
-        .map(|text| Level::NOTE.message(text))
-        .chain(help.map(|text| Level::HELP.message(text)))
-        .collect()
+    facts.map(|text| Level::NOTE.message(text)).chain(help.map(|text| Level::HELP.message(text))).collect()
 }
 
 /// Names and values of the user's stand in messages; a control character or one that turns the
 /// direction of writing must not reach the terminal. Line feeds stay.
 fn clean(text: &str) -> Cow<'_, str> {
-    let is_unsafe = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let is_unsafe =
+        |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }

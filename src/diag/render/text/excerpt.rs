@@ -50,28 +50,18 @@ impl<'a> Mark<'a> {
             span = cut(text, span);
             columns = extent(text, &span);
         }
-        Some(Self {
-            kind,
-            span,
-            columns,
-            text: &label.text,
-        })
+        Some(Self { kind, span, columns, text: &label.text })
     }
 }
 
 impl<'a> Excerpt<'a> {
     pub(super) fn new(source: &'a Arc<Source>, mark: Mark<'a>) -> Self {
-        Self {
-            source,
-            columns: mark.columns.clone(),
-            marks: vec![mark],
-        }
+        Self { source, columns: mark.columns.clone(), marks: vec![mark] }
     }
 
     /// Whether the mark of this label fits in beside the others.
     pub(super) fn takes(&self, label: &Label, mark: &Mark<'_>) -> bool {
-        *self.source == label.location.source
-            && hull(&self.columns, &mark.columns).len() <= MARK_WIDTH
+        *self.source == label.location.source && hull(&self.columns, &mark.columns).len() <= MARK_WIDTH
     }
 
     pub(super) fn push(&mut self, mark: Mark<'a>) {
@@ -105,8 +95,7 @@ impl<'a> Mark<'a> {
             Kind::Context => AnnotationKind::Context,
         };
         let label = (!self.text.is_empty()).then(|| clean(self.text));
-        kind.span(self.span.start - window.start..self.span.end - window.start)
-            .label(label)
+        kind.span(self.span.start - window.start..self.span.end - window.start).label(label)
     }
 }
 
@@ -123,11 +112,7 @@ fn window(text: &str, span: Range<usize>) -> Range<usize> {
 /// through, which some terminals obey; a dot of the same two bytes leaves every offset in place.
 fn shown(text: &str) -> Cow<'_, str> {
     let is_c1 = |c: char| matches!(c, '\u{80}'..='\u{9f}');
-    let mut shown = if text.contains(is_c1) {
-        Cow::Owned(text.replace(is_c1, "\u{b7}"))
-    } else {
-        Cow::Borrowed(text)
-    };
+    let mut shown = if text.contains(is_c1) { Cow::Owned(text.replace(is_c1, "\u{b7}")) } else { Cow::Borrowed(text) };
     // A last line that is empty exists for the crate only when its end is there.
     if shown.ends_with('\n') {
         shown.to_mut().push('\n');
@@ -137,12 +122,7 @@ fn shown(text: &str) -> Cow<'_, str> {
 
 /// From the left-most to the right-most column a span's underline touches.
 fn extent(text: &str, span: &Range<usize>) -> Range<usize> {
-    let column = |offset: usize| {
-        text[line_start(text, offset)..offset]
-            .chars()
-            .map(width)
-            .sum()
-    };
+    let column = |offset: usize| text[line_start(text, offset)..offset].chars().map(width).sum();
     let (start, end): (usize, usize) = (column(span.start), column(span.end));
     start.min(end)..start.max(end)
 }

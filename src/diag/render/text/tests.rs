@@ -6,10 +6,7 @@ use super::*;
 use crate::diag::{Location, Source};
 
 fn source(path: &str, text: &str) -> Arc<Source> {
-    Arc::new(Source {
-        path: path.into(),
-        text: text.to_owned(),
-    })
+    Arc::new(Source { path: path.into(), text: text.to_owned() })
 }
 
 /// The bytes of the `nth` occurrence (from 0) of `part` in a text.
@@ -98,9 +95,7 @@ fn a_file_as_a_whole_is_its_path() {
     check(whole, "error[MC0401]: too big\n--> mesh.toml\n");
     let empty = Location::new(source("mesh.toml", ""), 0..0);
     check(
-        Diagnostic::error("MC0101", "nothing in it")
-            .at_label(empty, "what the label says")
-            .help("add [mesh]"),
+        Diagnostic::error("MC0101", "nothing in it").at_label(empty, "what the label says").help("add [mesh]"),
         "\
 error[MC0101]: nothing in it
 --> mesh.toml
@@ -115,22 +110,13 @@ error[MC0101]: nothing in it
 fn a_finding_without_a_place() {
     check(Diagnostic::error("MC0900", "m"), "error[MC0900]: m\n");
     let related = Diagnostic::error("MC0900", "m").related(find(&source("a", "b"), "b", 0), "t");
-    check(
-        related,
-        "error[MC0900]: m\n --> a:1:1\n  |\n1 | b\n  | - t\n",
-    );
+    check(related, "error[MC0900]: m\n --> a:1:1\n  |\n1 | b\n  | - t\n");
 }
 
 #[test]
 fn a_blank_line_between_two() {
-    let found = [
-        Diagnostic::error("MC0101", "a"),
-        Diagnostic::warning("MC0102", "b"),
-    ];
-    assert_eq!(
-        render(&found, Color::Plain),
-        "error[MC0101]: a\n\nwarning[MC0102]: b\n"
-    );
+    let found = [Diagnostic::error("MC0101", "a"), Diagnostic::warning("MC0102", "b")];
+    assert_eq!(render(&found, Color::Plain), "error[MC0101]: a\n\nwarning[MC0102]: b\n");
     assert_eq!(render(&[], Color::Plain), "");
 }
 
@@ -174,14 +160,9 @@ error[MC0101]: m
 
 #[test]
 fn tabs_line_ends_and_wide_characters() {
-    let mesh = source(
-        "mesh.toml",
-        "a = 1\r\n\tb = \"漢字\" # é\u{301}\r\nc = 2\r\n",
-    );
+    let mesh = source("mesh.toml", "a = 1\r\n\tb = \"漢字\" # é\u{301}\r\nc = 2\r\n");
     check(
-        Diagnostic::error("MC0101", "m")
-            .at_label(find(&mesh, "\"漢字\"", 0), "wide")
-            .related(find(&mesh, "c", 0), "c"),
+        Diagnostic::error("MC0101", "m").at_label(find(&mesh, "\"漢字\"", 0), "wide").related(find(&mesh, "c", 0), "c"),
         "\
 error[MC0101]: m
  --> mesh.toml:2:6
@@ -216,15 +197,9 @@ error[MC0101]: m
 ",
     );
     let end = Diagnostic::error("MC0101", "m").at(at(13));
-    check(
-        end,
-        "error[MC0101]: m\n  --> mesh.toml:10:1\n   |\n10 |\n   | ^\n",
-    );
+    check(end, "error[MC0101]: m\n  --> mesh.toml:10:1\n   |\n10 |\n   | ^\n");
     let cut = Diagnostic::error("MC0101", "m").at(find(&source("a", "b = "), "", 4));
-    check(
-        cut,
-        "error[MC0101]: m\n --> a:1:5\n  |\n1 | b =\n  |     ^\n",
-    );
+    check(cut, "error[MC0101]: m\n --> a:1:5\n  |\n1 | b =\n  |     ^\n");
 }
 
 #[test]
@@ -250,9 +225,7 @@ error[MC0101]: ␛[31m�
 #[test]
 fn styled_text_has_the_same_words() {
     let mesh = source("mesh.toml", MESH);
-    let found = [Diagnostic::error("MC0101", "m")
-        .at_label(find(&mesh, "demo", 0), "here")
-        .help("h")];
+    let found = [Diagnostic::error("MC0101", "m").at_label(find(&mesh, "demo", 0), "here").help("h")];
     let styled = render(&found, Color::Styled);
     let stripped = anstream::adapter::strip_str(&styled).to_string();
     assert_eq!(stripped, render(&found, Color::Plain));

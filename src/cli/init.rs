@@ -1,0 +1,111 @@
+//! `mesh-compile init`
+
+use std::io::{self, Write as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use mesh_compile::diag::{Diagnostic, Location, Severity, Sink, Source};
+
+use super::Outcome;
+use super::report::Reporter;
+
+/// Starts a project: a mesh.toml that renders at once, a filter, CI and a pre-commit hook
+///
+/// Writes nothing over what is there: a mesh.toml ends it, other files are kept as they are.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The folder; made if it is not there
+    #[arg(default_value = ".")]
+    dir: Utf8PathBuf,
+}
+
+/// A file of a new project.
+struct Template {
+    path: &'static str,
+    bytes: &'static [u8],
+    executable: bool,
+}
+
+macro_rules! templates {
+    ($($path:literal from $source:literal $($executable:ident)?;)*) => {
+        &[$(Template { path: $path, bytes: include_bytes!($source), executable: templates!(@ $($executable)?) }),*]
+    };
+    (@ executable) => { true };
+    (@) => { false };
+}
+
+const TEMPLATES: &[Template] = templates! {
+    "mesh.toml" from "init/mesh.toml";
+    "mesh.schema.json" from "../../schema/mesh.schema.json";
+    ".gitattributes" from "init/gitattributes";
+    ".gitignore" from "init/gitignore";
+    ".githooks/pre-commit" from "init/pre-commit" executable;
+    ".github/workflows/mesh-compile.yaml" from "init/workflow.yaml";
+    "filter/Cargo.toml" from "../../filter/Cargo.toml";
+    "filter/Cargo.lock" from "../../filter/Cargo.lock";
+    "filter/README.md" from "init/filter-README.md";
+    "filter/src/lib.rs" from "../../filter/src/lib.rs";
+    "filter/src/config.rs" from "../../filter/src/config.rs";
+    "filter/src/edit.rs" from "../../filter/src/edit.rs";
+    "filter/src/json.rs" from "../../filter/src/json.rs";
+    "filter/src/name.rs" from "../../filter/src/name.rs";
+    "filter/src/plugin.rs" from "../../filter/src/plugin.rs";
+    "filter/example-filter.wasm" from "../../filter/example-filter.wasm";
+};
+
+impl Init {
+    pub(super) fn run(&self, reporter: &Reporter) -> Outcome {
+        let mut sink = Sink::new();
+        let spec = self.dir.join("mesh.toml");
+        if spec.symlink_metadata().is_ok() {
+            let message = format!("`{spec}` is there already");
+            sink.push(finding(Severity::Error, &spec, message).help("delete it first, or name another folder"));
+            return reporter.findings(sink);
+        }
+        for template in TEMPLATES {
+            let path = self.dir.join(template.path);
+            match create(&path, template) {
+                Ok(()) => reporter.detail(&format!("create {path}")),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    sink.push(finding(Severity::Warning, &path, format!("`{path}` is there already and was kept")));
+                }
+                Err(error) => {
+                    sink.push(finding(Severity::Error, &path, format!("cannot create `{path}`: {error}")));
+                    break;
+                }
+            }
+        }
+        let outcome = reporter.findings(sink);
+        if outcome == Outcome::Fine {
+            let folder = if self.dir == "." { String::new() } else { format!("cd {} && ", self.dir) };
+            reporter.note(&format!("{spec}: now `{folder}mesh-compile render`, then commit out/"));
+            reporter.note(
+                "the hook runs `mesh-compile check` before each commit after `git config core.hooksPath .githooks`",
+            );
+        }
+        outcome
+    }
+}
+
+fn finding(severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
+    let location = Location::whole(Source { path: path.to_owned(), text: String::new() }.into());
+    let finding = match severity {
+        Severity::Error => Diagnostic::error("MC0708", message),
+        Severity::Warning => Diagnostic::warning("MC0708", message),
+    };
+    finding.at(location)
+}
+
+/// Writes a file that must not be there yet.
+fn create(path: &Utf8Path, template: &Template) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if template.executable {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o777); // less the umask
+    }
+    options.open(path)?.write_all(template.bytes)
+}

@@ -1,0 +1,69 @@
+//! `mesh-compile render`
+
+use camino::Utf8PathBuf;
+use clap::Args;
+use mesh_compile::diag::Sink;
+use mesh_compile::store::{self, Action, Step};
+use mesh_compile::{Rendered, compile, stream};
+
+use super::report::{Reporter, plural, stdout};
+use super::{Outcome, spec_file};
+
+/// Writes the manifests to out/
+///
+/// Files that are as they should be are not touched. Files that the last render wrote and that are no longer needed are
+/// removed. A file that mesh.lock does not list is never overwritten or deleted.
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// Write one YAML stream to standard output, and nothing to out/
+    #[arg(long)]
+    stdout: bool,
+    /// Only list what would be created, updated and deleted
+    #[arg(long, conflicts_with = "stdout")]
+    dry_run: bool,
+}
+
+impl Render {
+    pub(super) fn run(&self, file: Option<Utf8PathBuf>, reporter: &Reporter) -> Outcome {
+        let spec = spec_file(file);
+        let mut sink = Sink::new();
+        let Some(rendered) = compile(&spec, &mut sink) else { return reporter.findings(sink) };
+        if self.stdout {
+            let outcome = stdout(&stream(&rendered.files));
+            return worse(outcome, reporter.findings(sink));
+        }
+        let steps = store::plan(&rendered, &spec, &mut sink);
+        if sink.has_errors() {
+            return reporter.findings(sink);
+        }
+        if self.dry_run {
+            let list: String = steps.iter().map(|step| line(&rendered, step) + "\n").collect();
+            let outcome = stdout(list.as_bytes());
+            return worse(outcome, reporter.findings(sink));
+        }
+        let written = store::write(&rendered, &steps, &mut sink);
+        let outcome = reporter.findings(sink);
+        if written {
+            steps.iter().for_each(|step| reporter.detail(&line(&rendered, step)));
+            reporter.note(&summary(&rendered, &steps));
+        }
+        outcome
+    }
+}
+
+fn line(rendered: &Rendered, step: &Step) -> String {
+    format!("{} {}", step.action.as_str(), rendered.dir.join(&step.path))
+}
+
+fn summary(rendered: &Rendered, steps: &[Step]) -> String {
+    let count = |action| steps.iter().filter(|step| step.action == action).count();
+    let (created, updated, deleted) = (count(Action::Create), count(Action::Update), count(Action::Delete));
+    let unchanged = rendered.files.len() - created - updated;
+    let words = [(created, "created"), (updated, "updated"), (deleted, "deleted"), (unchanged, "unchanged")];
+    let words: Vec<String> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    format!("{}: {} ({})", rendered.dir, plural(rendered.files.len(), "file"), words.join(", "))
+}
+
+fn worse(a: Outcome, b: Outcome) -> Outcome {
+    if a == Outcome::Fine { b } else { a }
+}

@@ -1,0 +1,43 @@
+//! All codes, in order. A code is never used again for something else; its page stands under `pages/`.
+
+/// A code and its page.
+#[derive(Debug)]
+pub struct Code {
+    /// `MC0101`.
+    pub id: &'static str,
+    /// Markdown: what is wrong, what Envoy, Istio or Kubernetes does with it, how to mend it.
+    pub page: &'static str,
+}
+
+impl Code {
+    /// What the code stands for: the page's title without its number.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        let line = self.page.lines().next().unwrap_or_default();
+        line.split_once(": ").map_or(line, |(_, title)| title)
+    }
+
+    /// The code that is written `id`, in whatever case.
+    #[must_use]
+    pub fn find(id: &str) -> Option<&'static Self> {
+        CODES.iter().find(|code| code.id.eq_ignore_ascii_case(id))
+    }
+}
+
+macro_rules! codes {
+    ($($id:literal)*) => {
+        /// All codes, in order: 01 the spec, 02 the mesh, 03 the module, 04 the limits, 05 the base, 07 `out/`.
+        pub const CODES: &[Code] = &[$(Code { id: $id, page: include_str!(concat!("pages/", $id, ".md")) }),*];
+    };
+}
+
+codes! {
+    "MC0101" "MC0102" "MC0103" "MC0104" "MC0105" "MC0106" "MC0107" "MC0108" "MC0109"
+    "MC0110" "MC0111" "MC0112" "MC0113" "MC0114" "MC0115" "MC0116" "MC0117"
+    "MC0201" "MC0202" "MC0203" "MC0204" "MC0205" "MC0206" "MC0207" "MC0208" "MC0209" "MC0210"
+    "MC0211" "MC0212" "MC0213" "MC0214" "MC0215" "MC0216" "MC0217" "MC0218" "MC0219" "MC0220" "MC0221"
+    "MC0301" "MC0302"
+    "MC0401"
+    "MC0501"
+    "MC0701" "MC0702" "MC0703" "MC0704" "MC0705" "MC0706" "MC0707" "MC0708"
+}

@@ -1,0 +1,132 @@
+//! Holds `out/` against a render.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+
+use super::{Difference, LockError, State, is_as_locked, listed, lock, unreadable};
+use crate::Rendered;
+use crate::diag::Sink;
+use crate::emit::LOCK;
+use crate::lock::Lock;
+
+/// All differences, in the order of their paths. What cannot be read is reported to `sink`.
+pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
+    let dir = &rendered.dir;
+    // A damaged lock is a difference like any other: it is not what would be rendered.
+    let lock = match lock(dir) {
+        Ok(lock) => lock,
+        Err(LockError::Damaged(_)) => Lock::default(),
+        Err(LockError::Unreadable(error)) => {
+            sink.push(unreadable(&dir.join(LOCK), &error));
+            return Vec::new();
+        }
+    };
+    let mut on_disk = BTreeMap::new();
+    if let Err((path, error)) = walk(dir, Utf8Path::new(""), &mut on_disk) {
+        sink.push(unreadable(&path, &error));
+        return Vec::new();
+    }
+    let planned: Vec<_> = rendered
+        .files
+        .par_iter()
+        .enumerate()
+        .map(|(i, file)| planned(rendered, &lock, i, on_disk.get(&file.path).copied()))
+        .collect();
+    for file in &rendered.files {
+        on_disk.remove(&file.path);
+    }
+    let rest: Vec<(Utf8PathBuf, Entry)> = on_disk.into_iter().collect();
+    let unplanned: Vec<_> = rest.into_par_iter().map(|(path, entry)| unplanned(dir, &lock, path, entry)).collect();
+
+    let mut differences = Vec::new();
+    for found in planned.into_iter().chain(unplanned.into_iter().map(|found| found.map(Some))) {
+        match found {
+            Ok(difference) => differences.extend(difference),
+            Err((path, error)) => sink.push(unreadable(&path, &error)),
+        }
+    }
+    differences.sort_by(|a, b| a.path.cmp(&b.path));
+    differences
+}
+
+/// What stands at a path below `out/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    File,
+    /// A symbolic link, a socket: nothing that a render makes.
+    Other,
+}
+
+type Unreadable = (Utf8PathBuf, io::Error);
+
+/// All files below `dir`, by path from it. A folder that is not there is empty.
+fn walk(dir: &Utf8Path, below: &Utf8Path, found: &mut BTreeMap<Utf8PathBuf, Entry>) -> Result<(), Unreadable> {
+    let folder = dir.join(below);
+    let unreadable = |error| (folder.clone(), error);
+    let entries = match folder.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && below == "" => return Ok(()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(unreadable)?;
+        let path = below.join(entry.file_name());
+        let kind = entry.file_type().map_err(unreadable)?;
+        if kind.is_dir() {
+            walk(dir, &path, found)?;
+        } else {
+            found.insert(path, if kind.is_file() { Entry::File } else { Entry::Other });
+        }
+    }
+    Ok(())
+}
+
+fn planned(
+    rendered: &Rendered,
+    lock: &Lock,
+    index: usize,
+    entry: Option<Entry>,
+) -> Result<Option<Difference>, Unreadable> {
+    let file = &rendered.files[index];
+    let difference =
+        |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
+    match entry {
+        None => return Ok(difference(State::Missing, None)),
+        Some(Entry::Other) => return Ok(difference(State::InTheWay, None)),
+        Some(Entry::File) => {}
+    }
+    let path = rendered.dir.join(&file.path);
+    let bytes = std::fs::read(&path).map_err(|error| (path, error))?;
+    if bytes == file.bytes {
+        return Ok(None);
+    }
+    let state = if file.path == LOCK {
+        // The lock does not list itself; one that parses is taken for the last render's.
+        if std::str::from_utf8(&bytes).is_ok_and(|text| Lock::parse(text).is_ok()) {
+            State::Outdated
+        } else {
+            State::Tampered
+        }
+    } else if listed(lock, &file.path).is_none() {
+        State::InTheWay
+    } else if is_as_locked(lock, &file.path, &bytes) {
+        State::Outdated
+    } else {
+        State::Tampered
+    };
+    Ok(difference(state, Some(bytes)))
+}
+
+fn unplanned(dir: &Utf8Path, lock: &Lock, path: Utf8PathBuf, entry: Entry) -> Result<Difference, Unreadable> {
+    let difference = |path, state, on_disk| Difference { path, state, on_disk, rendered: None };
+    if entry == Entry::Other || listed(lock, &path).is_none() {
+        return Ok(difference(path, State::Extra, None));
+    }
+    let full = dir.join(&path);
+    let bytes = std::fs::read(&full).map_err(|error| (full, error))?;
+    let state = if is_as_locked(lock, &path, &bytes) { State::Stale } else { State::StaleTampered };
+    Ok(difference(path, state, Some(bytes)))
+}

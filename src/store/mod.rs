@@ -1,0 +1,105 @@
+//! out/ on disk: what differs from a render, and how to make it the same. The only writer.
+//!
+//! A file is ours if mesh.lock lists it. What is not ours is never overwritten and never deleted.
+
+mod compare;
+mod difference;
+mod write;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::diag::{Diagnostic, Location, Sink, Source};
+use crate::digest::Digest;
+use crate::emit::LOCK;
+use crate::lock::Lock;
+
+pub use compare::compare;
+pub use write::{Action, Step, plan, write};
+
+/// A difference between `out/` and a render.
+#[derive(Debug)]
+pub struct Difference {
+    /// From `out/`.
+    pub path: Utf8PathBuf,
+    /// What it is.
+    pub state: State,
+    /// What stands on the disk, where something does.
+    on_disk: Option<Vec<u8>>,
+    /// The index of the file in the render, where it is there.
+    rendered: Option<usize>,
+}
+
+/// How a file differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is to be there and is not.
+    Missing,
+    /// It is as it was rendered last, and is to be another now.
+    Outdated,
+    /// It is ours and not as it was rendered last.
+    Tampered,
+    /// It was rendered last and is no longer to be there.
+    Stale,
+    /// It was rendered last, was changed since and is no longer to be there.
+    StaleTampered,
+    /// It is not ours, and not to be there.
+    Extra,
+    /// It is not ours, and stands where a file of ours is to be.
+    InTheWay,
+}
+
+/// A finding about a file of `out/` as a whole.
+fn about(code: &'static str, path: &Utf8Path, message: String) -> Diagnostic {
+    let source = Source { path: path.to_owned(), text: String::new() };
+    Diagnostic::error(code, message).at(Location::whole(source.into()))
+}
+
+fn unreadable(path: &Utf8Path, error: &std::io::Error) -> Diagnostic {
+    about("MC0707", path, format!("cannot read `{path}`: {error}"))
+}
+
+/// The lock of `dir`; without one, nothing there is ours. An error says what is wrong with a damaged one.
+fn lock(dir: &Utf8Path) -> Result<Lock, LockError> {
+    let text = match std::fs::read_to_string(dir.join(LOCK)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lock::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            return Err(LockError::Damaged("it is not valid UTF-8".to_owned()));
+        }
+        Err(error) => return Err(LockError::Unreadable(error)),
+    };
+    Lock::parse(&text).or_else(|reason| Lock::merged(&text).ok_or(LockError::Damaged(reason)))
+}
+
+enum LockError {
+    Damaged(String),
+    Unreadable(std::io::Error),
+}
+
+fn listed(lock: &Lock, path: &Utf8Path) -> Option<String> {
+    lock.files.get(path).cloned()
+}
+
+fn is_as_locked(lock: &Lock, path: &Utf8Path, bytes: &[u8]) -> bool {
+    listed(lock, path).is_some_and(|digest| digest == Digest::of(bytes).to_string())
+}
+
+/// Reports a damaged or unreadable lock; an empty one stands in for it.
+fn lock_or_report(dir: &Utf8Path, sink: &mut Sink) -> Lock {
+    let path = dir.join(LOCK);
+    match lock(dir) {
+        Ok(lock) => lock,
+        Err(LockError::Unreadable(error)) => {
+            sink.push(unreadable(&path, &error));
+            Lock::default()
+        }
+        Err(LockError::Damaged(reason)) => {
+            sink.push(
+                about("MC0706", &path, format!("`{path}` is damaged: {reason}"))
+                    .note("it says which files may be overwritten and deleted")
+                    .help("restore it from git, or delete the whole folder and render again"),
+            );
+            Lock::default()
+        }
+    }
+}
