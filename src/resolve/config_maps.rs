@@ -36,9 +36,7 @@ pub(super) fn resolve<'a>(
             let name = rendered.entry(filter.name).or_insert_with(|| name(spec, filter, templates, sink));
             let Some(name) = name.clone() else { continue };
             let user = (format!("filter `{}`", filter.name), spec.document.key(&filter.place));
-            if !names.contains_key(&(workload.namespace.clone(), name.clone(), filter.name)) {
-                names.insert((workload.namespace.clone(), name.clone(), filter.name), user);
-            }
+            names.entry((workload.namespace.clone(), name.clone(), filter.name)).or_insert(user);
             let config_map = ConfigMap {
                 namespace: workload.namespace.clone(),
                 name,

@@ -47,28 +47,28 @@ name_type! {
     LabelValue, label_value
 }
 
-fn alphanumeric(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+fn alphanumeric(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
 /// DNS-1123 label.
 pub(crate) fn label(text: &str) -> Result<(), Reason> {
     length(text, 63)?;
-    if let Some(bad) = text.chars().find(|c| !(c.is_ascii() && alphanumeric(*c as u8)) && *c != '-') {
+    if let Some(bad) = text.chars().find(|c| !alphanumeric(*c) && *c != '-') {
         return Err(format!("it holds {bad:?}; only a-z, 0-9 and `-` may stand there"));
     }
-    ends(text, |byte| alphanumeric(byte))
+    ends(text, alphanumeric)
 }
 
 fn subdomain(text: &str) -> Result<(), Reason> {
     length(text, 253)?;
-    if let Some(bad) = text.chars().find(|c| !(c.is_ascii() && alphanumeric(*c as u8)) && !matches!(c, '-' | '.')) {
+    if let Some(bad) = text.chars().find(|c| !alphanumeric(*c) && !matches!(c, '-' | '.')) {
         return Err(format!("it holds {bad:?}; only a-z, 0-9, `-` and `.` may stand there"));
     }
     if text.contains("..") {
         return Err("a part between two dots is empty".into());
     }
-    text.split('.').try_for_each(|part| ends(part, |byte| alphanumeric(byte)))
+    text.split('.').try_for_each(|part| ends(part, alphanumeric))
 }
 
 fn label_key(text: &str) -> Result<(), Reason> {
@@ -91,7 +91,7 @@ fn qualified(text: &str) -> Result<(), Reason> {
     if let Some(bad) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
         return Err(format!("it holds {bad:?}; only letters, digits, `-`, `_` and `.` may stand there"));
     }
-    ends(text, |byte| byte.is_ascii_alphanumeric())
+    ends(text, |c| c.is_ascii_alphanumeric())
 }
 
 fn length(text: &str, most: usize) -> Result<(), Reason> {
@@ -102,10 +102,8 @@ fn length(text: &str, most: usize) -> Result<(), Reason> {
     }
 }
 
-fn ends(text: &str, allowed: impl Fn(u8) -> bool) -> Result<(), Reason> {
-    let bytes = text.as_bytes();
-    let fits = |byte: Option<&u8>| byte.is_some_and(|byte| allowed(*byte));
-    if fits(bytes.first()) && fits(bytes.last()) {
+fn ends(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), Reason> {
+    if text.starts_with(&allowed) && text.ends_with(allowed) {
         Ok(())
     } else {
         Err("it must begin and end with a letter or a digit".into())

@@ -63,7 +63,7 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
     }
     linked_folders(rendered, &steps, sink);
     // The lock last: until it is there, the old one tells what is ours.
-    steps.sort_by(|a, b| (a.path == LOCK).cmp(&(b.path == LOCK)));
+    steps.sort_by_key(|step| step.path == LOCK);
     steps
 }
 
