@@ -38,7 +38,7 @@ pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
     for file in &rendered.files {
         on_disk.remove(&file.path);
     }
-    let rest: Vec<(Utf8PathBuf, Entry)> = on_disk.into_iter().collect();
+    let rest: Vec<(Utf8PathBuf, Entry)> = on_disk.into_iter().filter(|(_, entry)| *entry != Entry::Folder).collect();
     let unplanned: Vec<_> = rest.into_par_iter().map(|(path, entry)| unplanned(dir, &lock, path, entry)).collect();
 
     let mut differences = Vec::new();
@@ -56,13 +56,14 @@ pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entry {
     File,
+    Folder,
     /// A symbolic link, a socket: nothing that a render makes.
     Other,
 }
 
 type Unreadable = (Utf8PathBuf, io::Error);
 
-/// All files below `dir`, by path from it. A folder that is not there is empty.
+/// All that is below `dir`, by path from it. A folder that is not there is empty.
 fn walk(dir: &Utf8Path, below: &Utf8Path, found: &mut BTreeMap<Utf8PathBuf, Entry>) -> Result<(), Unreadable> {
     let folder = dir.join(below);
     let unreadable = |error| (folder.clone(), error);
@@ -77,6 +78,7 @@ fn walk(dir: &Utf8Path, below: &Utf8Path, found: &mut BTreeMap<Utf8PathBuf, Entr
         let kind = entry.file_type().map_err(unreadable)?;
         if kind.is_dir() {
             walk(dir, &path, found)?;
+            found.insert(path, Entry::Folder);
         } else {
             found.insert(path, if kind.is_file() { Entry::File } else { Entry::Other });
         }
@@ -95,7 +97,7 @@ fn planned(
         |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
     match entry {
         None => return Ok(difference(State::Missing, None)),
-        Some(Entry::Other) => return Ok(difference(State::InTheWay, None)),
+        Some(Entry::Folder | Entry::Other) => return Ok(difference(State::InTheWay, None)),
         Some(Entry::File) => {}
     }
     let path = rendered.dir.join(&file.path);

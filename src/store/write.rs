@@ -61,7 +61,7 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
         let Difference { path, rendered, .. } = difference;
         steps.push(Step { path, action, rendered });
     }
-    linked_folders(rendered, &steps, sink);
+    no_folders(rendered, &steps, sink);
     // The lock last: until it is there, the old one tells what is ours.
     steps.sort_by_key(|step| step.path == LOCK);
     steps
@@ -83,17 +83,16 @@ pub fn write(rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
     true
 }
 
-/// A folder that is a link leads out of `out/`.
-fn linked_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
+/// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
+fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
     let mut folders: Vec<&Utf8Path> = steps.iter().flat_map(|step| step.path.ancestors().skip(1)).collect();
     folders.sort_unstable();
     folders.dedup();
     for folder in folders.into_iter().filter(|folder| *folder != "") {
         let path = rendered.dir.join(folder);
-        if path.is_symlink() {
-            let finding =
-                about("MC0705", &path, format!("`{path}` is a symbolic link, not a folder that was rendered"));
-            sink.push(finding.help("remove the link, then render again"));
+        if path.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
+            let finding = about("MC0705", &path, format!("`{path}` stands where a folder is to be"));
+            sink.push(finding.help("move or delete it, then render again"));
         }
     }
 }
