@@ -62,8 +62,9 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
         steps.push(Step { path, action, rendered });
     }
     no_folders(rendered, &steps, sink);
-    // The lock last: until it is there, the old one tells what is ours.
-    steps.sort_by_key(|step| step.path == LOCK);
+    // The lock last: until it is there, the old one tells what is ours. Before it what goes: should a write fail, all that the old
+    // kustomization.yaml names is still there.
+    steps.sort_by_key(|step| (step.path == LOCK, step.action == Action::Delete));
     steps
 }
 
@@ -114,7 +115,10 @@ fn replace(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
 /// Removes the file and the folders that it leaves empty, up to `dir`.
 #[expect(clippy::disallowed_methods, reason = "this is the store")]
 fn remove(dir: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
-    std::fs::remove_file(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {} // another render was faster
+        done => done?,
+    }
     let folders = path.ancestors().skip(1).take_while(|folder| *folder != dir);
     for folder in folders {
         if std::fs::remove_dir(folder).is_err() {
