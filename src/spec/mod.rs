@@ -77,7 +77,8 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
             );
             None
         }
-        Ok(text) => Some(named(text)),
+        // A checkout may end its lines otherwise, which TOML hands on in strings of several lines.
+        Ok(text) => Some(named(text.replace("\r\n", "\n"))),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
