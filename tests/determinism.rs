@@ -98,6 +98,24 @@ fn line_endings_of_mesh_toml_change_nothing() {
     });
 }
 
+/// TOML leaves it open what a line's end in a string is; git may have made it CRLF.
+#[test]
+fn line_endings_in_a_string_change_nothing() {
+    for quotes in ["\"\"\"", "'''"] {
+        let project = Project::small();
+        project.edit("mesh.toml", "config = { level = \"low\" }", &format!("config-text = {quotes}\na\n  b\n{quotes}"));
+        project.run(&["render"]).ends(0, &[]);
+        project.write("mesh.toml", project.read("mesh.toml").replace('\n', "\r\n"));
+        project.run(&["check"]).ends(0, &[]);
+        // One that is written out is meant.
+        if quotes.starts_with('"') {
+            project.edit("mesh.toml", "  b", "  b\\r\\n");
+            project.run(&["render"]).ends(0, &[]);
+            assert!(project.read("out/envoyfilters/shop/wasm-one.yaml").contains("b\\r\\n"));
+        }
+    }
+}
+
 #[test]
 fn the_number_of_threads_changes_nothing() {
     for threads in ["1", "2", "7"] {
