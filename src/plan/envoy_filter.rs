@@ -1,6 +1,8 @@
 //! A filter in Envoy's chain as Istio's EnvoyFilter.
 
-use super::{Document, FLUX_NO_SUBSTITUTE, generated, strings};
+use camino::Utf8PathBuf;
+
+use super::{FLUX_NO_SUBSTITUTE, strings};
 use crate::resolve::mesh::{EnvoyFilter, FailureField, Mesh, Plugin};
 use crate::spec::types::{Direction, FilterType, Insert, Runtime};
 use crate::yaml::{Node, map, seq};
@@ -9,7 +11,11 @@ const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_man
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 const ROUTER: &str = "envoy.filters.http.router";
 
-pub(super) fn document(mesh: &Mesh, filter: &EnvoyFilter) -> Document {
+pub(super) fn path(filter: &EnvoyFilter) -> Utf8PathBuf {
+    format!("envoyfilters/{}/{}.yaml", filter.namespace, filter.name).into()
+}
+
+pub(super) fn tree(mesh: &Mesh, filter: &EnvoyFilter) -> Node {
     let EnvoyFilter { namespace, name, selector, priority, plugin, .. } = filter;
     let mut metadata = vec![("name", name.to_string().into()), ("namespace", namespace.to_string().into())];
     if !mesh.labels.is_empty() {
@@ -22,18 +28,12 @@ pub(super) fn document(mesh: &Mesh, filter: &EnvoyFilter) -> Document {
         ("priority", i64::from(*priority).into()),
         ("configPatches", seq(anchors(plugin.filter_type).iter().map(|anchor| config_patch(mesh, filter, anchor)))),
     ]);
-    let object = map([
+    map([
         ("apiVersion", "networking.istio.io/v1alpha3".into()),
         ("kind", "EnvoyFilter".into()),
         ("metadata", map(metadata)),
         ("spec", spec),
-    ]);
-    Document {
-        path: format!("envoyfilters/{namespace}/{name}.yaml").into(),
-        comments: vec![generated(&mesh.spec)],
-        object,
-        applied: true,
-    }
+    ])
 }
 
 /// The filters at the end of a chain that ours goes before. A network chain ends in one of two: each chain matches one patch.

@@ -1,8 +1,10 @@
 //! Makes `out/` what a render is.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 
 use super::{Difference, State, about, compare, lock_or_report};
 use crate::Rendered;
@@ -62,25 +64,40 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
         steps.push(Step { path, action, rendered });
     }
     linked_folders(rendered, &steps, sink);
-    // The lock last: until it is there, the old one tells what is ours.
-    steps.sort_by_key(|step| step.path == LOCK);
     steps
 }
 
-/// Does the steps: each file to a temporary one in the same folder, then renamed. `false` after a report.
+/// Does the steps: each file to a temporary one in the same folder, then renamed. First what is written, then what is deleted, then
+/// mesh.lock: until it is there, the old one tells what is ours. `false` after
+/// a report.
 pub fn write(rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
-    for step in steps {
+    let phase = |step: &Step| (step.path == LOCK, step.action == Action::Delete);
+    let phases = [(false, false), (false, true), (true, false)];
+    phases.iter().all(|wanted| {
+        let steps: Vec<&Step> = steps.iter().filter(|step| phase(step) == *wanted).collect();
+        together(rendered, &steps, sink)
+    })
+}
+
+/// Does steps that do not depend on each other.
+fn together(rendered: &Rendered, steps: &[&Step], sink: &mut Sink) -> bool {
+    let folders: BTreeSet<&Utf8Path> = steps.iter().filter_map(|step| step.path.parent()).collect();
+    for folder in folders {
+        // What is wrong with it shows at its files.
+        let _ = std::fs::create_dir_all(rendered.dir.join(folder));
+    }
+    let step = |step: &&Step| {
         let path = rendered.dir.join(&step.path);
         let done = match step.rendered.and_then(|index| rendered.files.get(index)) {
             Some(file) => replace(&path, &file.bytes),
             None => remove(&rendered.dir, &path),
         };
-        if let Err(error) = done {
-            sink.push(about("MC0707", &path, format!("cannot {} `{path}`: {error}", step.action.as_str())));
-            return false;
-        }
-    }
-    true
+        done.err().map(|error| about("MC0707", &path, format!("cannot {} `{path}`: {error}", step.action.as_str())))
+    };
+    let failures: Vec<_> = steps.par_iter().filter_map(step).collect();
+    let done = failures.is_empty();
+    sink.extend(failures);
+    done
 }
 
 /// A folder that is a link leads out of `out/`.
@@ -100,7 +117,6 @@ fn linked_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
 
 fn replace(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
-    std::fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".mesh-compile-");
     #[cfg(unix)]
