@@ -5,23 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use super::filters::Filter;
+use super::filters::{Filter, is_lost_in_kustomize};
+use super::gate::{self, Gates};
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use super::mesh::{EnvoyFilter, Plugin};
 use super::order::{self, Position};
 use super::settings::Settings;
 use super::template::{Scope, Templates};
-use super::workloads::{Use, Workload, kind};
+use super::workloads::{Use, Workload};
 use crate::diag::{Diagnostic, Location, Sink};
-use crate::digest::Digest;
 use crate::spec::types::{EnvoyFilters, Gate, Insert};
 use crate::spec::{Place, Spec};
-
-/// The label value of the pods that share a filter's EnvoyFilter.
-const SHARED: &str = "mounted";
-
-/// The labels of one workload's pods, a label a filter.
-pub(super) type Gates = BTreeMap<LabelKey, LabelValue>;
 
 /// The EnvoyFilters, and each workload's gate labels in the order of `workloads`.
 pub(super) fn resolve(
@@ -32,11 +26,11 @@ pub(super) fn resolve(
     sink: &mut Sink,
 ) -> (Vec<EnvoyFilter>, Vec<Gates>) {
     let positions = positions(settings, workloads);
-    let values = own_label_values(workloads);
+    let values = gate::values(settings, workloads);
     let mut builder =
         Builder { spec, settings, templates, shared: BTreeMap::new(), names: BTreeMap::new(), made: Vec::new() };
     let mut gates = Vec::with_capacity(workloads.len());
-    for ((workload, positions), own_value) in workloads.iter().zip(&positions).zip(values) {
+    for ((workload, positions), value) in workloads.iter().zip(&positions).zip(values) {
         let mut plugins = Vec::with_capacity(workload.uses.len());
         let mut labels = Gates::new();
         for (one, position) in workload.uses.iter().zip(positions) {
@@ -44,10 +38,10 @@ pub(super) fn resolve(
                 || one.overrides
                 || !position.common
                 || one.filter.names_workload(templates);
-            let value = if own && settings.envoy_filters == EnvoyFilters::Shared { own_value.as_ref() } else { None };
-            let value = value.cloned().or_else(|| LabelValue::new(SHARED).ok());
             if settings.gate == Gate::PodLabel {
-                labels.extend(value.map(|value| (one.filter.gate.clone(), value)));
+                let alone = own && settings.envoy_filters == EnvoyFilters::Shared;
+                let value = if alone { &value.own } else { &value.shared };
+                labels.extend(value.clone().map(|value| (one.filter.gate.clone(), value)));
             }
             let plugin = if own {
                 builder.own(workload, one, position.priority, &labels, sink)
@@ -56,6 +50,7 @@ pub(super) fn resolve(
             };
             plugins.extend(plugin.map(|plugin| (one, plugin)));
         }
+        root_namespace(spec, settings, workload, sink);
         shared_vms(spec, &plugins, sink);
         chain_names(spec, workload, sink);
         gates.push(labels);
@@ -95,26 +90,6 @@ fn with_heads(workload: &Workload<'_>, behind: Vec<Position>) -> Vec<Position> {
         order::alone(heads).into_iter().map(|head| Position { priority: last + head.priority, ..head }).rev().collect();
     all.extend(behind);
     all
-}
-
-/// The label value that stands for each workload alone: its name, or its name's beginning and a hash where that is too long for a
-/// label or another workload of the namespace has it too.
-fn own_label_values(workloads: &[Workload<'_>]) -> Vec<Option<LabelValue>> {
-    let mut names: BTreeMap<(&Namespace, &ObjectName), usize> = BTreeMap::new();
-    for workload in workloads {
-        *names.entry((&workload.namespace, &workload.name)).or_default() += 1;
-    }
-    let value = |workload: &Workload<'_>| {
-        let name = workload.name.as_str();
-        let unique = names.get(&(&workload.namespace, &workload.name)) == Some(&1) && name != SHARED;
-        if let (true, Ok(value)) = (unique, LabelValue::new(name)) {
-            return Some(value);
-        }
-        let digest = Digest::of(format!("{}/{name}", kind(workload.written.kind)).as_bytes());
-        let stem: String = name.chars().take(52).collect();
-        LabelValue::new(format!("{}-{}", stem.trim_end_matches(['.', '-']), digest.short())).ok()
-    };
-    workloads.iter().map(value).collect()
 }
 
 struct Builder<'a> {
@@ -247,9 +222,9 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// kustomize reads its own output again, and these do not come through: most are refused, U+0085 becomes a blank (seen with 5.7).
+/// A text that would not reach Envoy as it is.
 fn lost_in_kustomize(spec: &Spec, text: &str, place: &Place, sink: &mut Sink) {
-    if let Some(lost) = text.chars().find(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')) {
+    if let Some(lost) = text.chars().find(|c| is_lost_in_kustomize(*c)) {
         sink.push(
             Diagnostic::error(
                 "MC0221",
@@ -307,6 +282,21 @@ pub(super) fn unique(
             .help("make the template under [names] tell them apart"),
     );
     false
+}
+
+/// Without the gate's label, which names the root namespace, an EnvoyFilter there selects by the workload's own labels alone.
+fn root_namespace(spec: &Spec, settings: &Settings, workload: &Workload<'_>, sink: &mut Sink) {
+    if settings.gate == Gate::None && settings.root_namespace.as_ref() == Some(&workload.namespace) {
+        let message = format!("EnvoyFilters in `{}` reach the pods of every namespace", workload.namespace);
+        sink.push(
+            Diagnostic::warning("MC0222", message)
+                .at(spec.document.key(&workload.place))
+                .note(
+                    "it is Istio's root namespace: pods elsewhere with these labels get the filters too, and no module",
+                )
+                .help("use the gate, or labels that no other pod of the mesh has"),
+        );
+    }
 }
 
 /// Filters of one proxy with the same vm-id, module and VM configuration share a VM, and the environment is no part of its key

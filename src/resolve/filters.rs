@@ -51,7 +51,7 @@ impl Configuration<'_> {
         match self {
             Self::Table(table, place) => {
                 let table = Value::Object((*table).clone());
-                templates.render_json(&table, place, scope, sink).map(|value| value.to_string())
+                templates.render_json(&table, place, scope, sink).map(|value| canonical_json(&value))
             }
             Self::Text(text, place) => templates.render(text, place, scope, sink),
             Self::File(text) => Some(text.clone()),
@@ -73,6 +73,24 @@ impl Configuration<'_> {
             Self::File(_) => false,
         }
     }
+}
+
+/// Compact, keys sorted, and with escapes for the characters that kustomize does not bring through: they stand in strings only.
+fn canonical_json(value: &Value) -> String {
+    let mut json = String::new();
+    for c in value.to_string().chars() {
+        if is_lost_in_kustomize(c) {
+            json.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            json.push(c);
+        }
+    }
+    json
+}
+
+/// kustomize reads its own output again, and these do not come through: most are refused, U+0085 becomes a blank (seen with 5.7).
+pub(super) const fn is_lost_in_kustomize(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
 }
 
 impl Filter<'_> {

@@ -4,6 +4,7 @@
 mod config_maps;
 mod envoy_filters;
 mod filters;
+mod gate;
 pub(crate) mod kube;
 pub(crate) mod mesh;
 mod modules;

@@ -15,6 +15,8 @@ use crate::spec::{Place, Spec};
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) namespace: Option<Namespace>,
+    /// What is in it reaches every namespace of the mesh.
+    pub(super) root_namespace: Option<Namespace>,
     pub(super) istio: Istio,
     pub(super) labels: BTreeMap<LabelKey, LabelValue>,
     pub(super) layout: Layout,
@@ -31,6 +33,12 @@ pub(super) fn resolve(spec: &Spec, sink: &mut Sink) -> Settings {
     let out = out_folder(spec, sink);
     Settings {
         namespace: namespace(spec, spec.mesh.namespace.as_deref().unwrap_or("default"), &mesh.key("namespace"), sink),
+        root_namespace: namespace(
+            spec,
+            spec.mesh.root_namespace.as_deref().unwrap_or("istio-system"),
+            &mesh.key("root-namespace"),
+            sink,
+        ),
         istio: istio(spec, &mesh, sink),
         labels: mesh_labels(spec, &mesh, sink),
         layout: layout(spec, &out, sink),
