@@ -55,6 +55,8 @@ pub(crate) fn load(file: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
     Some(decode(document, table.get_ref(), &refused, sink))
 }
 
+const BOM: char = '\u{feff}';
+
 fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
     let named = |text: String| Arc::new(Source { path: file.to_owned(), text });
     let bytes = match std::fs::read(file) {
@@ -69,7 +71,7 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
         }
     };
     match String::from_utf8(bytes) {
-        Ok(text) if text.trim_start_matches('\u{feff}').trim().is_empty() => {
+        Ok(text) if text.trim_start_matches(BOM).trim().is_empty() => {
             sink.push(
                 Diagnostic::error("MC0109", format!("`{file}` is empty"))
                     .at(Location::whole(named(String::new())))
@@ -77,7 +79,8 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
             );
             None
         }
-        Ok(text) => Some(named(text)),
+        // No editor counts the byte order mark as a column.
+        Ok(text) => Some(named(text.strip_prefix(BOM).map_or_else(|| text.clone(), str::to_owned))),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
