@@ -77,10 +77,13 @@ pub(super) fn resolve<'a>(
         let identity = (written.kind, workload.namespace.clone(), workload.name.clone());
         if let Some(first) = taken.get(&identity) {
             let message = format!("{} {}/{} is patched twice", kind(written.kind), workload.namespace, workload.name);
+            let mut places = [first, &workload.place].map(|place| spec.document.key(place));
+            places.sort_by_key(|place| place.bytes().start);
+            let [first, again] = places;
             sink.push(
                 Diagnostic::error("MC0212", message)
-                    .at_label(spec.document.key(&workload.place), "here again")
-                    .related(spec.document.key(first), "first here")
+                    .at_label(again, "here again")
+                    .related(first, "first here")
                     .help("list all its filters in one place: of two patches the last would win"),
             );
             continue;
