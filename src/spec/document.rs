@@ -93,9 +93,10 @@ impl Document {
         self.source.path.parent().unwrap_or_else(|| "".into())
     }
 
-    /// The value at `place`, or the nearest written thing around it where a default stands in for it.
+    /// The value at `place`, or the key of the nearest written thing around it where a default stands in for it.
     pub(crate) fn at(&self, place: &Place) -> Location {
-        self.location(self.nearest(place).value.clone())
+        let spans = self.nearest(place);
+        self.location(if self.has(place) { &spans.value } else { &spans.key }.clone())
     }
 
     /// The key that leads to `place`, or the nearest written thing around it.

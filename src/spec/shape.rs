@@ -147,7 +147,7 @@ impl<'a> Shape<'a> {
             let key = AsRef::<str>::as_ref(key.get_ref());
             let here = place.key(key);
             match (properties.and_then(|p| p.get(key)), schema.get("additionalProperties")) {
-                (Some(property), _) => self.value(property, value, &here),
+                (Some(property), _) => self.entry(property, value, here),
                 (None, Some(Value::Bool(false))) => self.unknown_key(schema, &here, key, &present),
                 (None, Some(entry @ Value::Object(_))) => self.value(entry, value, &here),
                 (None, _) => self.value(EMPTY, value, &here),
@@ -225,7 +225,8 @@ impl<'a> Shape<'a> {
     fn types(&self, schema: &'a Value) -> String {
         if let Some(choices) = schema["anyOf"].as_array() {
             let names: Vec<_> = choices.iter().map(|choice| self.types(choice)).collect();
-            return names.join(" or ");
+            let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+            return if others.is_empty() { last.to_owned() } else { format!("{} or {last}", others.join(", ")) };
         }
         let schema = self.resolve(schema);
         if !choices(schema).is_empty() {
@@ -268,7 +269,7 @@ impl<'a> Shape<'a> {
             };
             keys["properties"].get(key).map(|_| owner)
         });
-        let is_of_use = self.root["definitions"]["UseWith"]["properties"].get(key).is_some();
+        let is_of_use = key != "filter" && self.root["definitions"]["UseWith"]["properties"].get(key).is_some();
         let of_use = is_of_use.then(|| format!("a workload's list: `filters = [{{ filter = \"NAME\", {key} = … }}]`"));
         section.or(of_use)
     }
@@ -276,6 +277,12 @@ impl<'a> Shape<'a> {
     fn report(&mut self, code: &'static str, message: String, place: &Place, help: String) {
         self.sink.push(Diagnostic::error(code, message).at(self.document.at(place)).help(help));
     }
+}
+
+/// The section that a key of the whole file was meant to be; `None` also for one that is right.
+pub(super) fn near_section(key: &str) -> Option<&'static str> {
+    const SECTIONS: [&str; 7] = ["mesh", "output", "rollout", "names", "vars", "filters", "workloads"];
+    if SECTIONS.contains(&key) { None } else { suggest(key, SECTIONS.into_iter()) }
 }
 
 /// The keys of a table.
