@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::filters::{Filter, is_lost_in_kustomize};
+use super::filters::{self, Filter};
 use super::gate::{self, Gates};
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use super::mesh::{EnvoyFilter, Plugin};
@@ -118,7 +118,13 @@ impl<'a> Builder<'a> {
         let scope = Scope { filter: Some(&one.filter.vars), workload: None };
         let template = self.spec.names.shared_envoy_filter.as_deref().unwrap_or("wasm-{{ filter.name }}");
         let user = format!("filter `{}`", one.filter.name);
-        let name = self.name((template, "shared-envoy-filter"), &scope, workload, (user, &one.filter.place), sink);
+        let name = self.name(
+            (template, "shared-envoy-filter"),
+            &scope,
+            workload,
+            (user, self.spec.document.key(&one.filter.place)),
+            sink,
+        );
         let plugin = self.plugin(workload, one, &scope, sink);
         self.shared.insert(key, plugin.clone());
         let selector = gates.iter().filter(|(key, _)| **key == one.filter.gate).map(pair).collect();
@@ -138,7 +144,8 @@ impl<'a> Builder<'a> {
         let scope = Scope { filter: Some(&one.filter.vars), workload: Some(&vars) };
         let template = self.spec.names.envoy_filter.as_deref().unwrap_or("{{ workload.name }}-{{ filter.name }}");
         let user = format!("{} `{}`, filter `{}`", vars.kind, vars.name, one.filter.name);
-        let name = self.name((template, "envoy-filter"), &scope, workload, (user, &one.place), sink);
+        let name =
+            self.name((template, "envoy-filter"), &scope, workload, (user, self.spec.document.at(&one.place)), sink);
         let plugin = self.plugin(workload, one, &scope, sink)?;
         let mut selector: Gates = gates.iter().filter(|(key, _)| **key == one.filter.gate).map(pair).collect();
         if self.settings.envoy_filters == EnvoyFilters::PerWorkload {
@@ -173,12 +180,11 @@ impl<'a> Builder<'a> {
         (template, key): (&str, &str),
         scope: &Scope<'_>,
         workload: &Workload<'_>,
-        (user, user_place): (String, &Place),
+        (user, location): (String, Location),
         sink: &mut Sink,
     ) -> Option<ObjectName> {
         let place = Place::default().key("names").key(key);
         let text = self.templates.render(template, &place, scope, sink)?;
-        let location = self.spec.document.at(user_place);
         let name = object_name(self.spec, "EnvoyFilter", &text, (&place, &location), sink)?;
         let user = (user, location);
         unique(&mut self.names, "EnvoyFilter", (&workload.namespace, &name), user, sink).then_some(name)
@@ -186,22 +192,27 @@ impl<'a> Builder<'a> {
 
     fn plugin(&self, workload: &Workload<'a>, one: &Use<'a>, scope: &Scope<'_>, sink: &mut Sink) -> Option<Plugin> {
         let Filter { written, name, .. } = one.filter;
-        let configuration = match one.configuration.as_ref().or(one.filter.configuration.as_ref()) {
-            Some(configuration) => Some(configuration.render(self.templates, scope, sink)?),
-            None => None,
-        };
+        let written_configuration = one.configuration.as_ref().or(one.filter.configuration.as_ref());
+        let configuration = written_configuration.map(|it| it.render(self.templates, scope, sink));
         let place = one.filter.place.key("env");
         let render = |(key, value): (&String, &String), sink: &mut Sink| {
             Some((key.clone(), self.templates.render(value, &place.key(key), scope, sink)?))
         };
-        let env: Option<BTreeMap<_, _>> = written.env.iter().map(|entry| render(entry, sink)).collect();
+        // Each is rendered before any failure ends it, so that all of them are reported.
+        let env: Vec<Option<_>> = written.env.iter().map(|entry| render(entry, sink)).collect();
+        let env: BTreeMap<_, _> = env.into_iter().collect::<Option<_>>()?;
+        let configuration = match configuration {
+            Some(rendered) => Some(rendered?),
+            None => None,
+        };
         let texts = [
-            (configuration.as_deref(), one.place.clone()),
-            (written.vm_config_text.as_deref(), one.filter.place.key("vm-config-text")),
-            (written.root_id.as_deref(), one.filter.place.key("root-id")),
+            configuration.as_deref().zip(written_configuration.map(|it| it.place().clone())),
+            written.vm_config_text.as_deref().map(|text| (text, one.filter.place.key("vm-config-text"))),
+            written.root_id.as_deref().map(|text| (text, one.filter.place.key("root-id"))),
         ];
-        for (text, place) in texts {
-            lost_in_kustomize(self.spec, text.unwrap_or_default(), &place, sink);
+        let variables = env.iter().map(|(key, value)| (value.as_str(), place.key(key)));
+        for (text, place) in texts.into_iter().flatten().chain(variables) {
+            comes_through(self.spec, text, &place, sink);
         }
         Some(Plugin {
             filter_type: written.filter_type,
@@ -214,7 +225,7 @@ impl<'a> Builder<'a> {
             runtime: written.runtime,
             allow_precompiled: written.allow_precompiled,
             filename: format!("{}/{}", workload.mount_path, one.filter.key()),
-            env: env?,
+            env,
             env_from_host: written.env_from_host.clone(),
             on_failure: one.filter.on_failure,
             stop_iteration: one.filter.stop_iteration,
@@ -222,17 +233,12 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A text that would not reach Envoy as it is.
-fn lost_in_kustomize(spec: &Spec, text: &str, place: &Place, sink: &mut Sink) {
-    if let Some(lost) = text.chars().find(|c| is_lost_in_kustomize(*c)) {
-        sink.push(
-            Diagnostic::error(
-                "MC0221",
-                format!("the text holds U+{:04X}, which kustomize does not bring through", u32::from(lost)),
-            )
-            .at(spec.document.at(place))
-            .help("in JSON, write it as an escape"),
-        );
+/// Reports a text that kustomize would change or refuse.
+fn comes_through(spec: &Spec, text: &str, place: &Place, sink: &mut Sink) {
+    if let Some(lost) = text.chars().find(|c| filters::lost_in_kustomize(*c)) {
+        let message = format!("the text holds U+{:04X}, which kustomize does not bring through", u32::from(lost));
+        let help = "write it in a form that the filter undoes, as JSON's `\\u007f`";
+        sink.push(Diagnostic::error("MC0221", message).at(spec.document.at(place)).help(help));
     }
 }
 
@@ -252,7 +258,7 @@ pub(super) fn object_name(
         Ok(name) => return Some(name),
         Err(reason) => reason,
     };
-    let finding = Diagnostic::error("MC0201", format!("`{text}` is not the name of an {kind}: {reason}"));
+    let finding = Diagnostic::error("MC0201", format!("`{text}` is not a name for the {kind}: {reason}"));
     let finding = if spec.document.has(template) {
         finding.at_label(spec.document.at(template), "the template").related(user.clone(), "rendered for this")
     } else {

@@ -87,7 +87,8 @@ fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
 
 /// The most likely file that was meant: the nearest name in the same folder.
 fn neighbour(path: &Utf8Path) -> Option<String> {
-    let entries = path.parent()?.read_dir_utf8().ok()?;
+    let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
+    let entries = folder.read_dir_utf8().ok()?;
     let mut names: Vec<String> = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_owned())).collect();
     names.sort();
     crate::diag::suggest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)

@@ -247,6 +247,9 @@ fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
         );
     };
     let folder = spec.document.folder().join(&base);
+    if !folder.is_dir() {
+        return refuse("MC0501", "there is no such folder", "the path starts from mesh.toml's folder");
+    }
     if !KUSTOMIZATION.iter().any(|name| folder.join(name).is_file()) {
         let help = "`kustomize create --autodetect` in that folder writes one";
         return refuse("MC0501", "there is no kustomization.yaml in it", help);

@@ -9,6 +9,9 @@ use super::template::{Scope, Templates};
 use crate::diag::{Diagnostic, Location, Sink, suggest};
 use crate::spec::{Place, Spec, types};
 
+/// The name of our volume unless `names.volume` says otherwise.
+pub(super) const NAME: &str = "wasmfilters-dir";
+
 /// The volumes of Istio's injection template; one of the same name would be merged into it.
 const RESERVED: [&str; 13] = [
     "workload-socket",
@@ -85,7 +88,7 @@ pub(super) fn volume_name(
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> Option<String> {
-    let template = spec.names.volume.as_deref().unwrap_or("wasmfilters-dir");
+    let template = spec.names.volume.as_deref().unwrap_or(NAME);
     let place = Place::default().key("names").key("volume");
     let name = templates.render(template, &place, scope, sink)?;
     check_name(&name, &spec.document.at(&place), sink).then_some(name)
@@ -122,12 +125,13 @@ pub(super) fn mount_path(spec: &Spec, written: &str, place: &Place, sink: &mut S
 /// Checks the user's own volumes and mounts, by themselves and against ours: the volume's name and the mount path.
 pub(super) fn check_own(spec: &Spec, written: &types::Workload, ours: (&str, &str), place: &Place, sink: &mut Sink) {
     let volumes = place.key("volumes");
-    let mut names: BTreeMap<String, Location> =
-        BTreeMap::from([(ours.0.to_owned(), spec.document.at(&Place::default().key("names").key("volume")))]);
+    let template = Place::default().key("names").key("volume");
+    let ours_at = if spec.document.has(&template) { spec.document.at(&template) } else { spec.document.key(place) };
+    let mut names: BTreeMap<String, Location> = BTreeMap::from([(ours.0.to_owned(), ours_at)]);
     for (i, volume) in written.volumes.iter().enumerate() {
         let here = volumes.index(i);
         known_fields(spec, volume, &VOLUME_FIELDS, &here, sink);
-        if volume.len() < 2 {
+        if !volume.keys().any(|field| field != "name") {
             sink.push(
                 Diagnostic::error("MC0220", "the volume has no source")
                     .at(spec.document.at(&here))
