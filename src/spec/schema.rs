@@ -12,9 +12,8 @@ use super::types;
 pub fn schema() -> Value {
     let mut settings = SchemaSettings::draft07().for_deserialize();
     settings.transforms.push(Box::new(RecursiveTransform(Tidy)));
-    let mut schema = settings.into_generator().into_root_schema_for::<types::File>().to_value();
-    schema["$id"] = json!("mesh.schema.json");
-    schema
+    // No `$id`: a relative one makes Taplo refuse the schema.
+    settings.into_generator().into_root_schema_for::<types::File>().to_value()
 }
 
 /// TOML knows no null, and a choice of names reads better as one list.

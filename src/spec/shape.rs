@@ -13,7 +13,7 @@ use crate::diag::{Diagnostic, Sink, suggest};
 
 /// The schema's keywords that are acted on here, then those that only describe.
 #[cfg(test)]
-pub(super) const KEYWORDS: [&str; 19] = [
+pub(super) const KEYWORDS: [&str; 18] = [
     "type",
     "properties",
     "additionalProperties",
@@ -29,7 +29,6 @@ pub(super) const KEYWORDS: [&str; 19] = [
     "maximum",
     "minItems",
     "$schema",
-    "$id",
     "title",
     "description",
     "definitions",

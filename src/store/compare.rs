@@ -38,11 +38,11 @@ pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
     for file in &rendered.files {
         on_disk.remove(&file.path);
     }
-    let rest: Vec<(Utf8PathBuf, Entry)> = on_disk.into_iter().collect();
+    let rest: Vec<(Utf8PathBuf, Entry)> = on_disk.into_iter().filter(|(_, entry)| *entry != Entry::Folder).collect();
     let unplanned: Vec<_> = rest.into_par_iter().map(|(path, entry)| unplanned(dir, &lock, path, entry)).collect();
 
     let mut differences = Vec::new();
-    for found in planned.into_iter().chain(unplanned.into_iter().map(|found| found.map(Some))) {
+    for found in planned.into_iter().chain(unplanned) {
         match found {
             Ok(difference) => differences.extend(difference),
             Err((path, error)) => sink.push(unreadable(&path, &error)),
@@ -56,19 +56,20 @@ pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entry {
     File,
+    Folder,
     /// A symbolic link, a socket: nothing that a render makes.
     Other,
 }
 
 type Unreadable = (Utf8PathBuf, io::Error);
 
-/// All files below `dir`, by path from it. A folder that is not there is empty.
+/// All that is below `dir`, by path from it. A folder that is not there is empty: another render may just have removed it.
 fn walk(dir: &Utf8Path, below: &Utf8Path, found: &mut BTreeMap<Utf8PathBuf, Entry>) -> Result<(), Unreadable> {
     let folder = dir.join(below);
     let unreadable = |error| (folder.clone(), error);
     let entries = match folder.read_dir_utf8() {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && below == "" => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unreadable(error)),
     };
     for entry in entries {
@@ -77,6 +78,7 @@ fn walk(dir: &Utf8Path, below: &Utf8Path, found: &mut BTreeMap<Utf8PathBuf, Entr
         let kind = entry.file_type().map_err(unreadable)?;
         if kind.is_dir() {
             walk(dir, &path, found)?;
+            found.insert(path, Entry::Folder);
         } else {
             found.insert(path, if kind.is_file() { Entry::File } else { Entry::Other });
         }
@@ -95,7 +97,7 @@ fn planned(
         |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
     match entry {
         None => return Ok(difference(State::Missing, None)),
-        Some(Entry::Other) => return Ok(difference(State::InTheWay, None)),
+        Some(Entry::Folder | Entry::Other) => return Ok(difference(State::InTheWay, None)),
         Some(Entry::File) => {}
     }
     let path = rendered.dir.join(&file.path);
@@ -120,13 +122,18 @@ fn planned(
     Ok(difference(state, Some(bytes)))
 }
 
-fn unplanned(dir: &Utf8Path, lock: &Lock, path: Utf8PathBuf, entry: Entry) -> Result<Difference, Unreadable> {
-    let difference = |path, state, on_disk| Difference { path, state, on_disk, rendered: None };
+fn unplanned(dir: &Utf8Path, lock: &Lock, path: Utf8PathBuf, entry: Entry) -> Result<Option<Difference>, Unreadable> {
+    let difference = |path, state, on_disk| Ok(Some(Difference { path, state, on_disk, rendered: None }));
     if entry == Entry::Other || listed(lock, &path).is_none() {
-        return Ok(difference(path, State::Extra, None));
+        return difference(path, State::Extra, None);
     }
     let full = dir.join(&path);
-    let bytes = std::fs::read(&full).map_err(|error| (full, error))?;
+    let bytes = match std::fs::read(&full) {
+        Ok(bytes) => bytes,
+        // Another render was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err((full, error)),
+    };
     let state = if is_as_locked(lock, &path, &bytes) { State::Stale } else { State::StaleTampered };
-    Ok(difference(path, state, Some(bytes)))
+    difference(path, state, Some(bytes))
 }

@@ -63,20 +63,36 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
         let Difference { path, rendered, .. } = difference;
         steps.push(Step { path, action, rendered });
     }
-    linked_folders(rendered, &steps, sink);
+    no_folders(rendered, &steps, sink);
     steps
 }
 
-/// Does the steps: each file to a temporary one in the same folder, then renamed. First what is written, then what is deleted, then
-/// mesh.lock: until it is there, the old one tells what is ours. `false` after
-/// a report.
+/// Does the steps: each file to a temporary one in the same folder, then renamed. First what is written, then what is deleted: should a
+/// write fail, all that the old kustomization.yaml names is still there. Around them mesh.lock, so that whenever it ends, all that is ours
+/// is listed. `false` after a report.
 pub fn write(rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
+    if steps.iter().any(|step| step.action == Action::Create) && !announce(rendered, sink) {
+        return false;
+    }
     let phase = |step: &Step| (step.path == LOCK, step.action == Action::Delete);
     let phases = [(false, false), (false, true), (true, false)];
     phases.iter().all(|wanted| {
         let steps: Vec<&Step> = steps.iter().filter(|step| phase(step) == *wanted).collect();
         together(rendered, &steps, sink)
     })
+}
+
+/// Writes a lock that lists what is there and what is to be there.
+fn announce(rendered: &Rendered, sink: &mut Sink) -> bool {
+    let mut lock = lock_or_report(&rendered.dir, sink);
+    lock.announce(&rendered.files);
+    let path = rendered.dir.join(LOCK);
+    let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
+    let written = std::fs::create_dir_all(&rendered.dir).and_then(|()| replace(&path, text.as_bytes()));
+    if let Err(error) = &written {
+        sink.push(about("MC0707", &path, format!("cannot write `{path}`: {error}")));
+    }
+    written.is_ok()
 }
 
 /// Does steps that do not depend on each other.
@@ -100,17 +116,16 @@ fn together(rendered: &Rendered, steps: &[&Step], sink: &mut Sink) -> bool {
     done
 }
 
-/// A folder that is a link leads out of `out/`.
-fn linked_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
+/// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
+fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
     let mut folders: Vec<&Utf8Path> = steps.iter().flat_map(|step| step.path.ancestors().skip(1)).collect();
     folders.sort_unstable();
     folders.dedup();
     for folder in folders.into_iter().filter(|folder| *folder != "") {
         let path = rendered.dir.join(folder);
-        if path.is_symlink() {
-            let finding =
-                about("MC0705", &path, format!("`{path}` is a symbolic link, not a folder that was rendered"));
-            sink.push(finding.help("remove the link, then render again"));
+        if path.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
+            let finding = about("MC0705", &path, format!("`{path}` stands where a folder is to be"));
+            sink.push(finding.help("move or delete it, then render again"));
         }
     }
 }
@@ -131,7 +146,10 @@ fn replace(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
 /// Removes the file and the folders that it leaves empty, up to `dir`.
 #[expect(clippy::disallowed_methods, reason = "this is the store")]
 fn remove(dir: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
-    std::fs::remove_file(path)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {} // another render was faster
+        done => done?,
+    }
     let folders = path.ancestors().skip(1).take_while(|folder| *folder != dir);
     for folder in folders {
         if std::fs::remove_dir(folder).is_err() {

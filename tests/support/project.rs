@@ -1,0 +1,268 @@
+//! A project in a temporary folder, and mesh-compile run in it.
+#![allow(dead_code, reason = "each test binary takes what it needs")]
+#![allow(clippy::disallowed_methods, reason = "tests make and damage files of their own")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::SystemTime;
+
+/// Two filters, two workloads in two namespaces, no base.
+pub(crate) const SPEC: &str = r#"[mesh]
+namespace = "shop"
+
+[filters.one]
+module = "one.wasm"
+config = { level = "low" }
+
+[filters.two]
+module = "two.wasm"
+
+[workloads.web]
+selector = { app = "web" }
+filters = ["one", "two"]
+
+[workloads.api]
+namespace = "back"
+selector = { app = "api" }
+filters = ["one"]
+"#;
+
+/// A proxy-wasm module that continues every request; `tag`, below 64, tells one from another. Each of its bytes is ASCII.
+pub(crate) fn module(tag: u8) -> Vec<u8> {
+    fn section(out: &mut Vec<u8>, id: u8, content: &[u8]) {
+        out.extend([id, u8::try_from(content.len()).expect("a short section")]);
+        out.extend(content);
+    }
+    assert!(tag < 64, "a signed LEB128 of one byte");
+    let mut exports = vec![4];
+    let names = [("proxy_abi_version_0_2_1", 0, 0), ("malloc", 0, 1), ("proxy_on_request_headers", 0, 2)];
+    for (name, kind, index) in names.into_iter().chain([("memory", 2, 0)]) {
+        exports.push(u8::try_from(name.len()).expect("a short name"));
+        exports.extend(name.bytes());
+        exports.extend([kind, index]);
+    }
+    let mut out = b"\0asm\x01\0\0\0".to_vec();
+    let types = [3, 0x60, 0, 0, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7f];
+    section(&mut out, 1, &types);
+    section(&mut out, 3, &[3, 0, 1, 2]);
+    section(&mut out, 5, &[1, 0, 1]);
+    section(&mut out, 7, &exports);
+    let code = [3, 2, 0, 0x0b, 4, 0, 0x41, 0, 0x0b, 7, 0, 0x41, tag, 0x1a, 0x41, 0, 0x0b];
+    section(&mut out, 10, &code);
+    assert!(out.is_ascii());
+    out
+}
+
+/// The repository itself.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folders of the repository that hold a mesh.toml and are no template, from the repository; the root is empty.
+pub(crate) fn examples() -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        let mut entries: Vec<_> =
+            fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("it").path()).collect();
+        entries.sort();
+        for path in entries {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let skipped = name.starts_with('.') || ["src", "target", "tests", "out"].contains(&name);
+            if path.is_dir() && !skipped {
+                walk(&path, found);
+            } else if name == "mesh.toml" {
+                found.push(folder.strip_prefix(repository()).expect("below it").to_owned());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(repository(), &mut found);
+    assert!(found.len() >= 3, "where are the examples? {found:?}");
+    found
+}
+
+/// How mesh-compile ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Asserts on the exit code, and on what stands in the findings.
+    #[track_caller]
+    pub(crate) fn ends(self, code: i32, said: &[&str]) -> Self {
+        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
+        for said in said {
+            assert!(self.stderr.contains(said), "`{said}` is not in:\n{}", self.stderr);
+        }
+        assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
+        self
+    }
+}
+
+/// What stands at a path, with all that a write would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Entry {
+    File { bytes: Vec<u8>, inode: u64, changed: SystemTime, mode: u32 },
+    Folder,
+    Link(PathBuf),
+}
+
+/// A temporary folder with a project in it.
+#[derive(Debug)]
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    pub(crate) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    /// [`SPEC`] and its modules.
+    pub(crate) fn small() -> Self {
+        let project = Self::empty();
+        project.write("mesh.toml", SPEC);
+        project.write("one.wasm", module(1));
+        project.write("two.wasm", module(2));
+        project
+    }
+
+    /// [`SPEC`], rendered.
+    pub(crate) fn rendered() -> Self {
+        let project = Self::small();
+        project.run(&["render"]).ends(0, &[]);
+        project
+    }
+
+    /// All examples with their out/, and what they name.
+    pub(crate) fn examples() -> Self {
+        let project = Self::empty();
+        for part in ["mesh.toml", "out", "examples", "schema", "filter/example-filter.wasm"] {
+            copy(&repository().join(part), &project.path(part));
+        }
+        project
+    }
+
+    pub(crate) fn path(&self, at: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(at)
+    }
+
+    pub(crate) fn text_path(&self, at: impl AsRef<Path>) -> String {
+        self.path(at).to_str().expect("a UTF-8 path").to_owned()
+    }
+
+    /// The one file or folder whose path from the project begins so: names end in a hash.
+    pub(crate) fn find(&self, prefix: &str) -> String {
+        let found: Vec<_> = self.tree("").into_keys().filter(|path| path.starts_with(prefix)).collect();
+        let [only] = found.as_slice() else { panic!("{prefix}: {found:?}") };
+        only.clone()
+    }
+
+    pub(crate) fn write(&self, at: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
+        let path = self.path(at);
+        fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
+        fs::write(path, bytes).expect("a file");
+    }
+
+    pub(crate) fn read(&self, at: impl AsRef<Path>) -> String {
+        fs::read_to_string(self.path(at)).expect("a text")
+    }
+
+    /// Replaces what must be there.
+    #[track_caller]
+    pub(crate) fn edit(&self, at: impl AsRef<Path>, from: &str, to: &str) {
+        let text = self.read(&at);
+        assert!(text.contains(from), "`{from}` is not in:\n{text}");
+        self.write(at, text.replacen(from, to, 1));
+    }
+
+    /// Removes a file, or a folder with all that is in it.
+    pub(crate) fn remove(&self, at: impl AsRef<Path>) {
+        let path = self.path(at);
+        let removed =
+            if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        removed.expect("it was there");
+    }
+
+    pub(crate) fn folder(&self, at: impl AsRef<Path>) {
+        fs::create_dir_all(self.path(at)).expect("a folder");
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).expect("it was there");
+    }
+
+    pub(crate) fn link(&self, at: &str, target: impl AsRef<Path>) {
+        symlink(target, self.path(at)).expect("a link");
+    }
+
+    /// mesh-compile, to be run in the project's folder.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mesh-compile"));
+        command.args(arguments).current_dir(self.folder.path());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command(arguments).output().expect("mesh-compile runs"))
+    }
+
+    /// All that is below a folder, by path from the project.
+    pub(crate) fn tree(&self, at: impl AsRef<Path>) -> BTreeMap<String, Entry> {
+        let mut found = BTreeMap::new();
+        self.walk(&self.path(at), &mut found);
+        found
+    }
+
+    /// The files below a folder, by path from it.
+    pub(crate) fn files(&self, at: impl AsRef<Path>) -> BTreeMap<String, Vec<u8>> {
+        let prefix = format!("{}/", at.as_ref().display());
+        let files = self.tree(at).into_iter().filter_map(|(path, entry)| match entry {
+            Entry::File { bytes, .. } => Some((path.trim_start_matches(&prefix).to_owned(), bytes)),
+            Entry::Folder | Entry::Link(_) => None,
+        });
+        files.collect()
+    }
+
+    fn walk(&self, folder: &Path, found: &mut BTreeMap<String, Entry>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let metadata = path.symlink_metadata().expect("it is there");
+            let entry = if metadata.is_dir() {
+                self.walk(&path, found);
+                Entry::Folder
+            } else if metadata.is_symlink() {
+                Entry::Link(path.read_link().expect("a link"))
+            } else {
+                let changed = metadata.modified().expect("a time");
+                let bytes = fs::read(&path).expect("a file");
+                Entry::File { bytes, inode: metadata.ino(), changed, mode: metadata.mode() & 0o7777 }
+            };
+            let name = path.strip_prefix(self.folder.path()).expect("below it");
+            found.insert(name.to_str().expect("a UTF-8 path").to_owned(), entry);
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder") {
+            let entry = entry.expect("an entry");
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+        fs::copy(from, to).expect("a copy");
+    }
+}
