@@ -104,7 +104,10 @@ fn the_users_own_volumes_are_mounted_too() {
     let files = objects.files(&objects.pod("StatefulSet/data/orders"));
     let names: Vec<&str> = files.keys().filter_map(|path| path.to_str()).collect();
     let modules = "/var/local/lib/wasm-filters";
-    let expected =
-        ["/var/local/lib/geoip/regions", &format!("{modules}/hide-server.wasm"), &format!("{modules}/request-tags.wasm")];
+    let expected = [
+        "/var/local/lib/geoip/regions",
+        &format!("{modules}/hide-server.wasm"),
+        &format!("{modules}/request-tags.wasm"),
+    ];
     assert_eq!(names, expected);
 }

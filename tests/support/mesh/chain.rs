@@ -61,8 +61,11 @@ impl Listener {
 
     /// The network filters after all patches. `istio` is the version of the proxy and of istiod, as `1.28.0`.
     pub(crate) fn chain(&self, envoy_filters: &[&Value], istio: &str) -> Vec<Value> {
-        let patches: Vec<&Value> =
-            envoy_filters.iter().flat_map(|filter| config_patches(filter)).filter(|it| self.matched(it, istio)).collect();
+        let patches: Vec<&Value> = envoy_filters
+            .iter()
+            .flat_map(|filter| config_patches(filter))
+            .filter(|it| self.matched(it, istio))
+            .collect();
         let mut chain = self.unpatched();
         let of = |apply_to: &'static str| patches.iter().filter(move |patch| text(patch, "/applyTo") == apply_to);
         for patch in of("NETWORK_FILTER") {

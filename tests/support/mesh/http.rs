@@ -1,6 +1,6 @@
 //! As much of HTTP/1.1 as the tests need: a client for one exchange, and the workloads that the proxy talks to.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::LazyLock;
 use std::thread;
@@ -117,7 +117,8 @@ pub(crate) fn workload() -> SocketAddr {
 
 /// The workload behind every TCP listener. It sends back what it gets.
 pub(crate) fn tcp_workload() -> SocketAddr {
-    static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| serve(|stream| io::copy(&mut &stream, &mut &stream).map(drop)));
+    static ADDRESS: LazyLock<SocketAddr> =
+        LazyLock::new(|| serve(|stream| io::copy(&mut &stream, &mut &stream).map(drop)));
     *ADDRESS
 }
 

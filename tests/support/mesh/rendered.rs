@@ -133,7 +133,8 @@ impl Objects {
     fn config_map(&self, of: &str, called: &Value) -> BTreeMap<String, Vec<u8>> {
         let Some(called) = called.as_str() else { return BTreeMap::new() };
         let object = self.of_kind("ConfigMap").find(|object| namespace(object) == of && name(object) == called);
-        let object = object.unwrap_or_else(|| panic!("there is no ConfigMap {of}/{called}: its pods would never start"));
+        let object =
+            object.unwrap_or_else(|| panic!("there is no ConfigMap {of}/{called}: its pods would never start"));
         let plain = strings(&object["data"]).into_iter().map(|(key, text)| (key, text.into_bytes()));
         let binary = strings(&object["binaryData"]).into_iter().map(|(key, text)| {
             let bytes = STANDARD.decode(&text).unwrap_or_else(|error| panic!("{called}, {key}: {error}"));

@@ -145,9 +145,7 @@ impl Sidecar {
     }
 
     fn bootstrap(&self, root: &Path) -> Value {
-        let address = |address: SocketAddr| {
-            json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
-        };
+        let address = |address: SocketAddr| json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } });
         let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let envoy_filters: Vec<&Value> = self.envoy_filters.iter().collect();
         let listener = |listener: &Listener| {
@@ -207,10 +205,8 @@ fn log(folder: &TempDir) -> String {
 impl Envoy {
     /// The real addresses of all listeners, once Envoy is ready.
     fn serving(&self) -> Option<BTreeMap<String, SocketAddr>> {
-        let admin = fs::read_to_string(self.folder.path().join("admin")).ok()?.parse().ok()?;
-        let get = |path: &str| Request { path, ..Request::default() }.send(admin).ok().filter(|it| it.status == 200);
-        get("/ready")?;
-        let listeners: Value = serde_json::from_slice(&get("/listeners?format=json")?.body).ok()?;
+        self.ask("/ready")?;
+        let listeners: Value = serde_json::from_slice(&self.ask("/listeners?format=json")?).ok()?;
         let address = |status: &Value| {
             let socket = status.pointer("/local_address/socket_address")?;
             let port = u16::try_from(socket["port_value"].as_u64()?).ok().filter(|port| *port != 0)?;
@@ -218,6 +214,18 @@ impl Envoy {
         };
         let addresses: BTreeMap<_, _> = items(&listeners, "/listener_statuses").iter().filter_map(address).collect();
         (addresses.len() == self.listeners.len()).then_some(addresses)
+    }
+
+    /// What the admin interface answers, once there is one.
+    fn ask(&self, path: &str) -> Option<Vec<u8>> {
+        let admin = fs::read_to_string(self.folder.path().join("admin")).ok()?.parse().ok()?;
+        let response = Request { path, ..Request::default() }.send(admin).ok()?;
+        (response.status == 200).then_some(response.body)
+    }
+
+    /// What the admin interface answers, as `/stats`.
+    pub(crate) fn admin(&self, path: &str) -> String {
+        String::from_utf8(self.ask(path).expect("an answer")).expect("UTF-8")
     }
 
     /// Where the listener with the port that istiod knows really listens.
