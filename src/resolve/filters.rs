@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::kube::LabelKey;
 use super::mesh::{FailureField, StopIteration};
+use super::modules;
 use super::settings::Settings;
 use super::template::{FilterVars, Scope, Templates};
 use super::version::Istio;
@@ -222,6 +223,10 @@ pub(super) fn configuration<'a>(
     let path = file.as_ref()?;
     let place = place.key("config-file");
     let location = spec.document.at(&place);
+    if Utf8Path::new(path).is_absolute() {
+        sink.push(modules::absolute(path).at(location));
+        return None;
+    }
     match std::fs::read(spec.document.folder().join(path)).map(String::from_utf8) {
         Ok(Ok(text)) => Some(Configuration::File(text, place)),
         Ok(Err(_)) => {

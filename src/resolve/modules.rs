@@ -44,9 +44,10 @@ pub(super) fn read(spec: &Spec, sink: &mut Sink) -> BTreeMap<Utf8PathBuf, Arc<Mo
     modules
 }
 
-fn absolute(path: &str) -> Diagnostic {
+/// A path that starts from the root of one machine's file system.
+pub(super) fn absolute(path: &str) -> Diagnostic {
     Diagnostic::error("MC0117", format!("`{path}` is an absolute path"))
-        .note("mesh.lock records it, and on another machine it is another file")
+        .note("on another machine it is another file, or none")
         .help("write it relative to mesh.toml's folder")
 }
 

@@ -152,8 +152,15 @@ fn selector(
         sink.push(
             Diagnostic::error("MC0213", format!("`{place}` has no `selector`"))
                 .at(spec.document.key(&selector))
-                .note("a per-workload EnvoyFilter with an empty selector would reach every pod of the namespace")
+                .note("a per-workload EnvoyFilter selects by it; an empty one would reach every pod of the namespace that has a module")
                 .help("add the labels that its pods have and no others, as `selector = { app = \"…\" }`"),
+        );
+    }
+    for key in written.selector.iter().filter(|(_, value)| value.is_empty()).map(|(key, _)| key) {
+        sink.push(
+            Diagnostic::error("MC0202", format!("the selector's `{key}` is empty"))
+                .at(spec.document.at(&selector.key(key)))
+                .note("Istio's webhook refuses an EnvoyFilter with an empty value in its selector"),
         );
     }
     settings::labels(spec, &written.selector, &selector, sink)

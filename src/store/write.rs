@@ -71,7 +71,9 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
 /// write fail, all that the old kustomization.yaml names is still there. Around them mesh.lock, so that whenever it ends, all that is ours
 /// is listed. `false` after a report.
 pub fn write(rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
-    if steps.iter().any(|step| step.action == Action::Create) && !announce(rendered, sink) {
+    // A lock that stays as it is lists them all already.
+    let unlisted = steps.iter().any(|step| step.path == LOCK) && steps.iter().any(|step| step.action == Action::Create);
+    if unlisted && !announce(rendered, sink) {
         return false;
     }
     let phase = |step: &Step| (step.path == LOCK, step.action == Action::Delete);
