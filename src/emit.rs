@@ -26,22 +26,22 @@ pub struct File {
 }
 
 /// What `out/` is to hold, in the order of the paths, mesh.lock last.
-pub(crate) fn emit(mesh: &Mesh, documents: &[Document]) -> Vec<File> {
-    let mut files: Vec<File> = documents.par_iter().map(file).collect();
+pub(crate) fn emit(mesh: &Mesh, documents: &[Document<'_>]) -> Vec<File> {
+    let mut files: Vec<File> = documents.par_iter().map(|document| file(mesh, document)).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let lock = Lock::new(mesh, &files).to_toml(&generated(&mesh.spec)).into_bytes();
     files.push(File { path: LOCK.into(), digest: Digest::of(&lock), bytes: lock });
     files
 }
 
-fn file(document: &Document) -> File {
+fn file(mesh: &Mesh, document: &Document<'_>) -> File {
     let mut header = String::new();
-    for comment in &document.comments {
+    for comment in document.comments(mesh) {
         // Writing to a String cannot fail.
         let _ = writeln!(header, "# {comment}");
     }
     let mut bytes = header.into_bytes();
-    yaml::write(&document.object, &mut bytes);
+    yaml::write(&document.tree(mesh), &mut bytes);
     File { path: document.path.clone(), digest: Digest::of(&bytes), bytes }
 }
 

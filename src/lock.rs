@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
-use crate::emit::File;
+use crate::emit::{File, LOCK};
 use crate::resolve::mesh::Mesh;
 
 /// The version of the lock's own format.
@@ -42,6 +42,14 @@ impl Lock {
             files: files.iter().map(|file| (file.path.clone(), file.digest.to_string())).collect(),
             modules: mesh.modules.iter().map(module).collect(),
         }
+    }
+
+    /// Lists files that are about to be written beside those that are there.
+    pub(crate) fn announce(&mut self, files: &[File]) {
+        self.version = VERSION;
+        self.files.extend(
+            files.iter().filter(|file| file.path != LOCK).map(|file| (file.path.clone(), file.digest.to_string())),
+        );
     }
 
     pub(crate) fn to_toml(&self, comment: &str) -> String {

@@ -37,7 +37,8 @@ impl Reporter {
             let errors = found.iter().filter(|finding| finding.severity == Severity::Error).count();
             let counts = [(errors, "error"), (found.len() - errors, "warning")];
             let words: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| plural(*n, word)).collect();
-            let code = found[0].code;
+            let gravest = found.iter().min_by_key(|finding| finding.severity);
+            let code = gravest.map_or("", |finding| finding.code);
             text.push_str(&format!("\n{}; `mesh-compile explain {code}` says more\n", words.join(", ")));
         }
         stderr(&text);

@@ -35,9 +35,49 @@ codes! {
     "MC0101" "MC0102" "MC0103" "MC0104" "MC0105" "MC0106" "MC0107" "MC0108" "MC0109"
     "MC0110" "MC0111" "MC0112" "MC0113" "MC0114" "MC0115" "MC0116" "MC0117"
     "MC0201" "MC0202" "MC0203" "MC0204" "MC0205" "MC0206" "MC0207" "MC0208" "MC0209" "MC0210"
-    "MC0211" "MC0212" "MC0213" "MC0214" "MC0215" "MC0216" "MC0217" "MC0218" "MC0219" "MC0220" "MC0221"
+    "MC0211" "MC0212" "MC0213" "MC0214" "MC0215" "MC0216" "MC0217" "MC0218" "MC0219" "MC0220" "MC0221" "MC0222"
     "MC0301" "MC0302"
     "MC0401"
     "MC0501"
     "MC0701" "MC0702" "MC0703" "MC0704" "MC0705" "MC0706" "MC0707" "MC0708"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_in_order_and_each_stands_once() {
+        for pair in CODES.windows(2) {
+            assert!(pair[0].id < pair[1].id, "{} stands before {}", pair[0].id, pair[1].id);
+        }
+    }
+
+    #[test]
+    fn codes_are_found_in_any_case() {
+        assert_eq!(Code::find("mc0102").map(|code| code.id), Some("MC0102"));
+        assert!(Code::find("MC0100").is_none());
+    }
+
+    #[test]
+    fn every_page_has_the_form_of_a_page() {
+        for Code { id, page } in CODES {
+            let title = page.lines().next().and_then(|line| line.strip_prefix(&format!("# {id}: ")));
+            assert!(title.is_some_and(|title| !title.trim().is_empty()), "{id}: the first line is no title");
+            assert_ne!(title, Some("to be written"), "{id}: a stub");
+            let sections: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+            assert!(
+                matches!(
+                    sections[..],
+                    ["What happens otherwise", "Fix"] | ["What happens otherwise", "Example", "Fix"]
+                ),
+                "{id}: {sections:?}"
+            );
+            assert!(page.ends_with('\n') && !page.ends_with("\n\n"), "{id}: one line end ends the page");
+            for line in page.lines() {
+                assert!(line.chars().count() <= 100, "{id}: over 100 columns: {line}");
+                assert_eq!(line, line.trim_end(), "{id}: blanks at the end of a line");
+            }
+        }
+    }
 }

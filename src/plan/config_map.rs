@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Document, FLUX_NO_SUBSTITUTE, generated, strings};
+use camino::Utf8PathBuf;
+
+use super::{FLUX_NO_SUBSTITUTE, strings};
 use crate::resolve::mesh::{ConfigMap, Mesh};
 use crate::yaml::{Node, map};
 
@@ -12,7 +14,11 @@ const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "ServerSideA
 /// Flux prunes before the rollout is through, and the old pods still mount it.
 const FLUX_NO_PRUNE: (&str, &str) = ("kustomize.toolkit.fluxcd.io/prune", "disabled");
 
-pub(super) fn document(mesh: &Mesh, config_map: &ConfigMap) -> Document {
+pub(super) fn path(config_map: &ConfigMap) -> Utf8PathBuf {
+    format!("configmaps/{}/{}.yaml", config_map.namespace, config_map.name).into()
+}
+
+pub(super) fn tree(mesh: &Mesh, config_map: &ConfigMap) -> Node {
     let ConfigMap { namespace, name, key, module, immutable } = config_map;
     let (digest, size) = (module.digest.to_string(), module.bytes.len().to_string());
     let annotations = [
@@ -34,10 +40,5 @@ pub(super) fn document(mesh: &Mesh, config_map: &ConfigMap) -> Document {
     }
     // Always binaryData: a module that happens to be valid UTF-8 would stand under `data` otherwise.
     object.push(("binaryData", map([(key.clone(), Arc::clone(&module.bytes).into())])));
-    Document {
-        path: format!("configmaps/{namespace}/{name}.yaml").into(),
-        comments: vec![generated(&mesh.spec)],
-        object: map(object),
-        applied: true,
-    }
+    map(object)
 }

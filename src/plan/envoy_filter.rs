@@ -1,6 +1,8 @@
 //! A filter in Envoy's chain as Istio's EnvoyFilter.
 
-use super::{Document, FLUX_NO_SUBSTITUTE, generated, strings};
+use camino::Utf8PathBuf;
+
+use super::{FLUX_NO_SUBSTITUTE, strings};
 use crate::resolve::mesh::{EnvoyFilter, FailureField, Mesh, Plugin};
 use crate::spec::types::{Direction, FilterType, Insert, Runtime};
 use crate::yaml::{Node, map, seq};
@@ -9,7 +11,11 @@ const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_man
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 const ROUTER: &str = "envoy.filters.http.router";
 
-pub(super) fn document(mesh: &Mesh, filter: &EnvoyFilter) -> Document {
+pub(super) fn path(filter: &EnvoyFilter) -> Utf8PathBuf {
+    format!("envoyfilters/{}/{}.yaml", filter.namespace, filter.name).into()
+}
+
+pub(super) fn tree(mesh: &Mesh, filter: &EnvoyFilter) -> Node {
     let EnvoyFilter { namespace, name, selector, priority, plugin, .. } = filter;
     let mut metadata = vec![("name", name.to_string().into()), ("namespace", namespace.to_string().into())];
     if !mesh.labels.is_empty() {
@@ -20,31 +26,31 @@ pub(super) fn document(mesh: &Mesh, filter: &EnvoyFilter) -> Document {
     let spec = map([
         ("workloadSelector", map([("labels", labels)])),
         ("priority", i64::from(*priority).into()),
-        ("configPatches", seq(anchors(plugin.filter_type).iter().map(|anchor| config_patch(mesh, filter, anchor)))),
+        (
+            "configPatches",
+            seq(anchors(plugin.filter_type, filter.insert).iter().map(|anchor| config_patch(mesh, filter, *anchor))),
+        ),
     ]);
-    let object = map([
+    map([
         ("apiVersion", "networking.istio.io/v1alpha3".into()),
         ("kind", "EnvoyFilter".into()),
         ("metadata", map(metadata)),
         ("spec", spec),
-    ]);
-    Document {
-        path: format!("envoyfilters/{namespace}/{name}.yaml").into(),
-        comments: vec![generated(&mesh.spec)],
-        object,
-        applied: true,
+    ])
+}
+
+/// The network filters that a patch is relative to, a patch each. A network chain ends in one of two: each chain matches one patch.
+/// At a chain's head istiod looks at no network filter (istio/istio, pilot/pkg/networking/core/envoyfilter/listener_patch.go), so
+/// each of two patches would match every chain and ours would stand in it twice.
+fn anchors(filter_type: FilterType, insert: Insert) -> &'static [Option<&'static str>] {
+    match (filter_type, insert) {
+        (FilterType::Http, _) => &[Some(HTTP_CONNECTION_MANAGER)],
+        (FilterType::Network, Insert::BeforeRouter) => &[Some(HTTP_CONNECTION_MANAGER), Some(TCP_PROXY)],
+        (FilterType::Network, Insert::First) => &[None],
     }
 }
 
-/// The filters at the end of a chain that ours goes before. A network chain ends in one of two: each chain matches one patch.
-fn anchors(filter_type: FilterType) -> &'static [&'static str] {
-    match filter_type {
-        FilterType::Http => &[HTTP_CONNECTION_MANAGER],
-        FilterType::Network => &[HTTP_CONNECTION_MANAGER, TCP_PROXY],
-    }
-}
-
-fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: &'static str) -> Node {
+fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: Option<&'static str>) -> Node {
     let (apply_to, http) = match filter.plugin.filter_type {
         FilterType::Http => ("HTTP_FILTER", true),
         FilterType::Network => ("NETWORK_FILTER", false),
@@ -55,20 +61,24 @@ fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: &'static str) -> Node
         Direction::Gateway => "GATEWAY",
         Direction::Any => "ANY",
     };
-    let mut found = vec![("name", Node::from(anchor))];
-    if http {
-        found.push(("subFilter", map([("name", ROUTER.into())])));
-    }
     let mut listener = Vec::new();
     if let Some(port) = filter.port {
         listener.push(("portNumber", i64::from(port).into()));
     }
-    listener.push(("filterChain", map([("filter", map(found))])));
+    if let Some(anchor) = anchor {
+        let mut found = vec![("name", Node::from(anchor))];
+        if http {
+            found.push(("subFilter", map([("name", ROUTER.into())])));
+        }
+        listener.push(("filterChain", map([("filter", map(found))])));
+    }
     let mut matched = vec![("context", context.into())];
     if let Some(version) = &mesh.proxy_version {
         matched.push(("proxy", map([("proxyVersion", version.clone().into())])));
     }
-    matched.push(("listener", map(listener)));
+    if !listener.is_empty() {
+        matched.push(("listener", map(listener)));
+    }
     let operation = match filter.insert {
         Insert::BeforeRouter => "INSERT_BEFORE",
         Insert::First => "INSERT_FIRST",

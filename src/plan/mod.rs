@@ -7,30 +7,67 @@ mod patch;
 
 use camino::Utf8PathBuf;
 
-use crate::resolve::mesh::Mesh;
+use crate::resolve::mesh::{ConfigMap, EnvoyFilter, Mesh, Workload};
 use crate::yaml::Node;
 
-/// A file of `out/` as a tree.
+/// A file of `out/` and what it is made from.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct Document<'a> {
     /// From `out/`, with `/` between the parts.
     pub(crate) path: Utf8PathBuf,
-    /// Lines of comment above the object, without their `#`.
-    pub(crate) comments: Vec<String>,
-    pub(crate) object: Node,
-    /// Whether it is an object to apply; kustomization.yaml and the patches are read by kustomize alone.
-    pub(crate) applied: bool,
+    object: Object<'a>,
 }
 
-/// The documents in the order of their paths.
-pub(crate) fn plan(mesh: &Mesh) -> Vec<Document> {
-    let mut documents: Vec<Document> = mesh.config_maps.iter().map(|it| config_map::document(mesh, it)).collect();
-    documents.extend(mesh.envoy_filters.iter().map(|it| envoy_filter::document(mesh, it)));
-    documents.extend(mesh.workloads.iter().map(|it| patch::document(mesh, it)));
-    documents.sort_by(|a, b| a.path.cmp(&b.path));
-    let kustomization = kustomization::document(mesh, &documents);
-    documents.push(kustomization);
-    documents
+#[derive(Debug)]
+enum Object<'a> {
+    ConfigMap(&'a ConfigMap),
+    EnvoyFilter(&'a EnvoyFilter),
+    Patch(&'a Workload),
+    /// Paths of what is applied, then of the patches.
+    Kustomization {
+        resources: Vec<Utf8PathBuf>,
+        patches: Vec<Utf8PathBuf>,
+    },
+}
+
+/// Keeps Argo CD from taking a partial object for a whole one where it reads the folder without kustomize.
+const ARGO_SKIP: &str = "+argocd:skip-file-rendering";
+
+impl Document<'_> {
+    /// Lines of comment above the object, without their `#`.
+    pub(crate) fn comments(&self, mesh: &Mesh) -> Vec<String> {
+        let mut comments = vec![generated(&mesh.spec)];
+        if let Object::Patch(_) = self.object {
+            comments.push(ARGO_SKIP.to_owned());
+        }
+        comments
+    }
+
+    /// The file's content as a tree. Made when it is asked for: there may be ten thousand.
+    pub(crate) fn tree(&self, mesh: &Mesh) -> Node {
+        match &self.object {
+            Object::ConfigMap(config_map) => config_map::tree(mesh, config_map),
+            Object::EnvoyFilter(filter) => envoy_filter::tree(mesh, filter),
+            Object::Patch(workload) => patch::tree(workload),
+            Object::Kustomization { resources, patches } => kustomization::tree(mesh, resources, patches),
+        }
+    }
+}
+
+/// The documents in the order of their paths, kustomization.yaml last.
+pub(crate) fn plan(mesh: &Mesh) -> Vec<Document<'_>> {
+    let config_maps =
+        mesh.config_maps.iter().map(|it| Document { path: config_map::path(it), object: Object::ConfigMap(it) });
+    let filters =
+        mesh.envoy_filters.iter().map(|it| Document { path: envoy_filter::path(it), object: Object::EnvoyFilter(it) });
+    let patches = mesh.workloads.iter().map(|it| Document { path: patch::path(it), object: Object::Patch(it) });
+    let (mut applied, mut patches): (Vec<_>, Vec<_>) = (config_maps.chain(filters).collect(), patches.collect());
+    applied.sort_by(|a, b| a.path.cmp(&b.path));
+    patches.sort_by(|a, b| a.path.cmp(&b.path));
+    let paths = |documents: &[Document<'_>]| documents.iter().map(|document| document.path.clone()).collect();
+    let object = Object::Kustomization { resources: paths(&applied), patches: paths(&patches) };
+    let kustomization = Document { path: "kustomization.yaml".into(), object };
+    applied.into_iter().chain(patches).chain([kustomization]).collect()
 }
 
 /// The line that every file begins with.

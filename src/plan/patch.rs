@@ -2,39 +2,39 @@
 
 use std::collections::BTreeMap;
 
+use camino::Utf8PathBuf;
 use serde_json::{Map, Value, json};
 
-use super::{Document, generated, strings};
-use crate::resolve::mesh::{Mesh, Workload};
+use super::strings;
+use crate::resolve::mesh::Workload;
 use crate::spec::types::{Kind, MountBy};
 use crate::yaml::{Node, map, seq};
 
-/// Keeps Argo CD from taking the partial object for a whole one where it reads the folder without kustomize.
-const ARGO_SKIP: &str = "+argocd:skip-file-rendering";
+pub(super) fn path(workload: &Workload) -> Utf8PathBuf {
+    let kind = api(workload.kind).1.to_ascii_lowercase();
+    format!("patches/{}/{kind}-{}.yaml", workload.namespace, workload.name).into()
+}
 
-pub(super) fn document(mesh: &Mesh, workload: &Workload) -> Document {
-    let (api_version, kind) = match workload.kind {
-        Kind::Deployment => ("apps/v1", "Deployment"),
-        Kind::StatefulSet => ("apps/v1", "StatefulSet"),
-        Kind::DaemonSet => ("apps/v1", "DaemonSet"),
-        Kind::Rollout => ("argoproj.io/v1alpha1", "Rollout"),
-    };
+pub(super) fn tree(workload: &Workload) -> Node {
+    let (api_version, kind) = api(workload.kind);
     let mut metadata = vec![("name", workload.name.to_string().into())];
     if let Some(namespace) = &workload.patch_namespace {
         metadata.push(("namespace", namespace.to_string().into()));
     }
-    let object = map([
+    map([
         ("apiVersion", api_version.into()),
         ("kind", kind.into()),
         ("metadata", map(metadata)),
         ("spec", map([("template", pod_template(workload))])),
-    ]);
-    let file = format!("{}-{}.yaml", kind.to_ascii_lowercase(), workload.name);
-    Document {
-        path: format!("patches/{}/{file}", workload.namespace).into(),
-        comments: vec![generated(&mesh.spec), ARGO_SKIP.to_owned()],
-        object,
-        applied: false,
+    ])
+}
+
+const fn api(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::Deployment => ("apps/v1", "Deployment"),
+        Kind::StatefulSet => ("apps/v1", "StatefulSet"),
+        Kind::DaemonSet => ("apps/v1", "DaemonSet"),
+        Kind::Rollout => ("argoproj.io/v1alpha1", "Rollout"),
     }
 }
 
@@ -56,10 +56,10 @@ fn pod_template(workload: &Workload) -> Node {
             let container = map([
                 ("name", "istio-proxy".into()),
                 ("image", "auto".into()),
-                ("volumeMounts", seq(mounts.iter().map(tree))),
+                ("volumeMounts", seq(mounts.iter().map(yaml_of))),
             ]);
             spec.push(("containers", seq([container])));
-            spec.push(("volumes", seq(volumes.iter().map(tree))));
+            spec.push(("volumes", seq(volumes.iter().map(yaml_of))));
         }
     }
     let mut metadata = Vec::new();
@@ -105,10 +105,10 @@ fn with_own(ours: Value, own: &[Map<String, Value>]) -> Vec<Value> {
 }
 
 /// A JSON value as a YAML tree.
-fn tree(value: &Value) -> Node {
+fn yaml_of(value: &Value) -> Node {
     match value {
-        Value::Object(entries) => map(entries.iter().map(|(key, value)| (key.clone(), tree(value)))),
-        Value::Array(items) => seq(items.iter().map(tree)),
+        Value::Object(entries) => map(entries.iter().map(|(key, value)| (key.clone(), yaml_of(value)))),
+        Value::Array(items) => seq(items.iter().map(yaml_of)),
         Value::String(text) => text.clone().into(),
         Value::Bool(value) => (*value).into(),
         Value::Number(number) => number.as_i64().map_or_else(|| number.to_string().into(), Node::from),

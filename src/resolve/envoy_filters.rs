@@ -5,23 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use super::filters::Filter;
+use super::filters::{self, Filter};
+use super::gate::{self, Gates};
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use super::mesh::{EnvoyFilter, Plugin};
 use super::order::{self, Position};
 use super::settings::Settings;
 use super::template::{Scope, Templates};
-use super::workloads::{Use, Workload, kind};
+use super::workloads::{Use, Workload};
 use crate::diag::{Diagnostic, Location, Sink};
-use crate::digest::Digest;
 use crate::spec::types::{EnvoyFilters, Gate, Insert};
 use crate::spec::{Place, Spec};
-
-/// The label value of the pods that share a filter's EnvoyFilter.
-const SHARED: &str = "mounted";
-
-/// The labels of one workload's pods, a label a filter.
-pub(super) type Gates = BTreeMap<LabelKey, LabelValue>;
 
 /// The EnvoyFilters, and each workload's gate labels in the order of `workloads`.
 pub(super) fn resolve(
@@ -32,11 +26,11 @@ pub(super) fn resolve(
     sink: &mut Sink,
 ) -> (Vec<EnvoyFilter>, Vec<Gates>) {
     let positions = positions(settings, workloads);
-    let values = own_label_values(workloads);
+    let values = gate::values(settings, workloads);
     let mut builder =
         Builder { spec, settings, templates, shared: BTreeMap::new(), names: BTreeMap::new(), made: Vec::new() };
     let mut gates = Vec::with_capacity(workloads.len());
-    for ((workload, positions), own_value) in workloads.iter().zip(&positions).zip(values) {
+    for ((workload, positions), value) in workloads.iter().zip(&positions).zip(values) {
         let mut plugins = Vec::with_capacity(workload.uses.len());
         let mut labels = Gates::new();
         for (one, position) in workload.uses.iter().zip(positions) {
@@ -44,10 +38,10 @@ pub(super) fn resolve(
                 || one.overrides
                 || !position.common
                 || one.filter.names_workload(templates);
-            let value = if own && settings.envoy_filters == EnvoyFilters::Shared { own_value.as_ref() } else { None };
-            let value = value.cloned().or_else(|| LabelValue::new(SHARED).ok());
             if settings.gate == Gate::PodLabel {
-                labels.extend(value.map(|value| (one.filter.gate.clone(), value)));
+                let alone = own && settings.envoy_filters == EnvoyFilters::Shared;
+                let value = if alone { &value.own } else { &value.shared };
+                labels.extend(value.clone().map(|value| (one.filter.gate.clone(), value)));
             }
             let plugin = if own {
                 builder.own(workload, one, position.priority, &labels, sink)
@@ -56,6 +50,7 @@ pub(super) fn resolve(
             };
             plugins.extend(plugin.map(|plugin| (one, plugin)));
         }
+        root_namespace(spec, settings, workload, sink);
         shared_vms(spec, &plugins, sink);
         chain_names(spec, workload, sink);
         gates.push(labels);
@@ -97,26 +92,6 @@ fn with_heads(workload: &Workload<'_>, behind: Vec<Position>) -> Vec<Position> {
     all
 }
 
-/// The label value that stands for each workload alone: its name, or its name's beginning and a hash where that is too long for a
-/// label or another workload of the namespace has it too.
-fn own_label_values(workloads: &[Workload<'_>]) -> Vec<Option<LabelValue>> {
-    let mut names: BTreeMap<(&Namespace, &ObjectName), usize> = BTreeMap::new();
-    for workload in workloads {
-        *names.entry((&workload.namespace, &workload.name)).or_default() += 1;
-    }
-    let value = |workload: &Workload<'_>| {
-        let name = workload.name.as_str();
-        let unique = names.get(&(&workload.namespace, &workload.name)) == Some(&1) && name != SHARED;
-        if let (true, Ok(value)) = (unique, LabelValue::new(name)) {
-            return Some(value);
-        }
-        let digest = Digest::of(format!("{}/{name}", kind(workload.written.kind)).as_bytes());
-        let stem: String = name.chars().take(52).collect();
-        LabelValue::new(format!("{}-{}", stem.trim_end_matches(['.', '-']), digest.short())).ok()
-    };
-    workloads.iter().map(value).collect()
-}
-
 struct Builder<'a> {
     spec: &'a Spec,
     settings: &'a Settings,
@@ -143,7 +118,13 @@ impl<'a> Builder<'a> {
         let scope = Scope { filter: Some(&one.filter.vars), workload: None };
         let template = self.spec.names.shared_envoy_filter.as_deref().unwrap_or("wasm-{{ filter.name }}");
         let user = format!("filter `{}`", one.filter.name);
-        let name = self.name((template, "shared-envoy-filter"), &scope, workload, (user, &one.filter.place), sink);
+        let name = self.name(
+            (template, "shared-envoy-filter"),
+            &scope,
+            workload,
+            (user, self.spec.document.key(&one.filter.place)),
+            sink,
+        );
         let plugin = self.plugin(workload, one, &scope, sink);
         self.shared.insert(key, plugin.clone());
         let selector = gates.iter().filter(|(key, _)| **key == one.filter.gate).map(pair).collect();
@@ -163,7 +144,8 @@ impl<'a> Builder<'a> {
         let scope = Scope { filter: Some(&one.filter.vars), workload: Some(&vars) };
         let template = self.spec.names.envoy_filter.as_deref().unwrap_or("{{ workload.name }}-{{ filter.name }}");
         let user = format!("{} `{}`, filter `{}`", vars.kind, vars.name, one.filter.name);
-        let name = self.name((template, "envoy-filter"), &scope, workload, (user, &one.place), sink);
+        let name =
+            self.name((template, "envoy-filter"), &scope, workload, (user, self.spec.document.at(&one.place)), sink);
         let plugin = self.plugin(workload, one, &scope, sink)?;
         let mut selector: Gates = gates.iter().filter(|(key, _)| **key == one.filter.gate).map(pair).collect();
         if self.settings.envoy_filters == EnvoyFilters::PerWorkload {
@@ -198,12 +180,11 @@ impl<'a> Builder<'a> {
         (template, key): (&str, &str),
         scope: &Scope<'_>,
         workload: &Workload<'_>,
-        (user, user_place): (String, &Place),
+        (user, location): (String, Location),
         sink: &mut Sink,
     ) -> Option<ObjectName> {
         let place = Place::default().key("names").key(key);
         let text = self.templates.render(template, &place, scope, sink)?;
-        let location = self.spec.document.at(user_place);
         let name = object_name(self.spec, "EnvoyFilter", &text, (&place, &location), sink)?;
         let user = (user, location);
         unique(&mut self.names, "EnvoyFilter", (&workload.namespace, &name), user, sink).then_some(name)
@@ -211,22 +192,27 @@ impl<'a> Builder<'a> {
 
     fn plugin(&self, workload: &Workload<'a>, one: &Use<'a>, scope: &Scope<'_>, sink: &mut Sink) -> Option<Plugin> {
         let Filter { written, name, .. } = one.filter;
-        let configuration = match one.configuration.as_ref().or(one.filter.configuration.as_ref()) {
-            Some(configuration) => Some(configuration.render(self.templates, scope, sink)?),
-            None => None,
-        };
+        let written_configuration = one.configuration.as_ref().or(one.filter.configuration.as_ref());
+        let configuration = written_configuration.map(|it| it.render(self.templates, scope, sink));
         let place = one.filter.place.key("env");
         let render = |(key, value): (&String, &String), sink: &mut Sink| {
             Some((key.clone(), self.templates.render(value, &place.key(key), scope, sink)?))
         };
-        let env: Option<BTreeMap<_, _>> = written.env.iter().map(|entry| render(entry, sink)).collect();
+        // Each is rendered before any failure ends it, so that all of them are reported.
+        let env: Vec<Option<_>> = written.env.iter().map(|entry| render(entry, sink)).collect();
+        let env: BTreeMap<_, _> = env.into_iter().collect::<Option<_>>()?;
+        let configuration = match configuration {
+            Some(rendered) => Some(rendered?),
+            None => None,
+        };
         let texts = [
-            (configuration.as_deref(), one.place.clone()),
-            (written.vm_config_text.as_deref(), one.filter.place.key("vm-config-text")),
-            (written.root_id.as_deref(), one.filter.place.key("root-id")),
+            configuration.as_deref().zip(written_configuration.map(|it| it.place().clone())),
+            written.vm_config_text.as_deref().map(|text| (text, one.filter.place.key("vm-config-text"))),
+            written.root_id.as_deref().map(|text| (text, one.filter.place.key("root-id"))),
         ];
-        for (text, place) in texts {
-            lost_in_kustomize(self.spec, text.unwrap_or_default(), &place, sink);
+        let variables = env.iter().map(|(key, value)| (value.as_str(), place.key(key)));
+        for (text, place) in texts.into_iter().flatten().chain(variables) {
+            comes_through(self.spec, text, &place, sink);
         }
         Some(Plugin {
             filter_type: written.filter_type,
@@ -239,7 +225,7 @@ impl<'a> Builder<'a> {
             runtime: written.runtime,
             allow_precompiled: written.allow_precompiled,
             filename: format!("{}/{}", workload.mount_path, one.filter.key()),
-            env: env?,
+            env,
             env_from_host: written.env_from_host.clone(),
             on_failure: one.filter.on_failure,
             stop_iteration: one.filter.stop_iteration,
@@ -247,17 +233,12 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// kustomize reads its own output again, and these do not come through: most are refused, U+0085 becomes a blank (seen with 5.7).
-fn lost_in_kustomize(spec: &Spec, text: &str, place: &Place, sink: &mut Sink) {
-    if let Some(lost) = text.chars().find(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')) {
-        sink.push(
-            Diagnostic::error(
-                "MC0221",
-                format!("the text holds U+{:04X}, which kustomize does not bring through", u32::from(lost)),
-            )
-            .at(spec.document.at(place))
-            .help("in JSON, write it as an escape"),
-        );
+/// Reports a text that kustomize would change or refuse.
+fn comes_through(spec: &Spec, text: &str, place: &Place, sink: &mut Sink) {
+    if let Some(lost) = text.chars().find(|c| filters::lost_in_kustomize(*c)) {
+        let message = format!("the text holds U+{:04X}, which kustomize does not bring through", u32::from(lost));
+        let help = "write it in a form that the filter undoes, as JSON's `\\u007f`";
+        sink.push(Diagnostic::error("MC0221", message).at(spec.document.at(place)).help(help));
     }
 }
 
@@ -277,7 +258,7 @@ pub(super) fn object_name(
         Ok(name) => return Some(name),
         Err(reason) => reason,
     };
-    let finding = Diagnostic::error("MC0201", format!("`{text}` is not the name of an {kind}: {reason}"));
+    let finding = Diagnostic::error("MC0201", format!("`{text}` is not a name for the {kind}: {reason}"));
     let finding = if spec.document.has(template) {
         finding.at_label(spec.document.at(template), "the template").related(user.clone(), "rendered for this")
     } else {
@@ -307,6 +288,21 @@ pub(super) fn unique(
             .help("make the template under [names] tell them apart"),
     );
     false
+}
+
+/// Without the gate's label, which names the root namespace, an EnvoyFilter there selects by the workload's own labels alone.
+fn root_namespace(spec: &Spec, settings: &Settings, workload: &Workload<'_>, sink: &mut Sink) {
+    if settings.gate == Gate::None && settings.root_namespace.as_ref() == Some(&workload.namespace) {
+        let message = format!("EnvoyFilters in `{}` reach the pods of every namespace", workload.namespace);
+        sink.push(
+            Diagnostic::warning("MC0222", message)
+                .at(spec.document.key(&workload.place))
+                .note(
+                    "it is Istio's root namespace: pods elsewhere with these labels get the filters too, and no module",
+                )
+                .help("use the gate, or labels that no other pod of the mesh has"),
+        );
+    }
 }
 
 /// Filters of one proxy with the same vm-id, module and VM configuration share a VM, and the environment is no part of its key

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::kube::LabelKey;
 use super::mesh::{FailureField, StopIteration};
+use super::modules;
 use super::settings::Settings;
 use super::template::{FilterVars, Scope, Templates};
 use super::version::Istio;
@@ -42,7 +43,19 @@ pub(super) enum Configuration<'a> {
     /// Passed on, after its templates are rendered.
     Text(&'a str, Place),
     /// A file's text, passed on as it is.
-    File(String),
+    File(String, Place),
+}
+
+/// A character that kustomize does not bring through: it reads its own output again, refuses most of these and makes a blank of
+/// U+0085 (seen with 5.7).
+pub(super) const fn lost_in_kustomize(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// JSON with those characters as escapes; only its strings hold any.
+fn escaped(json: &str) -> String {
+    let escape = |c: char| if lost_in_kustomize(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    if json.contains(lost_in_kustomize) { json.chars().map(escape).collect() } else { json.to_owned() }
 }
 
 impl Configuration<'_> {
@@ -51,10 +64,17 @@ impl Configuration<'_> {
         match self {
             Self::Table(table, place) => {
                 let table = Value::Object((*table).clone());
-                templates.render_json(&table, place, scope, sink).map(|value| value.to_string())
+                templates.render_json(&table, place, scope, sink).map(|value| escaped(&value.to_string()))
             }
             Self::Text(text, place) => templates.render(text, place, scope, sink),
-            Self::File(text) => Some(text.clone()),
+            Self::File(text, _) => Some(text.clone()),
+        }
+    }
+
+    /// Where it is written.
+    pub(super) const fn place(&self) -> &Place {
+        match self {
+            Self::Table(_, place) | Self::Text(_, place) | Self::File(_, place) => place,
         }
     }
 
@@ -70,7 +90,7 @@ impl Configuration<'_> {
         match self {
             Self::Table(table, _) => table.values().any(|value| any(value, templates)),
             Self::Text(text, _) => templates.names_workload(text),
-            Self::File(_) => false,
+            Self::File(..) => false,
         }
     }
 }
@@ -100,8 +120,6 @@ pub(super) fn resolve<'a>(
     let mut filters = BTreeMap::new();
     for (name, written) in &spec.filters {
         let place = Place::default().key("filters").key(name);
-        let before = sink.errors();
-        let gate = gate_label(spec, name, &place, sink);
         let vars = FilterVars {
             name,
             root_id: written.root_id.as_deref(),
@@ -111,14 +129,17 @@ pub(super) fn resolve<'a>(
                 FilterType::Network => "network",
             },
         };
-        let chain_name = chain_name(spec, &vars, templates, sink);
+        // What is wrong with the template is not the filter's fault: the default stands in.
+        let chain_name = chain_name(spec, &vars, templates, sink).unwrap_or_else(|| format!("wasm.{name}"));
+        let before = sink.errors();
+        let gate = gate_label(spec, name, &place, sink);
         let sources = [&written.config_text, &written.config_file];
         let configuration = configuration(spec, written.config.as_ref(), sources, &place, sink);
         environment(spec, written, &place, sink);
         let on_failure = on_failure(spec, settings, written, &place, sink);
         let stop_iteration = stop_iteration(spec, settings, written, &place, sink);
         let module = modules.get(Utf8Path::new(&written.module));
-        if let (Some(gate), Some(chain_name), Some(module)) = (gate, chain_name, module)
+        if let (Some(gate), Some(module)) = (gate, module)
             && sink.errors() == before
         {
             let module = Arc::clone(module);
@@ -200,9 +221,14 @@ pub(super) fn configuration<'a>(
         return Some(Configuration::Text(text, place.key("config-text")));
     }
     let path = file.as_ref()?;
-    let location = spec.document.at(&place.key("config-file"));
+    let place = place.key("config-file");
+    let location = spec.document.at(&place);
+    if Utf8Path::new(path).is_absolute() {
+        sink.push(modules::absolute(path).at(location));
+        return None;
+    }
     match std::fs::read(spec.document.folder().join(path)).map(String::from_utf8) {
-        Ok(Ok(text)) => Some(Configuration::File(text)),
+        Ok(Ok(text)) => Some(Configuration::File(text, place)),
         Ok(Err(_)) => {
             let message = format!("`{path}` is not valid UTF-8, which the EnvoyFilter's StringValue takes");
             sink.push(Diagnostic::error("MC0115", message).at(location));

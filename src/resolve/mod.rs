@@ -4,6 +4,7 @@
 mod config_maps;
 mod envoy_filters;
 mod filters;
+mod gate;
 pub(crate) mod kube;
 pub(crate) mod mesh;
 mod modules;
@@ -101,8 +102,12 @@ fn unused(spec: &Spec, sink: &mut Sink) {
         );
         return;
     }
-    // A workload that was refused may use any filter.
-    for name in spec.filters.keys().filter(|name| !used.contains(*name) && !spec.refused_workloads) {
+    // A workload that was refused may use any filter, and a name that is none may be a misspelt one.
+    let is_declared = |name: &String| spec.filters.contains_key(name) || spec.refused_filters.contains(name);
+    if spec.refused_workloads || !used.iter().all(is_declared) {
+        return;
+    }
+    for name in spec.filters.keys().filter(|name| !used.contains(*name)) {
         let place = Place::default().key("filters").key(name);
         sink.push(
             Diagnostic::warning("MC0112", format!("no workload uses the filter `{name}`"))

@@ -44,9 +44,10 @@ pub(super) fn read(spec: &Spec, sink: &mut Sink) -> BTreeMap<Utf8PathBuf, Arc<Mo
     modules
 }
 
-fn absolute(path: &str) -> Diagnostic {
+/// A path that starts from the root of one machine's file system.
+pub(super) fn absolute(path: &str) -> Diagnostic {
     Diagnostic::error("MC0117", format!("`{path}` is an absolute path"))
-        .note("mesh.lock records it, and on another machine it is another file")
+        .note("on another machine it is another file, or none")
         .help("write it relative to mesh.toml's folder")
 }
 
@@ -87,7 +88,8 @@ fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
 
 /// The most likely file that was meant: the nearest name in the same folder.
 fn neighbour(path: &Utf8Path) -> Option<String> {
-    let entries = path.parent()?.read_dir_utf8().ok()?;
+    let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
+    let entries = folder.read_dir_utf8().ok()?;
     let mut names: Vec<String> = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_owned())).collect();
     names.sort();
     crate::diag::suggest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)

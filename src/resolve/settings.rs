@@ -15,6 +15,8 @@ use crate::spec::{Place, Spec};
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) namespace: Option<Namespace>,
+    /// What is in it reaches every namespace of the mesh.
+    pub(super) root_namespace: Option<Namespace>,
     pub(super) istio: Istio,
     pub(super) labels: BTreeMap<LabelKey, LabelValue>,
     pub(super) layout: Layout,
@@ -31,6 +33,12 @@ pub(super) fn resolve(spec: &Spec, sink: &mut Sink) -> Settings {
     let out = out_folder(spec, sink);
     Settings {
         namespace: namespace(spec, spec.mesh.namespace.as_deref().unwrap_or("default"), &mesh.key("namespace"), sink),
+        root_namespace: namespace(
+            spec,
+            spec.mesh.root_namespace.as_deref().unwrap_or("istio-system"),
+            &mesh.key("root-namespace"),
+            sink,
+        ),
         istio: istio(spec, &mesh, sink),
         labels: mesh_labels(spec, &mesh, sink),
         layout: layout(spec, &out, sink),
@@ -129,6 +137,9 @@ fn proxy_version(spec: &Spec, mesh: &Place, sink: &mut Sink) {
     let Some(text) = &spec.mesh.proxy_version else { return };
     let reason = if text.len() > LONGEST {
         Some(format!("it has {} characters, and Istio takes {LONGEST}", text.len()))
+    } else if text.contains(r"\Q") {
+        // RE2 quotes with \Q…\E, which the parser does not know: Istio's webhook is left to judge.
+        None
     } else {
         regex_syntax::parse(text).err().map(|error| match error {
             regex_syntax::Error::Parse(error) => error.kind().to_string(),
@@ -239,6 +250,9 @@ fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
         );
     };
     let folder = spec.document.folder().join(&base);
+    if !folder.is_dir() {
+        return refuse("MC0501", "there is no such folder", "the path starts from mesh.toml's folder");
+    }
     if !KUSTOMIZATION.iter().any(|name| folder.join(name).is_file()) {
         let help = "`kustomize create --autodetect` in that folder writes one";
         return refuse("MC0501", "there is no kustomization.yaml in it", help);

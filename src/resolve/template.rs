@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::diag::{Diagnostic, Sink};
+use crate::diag::{Diagnostic, Sink, suggest};
 use crate::spec::{Document, Place, types::Var};
 
 /// Renders templates and reports those that fail.
@@ -137,17 +137,20 @@ impl<'a> Templates<'a> {
         if scope.filter.is_some() {
             known.extend(["filter.name", "filter.root_id", "filter.vm_id", "filter.type"]);
         }
-        if scope.workload.is_some() {
+        // A value that speaks of the workload gets an EnvoyFilter of the workload's own; a name is what it is.
+        if scope.workload.is_some() || !place.to_string().starts_with("names.") {
             known.extend(["workload.name", "workload.namespace", "workload.kind"]);
         }
         let own: Vec<String> = self.vars.keys().map(|name| format!("vars.{name}")).collect();
         known.extend(own.iter().map(String::as_str));
-        let near = crate::diag::suggest(part.trim_matches(['{', '}', ' ']), known.iter().copied());
+        let of_another = |name: &&str| name.split_once('.').is_some_and(|(_, last)| last == part);
+        let near = known.iter().copied().find(of_another).or_else(|| suggest(part, known.iter().copied()));
         let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let finding = Diagnostic::error("MC0111", what).at(location);
         match near {
             Some(near) => finding.help(format!("did you mean `{near}`? There are {list}")),
             None if error.kind() == minijinja::ErrorKind::UndefinedError => finding.help(format!("there are {list}")),
+            None if error.kind() != minijinja::ErrorKind::SyntaxError => finding,
             None => finding.help("for a literal `{{`, `{%` or `{#` write `{% raw %}…{% endraw %}`"),
         }
     }

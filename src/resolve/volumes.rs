@@ -9,6 +9,9 @@ use super::template::{Scope, Templates};
 use crate::diag::{Diagnostic, Location, Sink, suggest};
 use crate::spec::{Place, Spec, types};
 
+/// The name of our volume unless `names.volume` says otherwise.
+pub(super) const NAME: &str = "wasmfilters-dir";
+
 /// The volumes of Istio's injection template; one of the same name would be merged into it.
 const RESERVED: [&str; 13] = [
     "workload-socket",
@@ -85,7 +88,7 @@ pub(super) fn volume_name(
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> Option<String> {
-    let template = spec.names.volume.as_deref().unwrap_or("wasmfilters-dir");
+    let template = spec.names.volume.as_deref().unwrap_or(NAME);
     let place = Place::default().key("names").key("volume");
     let name = templates.render(template, &place, scope, sink)?;
     check_name(&name, &spec.document.at(&place), sink).then_some(name)
@@ -105,11 +108,7 @@ pub(super) fn mount_path(spec: &Spec, written: &str, place: &Place, sink: &mut S
         "write it without `.`, `..` and `//`"
     } else {
         if let Some(taken) = SIDECAR_PATHS.iter().find(|taken| **taken == path) {
-            sink.push(
-                Diagnostic::error("MC0205", format!("the sidecar has its own mount at `{taken}`"))
-                    .at(location)
-                    .note("the injector merges mounts by path, so one of the two would be lost"),
-            );
+            sink.push(sidecar_mount(taken).at(location));
             return None;
         }
         return Some(path.to_owned());
@@ -119,15 +118,22 @@ pub(super) fn mount_path(spec: &Spec, written: &str, place: &Place, sink: &mut S
     None
 }
 
+fn sidecar_mount(path: &str) -> Diagnostic {
+    Diagnostic::error("MC0205", format!("the sidecar has its own mount at `{path}`"))
+        .note("the injector merges mounts by path, so one of the two would be lost")
+        .help("mount it somewhere else")
+}
+
 /// Checks the user's own volumes and mounts, by themselves and against ours: the volume's name and the mount path.
 pub(super) fn check_own(spec: &Spec, written: &types::Workload, ours: (&str, &str), place: &Place, sink: &mut Sink) {
     let volumes = place.key("volumes");
-    let mut names: BTreeMap<String, Location> =
-        BTreeMap::from([(ours.0.to_owned(), spec.document.at(&Place::default().key("names").key("volume")))]);
+    let template = Place::default().key("names").key("volume");
+    let ours_at = if spec.document.has(&template) { spec.document.at(&template) } else { spec.document.key(place) };
+    let mut names: BTreeMap<String, Location> = BTreeMap::from([(ours.0.to_owned(), ours_at)]);
     for (i, volume) in written.volumes.iter().enumerate() {
         let here = volumes.index(i);
         known_fields(spec, volume, &VOLUME_FIELDS, &here, sink);
-        if volume.len() < 2 {
+        if !volume.keys().any(|field| field != "name") {
             sink.push(
                 Diagnostic::error("MC0220", "the volume has no source")
                     .at(spec.document.at(&here))
@@ -138,7 +144,8 @@ pub(super) fn check_own(spec: &Spec, written: &types::Workload, ours: (&str, &st
         let Some(name) = text(spec, volume, "name", &here, sink) else { continue };
         let location = spec.document.at(&here.key("name"));
         if check_name(name, &location, sink) {
-            once(&mut names, name, location, ("volume", "the volume of the modules"), sink);
+            let ours = (ours.0, "the volume of the modules");
+            once(&mut names, name, location, ("volume", ours), sink);
         }
     }
     let mounts = place.key("volume-mounts");
@@ -150,7 +157,12 @@ pub(super) fn check_own(spec: &Spec, written: &types::Workload, ours: (&str, &st
         text(spec, mount, "name", &here, sink);
         let Some(path) = text(spec, mount, "mountPath", &here, sink) else { continue };
         let location = spec.document.at(&here.key("mountPath"));
-        once(&mut paths, trim(path), location, ("mount path", "where the modules are mounted"), sink);
+        if SIDECAR_PATHS.contains(&trim(path)) {
+            sink.push(sidecar_mount(trim(path)).at(location));
+            continue;
+        }
+        let ours = (ours.1, "where the modules are mounted");
+        once(&mut paths, trim(path), location, ("mount path", ours), sink);
     }
 }
 
@@ -177,14 +189,14 @@ fn once(
     taken: &mut BTreeMap<String, Location>,
     name: &str,
     location: Location,
-    (what, ours): (&str, &str),
+    (what, (our_name, ours)): (&str, (&str, &str)),
     sink: &mut Sink,
 ) {
     match taken.get(name) {
         Some(first) => sink.push(
             Diagnostic::error("MC0205", format!("the {what} `{name}` is used twice"))
                 .at_label(location, "used again here")
-                .related(first.clone(), if taken.len() == 1 { ours } else { "first used here" })
+                .related(first.clone(), if name == our_name { ours } else { "first used here" })
                 .note("the injector merges the two, and one is lost"),
         ),
         None => drop(taken.insert(name.to_owned(), location)),

@@ -77,10 +77,13 @@ pub(super) fn resolve<'a>(
         let identity = (written.kind, workload.namespace.clone(), workload.name.clone());
         if let Some(first) = taken.get(&identity) {
             let message = format!("{} {}/{} is patched twice", kind(written.kind), workload.namespace, workload.name);
+            let mut places = [first, &workload.place].map(|place| spec.document.key(place));
+            places.sort_by_key(|place| place.bytes().start);
+            let [first, again] = places;
             sink.push(
                 Diagnostic::error("MC0212", message)
-                    .at_label(spec.document.key(&workload.place), "here again")
-                    .related(spec.document.key(first), "first here")
+                    .at_label(again, "here again")
+                    .related(first, "first here")
                     .help("list all its filters in one place: of two patches the last would win"),
             );
             continue;
@@ -116,8 +119,10 @@ fn workload<'a>(
     insert_order(spec, &uses, sink);
     let (name, namespace) = (name?, namespace?);
     let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: kind(written.kind) };
-    let volume = volumes::volume_name(spec, &Scope { filter: None, workload: Some(&vars) }, templates, sink)?;
-    let mount_path = mount_path?;
+    // After a report the default stands in, so that what else is wrong with the workload is shown in the same run.
+    let volume = volumes::volume_name(spec, &Scope { filter: None, workload: Some(&vars) }, templates, sink);
+    let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
+    let mount_path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
     volumes::check_own(spec, written, (&volume, &mount_path), &place, sink);
     Some(Workload { written, place, name, namespace, patch_namespace, selector, mount, mount_path, volume, uses })
 }
@@ -147,8 +152,15 @@ fn selector(
         sink.push(
             Diagnostic::error("MC0213", format!("`{place}` has no `selector`"))
                 .at(spec.document.key(&selector))
-                .note("a per-workload EnvoyFilter with an empty selector would reach every pod of the namespace")
+                .note("a per-workload EnvoyFilter selects by it; an empty one would reach every pod of the namespace that has a module")
                 .help("add the labels that its pods have and no others, as `selector = { app = \"…\" }`"),
+        );
+    }
+    for key in written.selector.iter().filter(|(_, value)| value.is_empty()).map(|(key, _)| key) {
+        sink.push(
+            Diagnostic::error("MC0202", format!("the selector's `{key}` is empty"))
+                .at(spec.document.at(&selector.key(key)))
+                .note("Istio's webhook refuses an EnvoyFilter with an empty value in its selector"),
         );
     }
     settings::labels(spec, &written.selector, &selector, sink)
@@ -239,12 +251,15 @@ fn mount(spec: &Spec, written: &types::Workload, uses: &[Use<'_>], place: &Place
                 .note("istio/istio#36999: the gateway's injection template has no userVolume")
                 .help("remove `mount`, or write `mount = \"container\"`"),
         ),
-        (MountBy::Container, _) if written.kind == Kind::Rollout => sink.push(
+        (MountBy::Container, gateway) if written.kind == Kind::Rollout => sink.push(
             Diagnostic::error("MC0214", "a Rollout's containers cannot be patched")
                 .at(location)
                 .related(spec.document.at(&place.key("kind")), "a custom resource")
                 .note("kustomize merges lists only for the kinds it knows: for a Rollout the patch would replace all containers")
-                .help("mount by annotation, or use a Deployment"),
+                .help(match gateway {
+                    Some(_) => "use a Deployment: a gateway never reads the sidecar annotations",
+                    None => "mount by annotation, or use a Deployment",
+                }),
         ),
         _ => {}
     }

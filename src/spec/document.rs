@@ -93,9 +93,10 @@ impl Document {
         self.source.path.parent().unwrap_or_else(|| "".into())
     }
 
-    /// The value at `place`, or the nearest written thing around it where a default stands in for it.
+    /// The value at `place`, or the key of the nearest written thing around it where a default stands in for it.
     pub(crate) fn at(&self, place: &Place) -> Location {
-        self.location(self.nearest(place).value.clone())
+        let spans = self.nearest(place);
+        self.location(if self.has(place) { &spans.value } else { &spans.key }.clone())
     }
 
     /// The key that leads to `place`, or the nearest written thing around it.
@@ -127,9 +128,12 @@ impl Document {
         }
     }
 
-    /// All that belongs to the entry at `place`, in bytes of the text.
+    /// All that belongs to the entry at `place`, in bytes of the text: with a header, up to the next one.
     pub(super) fn extent(&self, place: &Place) -> Range<usize> {
-        self.nearest(place).extent()
+        let spans = self.nearest(place);
+        let Range { start, end } = spans.extent();
+        let has_header = self.source.text[spans.value.clone()].starts_with('[') && spans.key.start > spans.value.start;
+        start..self.line_end(if has_header { self.last_line(end) } else { end })
     }
 
     /// The value at `place` as it is written.
@@ -138,8 +142,16 @@ impl Document {
     }
 
     /// The end of the line that holds the byte at `offset`.
-    pub(super) fn line_end(&self, offset: usize) -> usize {
+    fn line_end(&self, offset: usize) -> usize {
         self.source.text[offset..].find('\n').map_or(self.source.text.len(), |at| offset + at)
+    }
+
+    /// The beginning of the last line before the next header after `offset`.
+    fn last_line(&self, offset: usize) -> usize {
+        let rest = &self.source.text[offset..];
+        let starts = rest.match_indices('\n').map(|(at, _)| offset + at + 1);
+        let lines = starts.take_while(|&start| !is_header(&self.source.text[start..]));
+        lines.last().unwrap_or(offset)
     }
 
     pub(super) fn location(&self, range: Range<usize>) -> Location {
@@ -163,13 +175,20 @@ pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sin
     let text = &document.source.text;
     let mut offsets = Vec::new();
     let mut lines = std::collections::BTreeSet::new();
+    // The lines of a table that is there twice: their keys are no further mistakes.
+    let mut repeated = 0..0;
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         offsets.push(span.start);
-        if !lines.insert(text[..span.start].matches('\n').count()) {
+        let line = line_start(text, span.start);
+        let is_duplicate = error.message() == "duplicate key";
+        if !lines.insert(line) || is_duplicate && repeated.contains(&span.start) {
             continue;
         }
-        sink.push(if error.message() == "duplicate key" {
+        if is_duplicate && is_header(&text[line..]) {
+            repeated = line..document.line_end(document.last_line(span.end));
+        }
+        sink.push(if is_duplicate {
             duplicate(document, span)
         } else {
             Diagnostic::error("MC0101", format!("not valid TOML: {}", error.message())).at(document.location(span))
@@ -180,8 +199,7 @@ pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sin
 
 fn duplicate(document: &Document, span: Range<usize>) -> Diagnostic {
     let text = &document.source.text;
-    let written = &text[span.clone()];
-    let name = written.trim_matches(['"', '\'']);
+    let name = text[span.clone()].trim_matches(['"', '\'']);
     let finding = Diagnostic::error("MC0106", format!("`{name}` is defined twice"))
         .at_label(document.location(span.clone()), "defined again here")
         .help("remove or rename one of the two");
@@ -194,38 +212,41 @@ fn duplicate(document: &Document, span: Range<usize>) -> Diagnostic {
 /// Where the key that is repeated at `offset` was written first. The parser keeps only the repetition's place, so the text
 /// before it is read again by itself.
 fn first_definition(document: &Document, name: &str, offset: usize) -> Option<Range<usize>> {
+    // A key that cannot be written by anyone marks the table that the line belongs to.
+    const MARK: &str = "\u{1}here";
     let text = &document.source.text;
-    let line_start = text[..offset].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[line_start..].lines().next()?;
-    let before = DeTable::parse_recoverable(&text[..line_start]).0;
-    let before = Document::new(Arc::clone(&document.source), &before);
-    if line.trim_start().starts_with('[') {
-        let header = DeTable::parse_recoverable(line).0;
-        return before.only_path(header.get_ref()).map(|spans| spans.key.clone());
+    let start = line_start(text, offset);
+    if let Some(first) = inline(&document.root, name, offset) {
+        return Some(first);
     }
-    inline(&document.root, name, offset).or_else(|| {
-        // A key that cannot be written by anyone marks the table that the line belongs to.
-        const MARK: &str = "\u{1}here";
-        let marked = format!("{}\"\\u0001here\" = 0\n", &text[..line_start]);
-        let table = DeTable::parse_recoverable(&marked).0;
-        let marked = Document::new(Arc::clone(&document.source), &table);
-        holder(&marked.root, MARK)?.child(&Step::Key(name.to_owned())).map(|spans| spans.key.clone())
-    })
+    let line = text[start..].lines().next()?;
+    let mark = if is_header(line) { "" } else { "\"\\u0001here\" = 0\n" };
+    let before = format!("{}{mark}", &text[..start]);
+    let before = Document::new(Arc::clone(&document.source), &DeTable::parse_recoverable(&before).0);
+    let table = if mark.is_empty() { &before.root } else { holder(&before.root, MARK)? };
+    let path = DeTable::parse_recoverable(line).0;
+    follow(table, path.get_ref(), offset - start).map(|spans| spans.key.clone())
 }
 
-impl Document {
-    /// Follows the single chain of tables that a header line is.
-    fn only_path(&self, mut header: &DeTable<'_>) -> Option<&Spans> {
-        let mut spans = &self.root;
-        loop {
-            let (key, value) = header.iter().next()?;
-            spans = spans.child(&Step::Key(key.get_ref().to_string()))?;
-            match value.get_ref() {
-                DeValue::Table(inner) if !inner.is_empty() => header = inner,
-                _ => return Some(spans),
-            }
+/// Follows the keys of one line, `a.b.c`, from the table that they stand in to the one at `offset` of the line.
+fn follow<'a>(mut spans: &'a Spans, mut line: &DeTable<'_>, offset: usize) -> Option<&'a Spans> {
+    loop {
+        let (key, value) = line.iter().next()?;
+        spans = spans.child(&Step::Key(key.get_ref().to_string()))?;
+        match value.get_ref() {
+            DeValue::Table(inner) if key.span().start < offset => line = inner,
+            _ => return Some(spans),
         }
     }
+}
+
+fn line_start(text: &str, offset: usize) -> usize {
+    text[..offset].rfind('\n').map_or(0, |at| at + 1)
+}
+
+/// Whether the text begins with the header of a table, or with an array's line that looks like one.
+fn is_header(text: &str) -> bool {
+    text.trim_start_matches([' ', '\t']).starts_with('[')
 }
 
 /// The innermost table that holds `key`.

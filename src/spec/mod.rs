@@ -55,6 +55,8 @@ pub(crate) fn load(file: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
     Some(decode(document, table.get_ref(), &refused, sink))
 }
 
+const BOM: char = '\u{feff}';
+
 fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
     let named = |text: String| Arc::new(Source { path: file.to_owned(), text });
     let bytes = match std::fs::read(file) {
@@ -69,7 +71,7 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
         }
     };
     match String::from_utf8(bytes) {
-        Ok(text) if text.trim_start_matches('\u{feff}').trim().is_empty() => {
+        Ok(text) if text.trim_start_matches(BOM).trim().is_empty() => {
             sink.push(
                 Diagnostic::error("MC0109", format!("`{file}` is empty"))
                     .at(Location::whole(named(String::new())))
@@ -77,8 +79,9 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
             );
             None
         }
-        // A checkout may end its lines otherwise, which TOML hands on in strings of several lines.
-        Ok(text) => Some(named(text.replace("\r\n", "\n"))),
+        // No editor counts the byte order mark as a column; and a checkout may end its lines otherwise, which TOML would hand on in
+        // strings of several lines.
+        Ok(text) => Some(named(text.strip_prefix(BOM).unwrap_or(&text).replace("\r\n", "\n"))),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -96,15 +99,23 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
 fn decode(document: Document, table: &DeTable<'_>, refused: &BTreeSet<Place>, sink: &mut Sink) -> Spec {
     let mut decoder = Decoder { document: &document, table, refused, sink };
     let (mesh, output, rollout) = (decoder.section("mesh"), decoder.section("output"), decoder.section("rollout"));
-    let (names, vars) = (decoder.section("names"), decoder.section("vars"));
+    let (names, mut vars): (_, BTreeMap<String, types::Var>) = (decoder.section("names"), decoder.section("vars"));
     let (filters, workloads) = (decoder.entries("filters"), decoder.entries("workloads"));
-    let declared = |section| table.get(section).and_then(|value| value.get_ref().as_table()).into_iter().flatten();
-    let refused_filters = declared("filters")
-        .map(|(name, _)| name.get_ref().to_string())
-        .filter(|name| !filters.contains_key(name))
-        .collect();
-    let refused_workloads = declared("workloads").count() > workloads.len();
+    // A template that speaks of a variable that was refused is not wrong itself.
+    for name in declared(table, "vars") {
+        vars.entry(name).or_insert(types::Var::Integer(0));
+    }
+    let refused_filters = declared(table, "filters").filter(|name| !filters.contains_key(name)).collect();
+    let refused_workloads = declared(table, "workloads").any(|name| !workloads.contains_key(&name));
     Spec { mesh, output, rollout, names, vars, filters, workloads, refused_filters, refused_workloads, document }
+}
+
+/// The names under a section, also where its own name is misspelt.
+fn declared(table: &DeTable<'_>, section: &str) -> impl Iterator<Item = String> {
+    let is_meant = move |key: &str| key == section || shape::near_section(key) == Some(section);
+    let tables = table.iter().filter(move |(key, _)| is_meant(key.get_ref()));
+    let names = tables.filter_map(|(_, value)| value.get_ref().as_table()).flatten();
+    names.map(|(name, _)| name.get_ref().to_string())
 }
 
 /// Decodes the entries that have the right shape, each by itself.
@@ -116,10 +127,16 @@ struct Decoder<'a, 'toml> {
 }
 
 impl<'toml> Decoder<'_, 'toml> {
-    /// One of the fixed tables; its defaults where it is left out or was refused.
+    /// One of the fixed tables, with the defaults of the keys that are left out or were refused.
     fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
         let place = Place::default().key(name);
-        self.table.get(name).and_then(|value| self.entry(value, &place)).unwrap_or_default()
+        let Some(mut value) = self.table.get(name).cloned() else { return T::default() };
+        let DeValue::Table(table) = value.get_mut() else { return T::default() };
+        let written: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
+        for key in written.iter().filter(|key| self.refused.contains(&place.key(key.as_str()))) {
+            table.remove(key.as_str());
+        }
+        self.decode(value, &place).unwrap_or_default()
     }
 
     /// The entries of a table of named things, without those that were refused.
@@ -128,18 +145,18 @@ impl<'toml> Decoder<'_, 'toml> {
         let mut decoded = BTreeMap::new();
         for (key, value) in entries.into_iter().flatten() {
             let place = Place::default().key(name).key(key.get_ref().as_ref());
-            if let Some(entry) = self.entry(value, &place) {
+            if self.refused.contains(&place) {
+                continue;
+            }
+            if let Some(entry) = self.decode(value.clone(), &place) {
                 decoded.insert(key.get_ref().to_string(), entry);
             }
         }
         decoded
     }
 
-    fn entry<T: DeserializeOwned>(&mut self, value: &Spanned<DeValue<'toml>>, place: &Place) -> Option<T> {
-        if self.refused.contains(place) {
-            return None;
-        }
-        let error = match T::deserialize(ValueDeserializer::from(value.clone())) {
+    fn decode<T: DeserializeOwned>(&mut self, value: Spanned<DeValue<'toml>>, place: &Place) -> Option<T> {
+        let error = match T::deserialize(ValueDeserializer::from(value)) {
             Ok(decoded) => return Some(decoded),
             Err(error) => error,
         };

@@ -84,7 +84,7 @@ impl<'a> Shape<'a> {
     /// Whether a syntax error stands in the lines of the entry.
     fn is_broken(&self, place: &Place, broken: &[usize]) -> bool {
         let Range { start, end } = self.document.extent(place);
-        broken.iter().any(|offset| (start..=self.document.line_end(end)).contains(offset))
+        broken.iter().any(|offset| (start..=end).contains(offset))
     }
 
     /// Follows `$ref` and the single `allOf` that carries a description.
@@ -146,14 +146,18 @@ impl<'a> Shape<'a> {
             let key = AsRef::<str>::as_ref(key.get_ref());
             let here = place.key(key);
             match (properties.and_then(|p| p.get(key)), schema.get("additionalProperties")) {
-                (Some(property), _) => self.value(property, value, &here),
+                (Some(property), _) => self.entry(property, value, here),
                 (None, Some(Value::Bool(false))) => self.unknown_key(schema, &here, key, &present),
                 (None, Some(entry @ Value::Object(_))) => self.value(entry, value, &here),
                 (None, _) => self.value(EMPTY, value, &here),
             }
         }
+        // A key that is there under a misspelt name has been reported.
+        let known = |key: &str| properties.is_some_and(|p| p.contains_key(key));
+        let meant: Vec<_> =
+            present.iter().filter(|key| !known(key)).filter_map(|key| near(schema, key, &present)).collect();
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for key in required.filter(|key| !present.contains(key)) {
+        for key in required.filter(|key| !present.contains(key) && !meant.contains(key)) {
             self.sink.push(
                 Diagnostic::error("MC0105", format!("`{place}` has no `{key}`"))
                     .at(self.document.key(place))
@@ -204,6 +208,14 @@ impl<'a> Shape<'a> {
                 finding.help(format!("quote it: `\"{written}\"`"))
             }
             DeValue::String(_) if wanted == "an array" => finding.help(format!("put it in brackets: `[{written}]`")),
+            DeValue::String(_) if place.to_string().ends_with(".config") => {
+                finding.help("a text that goes as it is stands in `config-text`")
+            }
+            DeValue::Array(_) if written.starts_with("[[") => {
+                let of_names = self.resolve(schema)["additionalProperties"].is_object();
+                let name = if of_names { ".NAME" } else { "" };
+                finding.help(format!("double brackets make an array: write `[{place}{name}]`"))
+            }
             _ => finding,
         });
     }
@@ -212,7 +224,8 @@ impl<'a> Shape<'a> {
     fn types(&self, schema: &'a Value) -> String {
         if let Some(choices) = schema["anyOf"].as_array() {
             let names: Vec<_> = choices.iter().map(|choice| self.types(choice)).collect();
-            return names.join(" or ");
+            let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+            return if others.is_empty() { last.to_owned() } else { format!("{} or {last}", others.join(", ")) };
         }
         let schema = self.resolve(schema);
         if !choices(schema).is_empty() {
@@ -226,43 +239,59 @@ impl<'a> Shape<'a> {
     }
 
     fn unknown_key(&mut self, schema: &Value, place: &Place, key: &str, present: &BTreeSet<&str>) {
-        let known = schema["properties"].as_object().map(Map::keys).into_iter().flatten().map(String::as_str);
-        let free: Vec<&str> = known.filter(|name| !present.contains(name)).collect();
-        let help = match (suggest(key, free.iter().copied()), self.owner(key)) {
-            (Some(near), _) => format!("did you mean `{near}`?"),
-            (None, Some(owner)) => format!("`{key}` belongs in `{owner}`"),
-            (None, None) => {
-                format!(
-                    "the keys that can stand here are {}",
-                    free.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ")
-                )
-            }
-        };
-        self.sink.push(
-            Diagnostic::error("MC0102", format!("unknown key `{place}`"))
-                .at_label(self.document.key(place), "not a key of mesh-compile")
-                .help(help),
-        );
+        let mut finding = Diagnostic::error("MC0102", format!("unknown key `{place}`"))
+            .at_label(self.document.key(place), "no such key here");
+        if let Some(owner) = self.owner(key) {
+            finding = finding.help(format!("`{key}` belongs in {owner}"));
+        }
+        if let Some(near) = near(schema, key, present) {
+            finding = finding.help(format!("did you mean `{near}`?"));
+        }
+        if finding.help.is_empty() {
+            let free: Vec<_> =
+                keys(schema).filter(|name| !present.contains(name)).map(|name| format!("`{name}`")).collect();
+            finding = finding.help(format!("the keys that can stand here are {}", free.join(", ")));
+        }
+        self.sink.push(finding);
         self.refused.insert(place.clone());
     }
 
     /// The table that does know `key`.
     fn owner(&self, key: &str) -> Option<String> {
         let sections = self.root["properties"].as_object()?;
-        sections.iter().find_map(|(name, schema)| {
+        let section = sections.iter().find_map(|(name, schema)| {
             let schema = self.resolve(schema);
             let entry = schema.get("additionalProperties").filter(|entry| entry.is_object());
             let (keys, owner) = match entry {
-                Some(entry) => (self.resolve(entry), format!("[{name}.NAME]")),
-                None => (schema, format!("[{name}]")),
+                Some(entry) => (self.resolve(entry), format!("`[{name}.NAME]`")),
+                None => (schema, format!("`[{name}]`")),
             };
             keys["properties"].get(key).map(|_| owner)
-        })
+        });
+        let is_of_use = key != "filter" && self.root["definitions"]["UseWith"]["properties"].get(key).is_some();
+        let of_use = is_of_use.then(|| format!("a workload's list: `filters = [{{ filter = \"NAME\", {key} = … }}]`"));
+        section.or(of_use)
     }
 
     fn report(&mut self, code: &'static str, message: String, place: &Place, help: String) {
         self.sink.push(Diagnostic::error(code, message).at(self.document.at(place)).help(help));
     }
+}
+
+/// The section that a key of the whole file was meant to be; `None` also for one that is right.
+pub(super) fn near_section(key: &str) -> Option<&'static str> {
+    const SECTIONS: [&str; 7] = ["mesh", "output", "rollout", "names", "vars", "filters", "workloads"];
+    if SECTIONS.contains(&key) { None } else { suggest(key, SECTIONS.into_iter()) }
+}
+
+/// The keys of a table.
+fn keys(schema: &Value) -> impl Iterator<Item = &str> {
+    schema["properties"].as_object().map(Map::keys).into_iter().flatten().map(String::as_str)
+}
+
+/// The key that `key` was meant to be: rather one that is not there yet.
+fn near<'a>(schema: &'a Value, key: &str, present: &BTreeSet<&str>) -> Option<&'a str> {
+    suggest(key, keys(schema).filter(|name| !present.contains(name))).or_else(|| suggest(key, keys(schema)))
 }
 
 /// Whether the value's own type is one that the schema takes.
@@ -299,9 +328,10 @@ fn collect_choices<'a>(schema: &'a Value, names: &mut Vec<&'a str>) {
     }
 }
 
-/// The first sentence of a schema's description.
+/// The first sentence of a schema's description, without its full stop.
 fn summary(schema: &Value) -> &str {
-    schema["description"].as_str().and_then(|text| text.split(". ").next()).unwrap_or_default()
+    let sentence = schema["description"].as_str().and_then(|text| text.split(". ").next());
+    sentence.unwrap_or_default().trim_end_matches('.')
 }
 
 fn lower_first(text: &str) -> String {

@@ -36,6 +36,8 @@ pub(crate) struct Mesh {
     pub(crate) namespace: Option<String>,
     /// The oldest Istio of any proxy in the mesh, as `1.28`. Decides which fields may be written. Default: the newest known.
     pub(crate) istio: Option<String>,
+    /// Istio's root namespace: what is in it reaches every namespace of the mesh. Default: `istio-system`.
+    pub(crate) root_namespace: Option<String>,
     /// Who runs the control plane. Default: `istio`.
     pub(crate) provider: Provider,
     /// A kustomization folder with the workloads' own manifests, from this file's folder.

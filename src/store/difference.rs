@@ -31,11 +31,11 @@ impl Difference {
                     .help("a render does not delete it: move or delete it yourself")
             }
             State::Extra => about("MC0703", &path, format!("`{path}` was not rendered by mesh-compile"))
-                .help("move it out of the folder: all of it is applied from here"),
+                .help("move it out of the folder, where only what mesh.toml renders to should be"),
             State::InTheWay => about(
                 "MC0705",
                 &path,
-                format!("`{path}` stands where a file is to be rendered, and mesh.lock does not list it"),
+                format!("`{path}` stands where a file is to be rendered, and is not one that mesh-compile wrote"),
             )
             .help("a render does not overwrite it: move or delete it, then render again"),
         };

@@ -1,8 +1,10 @@
 //! Makes `out/` what a render is.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 
 use super::{Difference, State, about, compare, lock_or_report};
 use crate::Rendered;
@@ -62,26 +64,58 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
         steps.push(Step { path, action, rendered });
     }
     no_folders(rendered, &steps, sink);
-    // The lock last: until it is there, the old one tells what is ours. Before it what goes: should a write fail, all that the old
-    // kustomization.yaml names is still there.
-    steps.sort_by_key(|step| (step.path == LOCK, step.action == Action::Delete));
     steps
 }
 
-/// Does the steps: each file to a temporary one in the same folder, then renamed. `false` after a report.
+/// Does the steps: each file to a temporary one in the same folder, then renamed. First what is written, then what is deleted: should a
+/// write fail, all that the old kustomization.yaml names is still there. Around them mesh.lock, so that whenever it ends, all that is ours
+/// is listed. `false` after a report.
 pub fn write(rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
-    for step in steps {
+    // A lock that stays as it is lists them all already.
+    let unlisted = steps.iter().any(|step| step.path == LOCK) && steps.iter().any(|step| step.action == Action::Create);
+    if unlisted && !announce(rendered, sink) {
+        return false;
+    }
+    let phase = |step: &Step| (step.path == LOCK, step.action == Action::Delete);
+    let phases = [(false, false), (false, true), (true, false)];
+    phases.iter().all(|wanted| {
+        let steps: Vec<&Step> = steps.iter().filter(|step| phase(step) == *wanted).collect();
+        together(rendered, &steps, sink)
+    })
+}
+
+/// Writes a lock that lists what is there and what is to be there.
+fn announce(rendered: &Rendered, sink: &mut Sink) -> bool {
+    let mut lock = lock_or_report(&rendered.dir, sink);
+    lock.announce(&rendered.files);
+    let path = rendered.dir.join(LOCK);
+    let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
+    let written = std::fs::create_dir_all(&rendered.dir).and_then(|()| replace(&path, text.as_bytes()));
+    if let Err(error) = &written {
+        sink.push(about("MC0707", &path, format!("cannot write `{path}`: {error}")));
+    }
+    written.is_ok()
+}
+
+/// Does steps that do not depend on each other.
+fn together(rendered: &Rendered, steps: &[&Step], sink: &mut Sink) -> bool {
+    let folders: BTreeSet<&Utf8Path> = steps.iter().filter_map(|step| step.path.parent()).collect();
+    for folder in folders {
+        // What is wrong with it shows at its files.
+        let _ = std::fs::create_dir_all(rendered.dir.join(folder));
+    }
+    let step = |step: &&Step| {
         let path = rendered.dir.join(&step.path);
         let done = match step.rendered.and_then(|index| rendered.files.get(index)) {
             Some(file) => replace(&path, &file.bytes),
             None => remove(&rendered.dir, &path),
         };
-        if let Err(error) = done {
-            sink.push(about("MC0707", &path, format!("cannot {} `{path}`: {error}", step.action.as_str())));
-            return false;
-        }
-    }
-    true
+        done.err().map(|error| about("MC0707", &path, format!("cannot {} `{path}`: {error}", step.action.as_str())))
+    };
+    let failures: Vec<_> = steps.par_iter().filter_map(step).collect();
+    let done = failures.is_empty();
+    sink.extend(failures);
+    done
 }
 
 /// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
@@ -100,7 +134,6 @@ fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
 
 fn replace(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
-    std::fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".mesh-compile-");
     #[cfg(unix)]

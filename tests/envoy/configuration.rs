@@ -1,0 +1,114 @@
+//! What a filter is given reaches it byte for byte, and what it refuses Envoy refuses.
+
+use std::fmt::Write as _;
+
+use crate::mesh::http::Request;
+use crate::mesh::project::{Project, rendered};
+use crate::mesh::rendered::Objects;
+use crate::mesh::sidecar::Sidecar;
+
+/// Answers with what it was given.
+const PROBE: &str = include_str!("modules/probe.wat");
+
+/// What templates, JSON, YAML, kustomize and Flux would each like to make something of.
+const AWKWARD: &str = "first\nsecond \"double\" 'single' \\ back\\\\slash\n\n  indented: yes # not a comment\n\
+    ${x} ${HOME:=y} $(POD_NAME) {{ workload.name }} {% raw %}\ttab é ü 日本語 🦀 \u{a0}|\u{2028}|\u{feff}| on\n- 0x1f\n---\n...\ntrailing  \n\n";
+
+/// What the probe answers: its configuration, the VM's, and the variables as `NAME=value`.
+fn given(objects: &Objects) -> Vec<String> {
+    let pod = objects.pod("Deployment/default/web");
+    let envoy = Sidecar::of(objects, &pod).inbound(9080).environment("POD_NAME", "web-0").start();
+    let response = envoy.send(9080, &Request::default());
+    assert_eq!(response.status, 200, "Envoy's log:\n{}", envoy.log());
+    let body = String::from_utf8(response.body).expect("what was written is UTF-8");
+    let mut parts: Vec<String> = body.split_terminator('\0').map(str::to_owned).collect();
+    parts[2..].sort();
+    parts
+}
+
+fn probe(filter: &str) -> Project {
+    let spec = format!(
+        "mesh.base = 'base'\nworkloads.web.filters = ['probe']\n[filters.probe]\nmodule = 'probe.wasm'\n{filter}"
+    );
+    Project::new(&spec).with_module("probe.wasm", PROBE).with_base(&["default/web"])
+}
+
+/// The text as a basic string of TOML.
+fn toml(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => quoted.extend(['\\', char]),
+            char if char.is_control() => write!(quoted, "\\u{:04X}", u32::from(char)).expect("a String takes it"),
+            char => quoted.push(char),
+        }
+    }
+    quoted + "\""
+}
+
+/// The text as a template that renders to it.
+fn template(text: &str) -> String {
+    text.replace("{{", "{{ '{{' }}").replace("{%", "{{ '{%' }}")
+}
+
+#[test]
+fn texts_and_variables_reach_the_filter_byte_for_byte() {
+    let text = format!("config-text = {}", toml(&template(AWKWARD)));
+    let (_, objects) = probe(&format!("{text}\nvm-config-text = {}", toml("the VM's\n\"own\" é"))).objects();
+    assert_eq!(given(&objects), [AWKWARD, "the VM's\n\"own\" é"]);
+
+    let (_, objects) = probe("config-file = 'probe.conf'").with_bytes("probe.conf", AWKWARD.as_bytes()).objects();
+    assert_eq!(given(&objects), [AWKWARD, ""]);
+
+    let env = "env = { LOG = 'debug', NOTE = 'a \"b\" é ${x}' }\nenv-from-host = ['POD_NAME', 'NOT_SET']";
+    let (_, objects) = probe(env).objects();
+    assert_eq!(given(&objects), ["", "", "LOG=debug", "NOTE=a \"b\" é ${x}", "POD_NAME=web-0"]);
+}
+
+/// A table goes as JSON: the same values, whatever they hold.
+#[test]
+fn tables_reach_the_filter_as_json() {
+    let table = format!(
+        "config = {{ text = {}, list = [1, -2, 0.5, true], table = {{ 'a b' = '' }} }}",
+        toml(&template(AWKWARD))
+    );
+    let (_, objects) = probe(&table).objects();
+    let json: serde_json::Value = serde_json::from_str(&given(&objects)[0]).expect("JSON");
+    assert_eq!(json, serde_json::json!({ "text": AWKWARD, "list": [1, -2, 0.5, true], "table": { "a b": "" } }));
+}
+
+#[test]
+fn raw_blocks_keep_their_braces() {
+    let (_, objects) =
+        probe("config-text = '{% raw %}{{ not a template }} {% nor this %}{% endraw %} {{ workload.name }}'").objects();
+    assert_eq!(given(&objects)[0], "{{ not a template }} {% nor this %} web");
+}
+
+/// The demo filter knows no such key. That Envoy fails here shows that a wrong manifest fails these tests.
+#[test]
+fn envoy_refuses_what_the_filter_refuses() {
+    let objects = |config: &str| {
+        let spec = format!(
+            "mesh.base = 'base'\nworkloads.web.filters = ['it']\nfilters.it = {{ module = 'example-filter.wasm', config = {config} }}"
+        );
+        rendered(&spec, &["default/web"])
+    };
+    let validate =
+        |objects: &Objects| Sidecar::of(objects, &objects.pod("Deployment/default/web")).inbound(9080).validate();
+    let (status, log) = validate(&objects("{ reponse = {} }"));
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("Failed to configure base Wasm plugin"), "{log}");
+    let (status, log) = validate(&objects("{ response = {} }"));
+    assert!(status.success(), "{log}");
+}
+
+/// And a manifest whose module does not even load.
+#[test]
+fn envoy_refuses_a_module_that_it_cannot_load() {
+    let spec = "mesh.base = 'base'\nworkloads.web.filters = ['it']\nfilters.it.module = 'it.wasm'";
+    let module = "(module (memory (export \"memory\") 1))";
+    let (_, objects) = Project::new(spec).with_module("it.wasm", module).with_base(&["default/web"]).objects();
+    let (status, log) = Sidecar::of(&objects, &objects.pod("Deployment/default/web")).inbound(9080).validate();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("Missing or unknown Proxy-Wasm ABI version"), "{log}");
+}

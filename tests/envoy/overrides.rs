@@ -1,0 +1,157 @@
+//! What one workload has otherwise than the rest: its configuration, port, direction, mount.
+
+use crate::mesh::chain::{CHAIN_HEADER, Context, ISTIO, Protocol};
+use crate::mesh::project::{Project, rendered};
+use crate::mesh::rendered::Objects;
+use crate::mesh::sidecar::{Envoy, Sidecar};
+
+const SPEC: &str = r#"
+mesh.base = "base"
+
+[filters.tag]
+module = "example-filter.wasm"
+config.response.add = { x-tag = "common" }
+
+[workloads.one]
+filters = ["tag"]
+
+[workloads.two]
+filters = [{ filter = "tag", config = { response = { add = { x-tag = "own" } } } }]
+
+[workloads.three]
+filters = ["tag"]
+"#;
+const DEPLOYMENTS: [&str; 3] = ["default/one", "default/two", "default/three"];
+
+/// The answer's header `x-tag`, workload by workload.
+fn tags(objects: &Objects) -> Vec<String> {
+    let tag = |deployment: &&str| {
+        let pod = objects.pod(&format!("Deployment/{deployment}"));
+        let (response, _) = Sidecar::of(objects, &pod).inbound(9080).start().get(9080);
+        response.values("x-tag").join(" and ")
+    };
+    DEPLOYMENTS.iter().map(tag).collect()
+}
+
+#[test]
+fn a_configuration_of_its_own_is_for_one_workload_only() {
+    let before = rendered(SPEC, &DEPLOYMENTS);
+    assert_eq!(tags(&before), ["common", "own", "common"]);
+
+    // Neither a ConfigMap nor a Deployment changes, so no pod restarts.
+    let common = rendered(&SPEC.replace("\"common\"", "\"changed\""), &DEPLOYMENTS);
+    assert_eq!(before.changed(&common), ["EnvoyFilter/default/wasm-tag"]);
+    assert_eq!(tags(&common), ["changed", "own", "changed"]);
+
+    let own = rendered(&SPEC.replace("\"own\"", "\"changed\""), &DEPLOYMENTS);
+    assert_eq!(before.changed(&own), ["EnvoyFilter/default/two-tag"]);
+    assert_eq!(tags(&own), ["common", "changed", "common"]);
+}
+
+/// Which filters a listener's requests went through.
+fn chain(envoy: &Envoy, port: u16) -> Vec<String> {
+    envoy.get(port).1.values(CHAIN_HEADER).into_iter().map(str::to_owned).collect()
+}
+
+const TRAFFIC: &str = r#"
+mesh.base = "base"
+
+[filters.plain]
+module = "example-filter.wasm"
+config.request.add.x-chain = "plain"
+
+[filters.port]
+module = "example-filter.wasm"
+config.request.add.x-chain = "port"
+
+[filters.out]
+module = "example-filter.wasm"
+config.request.add.x-chain = "out"
+
+[filters.any]
+module = "example-filter.wasm"
+config.request.add.x-chain = "any"
+
+[workloads.web]
+filters = [
+  "plain",
+  { filter = "port", port = 9081 },
+  { filter = "out", direction = "outbound", port = 80 },
+  { filter = "any", direction = "any" },
+]
+
+[workloads.gateway]
+direction = "gateway"
+filters = ["plain", { filter = "port", port = 443 }]
+
+[workloads.other]
+filters = ["plain", "port"]
+"#;
+
+#[test]
+fn a_filter_is_where_its_direction_and_port_say() {
+    let objects = rendered(TRAFFIC, &["default/web", "default/gateway", "default/other"]);
+    let proxy = |workload: &str| Sidecar::of(&objects, &objects.pod(&format!("Deployment/default/{workload}")));
+
+    let web = proxy("web")
+        .inbound(9080)
+        .inbound(9081)
+        .listener(Context::Outbound, 80, Protocol::Http)
+        .listener(Context::Outbound, 8080, Protocol::Http)
+        .start();
+    assert_eq!(chain(&web, 9080), [ISTIO, "plain", "any"]);
+    assert_eq!(chain(&web, 9081), [ISTIO, "plain", "port", "any"]);
+    assert_eq!(chain(&web, 80), [ISTIO, "out", "any"]);
+    assert_eq!(chain(&web, 8080), [ISTIO, "any"]);
+
+    let gateway = proxy("gateway")
+        .listener(Context::Gateway, 80, Protocol::Http)
+        .listener(Context::Gateway, 443, Protocol::Http)
+        .start();
+    assert_eq!(chain(&gateway, 80), [ISTIO, "plain"]);
+    assert_eq!(chain(&gateway, 443), [ISTIO, "plain", "port"]);
+
+    let other = proxy("other").inbound(9080).start();
+    assert_eq!(chain(&other, 9080), [ISTIO, "plain", "port"]);
+}
+
+#[test]
+fn a_tcp_chain_has_no_place_for_an_http_filter() {
+    let objects = rendered(SPEC, &DEPLOYMENTS);
+    let pod = objects.pod("Deployment/default/one");
+    let sidecar = Sidecar::of(&objects, &pod).listener(Context::Inbound, 9080, Protocol::Tcp);
+    assert_eq!(sidecar.chain(9080), ["istio.metadata_exchange", "envoy.filters.network.tcp_proxy"]);
+}
+
+/// A mount path and a volume name of its own, by annotation and by the proxy's container.
+#[test]
+fn modules_are_found_wherever_they_are_mounted() {
+    for mount in ["annotation", "container"] {
+        let spec =
+            SPEC.replace("[workloads.one]", &format!("[workloads.one]\nmount = '{mount}'\nmount-path = '/opt/wasm/'"));
+        let objects = rendered(&format!("names.volume = 'modules'\n{spec}"), &DEPLOYMENTS);
+        let files = objects.files(&objects.pod("Deployment/default/one"));
+        assert_eq!(
+            files.keys().filter_map(|path| path.to_str()).collect::<Vec<_>>(),
+            ["/opt/wasm/tag.wasm"],
+            "{mount}"
+        );
+        assert_eq!(tags(&objects), ["common", "own", "common"], "{mount}");
+    }
+}
+
+/// istiod holds the EnvoyFilters of its root namespace against the pods of every namespace.
+#[test]
+fn workloads_of_one_name_in_two_namespaces_have_nothing_to_do_with_each_other() {
+    let spec = r#"
+        mesh.base = "base"
+        filters.tag = { module = "example-filter.wasm", config = { response = { add = { x-tag = "common" } } } }
+        workloads.here = { name = "web", namespace = "here", filters = ["tag"] }
+        workloads.there = { name = "web", namespace = "there", filters = [{ filter = "tag", config = {} }] }
+    "#;
+    let (_, objects) = Project::new(spec).with_base(&["here/web", "there/web"]).objects();
+    let answer = |workload: &str| Sidecar::of(&objects, &objects.pod(workload)).inbound(9080).start().get(9080).0;
+    assert_eq!(answer("Deployment/here/web").values("x-tag"), ["common"]);
+    assert!(answer("Deployment/there/web").values("x-tag").is_empty());
+    assert_eq!(answer("Deployment/there/web").values("resp-header-demo"), ["added by our filter"]);
+}

@@ -1,0 +1,134 @@
+//! The pages of `mesh-compile explain` say what the compiler does: each wrong excerpt gives its code, each mended one gives no finding.
+//!
+//! An excerpt is a fence that begins with ` ```toml `; fences of another kind are not looked at. It stands behind a preamble that
+//! declares what it does not: the filter `demo`, unless it has a `[filters…]` of its own, and the workload `web`, which uses it,
+//! unless it has a `[workloads…]` of its own.
+
+use std::error::Error;
+
+use camino::Utf8Path;
+use mesh_compile::compile;
+use mesh_compile::diag::{CODES, Code, Sink};
+
+const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\n";
+const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
+
+/// Codes whose page has no excerpt that shows the mistake, and why.
+const WITHOUT_EXAMPLE: [(&str, &str); 10] = [
+    ("MC0107", "mesh.toml is not there"),
+    ("MC0108", "an excerpt is UTF-8"),
+    ("MC0701", "needs out/"),
+    ("MC0702", "needs out/"),
+    ("MC0703", "needs out/"),
+    ("MC0704", "needs out/"),
+    ("MC0705", "needs out/"),
+    ("MC0706", "needs out/"),
+    ("MC0707", "needs out/"),
+    ("MC0708", "is the command line's"),
+];
+
+/// Examples that the preamble would mend: they are taken as they are.
+const WITHOUT_PREAMBLE: [&str; 1] = ["MC0109"];
+
+/// Files that examples name and that are not what they should be.
+const WRONG_FILES: [(&str, &[u8]); 2] =
+    [("filter/demo.wat", b"(module)\n"), ("target/wasm32-wasip2/release/demo.wasm", b"\0asm\x0d\0\x01\0")];
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+#[test]
+fn each_example_gives_its_code() -> Outcome {
+    let folder = folder()?;
+    let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
+    let mut without = Vec::new();
+    for code in CODES {
+        let examples = excerpts(code, "## Example");
+        if examples.is_empty() {
+            without.push(code.id);
+        }
+        for example in examples {
+            let found = findings(dir, code, &example)?;
+            assert!(found.contains(&code.id), "{}: gives {found:?} from\n{example}", code.id);
+            let others: Vec<_> = found.iter().filter(|id| **id != code.id).collect();
+            assert!(others.is_empty(), "{}: gives {others:?} too from\n{example}", code.id);
+        }
+    }
+    assert_eq!(without, WITHOUT_EXAMPLE.map(|(id, _)| id));
+    Ok(())
+}
+
+#[test]
+fn no_fix_gives_a_finding() -> Outcome {
+    let folder = folder()?;
+    let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
+    let mut fixes = 0;
+    for code in CODES {
+        for fix in excerpts(code, "## Fix") {
+            let found = findings(dir, code, &fix)?;
+            assert!(found.is_empty(), "{}: gives {found:?} from\n{fix}", code.id);
+            fixes += 1;
+        }
+    }
+    assert!(fixes > 20, "only {fixes} were found");
+    Ok(())
+}
+
+/// A folder with the files that the excerpts name.
+#[expect(clippy::disallowed_methods, reason = "no manifest comes from here")]
+fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let write = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, bytes))
+    };
+    let module = include_bytes!("../filter/example-filter.wasm");
+    write("filter/example-filter.wasm", module)?;
+    // Of its bytes only the header is read.
+    let mut large = module.to_vec();
+    large.resize(1_048_577, 0);
+    write("target/wasm32-wasip1/debug/demo.wasm", &large)?;
+    for (path, bytes) in WRONG_FILES {
+        write(path, bytes)?;
+    }
+    Ok(folder)
+}
+
+/// The codes that the compiler gives for an excerpt of a page, each once.
+#[expect(clippy::disallowed_methods, reason = "no manifest comes from here")]
+fn findings(dir: &Utf8Path, code: &Code, excerpt: &str) -> Result<Vec<&'static str>, Box<dyn Error>> {
+    let declares = |table: &str| excerpt.lines().any(|line| line.starts_with(table));
+    let whole = WITHOUT_PREAMBLE.contains(&code.id);
+    let mut text = String::new();
+    for (table, preamble) in [("[filters", FILTER), ("[workloads", WORKLOAD)] {
+        if !whole && !declares(table) {
+            text.push_str(preamble);
+        }
+    }
+    text.push_str(excerpt);
+    let file = dir.join("mesh.toml");
+    std::fs::write(&file, text)?;
+    let mut sink = Sink::new();
+    let rendered = compile(&file, &mut sink);
+    assert_eq!(rendered.is_none(), sink.has_errors(), "{}: an error and a render, or neither", code.id);
+    let mut codes: Vec<_> = sink.into_sorted().iter().map(|finding| finding.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    Ok(codes)
+}
+
+/// The TOML fences of a page's section.
+fn excerpts(code: &Code, section: &str) -> Vec<String> {
+    let mut excerpts = Vec::new();
+    let (mut here, mut open): (bool, Option<String>) = (false, None);
+    for line in code.page.lines() {
+        match (&mut open, line) {
+            (Some(_), "```") => excerpts.extend(open.take()),
+            (Some(excerpt), line) => excerpt.extend([line, "\n"]),
+            (None, "```toml") if here => open = Some(String::new()),
+            (None, line) if line.starts_with("## ") => here = line == section,
+            _ => {}
+        }
+    }
+    assert!(open.is_none(), "{}: a fence without an end", code.id);
+    excerpts
+}
