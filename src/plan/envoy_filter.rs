@@ -10,7 +10,7 @@ const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 const ROUTER: &str = "envoy.filters.http.router";
 
 pub(super) fn document(mesh: &Mesh, filter: &EnvoyFilter) -> Document {
-    let EnvoyFilter { namespace, name, selector, priority, plugin, .. } = filter;
+    let EnvoyFilter { namespace, name, selector, priority, .. } = filter;
     let mut metadata = vec![("name", name.to_string().into()), ("namespace", namespace.to_string().into())];
     if !mesh.labels.is_empty() {
         metadata.push(("labels", strings(mesh.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())))));
@@ -20,7 +20,7 @@ pub(super) fn document(mesh: &Mesh, filter: &EnvoyFilter) -> Document {
     let spec = map([
         ("workloadSelector", map([("labels", labels)])),
         ("priority", i64::from(*priority).into()),
-        ("configPatches", seq(anchors(plugin.filter_type).iter().map(|anchor| config_patch(mesh, filter, anchor)))),
+        ("configPatches", seq(anchors(filter).iter().map(|anchor| config_patch(mesh, filter, *anchor)))),
     ]);
     let object = map([
         ("apiVersion", "networking.istio.io/v1alpha3".into()),
@@ -36,15 +36,17 @@ pub(super) fn document(mesh: &Mesh, filter: &EnvoyFilter) -> Document {
     }
 }
 
-/// The filters at the end of a chain that ours goes before. A network chain ends in one of two: each chain matches one patch.
-fn anchors(filter_type: FilterType) -> &'static [&'static str] {
-    match filter_type {
-        FilterType::Http => &[HTTP_CONNECTION_MANAGER],
-        FilterType::Network => &[HTTP_CONNECTION_MANAGER, TCP_PROXY],
+/// The filters that a patch looks for in a chain. A network chain ends in one of two, so each chain matches one patch; the head of a
+/// network chain needs none: istiod looks for none there and would apply both (istio/istio, listener_patch.go, `patchNetworkFilters`).
+fn anchors(filter: &EnvoyFilter) -> &'static [Option<&'static str>] {
+    match (filter.plugin.filter_type, filter.insert) {
+        (FilterType::Http, _) => &[Some(HTTP_CONNECTION_MANAGER)],
+        (FilterType::Network, Insert::BeforeRouter) => &[Some(HTTP_CONNECTION_MANAGER), Some(TCP_PROXY)],
+        (FilterType::Network, Insert::First) => &[None],
     }
 }
 
-fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: &'static str) -> Node {
+fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: Option<&'static str>) -> Node {
     let (apply_to, http) = match filter.plugin.filter_type {
         FilterType::Http => ("HTTP_FILTER", true),
         FilterType::Network => ("NETWORK_FILTER", false),
@@ -55,20 +57,24 @@ fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: &'static str) -> Node
         Direction::Gateway => "GATEWAY",
         Direction::Any => "ANY",
     };
-    let mut found = vec![("name", Node::from(anchor))];
-    if http {
-        found.push(("subFilter", map([("name", ROUTER.into())])));
-    }
     let mut listener = Vec::new();
     if let Some(port) = filter.port {
         listener.push(("portNumber", i64::from(port).into()));
     }
-    listener.push(("filterChain", map([("filter", map(found))])));
+    if let Some(anchor) = anchor {
+        let mut found = vec![("name", Node::from(anchor))];
+        if http {
+            found.push(("subFilter", map([("name", ROUTER.into())])));
+        }
+        listener.push(("filterChain", map([("filter", map(found))])));
+    }
     let mut matched = vec![("context", context.into())];
     if let Some(version) = &mesh.proxy_version {
         matched.push(("proxy", map([("proxyVersion", version.clone().into())])));
     }
-    matched.push(("listener", map(listener)));
+    if !listener.is_empty() {
+        matched.push(("listener", map(listener)));
+    }
     let operation = match filter.insert {
         Insert::BeforeRouter => "INSERT_BEFORE",
         Insert::First => "INSERT_FIRST",
