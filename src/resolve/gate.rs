@@ -31,20 +31,25 @@ pub(super) fn values(settings: &Settings, workloads: &[Workload<'_>]) -> Vec<Val
     let values = |workload: &Workload<'_>| {
         let name = workload.name.as_str();
         let unique = names.get(&(&workload.namespace, &workload.name)) == Some(&1) && name != SHARED;
-        let identity = format!("{}/{}/{name}", workload.namespace, kind(workload.written.kind));
         // What is in the root namespace selects the pods of every namespace, so its values are not those of any other.
-        if settings.root_namespace.as_ref() == Some(&workload.namespace) {
-            let shared = format!("{SHARED}.{}", workload.namespace);
-            let own = unique.then(|| format!("{name}.{}", workload.namespace));
-            return Values { shared: value(Some(shared), &workload.namespace.to_string()), own: value(own, &identity) };
-        }
-        Values { shared: LabelValue::new(SHARED).ok(), own: value(unique.then(|| name.to_owned()), &identity) }
+        let in_root = settings.root_namespace.as_ref() == Some(&workload.namespace);
+        let scoped = |text: &str| if in_root { format!("{text}.{}", workload.namespace) } else { text.to_owned() };
+        let own = scoped(name);
+        let identity = format!("{}/{own}", kind(workload.written.kind));
+        let plain = if unique { LabelValue::new(&own).ok() } else { None };
+        Values { shared: short(&scoped(SHARED)), own: plain.or_else(|| hashed(&own, &identity)) }
     };
     workloads.iter().map(values).collect()
 }
 
-/// The plain text where it is there and a label takes it; the identity's hash otherwise.
-fn value(plain: Option<String>, identity: &str) -> Option<LabelValue> {
-    let hashed = || LabelValue::new(format!("h-{}", Digest::of(identity.as_bytes()).short())).ok();
-    plain.and_then(|text| LabelValue::new(text).ok()).or_else(hashed)
+/// The text, or where it is too long for a label its hash behind its beginning.
+fn short(text: &str) -> Option<LabelValue> {
+    LabelValue::new(text).ok().or_else(|| hashed(text, text))
+}
+
+/// A label's 63 characters: the beginning of the text, and the identity's hash.
+fn hashed(text: &str, identity: &str) -> Option<LabelValue> {
+    let stem: String = text.chars().take(52).collect();
+    let digest = Digest::of(identity.as_bytes());
+    LabelValue::new(format!("{}-{}", stem.trim_end_matches(['.', '-']), digest.short())).ok()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -29,6 +29,7 @@ pub(crate) struct MeshVars {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct FilterVars<'a> {
     pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) root_id: Option<&'a str>,
     pub(crate) vm_id: &'a str,
     #[serde(rename = "type")]
@@ -69,6 +70,11 @@ impl<'a> Templates<'a> {
         }
         // What is rendered is never HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        // A boolean as JSON, YAML and TOML write it, not as Python does.
+        environment.set_formatter(|out, state, value| match value.kind() {
+            ValueKind::Bool => Ok(write!(out, "{}", value.is_true())?),
+            _ => minijinja::escape_formatter(out, state, value),
+        });
         Self { environment, document, vars, mesh }
     }
 
@@ -134,8 +140,9 @@ impl<'a> Templates<'a> {
             _ => format!("`{place}` is not a template that renders: {}", error.detail().unwrap_or("unknown error")),
         };
         let mut known = vec!["mesh.namespace", "mesh.istio", "mesh.provider"];
-        if scope.filter.is_some() {
-            known.extend(["filter.name", "filter.root_id", "filter.vm_id", "filter.type"]);
+        if let Some(filter) = scope.filter {
+            known.extend(["filter.name", "filter.vm_id", "filter.type"]);
+            known.extend(filter.root_id.map(|_| "filter.root_id"));
         }
         // A value that speaks of the workload gets an EnvoyFilter of the workload's own; a name is what it is.
         if scope.workload.is_some() || !place.to_string().starts_with("names.") {

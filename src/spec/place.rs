@@ -25,6 +25,24 @@ impl Place {
         self.then(Step::Index(index))
     }
 
+    /// The key that leads to this place; empty for an element of an array.
+    pub(super) fn last_key(&self) -> &str {
+        match self.0.last() {
+            Some(Step::Key(key)) => key,
+            _ => "",
+        }
+    }
+
+    /// `workloads.web.v1` as an entry of its section: `workloads."web.v1"`.
+    pub(super) fn as_dotted_name(&self) -> Option<Self> {
+        match self.0.as_slice() {
+            [section, Step::Key(name), Step::Key(rest)] => {
+                Some(Self(vec![section.clone(), Step::Key(format!("{name}.{rest}"))]))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn steps(&self) -> &[Step] {
         &self.0
     }

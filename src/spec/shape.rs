@@ -45,7 +45,7 @@ pub(super) fn check(document: &Document, table: &DeTable<'_>, broken: &[usize], 
         let place = Place::default().key(section);
         let Some(schema) = root["properties"].get(section) else {
             if !shape.is_broken(&place, broken) {
-                shape.unknown_key(&root, &place, section, &sections);
+                shape.unknown_key(&root, &place, value.get_ref(), &sections);
             }
             continue;
         };
@@ -142,15 +142,21 @@ impl<'a> Shape<'a> {
         const EMPTY: &Value = &Value::Null;
         let present: BTreeSet<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
         let properties = schema["properties"].as_object();
+        let mut is_dotted = false;
         for (key, value) in table {
             let key = AsRef::<str>::as_ref(key.get_ref());
             let here = place.key(key);
             match (properties.and_then(|p| p.get(key)), schema.get("additionalProperties")) {
                 (Some(property), _) => self.entry(property, value, here),
-                (None, Some(Value::Bool(false))) => self.unknown_key(schema, &here, key, &present),
+                (None, Some(Value::Bool(false))) => {
+                    is_dotted |= self.unknown_key(schema, &here, value.get_ref(), &present)
+                }
                 (None, Some(entry @ Value::Object(_))) => self.value(entry, value, &here),
                 (None, _) => self.value(EMPTY, value, &here),
             }
+        }
+        if is_dotted {
+            return;
         }
         // A key that is there under a misspelt name has been reported.
         let known = |key: &str| properties.is_some_and(|p| p.contains_key(key));
@@ -208,7 +214,7 @@ impl<'a> Shape<'a> {
                 finding.help(format!("quote it: `\"{written}\"`"))
             }
             DeValue::String(_) if wanted == "an array" => finding.help(format!("put it in brackets: `[{written}]`")),
-            DeValue::String(_) if place.to_string().ends_with(".config") => {
+            DeValue::String(_) if place.last_key() == "config" => {
                 finding.help("a text that goes as it is stands in `config-text`")
             }
             DeValue::Array(_) if written.starts_with("[[") => {
@@ -238,22 +244,29 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn unknown_key(&mut self, schema: &Value, place: &Place, key: &str, present: &BTreeSet<&str>) {
+    /// Returns whether it is rather a part of the entry's name: `[workloads.web.v1]`.
+    fn unknown_key(&mut self, schema: &Value, place: &Place, value: &DeValue<'_>, present: &BTreeSet<&str>) -> bool {
         let mut finding = Diagnostic::error("MC0102", format!("unknown key `{place}`"))
             .at_label(self.document.key(place), "no such key here");
+        let key = place.last_key();
         if let Some(owner) = self.owner(key) {
             finding = finding.help(format!("`{key}` belongs in {owner}"));
         }
         if let Some(near) = near(schema, key, present) {
             finding = finding.help(format!("did you mean `{near}`?"));
         }
-        if finding.help.is_empty() {
+        let is_alone = keys(schema).all(|name| !present.contains(name));
+        let dotted = place.as_dotted_name().filter(|_| finding.help.is_empty() && value.is_table() && is_alone);
+        if let Some(name) = &dotted {
+            finding = finding.help(format!("a name that holds a dot is quoted: `[{name}]`"));
+        } else if finding.help.is_empty() {
             let free: Vec<_> =
                 keys(schema).filter(|name| !present.contains(name)).map(|name| format!("`{name}`")).collect();
             finding = finding.help(format!("the keys that can stand here are {}", free.join(", ")));
         }
         self.sink.push(finding);
         self.refused.insert(place.clone());
+        dotted.is_some()
     }
 
     /// The table that does know `key`.

@@ -2,10 +2,11 @@
 
 use camino::Utf8Path;
 
-use super::{Difference, State, about};
+use super::{Difference, State, about, damaged, parse};
 use crate::Rendered;
 use crate::diag::{Diagnostic, Location, Source};
 use crate::digest::Digest;
+use crate::emit::LOCK;
 
 /// Longer files and lines are not shown: of a ConfigMap, size and digest say more than its base64.
 const SHOWN_FILE: usize = 65_536;
@@ -22,6 +23,10 @@ impl Difference {
             State::Outdated => {
                 about("MC0701", &path, format!("`{path}` is out of date: {spec} or what it names has changed since"))
                     .help(render)
+            }
+            State::Tampered if self.path == LOCK => {
+                let reason = parse(self.on_disk.as_deref().unwrap_or_default()).err();
+                damaged(&path, &reason.unwrap_or_else(|| "git could not merge it".to_owned()))
             }
             State::Tampered => about("MC0704", &path, format!("`{path}` was changed by hand since it was rendered"))
                 .help(format!("make the change in {spec}, then render again: a render overwrites it")),

@@ -60,15 +60,17 @@ fn unreadable(path: &Utf8Path, error: &std::io::Error) -> Diagnostic {
 
 /// The lock of `dir`; without one, nothing there is ours. An error says what is wrong with a damaged one.
 fn lock(dir: &Utf8Path) -> Result<Lock, LockError> {
-    let text = match std::fs::read_to_string(dir.join(LOCK)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lock::default()),
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(LockError::Damaged("it is not valid UTF-8".to_owned()));
-        }
-        Err(error) => return Err(LockError::Unreadable(error)),
-    };
-    Lock::parse(&text).or_else(|reason| Lock::merged(&text).ok_or(LockError::Damaged(reason)))
+    match std::fs::read(dir.join(LOCK)) {
+        Ok(bytes) => parse(&bytes).map_err(LockError::Damaged),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
+        Err(error) => Err(LockError::Unreadable(error)),
+    }
+}
+
+/// Reads a lock, also one that git could not merge. An error says what is wrong with it, as the end of a sentence.
+fn parse(bytes: &[u8]) -> Result<Lock, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "it is not valid UTF-8".to_owned())?;
+    Lock::parse(text).or_else(|reason| Lock::merged(text).ok_or(reason))
 }
 
 enum LockError {
@@ -94,12 +96,14 @@ fn lock_or_report(dir: &Utf8Path, sink: &mut Sink) -> Lock {
             Lock::default()
         }
         Err(LockError::Damaged(reason)) => {
-            sink.push(
-                about("MC0706", &path, format!("`{path}` is damaged: {reason}"))
-                    .note("it says which files may be overwritten and deleted")
-                    .help("restore it from git, or delete the whole folder and render again"),
-            );
+            sink.push(damaged(&path, &reason));
             Lock::default()
         }
     }
+}
+
+fn damaged(path: &Utf8Path, reason: &str) -> Diagnostic {
+    about("MC0706", path, format!("`{path}` is damaged: {reason}"))
+        .note("it says which files may be overwritten and deleted")
+        .help("restore it from git, or delete the whole folder and render again")
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::mesh::chain::{CHAIN_HEADER, ISTIO};
 use crate::mesh::http::Request;
 use crate::mesh::project::{Project, rendered};
 use crate::mesh::rendered::Objects;
@@ -82,6 +83,28 @@ fn raw_blocks_keep_their_braces() {
     let (_, objects) =
         probe("config-text = '{% raw %}{{ not a template }} {% nor this %}{% endraw %} {{ workload.name }}'").objects();
     assert_eq!(given(&objects)[0], "{{ not a template }} {% nor this %} web");
+}
+
+/// One VM, one root id, and still each filter has its own.
+#[test]
+fn filters_that_share_a_vm_keep_their_configurations() {
+    let spec = r#"
+        mesh.base = "base"
+        workloads.web.filters = ["one", "two"]
+        [filters.one]
+        module = "example-filter.wasm"
+        root-id = "my_root_id"
+        vm-id = "common"
+        config.request.add = { x-chain = "one" }
+        [filters.two]
+        module = "example-filter.wasm"
+        root-id = "my_root_id"
+        vm-id = "common"
+        config.request.add = { x-chain = "two" }
+    "#;
+    let objects = rendered(spec, &["default/web"]);
+    let envoy = Sidecar::of(&objects, &objects.pod("Deployment/default/web")).inbound(9080).start();
+    assert_eq!(envoy.get(9080).1.values(CHAIN_HEADER), [ISTIO, "one", "two"]);
 }
 
 /// The demo filter knows no such key. That Envoy fails here shows that a wrong manifest fails these tests.

@@ -1,7 +1,7 @@
 //! What one workload has otherwise than the rest: its configuration, port, direction, mount.
 
 use crate::mesh::chain::{CHAIN_HEADER, Context, ISTIO, Protocol};
-use crate::mesh::project::{Project, rendered};
+use crate::mesh::project::rendered;
 use crate::mesh::rendered::Objects;
 use crate::mesh::sidecar::{Envoy, Sidecar};
 
@@ -140,18 +140,29 @@ fn modules_are_found_wherever_they_are_mounted() {
     }
 }
 
-/// istiod holds the EnvoyFilters of its root namespace against the pods of every namespace.
+/// Among them the root namespace, whose EnvoyFilters istiod holds against the pods of every namespace.
 #[test]
-fn workloads_of_one_name_in_two_namespaces_have_nothing_to_do_with_each_other() {
+fn workloads_of_one_name_in_several_namespaces_have_nothing_to_do_with_each_other() {
     let spec = r#"
         mesh.base = "base"
-        filters.tag = { module = "example-filter.wasm", config = { response = { add = { x-tag = "common" } } } }
-        workloads.here = { name = "web", namespace = "here", filters = ["tag"] }
-        workloads.there = { name = "web", namespace = "there", filters = [{ filter = "tag", config = {} }] }
+        [filters]
+        tag = { module = "example-filter.wasm", config = { response = { add = { x-tag = "common" } } } }
+        [workloads]
+        here = { name = "web", namespace = "here", filters = ["tag"] }
+        there = { name = "web", namespace = "there", filters = [{ filter = "tag", config = {} }] }
+        root = { name = "web", namespace = "istio-system", filters = [{ filter = "tag", config = {} }] }
+        root-db = { name = "db", namespace = "istio-system", filters = ["tag"] }
     "#;
-    let (_, objects) = Project::new(spec).with_base(&["here/web", "there/web"]).objects();
-    let answer = |workload: &str| Sidecar::of(&objects, &objects.pod(workload)).inbound(9080).start().get(9080).0;
-    assert_eq!(answer("Deployment/here/web").values("x-tag"), ["common"]);
-    assert!(answer("Deployment/there/web").values("x-tag").is_empty());
-    assert_eq!(answer("Deployment/there/web").values("resp-header-demo"), ["added by our filter"]);
+    let objects = rendered(spec, &["here/web", "there/web", "istio-system/web", "istio-system/db"]);
+    for (workload, tags, demo) in [
+        ("here/web", &["common"][..], &[][..]),
+        ("there/web", &[], &["added by our filter"]),
+        ("istio-system/web", &[], &["added by our filter"]),
+        ("istio-system/db", &["common"], &[]),
+    ] {
+        let pod = objects.pod(&format!("Deployment/{workload}"));
+        let (response, _) = Sidecar::of(&objects, &pod).inbound(9080).start().get(9080);
+        assert_eq!(response.values("x-tag"), tags, "{workload}");
+        assert_eq!(response.values("resp-header-demo"), demo, "{workload}");
+    }
 }
