@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use rayon::prelude::*;
 
 use super::{Difference, State, about, compare, lock_or_report};
@@ -15,7 +15,7 @@ use crate::emit::LOCK;
 #[derive(Debug)]
 pub struct Step {
     /// From `out/`.
-    pub path: Utf8PathBuf,
+    pub path: String,
     /// What.
     pub action: Action,
     rendered: Option<usize>,
@@ -122,7 +122,7 @@ fn failure(step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
 
 /// Makes the folders that files go to. What is wrong with one shows at its files.
 fn folders(rendered: &Rendered, written: &[&Step]) {
-    let folders: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| step.path.parent()).collect();
+    let folders: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| Utf8Path::new(&step.path).parent()).collect();
     for folder in folders {
         let _ = std::fs::create_dir_all(rendered.dir.join(folder));
     }
@@ -149,7 +149,8 @@ fn announce(rendered: &Rendered, sink: &mut Sink) -> bool {
 
 /// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
 fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
-    let mut folders: Vec<&Utf8Path> = steps.iter().flat_map(|step| step.path.ancestors().skip(1)).collect();
+    let mut folders: Vec<&Utf8Path> =
+        steps.iter().flat_map(|step| Utf8Path::new(&step.path).ancestors().skip(1)).collect();
     folders.sort_unstable();
     folders.dedup();
     for folder in folders.into_iter().filter(|folder| *folder != "") {
