@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use camino::Utf8PathBuf;
 use rayon::prelude::*;
 
 use crate::digest::Digest;
@@ -18,7 +17,7 @@ pub(crate) const LOCK: &str = "mesh.lock";
 #[derive(Debug)]
 pub struct File {
     /// From `out/`, with `/` between the parts.
-    pub path: Utf8PathBuf,
+    pub path: String,
     /// All of it.
     pub bytes: Vec<u8>,
     /// Of the bytes.

@@ -19,7 +19,7 @@ pub(crate) struct Lock {
     version: u32,
     /// Path from `out/` to the SHA-256 of the bytes.
     #[serde(default)]
-    pub(crate) files: BTreeMap<Utf8PathBuf, String>,
+    pub(crate) files: BTreeMap<String, String>,
     /// Path from mesh.toml to what the module was.
     #[serde(default)]
     modules: BTreeMap<Utf8PathBuf, LockedModule>,
@@ -60,7 +60,7 @@ impl Lock {
         }
         text.push_str("\n[modules]\n");
         for (path, LockedModule { sha256, size }) in &self.modules {
-            let _ = writeln!(text, "{} = {{ sha256 = \"{sha256}\", size = {size} }}", quoted(path));
+            let _ = writeln!(text, "{} = {{ sha256 = \"{sha256}\", size = {size} }}", quoted(path.as_str()));
         }
         text
     }
@@ -97,7 +97,7 @@ impl Lock {
         if lock.version != VERSION {
             return Err(format!("its version is {}, and this mesh-compile knows {VERSION}", lock.version));
         }
-        match lock.files.keys().find(|path| !is_inside(path)) {
+        match lock.files.keys().find(|path| !is_inside(Utf8Path::new(path.as_str()))) {
             Some(path) => Err(format!("`{path}` does not lie in the output folder")),
             None => Ok(lock),
         }
@@ -119,9 +119,9 @@ fn is_inside(path: &Utf8Path) -> bool {
 }
 
 /// A path as a TOML basic string.
-fn quoted(path: &Utf8Path) -> String {
+fn quoted(path: &str) -> String {
     let mut text = String::from('"');
-    for c in path.as_str().chars() {
+    for c in path.chars() {
         match c {
             '"' | '\\' => text.extend(['\\', c]),
             c if c.is_control() => {

@@ -118,11 +118,11 @@ fn a_damaged_lock_is_drift() {
     for damage in ["", "version = 2\n", "not a lock", "version = 1\nfiles = 3\n", "\u{0}"] {
         let project = Project::rendered();
         project.write(LOCK, damage);
-        check(&project, 1, &["MC0704", LOCK]);
+        check(&project, 1, &["MC0706", LOCK]);
     }
     let project = Project::rendered();
     project.write(LOCK, b"\xff\xfe");
-    check(&project, 1, &["MC0704", LOCK]);
+    check(&project, 1, &["MC0706", LOCK]);
 }
 
 #[test]

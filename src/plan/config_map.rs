@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
-
 use super::{FLUX_NO_SUBSTITUTE, strings};
 use crate::resolve::mesh::{ConfigMap, Mesh};
 use crate::yaml::{Node, map};
@@ -14,8 +12,8 @@ const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "ServerSideA
 /// Flux prunes before the rollout is through, and the old pods still mount it.
 const FLUX_NO_PRUNE: (&str, &str) = ("kustomize.toolkit.fluxcd.io/prune", "disabled");
 
-pub(super) fn path(config_map: &ConfigMap) -> Utf8PathBuf {
-    format!("configmaps/{}/{}.yaml", config_map.namespace, config_map.name).into()
+pub(super) fn path(config_map: &ConfigMap) -> String {
+    format!("configmaps/{}/{}.yaml", config_map.namespace, config_map.name)
 }
 
 pub(super) fn tree(mesh: &Mesh, config_map: &ConfigMap) -> Node {

@@ -1,7 +1,5 @@
 //! A filter in Envoy's chain as Istio's EnvoyFilter.
 
-use camino::Utf8PathBuf;
-
 use super::{FLUX_NO_SUBSTITUTE, strings};
 use crate::resolve::mesh::{EnvoyFilter, FailureField, Mesh, Plugin};
 use crate::spec::types::{Direction, FilterType, Insert, Runtime};
@@ -11,8 +9,8 @@ const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_man
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 const ROUTER: &str = "envoy.filters.http.router";
 
-pub(super) fn path(filter: &EnvoyFilter) -> Utf8PathBuf {
-    format!("envoyfilters/{}/{}.yaml", filter.namespace, filter.name).into()
+pub(super) fn path(filter: &EnvoyFilter) -> String {
+    format!("envoyfilters/{}/{}.yaml", filter.namespace, filter.name)
 }
 
 pub(super) fn tree(mesh: &Mesh, filter: &EnvoyFilter) -> Node {

@@ -5,8 +5,6 @@ mod envoy_filter;
 mod kustomization;
 mod patch;
 
-use camino::Utf8PathBuf;
-
 use crate::resolve::mesh::{ConfigMap, EnvoyFilter, Mesh, Workload};
 use crate::yaml::Node;
 
@@ -14,7 +12,7 @@ use crate::yaml::Node;
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     /// From `out/`, with `/` between the parts.
-    pub(crate) path: Utf8PathBuf,
+    pub(crate) path: String,
     object: Object<'a>,
 }
 
@@ -25,8 +23,8 @@ enum Object<'a> {
     Patch(&'a Workload),
     /// Paths of what is applied, then of the patches.
     Kustomization {
-        resources: Vec<Utf8PathBuf>,
-        patches: Vec<Utf8PathBuf>,
+        resources: Vec<String>,
+        patches: Vec<String>,
     },
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::strings;
@@ -10,9 +9,9 @@ use crate::resolve::mesh::Workload;
 use crate::spec::types::{Kind, MountBy};
 use crate::yaml::{Node, map, seq};
 
-pub(super) fn path(workload: &Workload) -> Utf8PathBuf {
+pub(super) fn path(workload: &Workload) -> String {
     let kind = api(workload.kind).1.to_ascii_lowercase();
-    format!("patches/{}/{kind}-{}.yaml", workload.namespace, workload.name).into()
+    format!("patches/{}/{kind}-{}.yaml", workload.namespace, workload.name)
 }
 
 pub(super) fn tree(workload: &Workload) -> Node {

@@ -25,7 +25,7 @@ pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
         }
     };
     let mut on_disk = BTreeMap::new();
-    if let Err((path, error)) = walk(dir, Utf8Path::new(""), &mut on_disk) {
+    if let Err((path, error)) = walk(dir, "", &mut on_disk) {
         sink.push(unreadable(&path, &error));
         return Vec::new();
     }
@@ -38,7 +38,7 @@ pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
     for file in &rendered.files {
         on_disk.remove(&file.path);
     }
-    let rest: Vec<(Utf8PathBuf, Entry)> = on_disk.into_iter().filter(|(_, entry)| *entry != Entry::Folder).collect();
+    let rest: Vec<(String, Entry)> = on_disk.into_iter().filter(|(_, entry)| *entry != Entry::Folder).collect();
     let unplanned: Vec<_> = rest.into_par_iter().map(|(path, entry)| unplanned(dir, &lock, path, entry)).collect();
 
     let mut differences = Vec::new();
@@ -64,7 +64,7 @@ enum Entry {
 type Unreadable = (Utf8PathBuf, io::Error);
 
 /// All that is below `dir`, by path from it. A folder that is not there is empty: another render may just have removed it.
-fn walk(dir: &Utf8Path, below: &Utf8Path, found: &mut BTreeMap<Utf8PathBuf, Entry>) -> Result<(), Unreadable> {
+fn walk(dir: &Utf8Path, below: &str, found: &mut BTreeMap<String, Entry>) -> Result<(), Unreadable> {
     let folder = dir.join(below);
     let unreadable = |error| (folder.clone(), error);
     let entries = match folder.read_dir_utf8() {
@@ -74,7 +74,8 @@ fn walk(dir: &Utf8Path, below: &Utf8Path, found: &mut BTreeMap<Utf8PathBuf, Entr
     };
     for entry in entries {
         let entry = entry.map_err(unreadable)?;
-        let path = below.join(entry.file_name());
+        let path =
+            if below.is_empty() { entry.file_name().to_owned() } else { format!("{below}/{}", entry.file_name()) };
         let kind = entry.file_type().map_err(unreadable)?;
         if kind.is_dir() {
             walk(dir, &path, found)?;
@@ -122,7 +123,7 @@ fn planned(
     Ok(difference(state, Some(bytes)))
 }
 
-fn unplanned(dir: &Utf8Path, lock: &Lock, path: Utf8PathBuf, entry: Entry) -> Result<Option<Difference>, Unreadable> {
+fn unplanned(dir: &Utf8Path, lock: &Lock, path: String, entry: Entry) -> Result<Option<Difference>, Unreadable> {
     let difference = |path, state, on_disk| Ok(Some(Difference { path, state, on_disk, rendered: None }));
     if entry == Entry::Other || listed(lock, &path).is_none() {
         return difference(path, State::Extra, None);

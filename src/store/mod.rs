@@ -6,7 +6,7 @@ mod compare;
 mod difference;
 mod write;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::diag::{Diagnostic, Location, Sink, Source};
 use crate::digest::Digest;
@@ -20,7 +20,7 @@ pub use write::{Action, Step, plan, write};
 #[derive(Debug)]
 pub struct Difference {
     /// From `out/`.
-    pub path: Utf8PathBuf,
+    pub path: String,
     /// What it is.
     pub state: State,
     /// What stands on the disk, where something does.
@@ -78,12 +78,12 @@ enum LockError {
     Unreadable(std::io::Error),
 }
 
-fn listed(lock: &Lock, path: &Utf8Path) -> Option<String> {
-    lock.files.get(path).cloned()
+fn listed<'a>(lock: &'a Lock, path: &str) -> Option<&'a String> {
+    lock.files.get(path)
 }
 
-fn is_as_locked(lock: &Lock, path: &Utf8Path, bytes: &[u8]) -> bool {
-    listed(lock, path).is_some_and(|digest| digest == Digest::of(bytes).to_string())
+fn is_as_locked(lock: &Lock, path: &str, bytes: &[u8]) -> bool {
+    listed(lock, path).is_some_and(|digest| *digest == Digest::of(bytes).to_string())
 }
 
 /// Reports a damaged or unreadable lock; an empty one stands in for it.

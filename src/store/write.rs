@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use rayon::prelude::*;
 
 use super::{Difference, State, about, compare, lock_or_report};
 use crate::Rendered;
-use crate::diag::Sink;
+use crate::diag::{Diagnostic, Sink};
 use crate::emit::LOCK;
 
 /// What is to be done to one file.
 #[derive(Debug)]
 pub struct Step {
     /// From `out/`.
-    pub path: Utf8PathBuf,
+    pub path: String,
     /// What.
     pub action: Action,
     rendered: Option<usize>,
@@ -67,21 +67,71 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
     steps
 }
 
-/// Does the steps: each file to a temporary one in the same folder, then renamed. First what is written, then what is deleted: should a
-/// write fail, all that the old kustomization.yaml names is still there. Around them mesh.lock, so that whenever it ends, all that is ours
-/// is listed. `false` after a report.
+/// Does the steps. All that is to be written goes to temporary files first, each in its file's own folder: a full disk shows there, while
+/// everything is as it was. Then they are renamed, then what is not needed any more is deleted, and mesh.lock comes last. `false` after
+/// a report.
 pub fn write(rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
+    let (deleted, written): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.action == Action::Delete);
+    folders(rendered, &written);
+    let Some(staged) = all(&written, sink, |step| stage(rendered, step)) else { return false };
     // A lock that stays as it is lists them all already.
-    let unlisted = steps.iter().any(|step| step.path == LOCK) && steps.iter().any(|step| step.action == Action::Create);
+    let unlisted =
+        written.iter().any(|step| step.path == LOCK) && written.iter().any(|step| step.action == Action::Create);
     if unlisted && !announce(rendered, sink) {
         return false;
     }
-    let phase = |step: &Step| (step.path == LOCK, step.action == Action::Delete);
-    let phases = [(false, false), (false, true), (true, false)];
-    phases.iter().all(|wanted| {
-        let steps: Vec<&Step> = steps.iter().filter(|step| phase(step) == *wanted).collect();
-        together(rendered, &steps, sink)
-    })
+    let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) = staged.into_iter().partition(|(step, _)| step.path == LOCK);
+    let rename = |(step, file): Staged<'_>| {
+        let path = rendered.dir.join(&step.path);
+        file.persist(&path).map_err(|error| failure(step, &path, &error.error))
+    };
+    let remove = |step: &Step| {
+        let path = rendered.dir.join(&step.path);
+        remove(&rendered.dir, &path).map_err(|error| failure(step, &path, &error))
+    };
+    all(files, sink, rename).is_some() && all(deleted, sink, remove).is_some() && all(lock, sink, rename).is_some()
+}
+
+/// A file that is written and has not its name yet; it is gone when it never gets it.
+type Staged<'a> = (&'a Step, tempfile::TempPath);
+
+/// Does something for each, in parallel. `None` when any fails, after all have been tried and reported.
+fn all<T: Send, R: Send>(
+    items: impl IntoParallelIterator<Item = T>,
+    sink: &mut Sink,
+    act: impl Fn(T) -> Result<R, Box<Diagnostic>> + Sync + Send,
+) -> Option<Vec<R>> {
+    let results: Vec<Result<R, Box<Diagnostic>>> = items.into_par_iter().map(act).collect();
+    let mut done = Vec::with_capacity(results.len());
+    let mut failed = false;
+    for result in results {
+        match result {
+            Ok(result) => done.push(result),
+            Err(finding) => {
+                sink.push(*finding);
+                failed = true;
+            }
+        }
+    }
+    (!failed).then_some(done)
+}
+
+fn failure(step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
+    about("MC0707", path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
+}
+
+/// Makes the folders that files go to. What is wrong with one shows at its files.
+fn folders(rendered: &Rendered, written: &[&Step]) {
+    let folders: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| Utf8Path::new(&step.path).parent()).collect();
+    for folder in folders {
+        let _ = std::fs::create_dir_all(rendered.dir.join(folder));
+    }
+}
+
+fn stage<'a>(rendered: &Rendered, step: &&'a Step) -> Result<Staged<'a>, Box<Diagnostic>> {
+    let path = rendered.dir.join(&step.path);
+    let bytes = step.rendered.and_then(|index| rendered.files.get(index)).map_or(&[][..], |file| &file.bytes);
+    temporary(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(step, &path, &error))
 }
 
 /// Writes a lock that lists what is there and what is to be there.
@@ -90,37 +140,17 @@ fn announce(rendered: &Rendered, sink: &mut Sink) -> bool {
     lock.announce(&rendered.files);
     let path = rendered.dir.join(LOCK);
     let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
-    let written = std::fs::create_dir_all(&rendered.dir).and_then(|()| replace(&path, text.as_bytes()));
+    let written = temporary(&path, text.as_bytes()).and_then(|file| file.persist(&path).map_err(|error| error.error));
     if let Err(error) = &written {
         sink.push(about("MC0707", &path, format!("cannot write `{path}`: {error}")));
     }
     written.is_ok()
 }
 
-/// Does steps that do not depend on each other.
-fn together(rendered: &Rendered, steps: &[&Step], sink: &mut Sink) -> bool {
-    let folders: BTreeSet<&Utf8Path> = steps.iter().filter_map(|step| step.path.parent()).collect();
-    for folder in folders {
-        // What is wrong with it shows at its files.
-        let _ = std::fs::create_dir_all(rendered.dir.join(folder));
-    }
-    let step = |step: &&Step| {
-        let path = rendered.dir.join(&step.path);
-        let done = match step.rendered.and_then(|index| rendered.files.get(index)) {
-            Some(file) => replace(&path, &file.bytes),
-            None => remove(&rendered.dir, &path),
-        };
-        done.err().map(|error| about("MC0707", &path, format!("cannot {} `{path}`: {error}", step.action.as_str())))
-    };
-    let failures: Vec<_> = steps.par_iter().filter_map(step).collect();
-    let done = failures.is_empty();
-    sink.extend(failures);
-    done
-}
-
 /// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
 fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
-    let mut folders: Vec<&Utf8Path> = steps.iter().flat_map(|step| step.path.ancestors().skip(1)).collect();
+    let mut folders: Vec<&Utf8Path> =
+        steps.iter().flat_map(|step| Utf8Path::new(&step.path).ancestors().skip(1)).collect();
     folders.sort_unstable();
     folders.dedup();
     for folder in folders.into_iter().filter(|folder| *folder != "") {
@@ -132,17 +162,18 @@ fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
     }
 }
 
-fn replace(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Utf8Path::new("."));
+/// A file with these bytes in the folder of `path`.
+fn temporary(path: &Utf8Path, bytes: &[u8]) -> io::Result<tempfile::TempPath> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".mesh-compile-");
     #[cfg(unix)]
     let permissions = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
     #[cfg(unix)]
     builder.permissions(permissions); // less the umask, as for any new file
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = builder.tempfile_in(path.parent().unwrap_or(Utf8Path::new(".")))?;
     file.write_all(bytes)?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    // Closed here: ten thousand open files are more than a process may have.
+    Ok(file.into_temp_path())
 }
 
 /// Removes the file and the folders that it leaves empty, up to `dir`.
