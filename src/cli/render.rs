@@ -32,6 +32,7 @@ impl Render {
             let outcome = stdout(&stream(&rendered.files));
             return worse(outcome, reporter.findings(sink));
         }
+        let _exclusive = (!self.dry_run).then(|| store::exclusive(&rendered.dir));
         let steps = store::plan(&rendered, &spec, &mut sink);
         if sink.has_errors() {
             return reporter.findings(sink);

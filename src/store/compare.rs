@@ -6,7 +6,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use super::{Difference, LockError, State, is_as_locked, listed, lock, unreadable};
+use super::{Difference, LockError, State, is_as_locked, is_temporary, listed, lock, unreadable};
 use crate::Rendered;
 use crate::diag::Sink;
 use crate::emit::LOCK;
@@ -125,6 +125,9 @@ fn planned(
 
 fn unplanned(dir: &Utf8Path, lock: &Lock, path: String, entry: Entry) -> Result<Option<Difference>, Unreadable> {
     let difference = |path, state, on_disk| Ok(Some(Difference { path, state, on_disk, rendered: None }));
+    if entry == Entry::File && is_temporary(&path) {
+        return difference(path, State::Leftover, None);
+    }
     if entry == Entry::Other || listed(lock, &path).is_none() {
         return difference(path, State::Extra, None);
     }

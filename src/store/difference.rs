@@ -35,6 +35,8 @@ impl Difference {
                 about("MC0704", &path, format!("`{path}` is no longer rendered, and was changed by hand since it was"))
                     .help("a render does not delete it: move or delete it yourself")
             }
+            State::Leftover => about("MC0703", &path, format!("`{path}` was left behind by a render that was stopped"))
+                .help("run `mesh-compile render`: it removes it"),
             State::Extra => about("MC0703", &path, format!("`{path}` was not rendered by mesh-compile"))
                 .help("move it out of the folder, where only what mesh.toml renders to should be"),
             State::InTheWay => about(

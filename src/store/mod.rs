@@ -14,7 +14,15 @@ use crate::emit::LOCK;
 use crate::lock::Lock;
 
 pub use compare::compare;
-pub use write::{Action, Step, plan, write};
+pub use write::{Action, Step, exclusive, plan, write};
+
+/// What the names of temporary files begin with; six letters and digits follow.
+const TEMPORARY: &str = ".mesh-compile-";
+
+fn is_temporary(path: &str) -> bool {
+    let random = Utf8Path::new(path).file_name().and_then(|name| name.strip_prefix(TEMPORARY));
+    random.is_some_and(|random| random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
 
 /// A difference between `out/` and a render.
 #[derive(Debug)]
@@ -42,6 +50,8 @@ pub enum State {
     Stale,
     /// It was rendered last, was changed since and is no longer to be there.
     StaleTampered,
+    /// It is a temporary file of a render that was stopped.
+    Leftover,
     /// It is not ours, and not to be there.
     Extra,
     /// It is not ours, and stands where a file of ours is to be.

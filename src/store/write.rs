@@ -1,12 +1,13 @@
 //! Makes `out/` what a render is.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Write as _};
 
 use camino::Utf8Path;
 use rayon::prelude::*;
 
-use super::{Difference, State, about, compare, lock_or_report};
+use super::{Difference, State, TEMPORARY, about, compare, lock_or_report};
 use crate::Rendered;
 use crate::diag::{Diagnostic, Sink};
 use crate::emit::LOCK;
@@ -44,6 +45,16 @@ impl Action {
     }
 }
 
+/// Waits until no other render is at work in `dir`, and keeps others out for as long as the result lives: the temporary files that are
+/// there then are nobody's. Where the file system has no locks, nobody is kept out.
+#[must_use]
+pub fn exclusive(dir: &Utf8Path) -> Option<File> {
+    // What is wrong with it shows at its files.
+    let _ = std::fs::create_dir_all(dir);
+    let dir = File::open(dir).ok()?;
+    dir.lock().is_ok().then_some(dir)
+}
+
 /// What a write would do, in the order it would do it. Where it would touch what is not ours, `sink` gets an error, and nothing may be
 /// written.
 pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> {
@@ -53,7 +64,7 @@ pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> 
         let action = match difference.state {
             State::Missing => Action::Create,
             State::Outdated | State::Tampered => Action::Update,
-            State::Stale => Action::Delete,
+            State::Stale | State::Leftover => Action::Delete,
             State::Extra => continue,
             State::StaleTampered | State::InTheWay => {
                 sink.push(difference.finding(rendered, spec));
@@ -165,7 +176,7 @@ fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
 /// A file with these bytes in the folder of `path`.
 fn temporary(path: &Utf8Path, bytes: &[u8]) -> io::Result<tempfile::TempPath> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".mesh-compile-");
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     let permissions = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
     #[cfg(unix)]
