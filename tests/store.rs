@@ -267,10 +267,26 @@ fn a_killed_render_leaves_no_half_file() {
             let is_temporary = path.contains("/.mesh-compile-") || path.starts_with(".mesh-compile-");
             assert!(is_temporary || whole.get(&path) == Some(&bytes), "{path} is neither old nor new");
         }
+        // What the killed one left is taken up, and its temporary files are cleared away.
+        project.run(&["render"]).ends(0, &[]);
+        assert!(project.files("out") == whole, "after {delay}");
         project.remove("out");
     }
-    project.run(&["render"]).ends(0, &[]);
-    assert!(project.files("out") == whole);
+}
+
+#[test]
+fn temporary_files_of_a_stopped_render_are_cleared_away() {
+    let project = Project::rendered();
+    let (left, foreign) = ("out/patches/shop/.mesh-compile-aB3dE9", "out/patches/shop/.mesh-compile-notes");
+    project.write(left, "half a f");
+    project.write(foreign, "mine");
+    unchanged(&project, &["check"], 1, &["MC0703", "left behind", left, foreign]);
+    let list = unchanged(&project, &["render", "--dry-run"], 0, &[]).stdout;
+    assert_eq!(list, format!("delete {left}\n"));
+    project.run(&["render"]).ends(0, &["1 deleted"]);
+    assert_eq!(project.read(foreign), "mine");
+    project.remove(foreign);
+    unchanged(&project, &["check"], 0, &[]);
 }
 
 #[test]
