@@ -86,11 +86,7 @@ pub fn parse(text: &[u8]) -> Result<Config, Vec<Problem>> {
         std::mem::take(&mut reader.problems)
     })?;
     let config = reader.config(json);
-    if reader.problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(reader.problems)
-    }
+    if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
 }
 
 /// Walks a configuration and gathers what is wrong with it.
@@ -124,8 +120,7 @@ impl Reader {
 
     fn header(&mut self, side: Side, value: Json) -> Option<String> {
         let name = self.string("header", value)?;
-        self.check("header", name::added_or_removed(side, &name))
-            .then_some(name)
+        self.check("header", name::added_or_removed(side, &name)).then_some(name)
     }
 
     fn edits(&mut self, place: &str, side: Side, json: Json) -> Edits {
@@ -183,22 +178,14 @@ impl Reader {
     /// The entries of an object; a key's second value is reported and dropped.
     fn object(&mut self, place: &str, json: Json) -> Vec<(String, Json)> {
         let Json::Object(entries) = json else {
-            let place = if place.is_empty() {
-                "configuration"
-            } else {
-                place
-            };
+            let place = if place.is_empty() { "configuration" } else { place };
             self.mismatch(place, "an object", &json);
             return Vec::new();
         };
         let mut unique: Vec<(String, Json)> = Vec::new();
         for (key, value) in entries {
             if unique.iter().any(|(other, _)| *other == key) {
-                self.report(
-                    &join(place, &key),
-                    "given twice".to_owned(),
-                    "keep one of them",
-                );
+                self.report(&join(place, &key), "given twice".to_owned(), "keep one of them");
             } else {
                 unique.push((key, value));
             }
@@ -225,36 +212,20 @@ impl Reader {
     }
 
     fn unknown(&mut self, place: &str, known: &[&str]) {
-        self.report(
-            place,
-            "unknown key".to_owned(),
-            &format!("use one of {}", known.join(", ")),
-        );
+        self.report(place, "unknown key".to_owned(), &format!("use one of {}", known.join(", ")));
     }
 
     fn mismatch(&mut self, place: &str, wanted: &str, found: &Json) {
-        self.report(
-            place,
-            format!("this is {}", found.kind()),
-            &format!("write {wanted}"),
-        );
+        self.report(place, format!("this is {}", found.kind()), &format!("write {wanted}"));
     }
 
     fn report(&mut self, place: &str, what: String, fix: &str) {
-        self.problems.push(Problem {
-            place: place.to_owned(),
-            what,
-            fix: fix.to_owned(),
-        });
+        self.problems.push(Problem { place: place.to_owned(), what, fix: fix.to_owned() });
     }
 }
 
 fn join(place: &str, key: &str) -> String {
-    if place.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{place}.{key}")
-    }
+    if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") }
 }
 
 #[cfg(test)]
@@ -274,10 +245,7 @@ mod tests {
     fn silence_means_the_demo_header() {
         let demo = Config {
             request: Edits::default(),
-            response: Edits {
-                add: vec![pair(DEMO_HEADER, DEMO_VALUE)],
-                ..Edits::default()
-            },
+            response: Edits { add: vec![pair(DEMO_HEADER, DEMO_VALUE)], ..Edits::default() },
         };
         for text in ["", " \n", "{}"] {
             assert_eq!(parse(text.as_bytes()).as_ref(), Ok(&demo), "{text:?}");
@@ -324,10 +292,7 @@ mod tests {
             r#"{"response": {"add": {"x-a": "1"}}, "header": "x-demo"}"#,
         ] {
             let config = parse(text.as_bytes()).expect("the configuration is good");
-            assert_eq!(
-                config.response.add,
-                [pair("x-a", "1"), pair("x-demo", DEMO_VALUE)]
-            );
+            assert_eq!(config.response.add, [pair("x-a", "1"), pair("x-demo", DEMO_VALUE)]);
         }
     }
 
@@ -358,10 +323,7 @@ mod tests {
             ("true", "configuration", "a boolean"),
             (r#"{"request": -1}"#, "request", "a number"),
         ] {
-            assert_eq!(
-                problems(text),
-                [format!("{place}: this is {kind}; write an object")]
-            );
+            assert_eq!(problems(text), [format!("{place}: this is {kind}; write an object")]);
         }
         assert_eq!(
             problems(r#"{"response": {"remove": ["x-a", {}]}}"#),
@@ -373,10 +335,7 @@ mod tests {
     fn a_key_given_twice_is_refused() {
         assert_eq!(
             problems(r#"{"response": {"add": {"x-a": "1", "x-a": "2"}}, "response": {}}"#),
-            [
-                "response: given twice; keep one of them",
-                "response.add.x-a: given twice; keep one of them",
-            ]
+            ["response: given twice; keep one of them", "response.add.x-a: given twice; keep one of them",]
         );
     }
 

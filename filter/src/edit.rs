@@ -59,9 +59,7 @@ mod tests {
     }
 
     fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-        list.iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     fn edited(edits: &Edits, before: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -84,35 +82,15 @@ mod tests {
             add: pairs(&[("list", "2")]),
         };
         assert_eq!(
-            edited(
-                &edits,
-                &[
-                    ("gone", "1"),
-                    ("gone", "2"),
-                    ("old", "a"),
-                    ("old", "b"),
-                    ("list", "1")
-                ]
-            ),
-            pairs(&[
-                ("list", "1"),
-                ("old", "new"),
-                ("absent", "set"),
-                ("list", "2")
-            ]),
+            edited(&edits, &[("gone", "1"), ("gone", "2"), ("old", "a"), ("old", "b"), ("list", "1")]),
+            pairs(&[("list", "1"), ("old", "new"), ("absent", "set"), ("list", "2")]),
         );
     }
 
     #[test]
     fn the_order_is_remove_then_replace_then_add() {
-        let edits = Edits {
-            remove: vec!["x".to_owned()],
-            replace: pairs(&[("x", "replaced")]),
-            add: pairs(&[("x", "added")]),
-        };
-        assert_eq!(
-            edited(&edits, &[("x", "before")]),
-            pairs(&[("x", "replaced"), ("x", "added")]),
-        );
+        let edits =
+            Edits { remove: vec!["x".to_owned()], replace: pairs(&[("x", "replaced")]), add: pairs(&[("x", "added")]) };
+        assert_eq!(edited(&edits, &[("x", "before")]), pairs(&[("x", "replaced"), ("x", "added")]),);
     }
 }

@@ -23,10 +23,7 @@ impl Side {
 /// Checks the name of a header to add or to remove: pseudo-headers are there exactly once.
 pub(crate) fn added_or_removed(side: Side, name: &str) -> Checked {
     if name.starts_with(':') {
-        return problem(
-            format!("`{name}` is a pseudo-header"),
-            "it can only be replaced",
-        );
+        return problem(format!("`{name}` is a pseudo-header"), "it can only be replaced");
     }
     replaced(side, name)
 }
@@ -38,56 +35,35 @@ pub(crate) fn replaced(side: Side, name: &str) -> Checked {
         if known.contains(&name) {
             return Ok(());
         }
-        return problem(
-            format!("`{name}` is no pseudo-header here"),
-            &format!("use one of {}", known.join(", ")),
-        );
+        return problem(format!("`{name}` is no pseudo-header here"), &format!("use one of {}", known.join(", ")));
     }
     // The proxy keeps `Host` as `:authority`: removing it makes every request invalid.
     if matches!(side, Side::Request) && name == "host" {
-        return problem(
-            "`host` is kept as `:authority`".to_owned(),
-            "replace `:authority`",
-        );
+        return problem("`host` is kept as `:authority`".to_owned(), "replace `:authority`");
     }
     if is_token(name) {
         return Ok(());
     }
     let lower = name.to_ascii_lowercase();
     if is_token(&lower) {
-        return problem(
-            format!("`{name}` is not a lower-case header name"),
-            &format!("write `{lower}`"),
-        );
+        return problem(format!("`{name}` is not a lower-case header name"), &format!("write `{lower}`"));
     }
-    problem(
-        format!("`{name}` is not a header name"),
-        "use lower-case letters, digits and - _ . only",
-    )
+    problem(format!("`{name}` is not a header name"), "use lower-case letters, digits and - _ . only")
 }
 
 /// Checks the value that header `name` gets.
 pub(crate) fn value(name: &str, value: &str) -> Checked {
     if value.chars().any(|char| char.is_control() && char != '\t') {
-        return problem(
-            "the value has a control character".to_owned(),
-            "remove it: a header is one line of text",
-        );
+        return problem("the value has a control character".to_owned(), "remove it: a header is one line of text");
     }
     if name == ":status" && !is_status(value) {
-        return problem(
-            format!("`{value}` is not a status"),
-            "write three digits, 200 to 599",
-        );
+        return problem(format!("`{value}` is not a status"), "write three digits, 200 to 599");
     }
     if name == ":path" && !value.starts_with('/') {
         return problem(format!("`{value}` is not a path"), "start it with `/`");
     }
     if name.starts_with(':') && value.is_empty() {
-        return problem(
-            "the value is empty".to_owned(),
-            "a pseudo-header needs a value",
-        );
+        return problem("the value is empty".to_owned(), "a pseudo-header needs a value");
     }
     Ok(())
 }
@@ -95,17 +71,14 @@ pub(crate) fn value(name: &str, value: &str) -> Checked {
 /// A field name as HTTP/2 takes it: RFC 9110 token characters without capitals.
 fn is_token(name: &str) -> bool {
     !name.is_empty()
-        && name.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
-        })
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// A final status: a 1xx would leave the client waiting for another response.
 fn is_status(value: &str) -> bool {
-    value.len() == 3
-        && value
-            .parse()
-            .is_ok_and(|status: u16| (200..=599).contains(&status))
+    value.len() == 3 && value.parse().is_ok_and(|status: u16| (200..=599).contains(&status))
 }
 
 fn problem(what: String, fix: &str) -> Checked {
@@ -134,15 +107,9 @@ mod tests {
         let hint = "use lower-case letters, digits and - _ . only";
         for name in ["", "x a", "x\n", "é", "x:"] {
             let checked = replaced(Side::Request, name);
-            assert_eq!(
-                told(checked),
-                format!("`{name}` is not a header name; {hint}")
-            );
+            assert_eq!(told(checked), format!("`{name}` is not a header name; {hint}"));
         }
-        assert_eq!(
-            told(replaced(Side::Request, "X-Up")),
-            "`X-Up` is not a lower-case header name; write `x-up`"
-        );
+        assert_eq!(told(replaced(Side::Request, "X-Up")), "`X-Up` is not a lower-case header name; write `x-up`");
     }
 
     #[test]

@@ -33,10 +33,7 @@ impl RootContext for Root {
             }
             Err(problems) => {
                 for problem in problems {
-                    log(
-                        LogLevel::Error,
-                        &format!("configuration refused: {problem}"),
-                    );
+                    log(LogLevel::Error, &format!("configuration refused: {problem}"));
                 }
                 false
             }
@@ -44,9 +41,7 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Exchange {
-            config: Rc::clone(&self.config),
-        }))
+        Some(Box::new(Exchange { config: Rc::clone(&self.config) }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -63,16 +58,12 @@ impl Context for Exchange {}
 
 impl HttpContext for Exchange {
     fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        self.config
-            .request
-            .apply(&mut HostHeaders(MapType::HttpRequestHeaders));
+        self.config.request.apply(&mut HostHeaders(MapType::HttpRequestHeaders));
         Action::Continue
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        self.config
-            .response
-            .apply(&mut HostHeaders(MapType::HttpResponseHeaders));
+        self.config.response.apply(&mut HostHeaders(MapType::HttpResponseHeaders));
         Action::Continue
     }
 }
