@@ -1,5 +1,10 @@
 //! A `.wasm` file as bytes.
 
+pub(crate) mod abi;
+mod bytecode;
+mod report;
+mod signature;
+
 use std::io;
 use std::sync::Arc;
 
