@@ -1,0 +1,95 @@
+//! Filters in four languages and of three ABIs, built by compilers and SDKs that other people wrote (tests/filters).
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::mesh::project::Project;
+use crate::mesh::rendered::Objects;
+use crate::mesh::sidecar::{Envoy, Sidecar};
+use crate::support::tool;
+
+/// Each adds its name to this header of a response, or its configuration if it has one and its SDK can read it.
+const HEADER: &str = "x-from";
+/// Those that a ConfigMap can hold.
+const FILTERS: [&str; 3] = ["c", "assemblyscript", "rust-0.1.0"];
+/// The demo filter, in the same part.
+const DEMO: &str = "filters.demo = { module = 'example-filter.wasm', config.response.add = { x-from = 'demo' } }";
+
+/// What `scripts/build-test-filters` built of a folder of tests/filters.
+fn module(name: &str) -> Vec<u8> {
+    let path = tool(&format!("../filters/{name}.wasm"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The workload `web` with these of the filters; `more` goes into each but the demo.
+fn mesh(filters: &[&str], more: &str) -> Objects {
+    let list = filters.join("', '");
+    let mut spec =
+        format!("mesh.base = 'base'\nworkloads.web = {{ wasm-log-level = 'info', filters = ['{list}'] }}\n{DEMO}\n");
+    for filter in FILTERS {
+        // The SDK of AssemblyScript goes by the root id; nobody else minds it.
+        writeln!(spec, "[filters.'{filter}']\nmodule = '{filter}.wasm'\nroot-id = 'x-from'\n{more}")
+            .expect("a String takes it");
+    }
+    let project = Project::new(&spec).with_base(&["default/web"]);
+    FILTERS.iter().fold(project, |it, name| it.with_bytes(&format!("{name}.wasm"), &module(name))).objects().1
+}
+
+fn sidecar(objects: &Objects) -> Sidecar {
+    Sidecar::of(objects, &objects.pod("Deployment/default/web")).inbound(9080)
+}
+
+/// Who added to the response. Twice, as a filter's memory outlives a request.
+fn added(envoy: &Envoy) -> Vec<String> {
+    let added = || -> Vec<String> {
+        let (response, upstream) = envoy.get(9080);
+        assert!(upstream.values(HEADER).is_empty(), "the request has the response's header");
+        response.values(HEADER).into_iter().map(str::to_owned).collect()
+    };
+    let first = added();
+    assert_eq!(added(), first, "the second request. Envoy's log:\n{}", envoy.log());
+    first
+}
+
+#[test]
+fn each_works_alone() {
+    for filter in FILTERS {
+        let envoy = sidecar(&mesh(&[filter], "")).start();
+        assert_eq!(added(&envoy), [filter], "Envoy's log:\n{}", envoy.log());
+        envoy.logged(&format!("{filter} is configured"));
+    }
+}
+
+#[test]
+fn each_reads_its_configuration() {
+    for filter in ["c", "rust-0.1.0"] {
+        let envoy = sidecar(&mesh(&[filter], "config-text = 'given to {{ workload.name }}'")).start();
+        assert_eq!(added(&envoy), ["given to web"], "{filter}. Envoy's log:\n{}", envoy.log());
+    }
+}
+
+/// A response's filters run in the order that is the reverse of the list's.
+#[test]
+fn all_work_in_one_chain() {
+    let list = ["rust-0.1.0", "demo", "c", "assemblyscript"];
+    let envoy = sidecar(&mesh(&list, "")).start();
+    assert_eq!(added(&envoy), ["assemblyscript", "c", "demo", "rust-0.1.0"], "Envoy's log:\n{}", envoy.log());
+}
+
+/// libc's output goes by way of WASI, not of the ABI.
+#[test]
+fn what_a_filter_prints_is_logged() {
+    sidecar(&mesh(&["c"], "")).start().logged("c starts");
+}
+
+/// No ConfigMap holds what Go makes, so it is put where a smaller module was mounted.
+#[test]
+fn a_module_of_go_works_where_it_can_be_mounted() {
+    let go = module("go");
+    assert!(go.len() > 1_048_576, "{} B: a ConfigMap holds it, so it belongs to the others", go.len());
+    for (more, expected) in [("", "go"), ("config-text = 'given'", "given")] {
+        let envoy = sidecar(&mesh(&["c"], more)).mounted("c.wasm", &go).start();
+        assert_eq!(added(&envoy), [expected], "Envoy's log:\n{}", envoy.log());
+        envoy.logged("go is configured");
+    }
+}
