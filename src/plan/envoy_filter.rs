@@ -5,6 +5,8 @@ use crate::resolve::mesh::{EnvoyFilter, FailureField, Mesh, Plugin};
 use crate::spec::types::{Direction, FilterType, Insert, Runtime};
 use crate::yaml::{Node, map, seq};
 
+/// Pruned last, when the rollout is through: until then the old pods still have the label that it selects.
+const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true");
 const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 const ROUTER: &str = "envoy.filters.http.router";
@@ -19,7 +21,7 @@ pub(super) fn tree(mesh: &Mesh, filter: &EnvoyFilter) -> Node {
     if !mesh.labels.is_empty() {
         metadata.push(("labels", strings(mesh.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())))));
     }
-    metadata.push(("annotations", strings([FLUX_NO_SUBSTITUTE].into_iter())));
+    metadata.push(("annotations", strings([ARGO_SYNC, FLUX_NO_SUBSTITUTE].into_iter())));
     let labels = strings(selector.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     let spec = map([
         ("workloadSelector", map([("labels", labels)])),

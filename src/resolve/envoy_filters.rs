@@ -264,7 +264,14 @@ pub(super) fn object_name(
     } else {
         finding.at(user.clone()).note(format!("the default template of `{template}` made it"))
     };
-    sink.push(finding.help(format!("set another template as `{template}`")));
+    let fitting: String =
+        text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let rename = if ObjectName::new(&fitting).is_ok() {
+        format!("rename it so that this is `{fitting}`, or ")
+    } else {
+        String::new()
+    };
+    sink.push(finding.help(format!("{rename}set another template as `{template}`")));
     None
 }
 

@@ -67,9 +67,11 @@ pub(crate) struct Workload {
 #[derive(Debug)]
 pub(crate) struct Mount {
     pub(crate) by: MountBy,
+    /// Whether the pod has an `istio-proxy` container of its own, as a gateway's has.
+    pub(crate) own_container: bool,
     pub(crate) path: String,
     pub(crate) volume: String,
-    /// One for each filter, in the order of the request path.
+    /// One for each filter, by the filter's name.
     pub(crate) config_maps: Vec<ObjectName>,
 }
 

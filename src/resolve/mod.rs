@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 
 use crate::diag::{Diagnostic, Sink};
-use crate::spec::types::Provider;
+use crate::spec::types::{Direction, Provider};
 use crate::spec::{Place, Spec};
 use mesh::{Mesh, Mount};
 use template::{MeshVars, Templates};
@@ -43,13 +43,16 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
     let (envoy_filters, gates) = envoy_filters::resolve(spec, &settings, &workloads, &templates, sink);
 
     let patched = workloads.into_iter().zip(gates).map(|(workload, gate)| {
-        let mounted =
-            workload.uses.iter().filter_map(|one| config_maps.get(&(workload.namespace.clone(), one.filter.name)));
+        // By name: the order of the list is the EnvoyFilters' business, and a change of it must not roll the pods.
+        let names: BTreeSet<&str> = workload.uses.iter().map(|one| one.filter.name).collect();
+        let mounted = names.into_iter().filter_map(|name| config_maps.get(&(workload.namespace.clone(), name)));
+        let gateway = workload.uses.iter().any(|one| one.direction == Direction::Gateway);
         mesh::Workload {
             kind: workload.written.kind,
             gate,
             mount: Mount {
                 by: workload.mount,
+                own_container: gateway,
                 path: workload.mount_path,
                 volume: workload.volume,
                 config_maps: mounted.map(|config_map| config_map.name.clone()).collect(),
