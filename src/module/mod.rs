@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use camino::Utf8Path;
 
 use crate::digest::Digest;
-pub(crate) use report::{Kind, Report};
+pub(crate) use report::{Import, Report};
 pub(crate) use rules::{Finding, Setting};
 pub use slim::{NotSlim, Slim, slim};
 
@@ -26,7 +26,7 @@ pub(crate) struct Module {
     pub(crate) bytes: Arc<[u8]>,
     pub(crate) digest: Digest,
     pub(crate) report: Report,
-    slim: OnceLock<Result<Arc<[u8]>, NotSlim>>,
+    slim: OnceLock<Result<Arc<Module>, NotSlim>>,
 }
 
 /// Why there is no module to look into.
@@ -35,7 +35,7 @@ pub(crate) enum ModuleError {
     /// The file cannot be read.
     Read(io::Error),
     /// What is in it is not WebAssembly of version 1.
-    Header(Finding),
+    Header(Vec<u8>, Finding),
 }
 
 impl Module {
@@ -43,19 +43,19 @@ impl Module {
     pub(crate) fn read(path: &Utf8Path) -> Result<Self, ModuleError> {
         let bytes = std::fs::read(path).map_err(ModuleError::Read)?;
         if let Some(finding) = header::check(&bytes) {
-            return Err(ModuleError::Header(finding));
+            return Err(ModuleError::Header(bytes, finding));
         }
         Ok(Self::new(bytes))
     }
 
-    fn new(bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
         let (digest, report) = (Digest::of(&bytes), Report::of(&bytes));
         Self { bytes: bytes.into(), digest, report, slim: OnceLock::new() }
     }
 
-    /// The bytes without debug sections.
-    pub(crate) fn slim(&self) -> Result<&Arc<[u8]>, NotSlim> {
-        let slimmed = self.slim.get_or_init(|| slim(&self.bytes, Slim::Debug).map(Arc::from));
+    /// The module without debug sections.
+    pub(crate) fn slim(&self) -> Result<&Arc<Self>, NotSlim> {
+        let slimmed = self.slim.get_or_init(|| slim(&self.bytes, Slim::Debug).map(|bytes| Arc::new(Self::new(bytes))));
         slimmed.as_ref().map_err(|error| *error)
     }
 }

@@ -18,7 +18,10 @@ pub(crate) fn guess(report: &Report) -> Option<&'static str> {
         Some("Go")
     } else if exports("__new") || exports("__pin") || imports("env", "abort") || exports("abort_proc_exit") {
         Some("AssemblyScript")
-    } else if imports("env", "emscripten_notify_memory_growth") || exports("emscripten_stack_get_current") || produced("emscripten") {
+    } else if imports("env", "emscripten_notify_memory_growth")
+        || exports("emscripten_stack_get_current")
+        || produced("emscripten")
+    {
         Some("C++ (Emscripten)")
     } else if produced("clang") {
         Some("C or C++ (Clang)")

@@ -60,7 +60,8 @@ mod tests {
     #[test]
     fn debug_sections_go_and_the_rest_stays() {
         let (code, producers, audit) = (vec![10, 1, 0], custom("producers", b"\0"), custom(".dep-v0", b"x"));
-        let debug = ["name", ".debug_info", ".debug_line", "reloc.CODE", "linking", "sourceMappingURL", "external_debug_info"];
+        let debug =
+            ["name", ".debug_info", ".debug_line", "reloc.CODE", "linking", "sourceMappingURL", "external_debug_info"];
         let debug: Vec<u8> = debug.iter().flat_map(|name| custom(name, b"bytes")).collect();
         let bytes = module(&[producers.clone(), debug, code.clone(), audit.clone()]);
         let slimmed = module(&[producers, code.clone(), audit]);

@@ -1,7 +1,7 @@
 //! A filter in Envoy's chain as Istio's EnvoyFilter.
 
 use super::{FLUX_NO_SUBSTITUTE, strings};
-use crate::resolve::mesh::{EnvoyFilter, FailureField, Mesh, Plugin};
+use crate::resolve::mesh::{Capabilities, EnvoyFilter, FailureField, Mesh, Plugin};
 use crate::spec::types::{Direction, FilterType, Insert, Runtime};
 use crate::yaml::{Node, map, seq};
 
@@ -125,6 +125,9 @@ fn plugin_config(plugin: &Plugin) -> Node {
     if let Some(field) = plugin.stop_iteration {
         config.push(("allow_on_headers_stop_iteration", field.allowed.into()));
     }
+    if let Some(capabilities) = plugin.capabilities.as_ref().filter(|it| !it.in_vm_config) {
+        config.push(restriction(capabilities));
+    }
     config.push(("vm_config", vm_config(plugin)));
     map(config)
 }
@@ -143,6 +146,7 @@ fn vm_config(plugin: &Plugin) -> Node {
     if let Some(allowed) = plugin.allow_precompiled {
         vm.push(("allow_precompiled", allowed.into()));
     }
+    vm.extend(plugin.capabilities.as_ref().filter(|it| it.in_vm_config).map(restriction));
     let mut variables = Vec::new();
     if !plugin.env_from_host.is_empty() {
         variables.push(("host_env_keys", seq(plugin.env_from_host.iter().map(|name| Node::from(name.clone())))));
@@ -155,6 +159,12 @@ fn vm_config(plugin: &Plugin) -> Node {
         vm.push(("environment_variables", map(variables)));
     }
     map(vm)
+}
+
+/// `envoy.extensions.wasm.v3.CapabilityRestrictionConfig`: names, each with an empty configuration.
+fn restriction(capabilities: &Capabilities) -> (&'static str, Node) {
+    let allowed = capabilities.allowed.iter().map(|name| (name.clone(), map::<String>([])));
+    ("capability_restriction_config", map([("allowed_capabilities", map(allowed))]))
 }
 
 /// A text that the plugin gets as it is; a Struct would reach it as JSON that Envoy has written anew.

@@ -1,21 +1,24 @@
 //! From the Spec to the Mesh: names final, defaults filled in, every cross-reference checked. All that is wrong is reported in
 //! one run.
 
+mod capabilities;
 mod config_maps;
 mod envoy_filters;
 mod filters;
 mod gate;
 pub(crate) mod kube;
+mod limits;
 pub(crate) mod mesh;
 mod modules;
 mod order;
 mod settings;
 mod template;
-mod version;
+pub(crate) mod version;
 mod volumes;
 mod workloads;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
@@ -29,7 +32,7 @@ use template::{MeshVars, Templates};
 /// folder.
 pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
     let settings = settings::resolve(spec, sink);
-    let modules = modules::read(spec, sink);
+    let modules = modules::read(spec, &settings, sink);
     let vars = MeshVars {
         namespace: settings.namespace.as_ref().map_or_else(String::new, ToString::to_string),
         istio: settings.istio.to_string(),
@@ -71,12 +74,26 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
         layout: settings.layout,
         labels: settings.labels,
         proxy_version: spec.mesh.proxy_version.clone(),
-        modules,
+        modules: locked(spec, &modules),
         config_maps: config_maps.into_values().collect(),
         workloads,
         envoy_filters,
     };
     (mesh, spec.document.folder().join(settings.out))
+}
+
+/// The modules by the path that mesh.toml writes, for the lock.
+fn locked(spec: &Spec, modules: &BTreeMap<&str, modules::Embedded>) -> BTreeMap<Utf8PathBuf, mesh::Module> {
+    let mut locked = BTreeMap::new();
+    for (name, embedded) in modules {
+        let Some(filter) = spec.filters.get(*name) else { continue };
+        let original = Arc::clone(&embedded.original);
+        let entry = locked.entry(Utf8PathBuf::from(&filter.module)).or_insert(mesh::Module { original, slim: None });
+        if filter.slim {
+            entry.slim = Some(Arc::clone(&embedded.module));
+        }
+    }
+    locked
 }
 
 const fn provider(provider: Provider) -> &'static str {

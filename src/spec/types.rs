@@ -195,8 +195,31 @@ pub(crate) struct Filter {
     /// Environment variables that the VM gets from the proxy's own environment.
     #[serde(default)]
     pub(crate) env_from_host: Vec<String>,
+    /// Embeds the module without its debug sections. Default: `false`.
+    #[serde(default)]
+    pub(crate) slim: bool,
+    /// What the module may call and be called with: `derived`, or a list of names. Default: no restriction.
+    pub(crate) capabilities: Option<Capabilities>,
     /// Lets the filter return StopIteration from its header callbacks (Istio 1.27 and newer). Default: Envoy's, `false`.
     pub(crate) stop_iteration: Option<bool>,
+}
+
+/// What a module may call and be called with.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Capabilities {
+    /// A rule that makes the list.
+    Rule(CapabilityRule),
+    /// Names of host functions and of callbacks, as `proxy_log` and `proxy_on_request_headers`.
+    List(Vec<String>),
+}
+
+/// A rule that makes a list of capabilities.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CapabilityRule {
+    /// What the module imports, and the callbacks that it exports.
+    Derived,
 }
 
 /// Which chain a filter runs in.

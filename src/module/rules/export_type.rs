@@ -8,7 +8,8 @@ use crate::module::signature::Written;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     let Some(abi) = abi(report) else { return };
-    let fits = |callback: &Callback| report.exported_function(callback.name).is_some_and(|own| callback.signature.fits(own));
+    let fits =
+        |callback: &Callback| report.exported_function(callback.name).is_some_and(|own| callback.signature.fits(own));
     let start: &[&Callback] = if fits(&INIT) { &[&AFTER_INIT[0], &AFTER_INIT[1]] } else { &[&START] };
     let malloc: &[Callback] = if fits(&MALLOC[0]) { &MALLOC[..1] } else { &MALLOC };
     let looked_at = [&INIT].into_iter().chain(start.iter().copied()).chain(malloc).chain(callbacks(abi));
@@ -25,10 +26,7 @@ fn finding(abi: Abi, callback: &Callback, own: &FuncType) -> Finding {
         "MC0308",
         Stage::Exports,
         format!("the module exports `{name}` with another type than Envoy calls it with"),
-        format!(
-            "Bad function signature for: {name}, want: {signature}, but the module exports: {}",
-            Written(own)
-        ),
+        format!("Bad function signature for: {name}, want: {signature}, but the module exports: {}", Written(own)),
     );
     let headers = ["proxy_on_request_headers", "proxy_on_response_headers"].contains(name);
     match (abi, headers, own.params().len()) {

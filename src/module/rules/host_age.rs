@@ -16,12 +16,18 @@ pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>
                 Finding::error(
                     "MC0312",
                     Stage::Link,
-                    format!("Envoy 1.{} has no function `{module}.{name}`: it came with 1.{}", setting.envoy, host.since),
+                    format!(
+                        "Envoy 1.{} has no function `{module}.{name}`: it came with 1.{}",
+                        setting.envoy, host.since
+                    ),
                     format!("Failed to load Wasm module due to a missing import: {module}.{name}"),
                 )
                 .number(number)
                 .note(format!("Istio 1.{} ships Envoy 1.{}", setting.envoy.saturating_sub(8), setting.envoy))
-                .help(format!("raise the mesh to Istio 1.{}, or build without what needs the function", host.since.saturating_sub(8))),
+                .help(format!(
+                    "raise the mesh to Istio 1.{}, or build without what needs the function",
+                    host.since.saturating_sub(8)
+                )),
             );
         } else if name == "poll_oneoff" && setting.envoy < POLL_RETURNS {
             found.push(
@@ -37,7 +43,9 @@ pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>
 pub(crate) fn oldest_envoy(report: &Report) -> Option<EnvoyMinor> {
     let abi = abi(report)?;
     let since = |import: &crate::module::report::Import| match import.kind {
-        crate::module::report::Kind::Function(_) => host_function(abi, &import.module, &import.name).map(|host| host.since),
+        crate::module::report::Kind::Function(_) => {
+            host_function(abi, &import.module, &import.name).map(|host| host.since)
+        }
         _ => Some(0),
     };
     report.imports.iter().map(since).try_fold(0, |oldest, since| since.map(|since| oldest.max(since)))

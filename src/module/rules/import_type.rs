@@ -26,7 +26,9 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         let differs = WASI_MODULES.contains(&module.as_str()) && ["path_link", "path_symlink"].contains(&name.as_str());
         found.push(
             if differs {
-                finding.note("Envoy's function has one parameter fewer than WASI's: no standard module fits").help("avoid the call")
+                finding
+                    .note("Envoy's function has one parameter fewer than WASI's: no standard module fits")
+                    .help("avoid the call")
             } else {
                 finding.help("the SDK is for another ABI, or its declaration is wrong: correct or update it")
             }

@@ -12,7 +12,10 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
             Finding::error(
                 "MC0314",
                 Stage::Instantiate,
-                format!("the module begins with {} pages of memory, and Envoy gives {MOST_PAGES} (1 GiB)", memory.initial),
+                format!(
+                    "the module begins with {} pages of memory, and Envoy gives {MOST_PAGES} (1 GiB)",
+                    memory.initial
+                ),
                 "Failed to create new Wasm instance",
             )
             .help("lower the initial memory (--initial-memory of the linker)"),

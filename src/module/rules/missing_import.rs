@@ -32,7 +32,9 @@ fn finding(abi: Abi, import: &Import) -> Finding {
             .note("Envoy gives a module no globals, whatever their name")
             .help("build without dynamic linking (-fPIC, -shared): a static module imports none");
     }
-    let elsewhere = [Abi::V0_1_0, Abi::V0_2_0, Abi::V0_2_1].into_iter().filter(|other| host_function(*other, module, name).is_some());
+    let elsewhere = [Abi::V0_1_0, Abi::V0_2_0, Abi::V0_2_1]
+        .into_iter()
+        .filter(|other| host_function(*other, module, name).is_some());
     let elsewhere: Vec<String> = elsewhere.map(|other| other.to_string()).collect();
     if !elsewhere.is_empty() {
         return finding
@@ -45,9 +47,9 @@ fn finding(abi: Abi, import: &Import) -> Finding {
         ("env" | "wasi_snapshot_preview1" | "wasi_unstable", Some(near)) => finding.help(format!("Envoy has `{near}`")),
         ("env", None) => finding.help("a symbol that the linker did not find: link it in, or remove --allow-undefined"),
         ("wasi_snapshot_preview1" | "wasi_unstable", None) => finding.help("avoid the library call that needs it"),
-        ("wbg" | "__wbindgen_placeholder__" | "__wbindgen_externref_xform__", _) => {
-            finding.help("a dependency uses wasm-bindgen, which is for browsers: build for wasm32-wasip1 and disable that feature")
-        }
+        ("wbg" | "__wbindgen_placeholder__" | "__wbindgen_externref_xform__", _) => finding.help(
+            "a dependency uses wasm-bindgen, which is for browsers: build for wasm32-wasip1 and disable that feature",
+        ),
         _ => finding.note("Envoy gives functions in `env`, `wasi_snapshot_preview1` and `wasi_unstable` only"),
     }
 }

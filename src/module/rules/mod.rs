@@ -15,7 +15,7 @@ mod precompiled;
 
 use super::abi::{Abi, EnvoyMinor};
 use super::report::Report;
-use crate::diag::Severity;
+use crate::diag::{Diagnostic, Severity};
 use crate::spec::types::FilterType;
 
 /// What a module is held against.
@@ -87,6 +87,23 @@ impl Finding {
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+impl Finding {
+    /// The finding about the module at `path`, not yet at a place.
+    pub(crate) fn diagnostic(&self, path: &str) -> Diagnostic {
+        let message = match self.code {
+            "MC0301" | "MC0302" => format!("`{path}` {}", self.message),
+            _ => format!("`{path}`: {}", self.message),
+        };
+        let finding = match self.severity {
+            Severity::Error => Diagnostic::error(self.code, message),
+            Severity::Warning => Diagnostic::warning(self.code, message),
+        };
+        let finding = self.envoy.iter().fold(finding, |finding, says| finding.note(format!("Envoy says: {says}")));
+        let finding = self.notes.iter().fold(finding, Diagnostic::note);
+        self.help.iter().fold(finding, Diagnostic::help)
     }
 }
 
