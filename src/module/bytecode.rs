@@ -105,10 +105,11 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
-/// The whole range of each section, and the name of a custom one.
-pub(crate) fn sections(
-    bytes: &[u8],
-) -> Result<impl Iterator<Item = Result<(std::ops::Range<usize>, Option<&[u8]>), Corrupt>>, Corrupt> {
+/// The whole range of a section, and the name of a custom one.
+pub(crate) type Section<'a> = (std::ops::Range<usize>, Option<&'a [u8]>);
+
+/// Each section of the module.
+pub(crate) fn sections(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Section<'_>, Corrupt>>, Corrupt> {
     Ok(Sections::new(bytes)?.map(|section| {
         let (start, kind, mut content) = section?;
         let range = start..content.end;

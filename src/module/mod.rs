@@ -35,7 +35,7 @@ pub(crate) enum ModuleError {
     /// The file cannot be read.
     Read(io::Error),
     /// What is in it is not WebAssembly of version 1.
-    Header(Vec<u8>, Finding),
+    Header(Vec<u8>, Box<Finding>),
 }
 
 impl Module {
@@ -43,7 +43,7 @@ impl Module {
     pub(crate) fn read(path: &Utf8Path) -> Result<Self, ModuleError> {
         let bytes = std::fs::read(path).map_err(ModuleError::Read)?;
         if let Some(finding) = header::check(&bytes) {
-            return Err(ModuleError::Header(bytes, finding));
+            return Err(ModuleError::Header(bytes, finding.into()));
         }
         Ok(Self::new(bytes))
     }

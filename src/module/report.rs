@@ -179,7 +179,7 @@ impl Report {
 
 impl From<BinaryReaderError> for Invalid {
     fn from(error: BinaryReaderError) -> Self {
-        Self { offset: error.offset() as u64, message: error.message().to_owned() }
+        Self { offset: error.offset(), message: error.message().to_owned() }
     }
 }
 
