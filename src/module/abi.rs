@@ -105,7 +105,8 @@ const PROXY_0_1: [HostFunction; 4] = [
     host("proxy_clear_route_cache", sig(">i")),
 ];
 
-const PROXY_0_2: [HostFunction; 2] = [host("proxy_continue_stream", sig("i>i")), host("proxy_close_stream", sig("i>i"))];
+const PROXY_0_2: [HostFunction; 2] =
+    [host("proxy_continue_stream", sig("i>i")), host("proxy_close_stream", sig("i>i"))];
 
 const PROXY_0_2_1: [HostFunction; 1] = [host("proxy_get_log_level", sig("i>i"))];
 
@@ -194,7 +195,8 @@ const fn callback(name: &'static str, signature: Signature) -> Callback {
 pub(crate) const INIT: Callback = callback("_initialize", sig(">"));
 pub(crate) const AFTER_INIT: [Callback; 2] = [callback("main", sig("ii>i")), callback("__main_void", sig(">i"))];
 pub(crate) const START: Callback = callback("_start", sig(">"));
-pub(crate) const MALLOC: [Callback; 2] = [callback("malloc", sig("i>i")), callback("proxy_on_memory_allocate", sig("i>i"))];
+pub(crate) const MALLOC: [Callback; 2] =
+    [callback("malloc", sig("i>i")), callback("proxy_on_memory_allocate", sig("i>i"))];
 
 /// The callbacks of every ABI.
 pub(crate) const CALLBACKS: [Callback; 27] = [
@@ -243,6 +245,16 @@ pub(crate) fn callbacks(abi: Abi) -> impl Iterator<Item = &'static Callback> {
         Abi::V0_2_0 | Abi::V0_2_1 => &CALLBACKS_0_2,
     };
     CALLBACKS.iter().chain(own)
+}
+
+/// All names that a list of capabilities may hold.
+pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+    let tables: [&'static [HostFunction]; 5] = [&PROXY, &PROXY_0_1, &PROXY_0_2, &PROXY_0_2_1, &WASI];
+    let functions = tables.into_iter().flatten().map(|function| function.name);
+    let callbacks = CALLBACKS.iter().chain(&CALLBACKS_0_2).map(|callback| callback.name);
+    functions
+        .chain(callbacks)
+        .filter(|name| !name.starts_with("envoy_") && !name.starts_with("emscripten_") && *name != "pthread_equal")
 }
 
 /// The callbacks that see an HTTP stream; without one of them an HTTP filter does nothing.
