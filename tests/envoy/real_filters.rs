@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::mesh::project::Project;
 use crate::mesh::rendered::Objects;
@@ -16,8 +20,12 @@ const FILTERS: [&str; 3] = ["c", "assemblyscript", "rust-0.1.0"];
 const DEMO: &str = "filters.demo = { module = 'example-filter.wasm', config.response.add = { x-from = 'demo' } }";
 
 /// What `scripts/build-test-filters` built of a folder of tests/filters.
+fn path(name: &str) -> PathBuf {
+    tool(&format!("../filters/{name}.wasm"))
+}
+
 fn module(name: &str) -> Vec<u8> {
-    let path = tool(&format!("../filters/{name}.wasm"));
+    let path = path(name);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -68,6 +76,16 @@ fn each_reads_its_configuration() {
     }
 }
 
+/// A list that left out a callback would have the filter do nothing, one that left out a host function would have it fail.
+#[test]
+fn each_works_with_the_capabilities_derived_for_it() {
+    for filter in FILTERS {
+        let envoy = sidecar(&mesh(&[filter], "capabilities = 'derived'")).start();
+        assert_eq!(added(&envoy), [filter], "Envoy's log:\n{}", envoy.log());
+        envoy.logged(&format!("{filter} is configured"));
+    }
+}
+
 /// A response's filters run in the order that is the reverse of the list's.
 #[test]
 fn all_work_in_one_chain() {
@@ -92,4 +110,34 @@ fn a_module_of_go_works_where_it_can_be_mounted() {
         assert_eq!(added(&envoy), [expected], "Envoy's log:\n{}", envoy.log());
         envoy.logged("go is configured");
     }
+}
+
+/// That they load is what the other tests show.
+#[test]
+fn inspect_says_of_each_that_it_loads() {
+    let demo = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/filter/example-filter.wasm"));
+    let modules = [
+        (path("c"), "0.2.1"),
+        (path("assemblyscript"), "0.2.0"),
+        (path("rust-0.1.0"), "0.1.0"),
+        (path("go"), "0.2.1"),
+        (demo, "0.2.1"),
+    ];
+    let output = Command::new(env!("CARGO_BIN_EXE_mesh-compile"))
+        .args(["inspect", "--format", "json"])
+        .args(modules.iter().map(|(path, _)| path))
+        .output()
+        .expect("mesh-compile runs");
+    let findings = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{findings}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let said: Vec<Value> = report["modules"].as_array().expect("modules").iter().map(brief).collect();
+    let expected: Vec<Value> = modules.iter().map(|(_, abi)| json!({ "abi": abi, "loads": true })).collect();
+    assert_eq!(said, expected, "{findings}");
+    // Go's imports sched_yield and poll_oneoff, which Envoy has since then.
+    assert_eq!(report["modules"][3]["min_envoy"], "1.33");
+}
+
+fn brief(module: &Value) -> Value {
+    json!({ "abi": module["abi"], "loads": module["loads"] })
 }
