@@ -3,7 +3,8 @@
 use super::{Finding, Report, Setting, Stage};
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
-    let Some(overflow) = &report.overflow else { return };
+    // In an invalid module the memory or table may be what is missing.
+    let (Some(overflow), None) = (&report.overflow, &report.invalid) else { return };
     let (what, index) = (overflow.what, overflow.index);
     let room = if what == "data" { "bytes of memory" } else { "elements in the table" };
     found.push(

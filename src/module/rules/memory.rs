@@ -7,6 +7,9 @@ use crate::module::report::Kind;
 const MOST_PAGES: u64 = 16_384;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+    if report.invalid.is_some() {
+        return;
+    }
     if let Some(memory) = report.memories.iter().find(|memory| memory.initial > MOST_PAGES) {
         found.push(
             Finding::error(
@@ -23,7 +26,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     }
     let exported = report.exports.iter().any(|export| matches!(export.kind, Kind::Memory));
     let imported = report.imports.iter().any(|import| matches!(import.kind, Kind::Memory));
-    if !exported && !imported && report.invalid.is_none() && super::abi(report).is_some() {
+    if !exported && !imported && super::abi(report).is_some() {
         found.push(
             Finding::warning("MC0310", "the module exports no memory")
                 .note("every host call that passes a text reads or writes it; Envoy does not look whether it is there")
