@@ -13,7 +13,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         Finding::error(
             "MC0309",
             Stage::Exports,
-            "the module exports neither `malloc` nor `proxy_on_memory_allocate`",
+            "the module exports no function `malloc` and none `proxy_on_memory_allocate`",
             "Wasm module is missing malloc function.",
         )
         // After the start functions and both ways to allocate, before the callbacks.

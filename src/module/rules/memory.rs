@@ -1,6 +1,7 @@
 //! A module's memory: there must be one that the host can reach, and Envoy's V8 gives 1 GiB at most.
 
 use super::{Finding, Report, Setting, Stage};
+use crate::limits::group;
 use crate::module::report::Kind;
 
 /// 64 KiB each: 1 GiB.
@@ -16,8 +17,8 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
                 "MC0314",
                 Stage::Instantiate,
                 format!(
-                    "the module begins with {} pages of memory, and Envoy gives {MOST_PAGES} (1 GiB)",
-                    memory.initial
+                    "the module begins with {} pages of memory of 64 KiB, and Envoy gives 16,384 (1 GiB)",
+                    group(usize::try_from(memory.initial).unwrap_or(usize::MAX))
                 ),
                 "Failed to create new Wasm instance",
             )
