@@ -26,6 +26,14 @@ pub fn validate(bytes: &[u8]) -> Result<(), String> {
     Report::of(bytes).invalid.map_or(Ok(()), |invalid| Err(invalid.message))
 }
 
+/// Whether the bytes begin as a module of version 1 does.
+///
+/// # Errors
+/// What they are instead.
+pub fn header(path: &Utf8Path, bytes: &[u8]) -> Result<(), Box<Diagnostic>> {
+    crate::module::header_fault(bytes).map_or(Ok(()), |finding| Err(finding.diagnostic(path.as_str()).into()))
+}
+
 /// A module, looked into. Serialises as JSON version 1 has it, but for its findings, which the renderer of findings writes.
 #[derive(Debug, Serialize)]
 pub struct Inspection {

@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use camino::Utf8Path;
 
 use crate::digest::Digest;
+pub(crate) use header::check as header_fault;
 pub(crate) use report::{Import, Report};
 pub(crate) use rules::{Finding, Setting};
 pub use slim::{NotSlim, Slim, slim};

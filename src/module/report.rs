@@ -163,6 +163,11 @@ impl Report {
         report
     }
 
+    /// Whether Envoy cannot even tell the sections apart: little else that is known of the module is then true.
+    pub(crate) fn torn(&self) -> bool {
+        self.abi.is_err() || self.readable.is_err_and(|corrupt| corrupt.what != bytecode::NAME_SECTION)
+    }
+
     /// The function of this name that the module exports, with its type.
     pub(crate) fn exported_function(&self, name: &str) -> Option<&FuncType> {
         self.exports.iter().find_map(|export| match &export.kind {

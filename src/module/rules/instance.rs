@@ -3,14 +3,15 @@
 use super::{Finding, Report, Setting, Stage};
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
-    let Some(overflow) = &report.overflow else { return };
+    // In an invalid module the memory or table may be what is missing.
+    let (Some(overflow), None) = (&report.overflow, &report.invalid) else { return };
     let (what, index) = (overflow.what, overflow.index);
-    let room = if what == "data" { "bytes of memory" } else { "elements in the table" };
+    let room = if what == "data" { "the memory" } else { "the table" };
     found.push(
         Finding::error(
             "MC0311",
             Stage::Instantiate,
-            format!("{what} segment {index} ends at {}, and there are {} {room}", overflow.end, overflow.available),
+            format!("{what} segment {index} ends at {}, and {room} at {}", overflow.end, overflow.available),
             "Failed to create new Wasm instance",
         )
         .help("the module was linked or edited wrongly: build it again"),

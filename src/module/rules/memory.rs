@@ -1,20 +1,24 @@
 //! A module's memory: there must be one that the host can reach, and Envoy's V8 gives 1 GiB at most.
 
 use super::{Finding, Report, Setting, Stage};
+use crate::limits::group;
 use crate::module::report::Kind;
 
 /// 64 KiB each: 1 GiB.
 const MOST_PAGES: u64 = 16_384;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+    if report.invalid.is_some() {
+        return;
+    }
     if let Some(memory) = report.memories.iter().find(|memory| memory.initial > MOST_PAGES) {
         found.push(
             Finding::error(
                 "MC0314",
                 Stage::Instantiate,
                 format!(
-                    "the module begins with {} pages of memory, and Envoy gives {MOST_PAGES} (1 GiB)",
-                    memory.initial
+                    "the module begins with {} pages of memory of 64 KiB, and Envoy gives 16,384 (1 GiB)",
+                    group(usize::try_from(memory.initial).unwrap_or(usize::MAX))
                 ),
                 "Failed to create new Wasm instance",
             )
@@ -23,7 +27,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     }
     let exported = report.exports.iter().any(|export| matches!(export.kind, Kind::Memory));
     let imported = report.imports.iter().any(|import| matches!(import.kind, Kind::Memory));
-    if !exported && !imported && report.invalid.is_none() && super::abi(report).is_some() {
+    if !exported && !imported && super::abi(report).is_some() {
         found.push(
             Finding::warning("MC0310", "the module exports no memory")
                 .note("every host call that passes a text reads or writes it; Envoy does not look whether it is there")
