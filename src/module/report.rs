@@ -155,6 +155,11 @@ impl Report {
         if let Err(error) = reader.read(bytes, &mut report) {
             report.invalid = Some(error.into());
         }
+        let whole = bytecode::sections(bytes).into_iter().flatten().map_while(Result::ok);
+        let whole = whole.filter_map(|(range, name)| name.map(|_| range.len()));
+        for (section, size) in report.custom_sections.iter_mut().zip(whole) {
+            section.size = size;
+        }
         // Only what V8 gets is validated: a precompiled section takes the custom sections behind it along, and nothing else.
         let seen = stripped.as_deref().unwrap_or(bytes);
         if let (None, Err(error)) = (&report.invalid, validate(seen)) {
@@ -359,11 +364,8 @@ fn length(range: &std::ops::Range<u64>) -> usize {
 }
 
 fn custom(section: &wasmparser::CustomSectionReader<'_>, report: &mut Report) {
-    let name = section.name().to_owned();
-    // The range is the content's, behind the type and the size: those are at least two bytes.
-    let content = length(&section.range());
-    let length_bytes = (1..).find(|n| content < 1 << (7 * n)).unwrap_or(1);
-    report.custom_sections.push(CustomSection { name, size: content + 1 + length_bytes });
+    // The range is the content's: where the whole section begins is seen to later.
+    report.custom_sections.push(CustomSection { name: section.name().to_owned(), size: length(&section.range()) });
     if let KnownCustom::Producers(fields) = section.as_known() {
         for field in fields.into_iter().flatten() {
             for value in field.values.into_iter().flatten() {
