@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -102,13 +102,27 @@ impl Project {
     }
 
     fn render(&self) {
+        let (status, findings) = self.run();
+        assert!(status.success(), "mesh-compile render: {status}\n{findings}");
+    }
+
+    /// What `render` says when it writes nothing.
+    ///
+    /// # Panics
+    /// If it writes.
+    pub(crate) fn refused(&self) -> String {
+        let (status, findings) = self.run();
+        assert_eq!(status.code(), Some(2), "{findings}");
+        findings
+    }
+
+    fn run(&self) -> (ExitStatus, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_mesh-compile"))
             .args(["render", "--color", "never", "--file"])
             .arg(self.spec.join("mesh.toml"))
             .output()
             .expect("mesh-compile runs");
-        let findings = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "mesh-compile render: {}\n{findings}", output.status);
+        (output.status, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }
 
@@ -125,7 +139,7 @@ fn kustomize(folder: &Path) -> Objects {
 }
 
 /// The demo filter: the module that `MESH_COMPILE_EXAMPLE_FILTER` names, as CI has it built from its source, or the committed one.
-fn example_filter() -> Vec<u8> {
+pub(crate) fn example_filter() -> Vec<u8> {
     #[expect(clippy::disallowed_methods, reason = "a test may be told which module to try; no manifest is")]
     let named = std::env::var_os("MESH_COMPILE_EXAMPLE_FILTER").filter(|path| !path.is_empty());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(named.unwrap_or_else(|| EXAMPLE_FILTER.into()));
