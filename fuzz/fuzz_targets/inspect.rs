@@ -131,7 +131,8 @@ fn validates(bytes: &[u8]) -> bool {
 
 /// Nothing of a valid filter may be called broken, missing or of another type.
 fn valid(inspection: &Inspection) {
-    let broken = |finding: &&Diagnostic| ["MC0303", "MC0304", "MC0305", "MC0306", "MC0307", "MC0308"].contains(&finding.code);
+    let broken =
+        |finding: &&Diagnostic| ["MC0303", "MC0304", "MC0305", "MC0306", "MC0307", "MC0308"].contains(&finding.code);
     let found: Vec<_> = inspection.findings.iter().filter(broken).map(|finding| &finding.message).collect();
     assert!(found.is_empty(), "a valid filter: {found:?}");
     assert_eq!(inspection.abi.as_deref(), Some("0.2.1"));
