@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::diag::{Diagnostic, Location, Severity, Source};
 use crate::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
 use crate::module::rules::host_age::oldest_envoy;
-use crate::module::{Module, ModuleError, Report, Setting, capabilities, rules, sdk};
+use crate::module::{Finding, Module, ModuleError, Report, Setting, capabilities, rules, sdk};
 use crate::resolve::version::Istio;
 
 /// `1056134` as `1,056,134`.
@@ -120,23 +120,41 @@ impl Target {
 /// # Errors
 /// A file that cannot be read.
 pub fn inspect(path: &Utf8Path, target: Target) -> Result<Inspection, Box<Diagnostic>> {
-    let source = Arc::new(Source { path: path.to_owned(), text: String::new() });
-    let at = |finding: Diagnostic| finding.at(Location::whole(Arc::clone(&source)));
-    let module = match Module::read(path) {
-        Ok(module) => module,
+    match Module::read(path) {
+        Ok(module) => Ok(located(path, of(path, &module, target))),
         Err(ModuleError::Read(error)) => {
-            return Err(at(Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"))).into());
+            let finding = Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"));
+            Err(finding.at(whole(path)).into())
         }
-        Err(ModuleError::Header(bytes, finding)) => {
-            let mut inspection = of(path, &Module::new(bytes), target);
-            inspection.findings = vec![at(finding.diagnostic(path.as_str()))];
-            inspection.loads = false;
-            return Ok(inspection);
-        }
-    };
-    let mut inspection = of(path, &module, target);
-    inspection.findings = inspection.findings.into_iter().map(at).collect();
-    Ok(inspection)
+        Err(ModuleError::Header(bytes, finding)) => Ok(without_header(path, bytes, &finding, target)),
+    }
+}
+
+/// Looks into bytes in memory; `name` is what the findings call them.
+#[must_use]
+pub fn inspect_bytes(name: &Utf8Path, bytes: Vec<u8>, target: Target) -> Inspection {
+    match Module::checked(bytes) {
+        Ok(module) => located(name, of(name, &module, target)),
+        Err((bytes, finding)) => without_header(name, bytes, &finding, target),
+    }
+}
+
+/// What is no module has one finding, whatever else its bytes would look like.
+fn without_header(path: &Utf8Path, bytes: Vec<u8>, finding: &Finding, target: Target) -> Inspection {
+    let mut inspection = of(path, &Module::new(bytes), target);
+    inspection.findings = vec![finding.diagnostic(path.as_str())];
+    inspection.loads = false;
+    located(path, inspection)
+}
+
+fn whole(path: &Utf8Path) -> Location {
+    Location::whole(Arc::new(Source { path: path.to_owned(), text: String::new() }))
+}
+
+fn located(path: &Utf8Path, mut inspection: Inspection) -> Inspection {
+    let location = whole(path);
+    inspection.findings = inspection.findings.into_iter().map(|finding| finding.at(location.clone())).collect();
+    inspection
 }
 
 fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {

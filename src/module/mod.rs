@@ -43,10 +43,15 @@ impl Module {
     /// Reads the file, checks its header and looks into it.
     pub(crate) fn read(path: &Utf8Path) -> Result<Self, ModuleError> {
         let bytes = std::fs::read(path).map_err(ModuleError::Read)?;
-        if let Some(finding) = header::check(&bytes) {
-            return Err(ModuleError::Header(bytes, finding.into()));
+        Self::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
+    }
+
+    /// Checks the header of the bytes and looks into them; what has none comes back.
+    pub(crate) fn checked(bytes: Vec<u8>) -> Result<Self, (Vec<u8>, Box<Finding>)> {
+        match header::check(&bytes) {
+            Some(finding) => Err((bytes, finding.into())),
+            None => Ok(Self::new(bytes)),
         }
-        Ok(Self::new(bytes))
     }
 
     pub(crate) fn new(bytes: Vec<u8>) -> Self {

@@ -136,7 +136,7 @@ fn kustomize(folder: &Path) -> Objects {
 }
 
 /// The demo filter: the module that `MESH_COMPILE_EXAMPLE_FILTER` names, as CI has it built from its source, or the committed one.
-fn example_filter() -> Vec<u8> {
+pub(crate) fn example_filter() -> Vec<u8> {
     #[expect(clippy::disallowed_methods, reason = "a test may be told which module to try; no manifest is")]
     let named = std::env::var_os("MESH_COMPILE_EXAMPLE_FILTER").filter(|path| !path.is_empty());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(named.unwrap_or_else(|| EXAMPLE_FILTER.into()));
