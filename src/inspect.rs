@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::diag::{Diagnostic, Location, Severity, Source};
 use crate::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
 use crate::module::rules::host_age::oldest_envoy;
-use crate::module::{Finding, Module, ModuleError, Report, Setting, capabilities, rules, sdk};
+use crate::module::{Finding, Module, ModuleError, Report, Setting, Slim, capabilities, rules, sdk, slim};
 use crate::resolve::version::Istio;
 
 /// `1056134` as `1,056,134`.
@@ -155,7 +155,8 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     let found = rules::check(report, &setting);
     let loads = found.iter().all(|finding| finding.severity != Severity::Error);
     let mut findings: Vec<Diagnostic> = found.iter().map(|finding| finding.diagnostic(path.as_str())).collect();
-    let slim_size = module.slim().ok().map(|slim| slim.bytes.len());
+    // Its length alone: `Module::slim` would look into it too.
+    let slim_size = slim(&module.bytes, Slim::Debug).ok().map(|slim| slim.len());
     findings.extend(limits(path, report.size, slim_size));
     let debug = slim_size.map_or(0, |slim| report.size.saturating_sub(slim));
     let rest = report.size.saturating_sub(report.code_size + report.data_size + debug);

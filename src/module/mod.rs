@@ -54,7 +54,7 @@ impl Module {
     }
 
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let (digest, report) = (Digest::of(&bytes), Report::of(&bytes));
+        let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
         Self { bytes: bytes.into(), digest, report, slim: OnceLock::new() }
     }
 
