@@ -12,7 +12,7 @@ use wasm_encoder::{
     ImportSection, MemArg, MemArgTarget, MemorySection, MemoryType, Module, NameMap, NameSection, TypeSection, ValType,
 };
 
-const FUNCTIONS: u32 = 12_000;
+const FUNCTIONS: u32 = 8_800;
 const DATA: usize = 900_000;
 
 #[expect(clippy::print_stdout, reason = "a benchmark's result")]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::diag::{Diagnostic, Location, Severity, Source};
 use crate::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
 use crate::module::rules::host_age::oldest_envoy;
-use crate::module::{Finding, Module, ModuleError, Report, Setting, capabilities, rules, sdk};
+use crate::module::{Finding, Module, ModuleError, Report, Setting, Slim, capabilities, rules, sdk, slim};
 use crate::resolve::version::Istio;
 
 /// `1056134` as `1,056,134`.
@@ -163,7 +163,8 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     let found = rules::check(report, &setting);
     let loads = found.iter().all(|finding| finding.severity != Severity::Error);
     let mut findings: Vec<Diagnostic> = found.iter().map(|finding| finding.diagnostic(path.as_str())).collect();
-    let slim_size = module.slim().ok().map(|slim| slim.bytes.len());
+    // Its length alone: `Module::slim` would look into it too.
+    let slim_size = slim(&module.bytes, Slim::Debug).ok().map(|slim| slim.len());
     findings.extend(limits(path, report.size, slim_size));
     let debug = slim_size.map_or(0, |slim| report.size.saturating_sub(slim));
     let rest = report.size.saturating_sub(report.code_size + report.data_size + debug);
@@ -174,7 +175,7 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
         abi: report.abi.ok().flatten().map(|abi| abi.to_string()),
         sdk: sdk::guess(report),
         imports: imports(report),
-        exports: report.exports.iter().map(|it| Export { name: it.name.clone(), kind: it.kind.to_string() }).collect(),
+        exports: report.exports.iter().map(|it| Export { name: it.name.clone(), kind: kind(&it.kind) }).collect(),
         custom_sections: report
             .custom_sections
             .iter()
@@ -190,12 +191,20 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     }
 }
 
+/// A type as Envoy writes it. One of a thousand parameters, imported a hundred thousand times, is a bomb: it is cut.
+fn kind(kind: &crate::module::Kind) -> String {
+    const LONGEST: usize = 256;
+    let mut text = kind.to_string();
+    if text.len() > LONGEST {
+        text.truncate(LONGEST);
+        text.push('…');
+    }
+    text
+}
+
 fn imports(report: &Report) -> Vec<Import> {
-    let import = |it: &crate::module::Import| Import {
-        module: it.module.clone(),
-        name: it.name.clone(),
-        kind: it.kind.to_string(),
-    };
+    let import =
+        |it: &crate::module::Import| Import { module: it.module.clone(), name: it.name.clone(), kind: kind(&it.kind) };
     report.imports.iter().map(import).collect()
 }
 

@@ -17,7 +17,7 @@ use camino::Utf8Path;
 
 use crate::digest::Digest;
 pub(crate) use header::check as header_fault;
-pub(crate) use report::{Import, Report};
+pub(crate) use report::{Import, Kind, Report};
 pub(crate) use rules::{Finding, Setting};
 pub use slim::{NotSlim, Slim, slim};
 
@@ -55,7 +55,7 @@ impl Module {
     }
 
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let (digest, report) = (Digest::of(&bytes), Report::of(&bytes));
+        let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
         Self { bytes: bytes.into(), digest, report, slim: OnceLock::new() }
     }
 

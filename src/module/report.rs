@@ -1,10 +1,14 @@
 //! All there is to know of a module, from one pass over its bytes.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
+use rayon::prelude::*;
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType,
-    KnownCustom, MemoryType, Operator, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind,
+    FuncToValidate, FuncType, FuncValidatorAllocations, FunctionBody, KnownCustom, MemoryType, Operator, Parser,
+    Payload, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 
 use super::abi::Abi;
@@ -82,7 +86,7 @@ pub(crate) struct Export {
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     /// `None`: its type cannot be told.
-    Function(Option<FuncType>),
+    Function(Option<Arc<FuncType>>),
     Table,
     Memory,
     Global,
@@ -131,7 +135,7 @@ pub(crate) struct Overflow {
 }
 
 impl Report {
-    /// Reads the bytes once by Envoy's own reader and once by a validator with V8's features.
+    /// Reads the bytes by Envoy's own reader, section by section, and then in one pass that validates with V8's features.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let stripped = bytecode::stripped(bytes);
         let readable =
@@ -151,19 +155,20 @@ impl Report {
             data_size: 0,
             overflow: None,
         };
-        let mut reader = Reader::default();
-        if let Err(error) = reader.read(bytes, &mut report) {
-            report.invalid = Some(error.into());
-        }
+        let (read, valid) = match &stripped {
+            // Only what V8 gets is validated: a precompiled section takes the custom sections behind it along, and nothing else.
+            Ok(Cow::Owned(seen)) => (pass(bytes, None, &mut report), validate(seen)),
+            Ok(Cow::Borrowed(_)) | Err(_) => {
+                let mut validation = Validation::new();
+                let read = pass(bytes, Some(&mut validation), &mut report);
+                (read, validation.finish())
+            }
+        };
+        report.invalid = read.and(valid).err().map(Invalid::from);
         let whole = bytecode::sections(bytes).into_iter().flatten().map_while(Result::ok);
         let whole = whole.filter_map(|(range, name)| name.map(|_| range.len()));
         for (section, size) in report.custom_sections.iter_mut().zip(whole) {
             section.size = size;
-        }
-        // Only what V8 gets is validated: a precompiled section takes the custom sections behind it along, and nothing else.
-        let seen = stripped.as_deref().unwrap_or(bytes);
-        if let (None, Err(error)) = (&report.invalid, validate(seen)) {
-            report.invalid = Some(error.into());
         }
         report
     }
@@ -176,7 +181,7 @@ impl Report {
     /// The function of this name that the module exports, with its type.
     pub(crate) fn exported_function(&self, name: &str) -> Option<&FuncType> {
         self.exports.iter().find_map(|export| match &export.kind {
-            Kind::Function(Some(function)) if export.name == name => Some(function),
+            Kind::Function(Some(function)) if export.name == name => Some(function.as_ref()),
             _ => None,
         })
     }
@@ -193,23 +198,76 @@ impl From<BinaryReaderError> for Invalid {
     }
 }
 
-fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
-    let mut validator = Validator::new_with_features(V8_FEATURES);
-    let mut allocations = wasmparser::FuncValidatorAllocations::default();
+/// One pass over the bytes: each payload is validated, where that is asked for, and entered into the report. What stands behind a
+/// fault that only validation finds is entered too.
+fn pass<'a>(
+    bytes: &'a [u8],
+    mut validation: Option<&mut Validation<'a>>,
+    report: &mut Report,
+) -> Result<(), BinaryReaderError> {
+    let mut reader = Reader::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
-            let mut function = function.into_validator(allocations);
-            function.validate(&body)?;
-            allocations = function.into_allocations();
+        let payload = payload?;
+        if let Some(validation) = &mut validation {
+            validation.payload(&payload);
         }
+        reader.payload(payload, report)?;
     }
     Ok(())
 }
 
+fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
+    let mut validation = Validation::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        validation.payload(&payload?);
+    }
+    validation.finish()
+}
+
+/// Validation in progress: sections at once, the functions' bodies at the end and in parallel.
+struct Validation<'a> {
+    validator: Validator,
+    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
+    /// The first fault outside the bodies; what stands behind it is not validated.
+    fault: Option<BinaryReaderError>,
+}
+
+impl<'a> Validation<'a> {
+    fn new() -> Self {
+        Self { validator: Validator::new_with_features(V8_FEATURES), bodies: Vec::new(), fault: None }
+    }
+
+    fn payload(&mut self, payload: &Payload<'a>) {
+        if self.fault.is_some() {
+            return;
+        }
+        match self.validator.payload(payload) {
+            Ok(ValidPayload::Func(function, body)) => self.bodies.push((function, body)),
+            Ok(_) => {}
+            Err(error) => self.fault = Some(error),
+        }
+    }
+
+    /// The first fault in the file: all bodies kept stand before the other one.
+    fn finish(self) -> Result<(), BinaryReaderError> {
+        let bodies = self.bodies.into_par_iter().with_min_len(BODIES_AT_LEAST);
+        let faults = bodies.map_init(FuncValidatorAllocations::default, |allocations, (function, body)| {
+            let mut function = function.into_validator(std::mem::take(allocations));
+            let result = function.validate(&body);
+            *allocations = function.into_allocations();
+            result.err()
+        });
+        faults.find_map_first(|fault| fault).or(self.fault).map_or(Ok(()), Err)
+    }
+}
+
+/// Bodies that one thread takes at a time.
+const BODIES_AT_LEAST: usize = 64;
+
 /// What has to be remembered from one section for the next.
 #[derive(Default)]
 struct Reader {
-    types: Vec<Option<FuncType>>,
+    types: Vec<Option<Arc<FuncType>>>,
     /// Of every function, imported ones first: the index of its type.
     functions: Vec<u32>,
     /// Of every table, imported ones first: how many elements it begins with.
@@ -217,55 +275,52 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, bytes: &[u8], report: &mut Report) -> Result<(), BinaryReaderError> {
-        for payload in Parser::new(0).parse_all(bytes) {
-            let payload = payload?;
-            match payload {
-                Payload::TypeSection(section) => {
-                    for group in section {
-                        self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
-                            CompositeInnerType::Func(function) => Some(function.clone()),
-                            _ => None,
-                        }));
-                    }
+    fn payload(&mut self, payload: Payload<'_>, report: &mut Report) -> Result<(), BinaryReaderError> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
+                        CompositeInnerType::Func(function) => Some(Arc::new(function.clone())),
+                        _ => None,
+                    }));
                 }
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        self.import(&import?, report);
-                    }
-                }
-                Payload::FunctionSection(section) => {
-                    for index in section {
-                        self.functions.push(index?);
-                        report.functions += 1;
-                    }
-                }
-                Payload::TableSection(section) => {
-                    for table in section {
-                        self.tables.push(table?.ty.initial);
-                    }
-                }
-                Payload::MemorySection(section) => {
-                    for memory in section {
-                        report.memories.push(memory?);
-                    }
-                }
-                Payload::ExportSection(section) => {
-                    for export in section {
-                        let export = export?;
-                        let kind = self.kind(export.kind, export.index);
-                        report.exports.push(Export { name: export.name.to_owned(), kind });
-                    }
-                }
-                Payload::CodeSectionStart { size, .. } => report.code_size = size as usize,
-                Payload::ElementSection(section) => self.elements(section, report)?,
-                Payload::DataSection(section) => {
-                    report.data_size = length(&section.range());
-                    data(section, report)?;
-                }
-                Payload::CustomSection(section) => custom(&section, report),
-                _ => {}
             }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.import(&import?, report);
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for index in section {
+                    self.functions.push(index?);
+                    report.functions += 1;
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    self.tables.push(table?.ty.initial);
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    report.memories.push(memory?);
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    let kind = self.kind(export.kind, export.index);
+                    report.exports.push(Export { name: export.name.to_owned(), kind });
+                }
+            }
+            Payload::CodeSectionStart { size, .. } => report.code_size = size as usize,
+            Payload::ElementSection(section) => self.elements(section, report)?,
+            Payload::DataSection(section) => {
+                report.data_size = length(&section.range());
+                data(section, report)?;
+            }
+            Payload::CustomSection(section) => custom(&section, report),
+            _ => {}
         }
         Ok(())
     }
@@ -290,7 +345,7 @@ impl Reader {
         report.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), kind });
     }
 
-    fn function_type(&self, index: u32) -> Option<FuncType> {
+    fn function_type(&self, index: u32) -> Option<Arc<FuncType>> {
         self.types.get(index as usize).cloned().flatten()
     }
 
