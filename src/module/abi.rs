@@ -105,7 +105,8 @@ const PROXY_0_1: [HostFunction; 4] = [
     host("proxy_clear_route_cache", sig(">i")),
 ];
 
-const PROXY_0_2: [HostFunction; 2] = [host("proxy_continue_stream", sig("i>i")), host("proxy_close_stream", sig("i>i"))];
+const PROXY_0_2: [HostFunction; 2] =
+    [host("proxy_continue_stream", sig("i>i")), host("proxy_close_stream", sig("i>i"))];
 
 const PROXY_0_2_1: [HostFunction; 1] = [host("proxy_get_log_level", sig("i>i"))];
 
@@ -194,7 +195,8 @@ const fn callback(name: &'static str, signature: Signature) -> Callback {
 pub(crate) const INIT: Callback = callback("_initialize", sig(">"));
 pub(crate) const AFTER_INIT: [Callback; 2] = [callback("main", sig("ii>i")), callback("__main_void", sig(">i"))];
 pub(crate) const START: Callback = callback("_start", sig(">"));
-pub(crate) const MALLOC: [Callback; 2] = [callback("malloc", sig("i>i")), callback("proxy_on_memory_allocate", sig("i>i"))];
+pub(crate) const MALLOC: [Callback; 2] =
+    [callback("malloc", sig("i>i")), callback("proxy_on_memory_allocate", sig("i>i"))];
 
 /// The callbacks of every ABI.
 pub(crate) const CALLBACKS: [Callback; 27] = [

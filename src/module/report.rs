@@ -1,8 +1,8 @@
 //! All there is to know of a module, from one pass over its bytes.
 
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType, KnownCustom,
-    MemoryType, Operator, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType,
+    KnownCustom, MemoryType, Operator, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 
 use super::abi::Abi;
@@ -121,7 +121,8 @@ impl Report {
     /// Reads the bytes once by Envoy's own reader and once by a validator with V8's features.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let stripped = bytecode::stripped(bytes);
-        let readable = bytecode::function_names(bytes).and_then(|()| stripped.as_ref().map(drop).map_err(|error| *error));
+        let readable =
+            bytecode::function_names(bytes).and_then(|()| stripped.as_ref().map(drop).map_err(|error| *error));
         let mut report = Self {
             size: bytes.len(),
             abi: bytecode::abi_version(bytes),
