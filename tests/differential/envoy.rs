@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use crate::case::Case;
 use crate::support::tool;
 
-/// What stands in Envoy's log before the words of the host.
-const SAID: &str = "Wasm VM failed ";
+/// What marks a line of the log, and what then stands before the host's words if the host says so to Envoy itself.
+const SAID: &str = "[error][wasm]";
+const FAILED: &str = "Wasm VM failed ";
 
 /// Whether Envoy loads a module, and what it says if not.
 #[derive(Debug)]
@@ -51,8 +52,15 @@ fn validate(folder: &Path, case: &Case) -> Verdict {
         .expect("Envoy can be started");
     fs::remove_dir_all(folder).expect("the folder is ours");
     let log = String::from_utf8_lossy(&output.stderr);
-    let words = log.lines().filter_map(|line| Some(line.split_once(SAID)?.1.to_owned())).collect();
+    let words = log.lines().filter_map(words).collect();
     Verdict { loads: output.status.success(), crashed: output.status.code().is_none(), words }
+}
+
+/// What a line of the log says, behind its time, level and place.
+fn words(line: &str) -> Option<String> {
+    let (_, said) = line.split_once(SAID)?.1.split_once(".cc:")?;
+    let (_, words) = said.split_once("] ")?;
+    Some(words.strip_prefix(FAILED).unwrap_or(words).to_owned())
 }
 
 /// A listener with the module as its only filter.
