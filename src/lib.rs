@@ -10,6 +10,8 @@
 pub mod diag;
 mod digest;
 mod emit;
+pub mod inspect;
+mod limits;
 mod lock;
 mod module;
 mod plan;
@@ -22,6 +24,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use digest::Digest;
 pub use emit::{File, stream};
+pub use module::{NotSlim, Slim, slim};
 pub use spec::schema;
 
 use diag::Sink;

@@ -7,7 +7,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use crate::emit::{File, LOCK};
-use crate::resolve::mesh::Mesh;
+use crate::resolve::mesh::{Mesh, Module};
 
 /// The version of the lock's own format.
 const VERSION: u32 = 1;
@@ -30,12 +30,23 @@ pub(crate) struct Lock {
 struct LockedModule {
     sha256: String,
     size: usize,
+    /// What is embedded, where that is less than the file.
+    #[serde(rename = "slim-size")]
+    slim_size: Option<usize>,
+    abi: Option<String>,
 }
 
 impl Lock {
     pub(crate) fn new(mesh: &Mesh, files: &[File]) -> Self {
-        let module = |(path, module): (&Utf8PathBuf, &std::sync::Arc<crate::module::Module>)| {
-            (path.clone(), LockedModule { sha256: module.digest.to_string(), size: module.bytes.len() })
+        let module = |(path, module): (&Utf8PathBuf, &Module)| {
+            let abi = module.original.report.abi.ok().flatten();
+            let locked = LockedModule {
+                sha256: module.original.digest.to_string(),
+                size: module.original.bytes.len(),
+                slim_size: module.slim.as_ref().map(|slim| slim.bytes.len()),
+                abi: abi.map(|abi| abi.to_string()),
+            };
+            (path.clone(), locked)
         };
         Self {
             version: VERSION,
@@ -59,8 +70,10 @@ impl Lock {
             let _ = writeln!(text, "{} = \"{digest}\"", quoted(path));
         }
         text.push_str("\n[modules]\n");
-        for (path, LockedModule { sha256, size }) in &self.modules {
-            let _ = writeln!(text, "{} = {{ sha256 = \"{sha256}\", size = {size} }}", quoted(path.as_str()));
+        for (path, LockedModule { sha256, size, slim_size, abi }) in &self.modules {
+            let slim = slim_size.map_or_else(String::new, |size| format!(", slim-size = {size}"));
+            let abi = abi.as_ref().map_or_else(String::new, |abi| format!(", abi = \"{abi}\""));
+            let _ = writeln!(text, "{} = {{ sha256 = \"{sha256}\", size = {size}{slim}{abi} }}", quoted(path.as_str()));
         }
         text
     }

@@ -132,11 +132,17 @@ fn a_new_project_renders_at_once() {
     }
 }
 
-/// What the hook and the CI job run is a command line that mesh-compile takes.
+/// The hook judges what is staged: an out/ that was rendered and not added is refused.
 #[test]
 fn the_hook_of_a_new_project_works() {
     let project = Project::empty();
     project.run(&["init"]).ends(0, &[]);
+    let git = |arguments: &[&str]| {
+        let ran = Command::new("git").args(arguments).current_dir(project.path("")).output().unwrap();
+        assert!(ran.status.success(), "git {arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "--all"]);
     let bin = std::path::Path::new(env!("CARGO_BIN_EXE_mesh-compile")).parent().unwrap();
     let hook = || {
         let path = format!("{}:/usr/bin:/bin", bin.display());
@@ -144,8 +150,10 @@ fn the_hook_of_a_new_project_works() {
             &Command::new("./.githooks/pre-commit").current_dir(project.path("")).env("PATH", path).output().unwrap(),
         )
     };
-    assert_ne!(hook().code, Some(0));
+    assert_eq!(hook().code, Some(1));
     project.run(&["render"]).ends(0, &[]);
+    assert_eq!(hook().code, Some(1));
+    git(&["add", "--all"]);
     hook().ends(0, &[]);
 }
 

@@ -121,6 +121,7 @@ fn the_envoy_filters_have_every_field() {
         assert_eq!(leaves(&seed).len(), 21);
         let ours = object(&format!("envoyfilters/default/{workload}-v1-examplefilter.yaml"));
         let expected = [
+            ("/metadata/annotations/argocd.argoproj.io/sync-options", json!("PruneLast=true")),
             ("/metadata/annotations/kustomize.toolkit.fluxcd.io/substitute", json!("disabled")),
             // Where the recipe leaves it to the current context, and the order of filters to the clock.
             ("/metadata/namespace", json!("default")),

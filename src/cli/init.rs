@@ -77,13 +77,24 @@ impl Init {
         }
         let outcome = reporter.findings(sink);
         if outcome == Outcome::Fine {
-            let folder = if self.dir == "." { String::new() } else { format!("cd {} && ", self.dir) };
+            if !self.dir.join(".git").exists() && self.inside_repository() {
+                reporter.note("this is not the top of the git repository: move .github and .githooks there, and name this folder in them");
+            }
+            let folder = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
             reporter.note(&format!("{spec}: now `{folder}mesh-compile render`, then commit out/"));
             reporter.note(
                 "the hook runs `mesh-compile check` before each commit after `git config core.hooksPath .githooks`",
             );
         }
         outcome
+    }
+}
+
+impl Init {
+    /// Whether a folder above is a git repository's.
+    fn inside_repository(&self) -> bool {
+        let dir = self.dir.canonicalize_utf8().unwrap_or_default();
+        dir.ancestors().skip(1).any(|folder| folder.join(".git").exists())
     }
 }
 

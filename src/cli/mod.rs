@@ -4,9 +4,11 @@ mod check;
 mod completions;
 mod explain;
 mod init;
+mod inspect;
 mod render;
 mod report;
 mod schema;
+mod slim;
 
 use std::process::ExitCode;
 
@@ -20,7 +22,7 @@ use report::Reporter;
 /// `render` writes them to out/, which is committed for Argo CD or Flux to apply; `check` proves in CI that out/ is what
 /// mesh.toml says. Findings go to standard error, products to standard output.
 ///
-/// Exit codes: 0 fine, 1 drift, 2 error.
+/// Exit codes: 0 fine, 1 drift or a module that Envoy would refuse, 2 error.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-compile", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -73,6 +75,8 @@ enum ColorArg {
 enum Command {
     Render(render::Render),
     Check(check::Check),
+    Inspect(inspect::Inspect),
+    Slim(slim::Slim),
     Init(init::Init),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -119,6 +123,8 @@ pub(crate) fn main() -> ExitCode {
     match command {
         Command::Render(command) => command.run(file, &reporter),
         Command::Check(command) => command.run(file, &reporter),
+        Command::Inspect(command) => command.run(&reporter),
+        Command::Slim(command) => command.run(&reporter),
         Command::Init(command) => command.run(&reporter),
         Command::Explain(command) => command.run(&reporter),
         Command::Schema(command) => command.run(),

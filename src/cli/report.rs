@@ -21,6 +21,10 @@ impl Reporter {
         Self { format, color, quiet, verbose }
     }
 
+    pub(super) const fn format(&self) -> Format {
+        self.format
+    }
+
     /// Writes the findings and how many there are. The outcome is `Failed` with an error among them, `Fine` otherwise.
     pub(super) fn findings(&self, sink: Sink) -> Outcome {
         let failed = sink.has_errors();

@@ -247,6 +247,16 @@ pub(crate) fn callbacks(abi: Abi) -> impl Iterator<Item = &'static Callback> {
     CALLBACKS.iter().chain(own)
 }
 
+/// All names that a list of capabilities may hold.
+pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+    let tables: [&'static [HostFunction]; 5] = [&PROXY, &PROXY_0_1, &PROXY_0_2, &PROXY_0_2_1, &WASI];
+    let functions = tables.into_iter().flatten().map(|function| function.name);
+    let callbacks = CALLBACKS.iter().chain(&CALLBACKS_0_2).map(|callback| callback.name);
+    functions
+        .chain(callbacks)
+        .filter(|name| !name.starts_with("envoy_") && !name.starts_with("emscripten_") && *name != "pthread_equal")
+}
+
 /// The callbacks that see an HTTP stream; without one of them an HTTP filter does nothing.
 pub(crate) const HTTP_CALLBACKS: [&str; 8] = [
     "proxy_on_request_headers",

@@ -105,6 +105,23 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
+/// The whole range of a section, and the name of a custom one.
+pub(crate) type Section<'a> = (std::ops::Range<usize>, Option<&'a [u8]>);
+
+/// Each section of the module.
+pub(crate) fn sections(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Section<'_>, Corrupt>>, Corrupt> {
+    Ok(Sections::new(bytes)?.map(|section| {
+        let (start, kind, mut content) = section?;
+        let range = start..content.end;
+        if kind != CUSTOM {
+            return Ok((range, None));
+        }
+        content.what = "a custom section's name";
+        let length = content.varint()?;
+        Ok((range, Some(content.take(length)?)))
+    }))
+}
+
 /// The ABI that the first marker among the exported functions names. `None`: there is none.
 pub(crate) fn abi_version(bytes: &[u8]) -> Result<Option<Abi>, Corrupt> {
     for section in Sections::new(bytes)? {

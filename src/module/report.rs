@@ -1,5 +1,7 @@
 //! All there is to know of a module, from one pass over its bytes.
 
+use std::fmt;
+
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType,
     KnownCustom, MemoryType, Operator, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
@@ -7,6 +9,7 @@ use wasmparser::{
 
 use super::abi::Abi;
 use super::bytecode::{self, Corrupt};
+use super::signature::Written;
 
 /// What V8 14 takes, as Envoy 1.40 sets it up. Not among it, though wasmparser has them on: wide arithmetic, compact imports.
 const V8_FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
@@ -99,6 +102,16 @@ impl Kind {
     }
 }
 
+/// The type as Envoy writes it for a function, else the word.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Function(Some(function)) => Written(function).fmt(f),
+            _ => f.write_str(self.as_str()),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct CustomSection {
     pub(crate) name: String,
@@ -166,7 +179,7 @@ impl Report {
 
 impl From<BinaryReaderError> for Invalid {
     fn from(error: BinaryReaderError) -> Self {
-        Self { offset: error.offset() as u64, message: error.message().to_owned() }
+        Self { offset: error.offset(), message: error.message().to_owned() }
     }
 }
 

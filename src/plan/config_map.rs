@@ -17,8 +17,8 @@ pub(super) fn path(config_map: &ConfigMap) -> String {
 }
 
 pub(super) fn tree(mesh: &Mesh, config_map: &ConfigMap) -> Node {
-    let ConfigMap { namespace, name, key, module, immutable } = config_map;
-    let (digest, size) = (module.digest.to_string(), module.bytes.len().to_string());
+    let ConfigMap { namespace, name, key, module, original, immutable } = config_map;
+    let (digest, size) = (original.digest.to_string(), original.bytes.len().to_string());
     let annotations = [
         ARGO_SYNC,
         FLUX_NO_PRUNE,

@@ -1,10 +1,12 @@
 //! A filter in Envoy's chain as Istio's EnvoyFilter.
 
 use super::{FLUX_NO_SUBSTITUTE, strings};
-use crate::resolve::mesh::{EnvoyFilter, FailureField, Mesh, Plugin};
+use crate::resolve::mesh::{Capabilities, EnvoyFilter, FailureField, Mesh, Plugin};
 use crate::spec::types::{Direction, FilterType, Insert, Runtime};
 use crate::yaml::{Node, map, seq};
 
+/// Pruned last, when the rollout is through: until then the old pods still have the label that it selects.
+const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true");
 const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 const ROUTER: &str = "envoy.filters.http.router";
@@ -19,7 +21,7 @@ pub(super) fn tree(mesh: &Mesh, filter: &EnvoyFilter) -> Node {
     if !mesh.labels.is_empty() {
         metadata.push(("labels", strings(mesh.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())))));
     }
-    metadata.push(("annotations", strings([FLUX_NO_SUBSTITUTE].into_iter())));
+    metadata.push(("annotations", strings([ARGO_SYNC, FLUX_NO_SUBSTITUTE].into_iter())));
     let labels = strings(selector.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     let spec = map([
         ("workloadSelector", map([("labels", labels)])),
@@ -123,6 +125,9 @@ fn plugin_config(plugin: &Plugin) -> Node {
     if let Some(field) = plugin.stop_iteration {
         config.push(("allow_on_headers_stop_iteration", field.allowed.into()));
     }
+    if let Some(capabilities) = plugin.capabilities.as_ref().filter(|it| !it.in_vm_config) {
+        config.push(restriction(capabilities));
+    }
     config.push(("vm_config", vm_config(plugin)));
     map(config)
 }
@@ -141,6 +146,7 @@ fn vm_config(plugin: &Plugin) -> Node {
     if let Some(allowed) = plugin.allow_precompiled {
         vm.push(("allow_precompiled", allowed.into()));
     }
+    vm.extend(plugin.capabilities.as_ref().filter(|it| it.in_vm_config).map(restriction));
     let mut variables = Vec::new();
     if !plugin.env_from_host.is_empty() {
         variables.push(("host_env_keys", seq(plugin.env_from_host.iter().map(|name| Node::from(name.clone())))));
@@ -153,6 +159,12 @@ fn vm_config(plugin: &Plugin) -> Node {
         vm.push(("environment_variables", map(variables)));
     }
     map(vm)
+}
+
+/// `envoy.extensions.wasm.v3.CapabilityRestrictionConfig`: names, each with an empty configuration.
+fn restriction(capabilities: &Capabilities) -> (&'static str, Node) {
+    let allowed = capabilities.allowed.iter().map(|name| (name.clone(), map::<String>([])));
+    ("capability_restriction_config", map([("allowed_capabilities", map(allowed))]))
 }
 
 /// A text that the plugin gets as it is; a Struct would reach it as JSON that Envoy has written anew.

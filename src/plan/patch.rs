@@ -51,13 +51,13 @@ fn pod_template(workload: &Workload) -> Node {
             annotations.insert("sidecar.istio.io/userVolumeMount", Value::from(mounts).to_string());
         }
         MountBy::Container => {
-            // The injector fills in the rest of a container of this name whose image is `auto`.
-            let container = map([
-                ("name", "istio-proxy".into()),
-                ("image", "auto".into()),
-                ("volumeMounts", seq(mounts.iter().map(yaml_of))),
-            ]);
-            spec.push(("containers", seq([container])));
+            let mut container = vec![("name", Node::from("istio-proxy"))];
+            if !workload.mount.own_container {
+                // The injector fills in the rest of a container of this name whose image is `auto`.
+                container.push(("image", "auto".into()));
+            }
+            container.push(("volumeMounts", seq(mounts.iter().map(yaml_of))));
+            spec.push(("containers", seq([map(container)])));
             spec.push(("volumes", seq(volumes.iter().map(yaml_of))));
         }
     }

@@ -41,7 +41,8 @@ pub(super) fn resolve<'a>(
                 namespace: workload.namespace.clone(),
                 name,
                 key: filter.key(),
-                module: Arc::clone(&filter.module),
+                module: Arc::clone(&filter.module.module),
+                original: Arc::clone(&filter.module.original),
                 immutable: spec.rollout.config_map_name == ConfigMapName::ContentHash,
             };
             config_maps.insert(key, config_map);
@@ -61,7 +62,7 @@ fn name(spec: &Spec, filter: &Filter<'_>, templates: &Templates<'_>, sink: &mut 
     let scope = Scope { filter: Some(&filter.vars), workload: None };
     let mut text = templates.render(template, &place, &scope, sink)?;
     if spec.rollout.config_map_name == ConfigMapName::ContentHash {
-        let digest = Digest::of_parts([filter.key().as_bytes(), &filter.module.bytes]);
+        let digest = Digest::of_parts([filter.key().as_bytes(), &filter.module.module.bytes]);
         text = format!("{text}-{}", digest.short());
     }
     object_name(spec, "ConfigMap", &text, (&place, &spec.document.key(&filter.place)), sink)

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::filters::{self, Filter};
 use super::gate::{self, Gates};
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
+use super::limits;
 use super::mesh::{EnvoyFilter, Plugin};
 use super::order::{self, Position};
 use super::settings::Settings;
@@ -211,6 +212,9 @@ impl<'a> Builder<'a> {
             written.root_id.as_deref().map(|text| (text, one.filter.place.key("root-id"))),
         ];
         let variables = env.iter().map(|(key, value)| (value.as_str(), place.key(key)));
+        if let Some((text, place)) = &texts[0] {
+            limits::configuration(text, &self.spec.document.at(place), sink);
+        }
         for (text, place) in texts.into_iter().flatten().chain(variables) {
             comes_through(self.spec, text, &place, sink);
         }
@@ -227,6 +231,7 @@ impl<'a> Builder<'a> {
             filename: format!("{}/{}", workload.mount_path, one.filter.key()),
             env,
             env_from_host: written.env_from_host.clone(),
+            capabilities: one.filter.capabilities.clone(),
             on_failure: one.filter.on_failure,
             stop_iteration: one.filter.stop_iteration,
         })
@@ -264,7 +269,14 @@ pub(super) fn object_name(
     } else {
         finding.at(user.clone()).note(format!("the default template of `{template}` made it"))
     };
-    sink.push(finding.help(format!("set another template as `{template}`")));
+    let fitting: String =
+        text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let rename = if ObjectName::new(&fitting).is_ok() {
+        format!("rename it so that this is `{fitting}`, or ")
+    } else {
+        String::new()
+    };
+    sink.push(finding.help(format!("{rename}set another template as `{template}`")));
     None
 }
 
@@ -305,25 +317,29 @@ fn root_namespace(spec: &Spec, settings: &Settings, workload: &Workload<'_>, sin
     }
 }
 
-/// Filters of one proxy with the same vm-id, module and VM configuration share a VM, and the environment is no part of its key
+/// Filters of one proxy with the same vm-id, module and VM configuration share a VM, and neither the environment nor the capabilities are part of its key
 /// (envoyproxy/envoy, source/extensions/common/wasm): the first one loaded wins.
 fn shared_vms(spec: &Spec, plugins: &[(&Use<'_>, Plugin)], sink: &mut Sink) {
     let mut first: BTreeMap<_, &(&Use<'_>, Plugin)> = BTreeMap::new();
     for entry in plugins {
         let (one, plugin) = entry;
-        let key = (&plugin.vm_id, one.filter.module.digest, &plugin.vm_configuration);
+        let key = (&plugin.vm_id, one.filter.module.module.digest, &plugin.vm_configuration);
         let Some((other, loaded)) = first.get(&key) else {
             first.insert(key, entry);
             continue;
         };
-        if (&loaded.env, &loaded.env_from_host) != (&plugin.env, &plugin.env_from_host) {
-            let message =
-                format!("`{}` and `{}` share one VM, and its environment is one of the two", loaded.name, plugin.name);
+        let settings =
+            |plugin: &Plugin| (plugin.env.clone(), plugin.env_from_host.clone(), plugin.capabilities.clone());
+        if settings(loaded) != settings(plugin) {
+            let message = format!(
+                "`{}` and `{}` share one VM, and it has the environment and capabilities of one",
+                loaded.name, plugin.name
+            );
             sink.push(
                 Diagnostic::error("MC0209", message)
-                    .at_label(spec.document.key(&one.filter.place), "this one's environment is ignored")
+                    .at_label(spec.document.key(&one.filter.place), "this one's are ignored")
                     .related(spec.document.key(&other.filter.place), "the first one loaded wins")
-                    .note("same vm-id, same module, same VM configuration: same VM. The environment is no part of that key")
+                    .note("same vm-id, same module, same VM configuration: same VM. Environment and capabilities are no part of that key")
                     .help("give one of them another `vm-id`"),
             );
         }

@@ -1,19 +1,18 @@
 //! The filters by themselves: their names, their configuration as written, and the fields that the declared Istio reads.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use camino::Utf8Path;
 use serde_json::{Map, Value};
 
+use super::capabilities;
 use super::kube::LabelKey;
-use super::mesh::{FailureField, StopIteration};
-use super::modules;
+use super::mesh::{Capabilities, FailureField, StopIteration};
+use super::modules::{self, Embedded};
 use super::settings::Settings;
 use super::template::{FilterVars, Scope, Templates};
 use super::version::Istio;
 use crate::diag::{Diagnostic, Sink};
-use crate::module::Module;
 use crate::spec::types::{self, FilterType, OnFailure};
 use crate::spec::{Place, Spec};
 
@@ -27,7 +26,8 @@ pub(super) struct Filter<'a> {
     pub(super) written: &'a types::Filter,
     pub(super) place: Place,
     pub(super) vars: FilterVars<'a>,
-    pub(super) module: Arc<Module>,
+    pub(super) module: Embedded,
+    pub(super) capabilities: Option<Capabilities>,
     pub(super) gate: LabelKey,
     pub(super) chain_name: String,
     pub(super) configuration: Option<Configuration<'a>>,
@@ -113,7 +113,7 @@ impl Filter<'_> {
 pub(super) fn resolve<'a>(
     spec: &'a Spec,
     settings: &Settings,
-    modules: &BTreeMap<camino::Utf8PathBuf, Arc<Module>>,
+    modules: &BTreeMap<&str, Embedded>,
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> BTreeMap<&'a str, Filter<'a>> {
@@ -138,11 +138,13 @@ pub(super) fn resolve<'a>(
         environment(spec, written, &place, sink);
         let on_failure = on_failure(spec, settings, written, &place, sink);
         let stop_iteration = stop_iteration(spec, settings, written, &place, sink);
-        let module = modules.get(Utf8Path::new(&written.module));
+        let module = modules.get(name.as_str());
+        let capabilities =
+            module.and_then(|module| capabilities::resolve(spec, settings, written, module, &place, sink));
         if let (Some(gate), Some(module)) = (gate, module)
             && sink.errors() == before
         {
-            let module = Arc::clone(module);
+            let module = module.clone();
             filters.insert(
                 name.as_str(),
                 Filter {
@@ -151,6 +153,7 @@ pub(super) fn resolve<'a>(
                     place,
                     vars,
                     module,
+                    capabilities,
                     gate,
                     chain_name,
                     configuration,

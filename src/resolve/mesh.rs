@@ -1,13 +1,13 @@
 //! The resolved mesh: every name final, every default filled in, every cross-reference checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use serde_json::{Map, Value};
 
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
-use crate::module::Module;
+use crate::module;
 use crate::spec::types::{Direction, FilterType, Insert, Kind, LogLevel, MountBy, Runtime};
 
 /// All that a render needs to know. Turning it into objects cannot fail.
@@ -20,7 +20,7 @@ pub(crate) struct Mesh {
     pub(crate) labels: BTreeMap<LabelKey, LabelValue>,
     pub(crate) proxy_version: Option<String>,
     /// By path as mesh.toml writes it.
-    pub(crate) modules: BTreeMap<Utf8PathBuf, Arc<Module>>,
+    pub(crate) modules: BTreeMap<Utf8PathBuf, Module>,
     pub(crate) config_maps: Vec<ConfigMap>,
     pub(crate) workloads: Vec<Workload>,
     pub(crate) envoy_filters: Vec<EnvoyFilter>,
@@ -35,6 +35,13 @@ pub(crate) enum Layout {
     Component,
 }
 
+/// A module's file, and what of it is embedded where that is less.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) original: Arc<module::Module>,
+    pub(crate) slim: Option<Arc<module::Module>>,
+}
+
 /// A module in a namespace.
 #[derive(Debug)]
 pub(crate) struct ConfigMap {
@@ -42,7 +49,9 @@ pub(crate) struct ConfigMap {
     pub(crate) name: ObjectName,
     /// The key under `binaryData`: the file's name under the mount path.
     pub(crate) key: String,
-    pub(crate) module: Arc<Module>,
+    pub(crate) module: Arc<module::Module>,
+    /// The file that it was made from.
+    pub(crate) original: Arc<module::Module>,
     pub(crate) immutable: bool,
 }
 
@@ -67,9 +76,11 @@ pub(crate) struct Workload {
 #[derive(Debug)]
 pub(crate) struct Mount {
     pub(crate) by: MountBy,
+    /// Whether the pod has an `istio-proxy` container of its own, as a gateway's has.
+    pub(crate) own_container: bool,
     pub(crate) path: String,
     pub(crate) volume: String,
-    /// One for each filter, in the order of the request path.
+    /// One for each filter, by the filter's name.
     pub(crate) config_maps: Vec<ObjectName>,
 }
 
@@ -105,8 +116,17 @@ pub(crate) struct Plugin {
     pub(crate) filename: String,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) env_from_host: Vec<String>,
+    pub(crate) capabilities: Option<Capabilities>,
     pub(crate) on_failure: Option<FailureField>,
     pub(crate) stop_iteration: Option<StopIteration>,
+}
+
+/// What the module may call and be called with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Capabilities {
+    pub(crate) allowed: BTreeSet<String>,
+    /// Whether they stand in `vm_config`, as from Envoy 1.40 on, or in the plugin's configuration.
+    pub(crate) in_vm_config: bool,
 }
 
 /// `on-failure` as the declared Istio reads it.

@@ -1,26 +1,29 @@
 //! From the Spec to the Mesh: names final, defaults filled in, every cross-reference checked. All that is wrong is reported in
 //! one run.
 
+mod capabilities;
 mod config_maps;
 mod envoy_filters;
 mod filters;
 mod gate;
 pub(crate) mod kube;
+mod limits;
 pub(crate) mod mesh;
 mod modules;
 mod order;
 mod settings;
 mod template;
-mod version;
+pub(crate) mod version;
 mod volumes;
 mod workloads;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
 use crate::diag::{Diagnostic, Sink};
-use crate::spec::types::Provider;
+use crate::spec::types::{Direction, Provider};
 use crate::spec::{Place, Spec};
 use mesh::{Mesh, Mount};
 use template::{MeshVars, Templates};
@@ -29,7 +32,7 @@ use template::{MeshVars, Templates};
 /// folder.
 pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
     let settings = settings::resolve(spec, sink);
-    let modules = modules::read(spec, sink);
+    let modules = modules::read(spec, &settings, sink);
     let vars = MeshVars {
         namespace: settings.namespace.as_ref().map_or_else(String::new, ToString::to_string),
         istio: settings.istio.to_string(),
@@ -43,13 +46,16 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
     let (envoy_filters, gates) = envoy_filters::resolve(spec, &settings, &workloads, &templates, sink);
 
     let patched = workloads.into_iter().zip(gates).map(|(workload, gate)| {
-        let mounted =
-            workload.uses.iter().filter_map(|one| config_maps.get(&(workload.namespace.clone(), one.filter.name)));
+        // By name: the order of the list is the EnvoyFilters' business, and a change of it must not roll the pods.
+        let names: BTreeSet<&str> = workload.uses.iter().map(|one| one.filter.name).collect();
+        let mounted = names.into_iter().filter_map(|name| config_maps.get(&(workload.namespace.clone(), name)));
+        let gateway = workload.uses.iter().any(|one| one.direction == Direction::Gateway);
         mesh::Workload {
             kind: workload.written.kind,
             gate,
             mount: Mount {
                 by: workload.mount,
+                own_container: gateway,
                 path: workload.mount_path,
                 volume: workload.volume,
                 config_maps: mounted.map(|config_map| config_map.name.clone()).collect(),
@@ -68,12 +74,26 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
         layout: settings.layout,
         labels: settings.labels,
         proxy_version: spec.mesh.proxy_version.clone(),
-        modules,
+        modules: locked(spec, &modules),
         config_maps: config_maps.into_values().collect(),
         workloads,
         envoy_filters,
     };
     (mesh, spec.document.folder().join(settings.out))
+}
+
+/// The modules by the path that mesh.toml writes, for the lock.
+fn locked(spec: &Spec, modules: &BTreeMap<&str, modules::Embedded>) -> BTreeMap<Utf8PathBuf, mesh::Module> {
+    let mut locked = BTreeMap::new();
+    for (name, embedded) in modules {
+        let Some(filter) = spec.filters.get(*name) else { continue };
+        let original = Arc::clone(&embedded.original);
+        let entry = locked.entry(Utf8PathBuf::from(&filter.module)).or_insert(mesh::Module { original, slim: None });
+        if filter.slim {
+            entry.slim = Some(Arc::clone(&embedded.module));
+        }
+    }
+    locked
 }
 
 const fn provider(provider: Provider) -> &'static str {

@@ -1,47 +1,109 @@
 //! The modules that filters name, each file read and hashed once, in parallel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use rayon::prelude::*;
 
-use crate::diag::{Diagnostic, Sink};
-use crate::module::{Module, ModuleError};
-use crate::spec::{Place, Spec, types};
+use super::limits;
+use super::settings::Settings;
+use crate::diag::{Diagnostic, Severity, Sink};
+use crate::module::{Module, ModuleError, NotSlim, Setting, rules};
+use crate::spec::types::{self, FilterType};
+use crate::spec::{Place, Spec};
 
-/// A ConfigMap's values may have this many bytes together (kubernetes/kubernetes, `MaxSecretSize`).
-const CONFIG_MAP_LIMIT: usize = 1_048_576;
+/// A module as one filter uses it.
+#[derive(Debug, Clone)]
+pub(super) struct Embedded {
+    /// The file.
+    pub(super) original: Arc<Module>,
+    /// What goes into the ConfigMap: the file, or the file without its debug sections.
+    pub(super) module: Arc<Module>,
+}
 
-/// Modules by the path that mesh.toml writes. Those that were reported are not among them.
-pub(super) fn read(spec: &Spec, sink: &mut Sink) -> BTreeMap<Utf8PathBuf, Arc<Module>> {
-    let paths: BTreeMap<&str, ()> = spec.filters.values().map(|filter| (filter.module.as_str(), ())).collect();
-    let read: Vec<(&str, Result<Module, ModuleError>)> = paths
-        .into_par_iter()
-        .filter(|(path, ())| Utf8Path::new(path).is_relative())
-        .map(|(path, ())| (path, Module::read(&spec.document.folder().join(path))))
-        .collect();
+/// The modules by filter. Those that were reported are not among them.
+pub(super) fn read<'a>(spec: &'a Spec, settings: &Settings, sink: &mut Sink) -> BTreeMap<&'a str, Embedded> {
+    let files = files(spec);
     let mut modules = BTreeMap::new();
-    let mut refused = BTreeMap::new();
-    for (path, result) in read {
-        match result {
-            Ok(module) => drop(modules.insert(Utf8PathBuf::from(path), Arc::new(module))),
-            Err(error) => drop(refused.insert(path, error)),
-        }
-    }
+    // Two filters of one module and one setting have the same findings: they are shown once.
+    let mut shown = BTreeSet::new();
     for (name, filter) in &spec.filters {
         let place = Place::default().key("filters").key(name);
-        let module_place = place.key("module");
+        let location = spec.document.at(&place.key("module"));
         let path = filter.module.as_str();
-        if let Some(module) = modules.get(Utf8Path::new(path)) {
-            check_pin(spec, filter, module, &place, sink);
-            check_size(spec, path, module, &module_place, sink);
-        } else {
-            let finding = refused.get(path).map_or_else(|| absolute(path), |error| refusal(spec, path, error));
-            sink.push(finding.at(spec.document.at(&module_place)));
+        let module = match files.get(path) {
+            Some(Ok(module)) => module,
+            Some(Err(error)) => {
+                sink.push(refusal(spec, path, error).at(location));
+                continue;
+            }
+            None => {
+                sink.push(absolute(path).at(location));
+                continue;
+            }
+        };
+        let before = sink.errors();
+        check_pin(spec, filter, module, &place, sink);
+        let Some(embedded) = embedded(spec, filter, module, &place, sink) else { continue };
+        limits::config_map(path, module, &embedded.module, &location, sink);
+        let allow_precompiled = filter.allow_precompiled.unwrap_or_default();
+        let setting =
+            Setting { envoy: settings.istio.envoy_minor(), filter_type: Some(filter.filter_type), allow_precompiled };
+        let key = (path, filter.slim, filter.filter_type == FilterType::Http, allow_precompiled);
+        let findings = rules::check(&embedded.module.report, &setting);
+        let refused = findings.iter().any(|finding| finding.severity == Severity::Error);
+        for finding in findings {
+            if shown.insert((key, finding.code, finding.message.clone())) {
+                sink.push(finding.diagnostic(path).at(location.clone()));
+            }
+        }
+        if sink.errors() == before && !refused {
+            modules.insert(name.as_str(), embedded);
         }
     }
     modules
+}
+
+/// Each file once, in parallel; absolute paths are left out.
+fn files(spec: &Spec) -> BTreeMap<&str, Result<Arc<Module>, ModuleError>> {
+    let paths: BTreeSet<&str> = spec.filters.values().map(|filter| filter.module.as_str()).collect();
+    let relative = paths.into_par_iter().filter(|path| Utf8Path::new(path).is_relative());
+    let read: Vec<_> =
+        relative.map(|path| (path, Module::read(&spec.document.folder().join(path)).map(Arc::new))).collect();
+    read.into_iter().collect()
+}
+
+fn embedded(
+    spec: &Spec,
+    filter: &types::Filter,
+    file: &Arc<Module>,
+    place: &Place,
+    sink: &mut Sink,
+) -> Option<Embedded> {
+    if !filter.slim {
+        return Some(Embedded { original: Arc::clone(file), module: Arc::clone(file) });
+    }
+    match file.slim() {
+        Ok(module) => Some(Embedded { original: Arc::clone(file), module: Arc::clone(module) }),
+        Err(error) => {
+            let (code, reason, help) = match error {
+                NotSlim::Signed => (
+                    "MC0118",
+                    "it is signed, and the signature covers every section",
+                    "remove `slim`, or slim it before it is signed",
+                ),
+                NotSlim::Corrupt => (
+                    "MC0303",
+                    "its sections cannot be told apart",
+                    "the file is cut off or damaged: build or fetch it again",
+                ),
+            };
+            let message = format!("`{}` cannot be slimmed: {reason}", filter.module);
+            sink.push(Diagnostic::error(code, message).at(spec.document.key(&place.key("slim"))).help(help));
+            None
+        }
+    }
 }
 
 /// A path that starts from the root of one machine's file system.
@@ -52,7 +114,6 @@ pub(super) fn absolute(path: &str) -> Diagnostic {
 }
 
 fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
-    let envoy = "Envoy says: Failed to parse corrupted Wasm module";
     match error {
         ModuleError::Read(error) => {
             let finding = Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"))
@@ -62,27 +123,7 @@ fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
                 None => finding.help("build the module first, or correct the path"),
             }
         }
-        ModuleError::Empty => Diagnostic::error("MC0301", format!("`{path}` is empty, not a WebAssembly module"))
-            .note(envoy)
-            .help("build the module again"),
-        ModuleError::NotWasm(looks_like) => {
-            let finding = Diagnostic::error("MC0301", format!("`{path}` is not a WebAssembly module")).note(envoy);
-            match looks_like {
-                Some(what) => finding.help(format!("it looks like {what}")),
-                None => finding.help("a module begins with the four bytes `\\0asm`"),
-            }
-        }
-        ModuleError::Component => {
-            Diagnostic::error("MC0302", format!("`{path}` is a WebAssembly component, not a module"))
-                .note(envoy)
-                .help("build for wasm32-wasip1, not wasm32-wasip2")
-        }
-        ModuleError::Version(version) => Diagnostic::error(
-            "MC0302",
-            format!("`{path}` has version {version} of the binary format, and Envoy knows 1"),
-        )
-        .note(envoy)
-        .help("build the module again with a current toolchain"),
+        ModuleError::Header(_, finding) => finding.diagnostic(path),
     }
 }
 
@@ -113,30 +154,4 @@ fn check_pin(spec: &Spec, filter: &types::Filter, module: &Module, place: &Place
             .at(location)
             .help(format!("the module's is \"{digest}\""))
     });
-}
-
-fn check_size(spec: &Spec, path: &str, module: &Module, place: &Place, sink: &mut Sink) {
-    let size = module.bytes.len();
-    if size <= CONFIG_MAP_LIMIT {
-        return;
-    }
-    sink.push(
-        Diagnostic::error(
-            "MC0401",
-            format!("`{path}` is {} B, {} B more than a ConfigMap holds", group(size), group(size - CONFIG_MAP_LIMIT)),
-        )
-        .at(spec.document.at(place))
-        .note("the API server refuses a ConfigMap whose values are over 1,048,576 B together")
-        .help(
-            "build for size: in Rust opt-level = \"z\", lto = true, strip = true, panic = \"abort\"; then wasm-opt -Oz",
-        ),
-    );
-}
-
-/// `1056134` as `1,056,134`.
-fn group(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
-    groups.join(",")
 }

@@ -241,6 +241,13 @@ fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
             "what is in there is removed or overwritten; move it out",
         );
     }
+    if out.starts_with(&base) {
+        return refuse(
+            "MC0117",
+            "the output folder lies in it",
+            "kustomize refuses a base that holds what is built over it: move one of the two",
+        );
+    }
     let Some(relative) = relative(out, &base) else {
         let help = "put `output.dir` below mesh.toml's folder, or use `layout = \"component\"`";
         return refuse(

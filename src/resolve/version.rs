@@ -11,6 +11,8 @@ impl Istio {
     pub(crate) const NEWEST: Self = Self(32);
     /// `failure_policy` and `reload_config` of the plugin's configuration.
     pub(crate) const FAILURE_POLICY: Self = Self(25);
+    /// `capability_restriction_config` is in `vm_config` (Envoy 1.40); before, it is in the plugin's configuration.
+    pub(crate) const VM_CAPABILITIES: Self = Self(32);
     /// `allow_on_headers_stop_iteration` is in the proxy (Envoy 1.35).
     pub(crate) const STOP_ITERATION: Self = Self(27);
     /// `allow_on_headers_stop_iteration` is in istiod's own API (Envoy 1.36's).

@@ -170,6 +170,8 @@ impl Document {
     }
 }
 
+const CONFLICT_MARKERS: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
+
 /// Reports what the parser refused, a line each, and returns the byte offsets of it. What is found near them is not to be trusted.
 pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sink: &mut Sink) -> Vec<usize> {
     let text = &document.source.text;
@@ -183,6 +185,14 @@ pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sin
         let line = line_start(text, span.start);
         let is_duplicate = error.message() == "duplicate key";
         if !lines.insert(line) || is_duplicate && repeated.contains(&span.start) {
+            continue;
+        }
+        if let Some(marker) = CONFLICT_MARKERS.iter().find(|marker| text[line..].starts_with(**marker)) {
+            sink.push(
+                Diagnostic::error("MC0101", format!("not valid TOML: git left a conflict here (`{marker}`)"))
+                    .at(document.location(line..line + marker.len()))
+                    .help("settle the conflict, then remove its markers"),
+            );
             continue;
         }
         if is_duplicate && is_header(&text[line..]) {

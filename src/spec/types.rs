@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The whole of mesh.toml; only the schema uses it, the entries are decoded one by one.
+// Only the schema uses it: the entries are decoded one by one.
+/// Filters, and the workloads that they run beside.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 #[derive(Default)]
@@ -102,9 +103,9 @@ pub(crate) enum EnvoyFilters {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Rollout {
-    /// What keeps an EnvoyFilter from a pod that has no module mounted.
+    /// What keeps an EnvoyFilter from a pod that has no module mounted. Default: `pod-label`.
     pub(crate) gate: Gate,
-    /// How ConfigMaps are named.
+    /// How ConfigMaps are named. Default: `content-hash`.
     pub(crate) config_map_name: ConfigMapName,
 }
 
@@ -169,16 +170,16 @@ pub(crate) struct Filter {
     /// Where it runs: in the HTTP chain or in the network chain. Default: `http`.
     #[serde(default, rename = "type")]
     pub(crate) filter_type: FilterType,
-    /// The root context that the module registers under this name.
+    /// The root context that the module registers under this name. Default: none.
     pub(crate) root_id: Option<String>,
     /// Filters with the same vm-id, module and VM configuration share one VM a worker. Default: the filter's name.
     pub(crate) vm_id: Option<String>,
     /// Envoy's sandbox. Default: `v8`.
     #[serde(default)]
     pub(crate) runtime: Runtime,
-    /// Lets Envoy run a precompiled section of the module instead of its code.
+    /// Lets Envoy run a precompiled section of the module instead of its code. Default: Envoy's, `false`.
     pub(crate) allow_precompiled: Option<bool>,
-    /// What happens to requests when the module fails at run time.
+    /// What happens to requests when the module fails at run time. Default: Envoy's, they are refused.
     pub(crate) on_failure: Option<OnFailure>,
     /// The plugin's configuration as a table; it goes as canonical JSON.
     pub(crate) config: Option<Map<String, Value>>,
@@ -194,8 +195,31 @@ pub(crate) struct Filter {
     /// Environment variables that the VM gets from the proxy's own environment.
     #[serde(default)]
     pub(crate) env_from_host: Vec<String>,
-    /// Lets the filter return StopIteration from its header callbacks (Istio 1.27 and newer).
+    /// Embeds the module without its debug sections. Default: `false`.
+    #[serde(default)]
+    pub(crate) slim: bool,
+    /// What the module may call and be called with: `derived`, or a list of names. Default: no restriction.
+    pub(crate) capabilities: Option<Capabilities>,
+    /// Lets the filter return StopIteration from its header callbacks (Istio 1.27 and newer). Default: Envoy's, `false`.
     pub(crate) stop_iteration: Option<bool>,
+}
+
+/// What a module may call and be called with.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Capabilities {
+    /// A rule that makes the list.
+    Rule(CapabilityRule),
+    /// Names of host functions and of callbacks, as `proxy_log` and `proxy_on_request_headers`.
+    List(Vec<String>),
+}
+
+/// A rule that makes a list of capabilities.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CapabilityRule {
+    /// What the module imports, and the callbacks that it exports.
+    Derived,
 }
 
 /// Which chain a filter runs in.
@@ -256,7 +280,7 @@ pub(crate) struct Workload {
     pub(crate) mount: Option<MountBy>,
     /// The folder in the proxy that the modules stand in. Default: `/var/local/lib/wasm-filters`.
     pub(crate) mount_path: Option<String>,
-    /// The level at which Envoy's `wasm` component logs.
+    /// The level at which Envoy's `wasm` component logs. Default: the mesh's own.
     pub(crate) wasm_log_level: Option<LogLevel>,
     /// Further volumes of the pod, as Kubernetes writes them, kept beside ours.
     #[serde(default)]

@@ -26,7 +26,11 @@ impl Difference {
             }
             State::Tampered if self.path == LOCK => {
                 let reason = parse(self.on_disk.as_deref().unwrap_or_default()).err();
-                damaged(&path, &reason.unwrap_or_else(|| "git could not merge it".to_owned()))
+                match reason {
+                    Some(reason) => damaged(&path, &reason),
+                    None => about("MC0706", &path, format!("git could not merge `{path}`"))
+                        .help("settle the conflicts in mesh.toml, then run `mesh-compile render`: it takes the files of both sides"),
+                }
             }
             State::Tampered => about("MC0704", &path, format!("`{path}` was changed by hand since it was rendered"))
                 .help(format!("make the change in {spec}, then render again: a render overwrites it")),
@@ -61,6 +65,11 @@ impl Difference {
         });
         let texts = (std::str::from_utf8(on_disk), std::str::from_utf8(&file.bytes));
         let (Ok(old), Ok(new)) = texts else { return finding };
+        if old.replace("\r\n", "\n") == new {
+            return finding
+                .note("they differ in their line ends alone: git wrote CRLF on checking out")
+                .help("put `out/** text eol=lf` into .gitattributes");
+        }
         if old.len().max(new.len()) > SHOWN_FILE {
             return finding;
         }

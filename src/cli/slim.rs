@@ -1,0 +1,85 @@
+//! `mesh-compile slim`
+
+use std::io::Write as _;
+
+use camino::Utf8PathBuf;
+use clap::Args;
+use mesh_compile::diag::{Diagnostic, Location, Sink, Source};
+use mesh_compile::inspect::grouped;
+use mesh_compile::{NotSlim, Slim as Which};
+
+use super::Outcome;
+use super::report::Reporter;
+
+/// Writes a module without its debug sections
+///
+/// Drops `name`, `.debug_*`, `reloc.*`, `linking`, `sourceMappingURL` and `external_debug_info`; what it was built with stays, and so
+/// does cargo-auditable's list. A signed module is refused. `slim = true` for a filter does the same when it is rendered.
+#[derive(Debug, Args)]
+pub(super) struct Slim {
+    /// The module
+    file: Utf8PathBuf,
+    /// Where the result goes
+    #[arg(short, long, value_name = "FILE")]
+    output: Utf8PathBuf,
+    /// Drop all other custom sections too
+    #[arg(long)]
+    all: bool,
+}
+
+impl Slim {
+    pub(super) fn run(&self, reporter: &Reporter) -> Outcome {
+        let mut sink = Sink::new();
+        match self.slimmed() {
+            Ok((before, after)) => {
+                let saved = grouped(before.saturating_sub(after));
+                reporter.note(&format!("{}: {} B, {saved} B less", self.output, grouped(after)));
+            }
+            Err(finding) => sink.push(*finding),
+        }
+        reporter.findings(sink)
+    }
+
+    /// The sizes before and after.
+    fn slimmed(&self) -> Result<(usize, usize), Box<Diagnostic>> {
+        let file = &self.file;
+        let at = |finding: Diagnostic| {
+            let source = Source { path: file.clone(), text: String::new() };
+            Box::new(finding.at(Location::whole(source.into())))
+        };
+        let bytes = std::fs::read(file)
+            .map_err(|error| at(Diagnostic::error("MC0115", format!("cannot read the module `{file}`: {error}"))))?;
+        let which = if self.all { Which::All } else { Which::Debug };
+        let slim = mesh_compile::slim(&bytes, which).map_err(|error| {
+            at(match error {
+                NotSlim::Signed => Diagnostic::error("MC0118", format!("`{file}` cannot be slimmed: it is signed"))
+                    .note("the signature covers every section")
+                    .help("slim it before it is signed"),
+                NotSlim::Corrupt => Diagnostic::error(
+                    "MC0303",
+                    format!("`{file}` cannot be slimmed: its sections cannot be told apart"),
+                )
+                .help("the file is cut off or damaged: build or fetch it again"),
+            })
+        })?;
+        mesh_compile::inspect::validate(&slim).map_err(|reason| {
+            at(Diagnostic::error("MC0305", format!("`{file}` is not valid WebAssembly: {reason}")))
+        })?;
+        self.write(&slim)
+            .map_err(|error| at(Diagnostic::error("MC0708", format!("cannot write `{}`: {error}", self.output))))?;
+        Ok((bytes.len(), slim.len()))
+    }
+
+    /// To a temporary file in the same folder first: the output may be the input.
+    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let folder = self.output.parent().filter(|folder| *folder != "").unwrap_or_else(|| ".".into());
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        let permissions = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
+        #[cfg(unix)]
+        builder.permissions(permissions); // less the umask, as for any new file
+        let mut file = builder.tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.persist(&self.output).map(drop).map_err(|error| error.error)
+    }
+}

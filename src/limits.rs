@@ -1,0 +1,16 @@
+//! Limits that more than one stage speaks of.
+
+/// Bytes that the values of a ConfigMap may have together, decoded (kubernetes/kubernetes, `MaxSecretSize`).
+pub(crate) const CONFIG_MAP: usize = 1_048_576;
+
+/// Bytes of a module that a client-side apply takes: it keeps the whole object, base64 and all, in an annotation, and annotations may
+/// have 262,144 bytes together.
+pub(crate) const CLIENT_SIDE_APPLY: usize = 196_299;
+
+/// `1056134` as `1,056,134`.
+pub(crate) fn group(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
+    groups.join(",")
+}

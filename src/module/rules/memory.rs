@@ -1,0 +1,33 @@
+//! A module's memory: there must be one that the host can reach, and Envoy's V8 gives 1 GiB at most.
+
+use super::{Finding, Report, Setting, Stage};
+use crate::module::report::Kind;
+
+/// 64 KiB each: 1 GiB.
+const MOST_PAGES: u64 = 16_384;
+
+pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+    if let Some(memory) = report.memories.iter().find(|memory| memory.initial > MOST_PAGES) {
+        found.push(
+            Finding::error(
+                "MC0314",
+                Stage::Instantiate,
+                format!(
+                    "the module begins with {} pages of memory, and Envoy gives {MOST_PAGES} (1 GiB)",
+                    memory.initial
+                ),
+                "Failed to create new Wasm instance",
+            )
+            .help("lower the initial memory (--initial-memory of the linker)"),
+        );
+    }
+    let exported = report.exports.iter().any(|export| matches!(export.kind, Kind::Memory));
+    let imported = report.imports.iter().any(|import| matches!(import.kind, Kind::Memory));
+    if !exported && !imported && report.invalid.is_none() && super::abi(report).is_some() {
+        found.push(
+            Finding::warning("MC0310", "the module exports no memory")
+                .note("every host call that passes a text reads or writes it; Envoy does not look whether it is there")
+                .help("export it (for wasm-ld it is the default; `(export \"memory\" (memory 0))` in WAT)"),
+        );
+    }
+}
