@@ -2,17 +2,16 @@
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::case::Case;
 use crate::support::tool;
 
-/// What marks a line of the log, and what then stands before the host's words if the host says so to Envoy itself.
-const SAID: &str = "[error][wasm]";
+/// What marks a line of the log, and what then stands before the host's words if it says them to Envoy itself.
+const MARK: &str = "[error][wasm]";
 const FAILED: &str = "Wasm VM failed ";
 
 /// Whether Envoy loads a module, and what it says if not.
@@ -21,46 +20,56 @@ pub(crate) struct Verdict {
     pub(crate) loads: bool,
     /// Envoy did not end by itself; that is a refusal too.
     pub(crate) crashed: bool,
-    /// The first is the cause. An empty file and a crash have none.
-    pub(crate) words: Vec<String>,
+    /// Its log from the cause on. There is none of an empty file and of a crash.
+    log: Option<String>,
+}
+
+impl Verdict {
+    /// Whether this is what Envoy gives as the cause: the words may be of several lines, as names of imports may.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.log.as_deref().and_then(|log| log.strip_prefix(words)).is_some_and(|rest| rest.starts_with('\n'))
+    }
+
+    /// The first line of the cause.
+    pub(crate) fn words(&self) -> Option<&str> {
+        self.log.as_deref().and_then(|log| log.lines().next())
+    }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let crashed = if self.crashed { "CRASHED " } else { "" };
-        write!(f, "{crashed}{} {}", if self.loads { "loads" } else { "REFUSED" }, self.words.join(" | "))
+        match (self.loads, self.crashed, self.words()) {
+            (true, ..) => f.write_str("loads"),
+            (_, true, _) => f.write_str("crashes"),
+            (_, _, Some(words)) => write!(f, "refuses: {words:.240}"),
+            (_, _, None) => f.write_str("refuses"),
+        }
     }
 }
 
-/// Has Envoy validate a configuration with each of the modules, in the order of the modules.
-pub(crate) fn judge(cases: &[Case]) -> Vec<Verdict> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    cases.par_iter().enumerate().map(|(number, case)| validate(&folder.path().join(number.to_string()), case)).collect()
+/// Has Envoy validate a configuration with each of the modules.
+pub(crate) fn judge(modules: &[PathBuf]) -> Vec<Verdict> {
+    modules.par_iter().map(|module| validate(module)).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
-fn validate(folder: &Path, case: &Case) -> Verdict {
-    let module = folder.join("module.wasm");
-    let configuration = folder.join("bootstrap.json");
-    fs::create_dir(folder).expect("the folder is ours");
-    fs::write(&module, &case.bytes).expect("the folder is ours");
-    fs::write(&configuration, bootstrap(&module).to_string()).expect("the folder is ours");
+fn validate(module: &Path) -> Verdict {
+    let configuration = module.with_extension("json");
+    fs::write(&configuration, bootstrap(module).to_string()).expect("the folder is ours");
     let output = Command::new(tool("envoy"))
         .args(["--mode", "validate", "--log-level", "warning", "--config-path"])
         .arg(&configuration)
         .output()
         .expect("Envoy can be started");
-    fs::remove_dir_all(folder).expect("the folder is ours");
-    let log = String::from_utf8_lossy(&output.stderr);
-    let words = log.lines().filter_map(words).collect();
-    Verdict { loads: output.status.success(), crashed: output.status.code().is_none(), words }
+    let log = cause(&String::from_utf8_lossy(&output.stderr)).map(str::to_owned);
+    Verdict { loads: output.status.success(), crashed: output.status.code().is_none(), log }
 }
 
-/// What a line of the log says, behind its time, level and place.
-fn words(line: &str) -> Option<String> {
-    let (_, said) = line.split_once(SAID)?.1.split_once(".cc:")?;
+/// The log from the words of the first error on, behind its time, level and place.
+fn cause(log: &str) -> Option<&str> {
+    let (_, said) = log.split_once(MARK)?.1.split_once(".cc:")?;
     let (_, words) = said.split_once("] ")?;
-    Some(words.strip_prefix(FAILED).unwrap_or(words).to_owned())
+    Some(words.strip_prefix(FAILED).unwrap_or(words))
 }
 
 /// A listener with the module as its only filter.

@@ -18,13 +18,13 @@ fn all_callbacks() -> Vec<Case> {
 
 fn wrong_callbacks() -> Vec<Case> {
     let mut cases = Vec::new();
-    for abi in ABIS {
+    for abi in ["0_1_0", "0_2_0"] {
         for (name, letters) in callbacks(abi) {
             let wrong = export(name, &other_param(letters));
             cases.push(of(abi, wrong, format!("export/{abi}/{name}, a parameter wrong")));
         }
     }
-    for abi in ["0_1_0", "0_2_1"] {
+    for abi in ["0_2_1"] {
         for (name, letters) in callbacks(abi) {
             let wrong = export(name, &other_result(letters));
             cases.push(of(abi, wrong, format!("export/{abi}/{name}, the result wrong")));
