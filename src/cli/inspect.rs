@@ -100,7 +100,9 @@ fn page(it: &Inspection) -> String {
     list(
         &mut line,
         "callbacks",
-        callbacks.filter(|name| name.starts_with("proxy_on_") || name.starts_with("envoy_on_")),
+        callbacks.filter(|name| {
+            name != "proxy_on_memory_allocate" && (name.starts_with("proxy_on_") || name.starts_with("envoy_on_"))
+        }),
     );
     list(
         &mut line,

@@ -16,7 +16,7 @@ pub(crate) fn guess(report: &Report) -> Option<&'static str> {
         Some("Rust")
     } else if names("go.buildid") || names("go:buildid") || produced("Go cmd/compile") || exports("go_scheduler") {
         Some("Go")
-    } else if exports("__new") || exports("__pin") || imports("env", "abort") || exports("abort_proc_exit") {
+    } else if ["__new", "__pin", "__retain", "__rtti_base"].iter().any(|name| exports(name)) {
         Some("AssemblyScript")
     } else if imports("env", "emscripten_notify_memory_growth")
         || exports("emscripten_stack_get_current")
@@ -25,8 +25,11 @@ pub(crate) fn guess(report: &Report) -> Option<&'static str> {
         Some("C++ (Emscripten)")
     } else if produced("clang") {
         Some("C or C++ (Clang)")
-    } else if exports("proxy_on_memory_allocate") && exports("_initialize") {
-        // What the Rust SDK exports when the producers section is stripped.
+    } else if exports("proxy_on_memory_allocate")
+        && exports("proxy_on_http_call_response")
+        && exports("proxy_on_grpc_receive")
+    {
+        // The Rust SDK exports every callback there is; what is left when the producers section is stripped.
         Some("Rust, likely")
     } else {
         None

@@ -10,4 +10,5 @@ mod examples;
 mod network;
 mod order;
 mod overrides;
+mod real_filters;
 mod versions;

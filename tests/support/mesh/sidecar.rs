@@ -76,6 +76,17 @@ impl Sidecar {
         self
     }
 
+    /// Other bytes in the mounted file of this name.
+    ///
+    /// # Panics
+    /// If there is none, or more than one.
+    pub(crate) fn mounted(mut self, name: &str, bytes: &[u8]) -> Self {
+        let paths: Vec<PathBuf> = self.files.keys().filter(|path| path.ends_with(name)).cloned().collect();
+        let [path] = &paths[..] else { panic!("mounted as {name}: {paths:?}") };
+        self.files.insert(path.clone(), bytes.to_vec());
+        self
+    }
+
     /// The names of the network filters and, after the connection manager's, of the HTTP filters in it.
     pub(crate) fn chain(&self, port: u16) -> Vec<String> {
         let listener = self.listeners.iter().find(|listener| listener.port == port).expect("a listener with the port");

@@ -1,0 +1,3 @@
+module x-from
+
+go 1.24
