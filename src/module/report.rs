@@ -3,34 +3,17 @@
 use std::fmt;
 
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FuncType,
-    KnownCustom, MemoryType, Operator, Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, CompositeInnerType, ExternalKind, FuncType, KnownCustom, MemoryType, Parser, Payload, TableType,
+    TypeRef, ValType,
 };
 
 use super::abi::Abi;
 use super::bytecode::{self, Corrupt};
+pub(crate) use super::crash::Crash;
+use super::crash::{self, Unspeakable};
+use super::segments::{Globals, Overflow};
 use super::signature::Written;
-
-/// What V8 14 takes, as Envoy 1.40 sets it up. Not among it, though wasmparser has them on: wide arithmetic, compact imports.
-const V8_FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
-    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
-    .union(WasmFeatures::SIGN_EXTENSION)
-    .union(WasmFeatures::REFERENCE_TYPES)
-    .union(WasmFeatures::MULTI_VALUE)
-    .union(WasmFeatures::BULK_MEMORY)
-    .union(WasmFeatures::SIMD)
-    .union(WasmFeatures::RELAXED_SIMD)
-    .union(WasmFeatures::THREADS)
-    .union(WasmFeatures::TAIL_CALL)
-    .union(WasmFeatures::FLOATS)
-    .union(WasmFeatures::MULTI_MEMORY)
-    .union(WasmFeatures::EXCEPTIONS)
-    .union(WasmFeatures::LEGACY_EXCEPTIONS)
-    .union(WasmFeatures::MEMORY64)
-    .union(WasmFeatures::EXTENDED_CONST)
-    .union(WasmFeatures::FUNCTION_REFERENCES)
-    .union(WasmFeatures::GC)
-    .union(WasmFeatures::GC_TYPES);
+use super::v8;
 
 /// What is in a module. Where the bytes are not valid it holds what stood before the fault.
 #[derive(Debug)]
@@ -46,6 +29,8 @@ pub(crate) struct Report {
     pub(crate) exports: Vec<Export>,
     /// Imported ones first.
     pub(crate) memories: Vec<MemoryType>,
+    /// Imported ones first.
+    pub(crate) tables: Vec<TableType>,
     pub(crate) custom_sections: Vec<CustomSection>,
     /// Field, tool, version: `processed-by`, `rustc`, `1.95.0`.
     pub(crate) producers: Vec<(String, String, String)>,
@@ -55,6 +40,8 @@ pub(crate) struct Report {
     pub(crate) data_size: usize,
     /// The first segment that does not fit into its memory or table.
     pub(crate) overflow: Option<Overflow>,
+    /// The first import or else export whose type ends Envoy's process.
+    pub(crate) crash: Option<Crash>,
 }
 
 /// A fault that validation found.
@@ -119,17 +106,6 @@ pub(crate) struct CustomSection {
     pub(crate) size: usize,
 }
 
-/// A segment that reaches beyond what it is copied into.
-#[derive(Debug)]
-pub(crate) struct Overflow {
-    /// `data` or `element`.
-    pub(crate) what: &'static str,
-    pub(crate) index: u32,
-    /// Where it would end, and how much there is: bytes of memory, or elements of a table.
-    pub(crate) end: u64,
-    pub(crate) available: u64,
-}
-
 impl Report {
     /// Reads the bytes once by Envoy's own reader and once by a validator with V8's features.
     pub(crate) fn of(bytes: &[u8]) -> Self {
@@ -144,23 +120,35 @@ impl Report {
             imports: Vec::new(),
             exports: Vec::new(),
             memories: Vec::new(),
+            tables: Vec::new(),
             custom_sections: Vec::new(),
             producers: Vec::new(),
             functions: 0,
             code_size: 0,
             data_size: 0,
             overflow: None,
+            crash: None,
         };
-        let mut reader = Reader::default();
-        if let Err(error) = reader.read(bytes, &mut report) {
-            report.invalid = Some(error.into());
-        }
-        // Only what V8 gets is validated: a precompiled section takes the custom sections behind it along, and nothing else.
+        // V8 gets no custom section from a precompiled one on; that they are there is to be known all the same.
+        report.custom_sections(bytes);
         let seen = stripped.as_deref().unwrap_or(bytes);
-        if let (None, Err(error)) = (&report.invalid, validate(seen)) {
-            report.invalid = Some(error.into());
-        }
+        report.invalid = v8::validate(seen).err();
+        // Where it stops there is a fault that V8 finds too.
+        _ = Reader::default().read(seen, &mut report);
         report
+    }
+
+    fn crashes(&mut self, imported: bool, name: &str, what: Option<Unspeakable>) {
+        if let (None, Some((what, says))) = (&self.crash, what) {
+            self.crash = Some(Crash { imported, name: name.to_owned(), what, says });
+        }
+    }
+
+    fn custom_sections(&mut self, bytes: &[u8]) {
+        let sections = bytecode::sections(bytes).into_iter().flatten().map_while(Result::ok);
+        self.custom_sections.extend(sections.filter_map(|(range, name)| {
+            Some(CustomSection { name: String::from_utf8_lossy(name?).into_owned(), size: range.len() })
+        }));
     }
 
     /// The function of this name that the module exports, with its type.
@@ -177,24 +165,8 @@ impl Report {
     }
 }
 
-impl From<BinaryReaderError> for Invalid {
-    fn from(error: BinaryReaderError) -> Self {
-        Self { offset: error.offset(), message: error.message().to_owned() }
-    }
-}
-
-fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
-    let mut validator = Validator::new_with_features(V8_FEATURES);
-    let mut allocations = wasmparser::FuncValidatorAllocations::default();
-    for payload in Parser::new(0).parse_all(bytes) {
-        if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
-            let mut function = function.into_validator(allocations);
-            function.validate(&body)?;
-            allocations = function.into_allocations();
-        }
-    }
-    Ok(())
-}
+/// In bytes.
+const PAGE: u64 = 65_536;
 
 /// What has to be remembered from one section for the next.
 #[derive(Default)]
@@ -202,8 +174,9 @@ struct Reader {
     types: Vec<Option<FuncType>>,
     /// Of every function, imported ones first: the index of its type.
     functions: Vec<u32>,
-    /// Of every table, imported ones first: how many elements it begins with.
-    tables: Vec<u64>,
+    /// Of every global, imported ones first: its type.
+    globals: Vec<ValType>,
+    values: Globals,
 }
 
 impl Reader {
@@ -232,7 +205,7 @@ impl Reader {
                 }
                 Payload::TableSection(section) => {
                     for table in section {
-                        self.tables.push(table?.ty.initial);
+                        report.tables.push(table?.ty);
                     }
                 }
                 Payload::MemorySection(section) => {
@@ -240,20 +213,34 @@ impl Reader {
                         report.memories.push(memory?);
                     }
                 }
+                Payload::GlobalSection(section) => {
+                    for global in section {
+                        let global = global?;
+                        self.globals.push(global.ty.content_type);
+                        self.values.push(&global.init_expr);
+                    }
+                }
                 Payload::ExportSection(section) => {
                     for export in section {
                         let export = export?;
                         let kind = self.kind(export.kind, export.index);
+                        let what = self.unspeakable(&kind, export.index as usize, &report.tables);
+                        report.crashes(false, export.name, what);
                         report.exports.push(Export { name: export.name.to_owned(), kind });
                     }
                 }
                 Payload::CodeSectionStart { size, .. } => report.code_size = size as usize,
-                Payload::ElementSection(section) => self.elements(section, report)?,
+                Payload::ElementSection(section) => {
+                    let tables: Vec<u64> = report.tables.iter().map(|table| table.initial).collect();
+                    report.overflow = self.values.elements(section, &tables);
+                }
                 Payload::DataSection(section) => {
                     report.data_size = length(&section.range());
-                    data(section, report)?;
+                    let memories: Vec<u64> =
+                        report.memories.iter().map(|memory| memory.initial.saturating_mul(PAGE)).collect();
+                    report.overflow = report.overflow.take().or(self.values.data(section, &memories));
                 }
-                Payload::CustomSection(section) => custom(&section, report),
+                Payload::CustomSection(section) => producers(&section, report),
                 _ => {}
             }
         }
@@ -267,16 +254,27 @@ impl Reader {
                 Kind::Function(self.function_type(index))
             }
             TypeRef::Table(table) => {
-                self.tables.push(table.initial);
+                report.tables.push(table);
                 Kind::Table
             }
             TypeRef::Memory(memory) => {
                 report.memories.push(memory);
                 Kind::Memory
             }
-            TypeRef::Global(_) => Kind::Global,
+            TypeRef::Global(global) => {
+                self.globals.push(global.content_type);
+                self.values.push_imported();
+                Kind::Global
+            }
             TypeRef::Tag(_) => Kind::Tag,
         };
+        let index = match kind {
+            Kind::Table => report.tables.len() - 1,
+            Kind::Global => self.globals.len() - 1,
+            _ => 0,
+        };
+        let what = self.unspeakable(&kind, index, &report.tables);
+        report.crashes(true, import.name, what);
         report.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), kind });
     }
 
@@ -297,55 +295,15 @@ impl Reader {
         }
     }
 
-    fn elements(
-        &self,
-        section: wasmparser::ElementSectionReader<'_>,
-        report: &mut Report,
-    ) -> Result<(), BinaryReaderError> {
-        for (index, element) in (0..).zip(section) {
-            let element = element?;
-            let count = match element.items {
-                ElementItems::Functions(items) => items.count(),
-                ElementItems::Expressions(_, items) => items.count(),
-            };
-            if let ElementKind::Active { table_index, offset_expr } = element.kind {
-                let available = self.tables.get(table_index.unwrap_or(0) as usize).copied().unwrap_or_default();
-                overflow(report, "element", (index, &offset_expr), u64::from(count), available);
-            }
+    /// What about an import or export ends Envoy's process.
+    fn unspeakable(&self, kind: &Kind, index: usize, tables: &[TableType]) -> Option<Unspeakable> {
+        match kind {
+            Kind::Function(function) => function.as_ref().and_then(crash::function),
+            Kind::Table => tables.get(index).and_then(crash::table),
+            Kind::Global => self.globals.get(index).and_then(|ty| crash::value(*ty)),
+            Kind::Tag => Some(crash::tag()),
+            Kind::Memory => None,
         }
-        Ok(())
-    }
-}
-
-fn data(section: wasmparser::DataSectionReader<'_>, report: &mut Report) -> Result<(), BinaryReaderError> {
-    for (index, data) in (0..).zip(section) {
-        let data = data?;
-        if let DataKind::Active { memory_index, offset_expr } = data.kind {
-            let memory = report.memories.get(memory_index as usize);
-            let page = |memory: &MemoryType| 1_u64 << memory.page_size_log2.unwrap_or(16).min(16);
-            let available = memory.map_or(0, |memory| memory.initial.saturating_mul(page(memory)));
-            overflow(report, "data", (index, &offset_expr), data.data.len() as u64, available);
-        }
-    }
-    Ok(())
-}
-
-/// Notes the first segment that does not fit, where its offset is a plain constant.
-fn overflow(
-    report: &mut Report,
-    what: &'static str,
-    (index, offset): (u32, &ConstExpr<'_>),
-    length: u64,
-    available: u64,
-) {
-    let offset = match offset.get_operators_reader().read() {
-        Ok(Operator::I32Const { value }) => u64::from(value.cast_unsigned()),
-        Ok(Operator::I64Const { value }) => value.cast_unsigned(),
-        _ => return,
-    };
-    let end = offset.saturating_add(length);
-    if end > available && report.overflow.is_none() {
-        report.overflow = Some(Overflow { what, index, end, available });
     }
 }
 
@@ -353,12 +311,7 @@ fn length(range: &std::ops::Range<u64>) -> usize {
     usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
 }
 
-fn custom(section: &wasmparser::CustomSectionReader<'_>, report: &mut Report) {
-    let name = section.name().to_owned();
-    // The range is the content's, behind the type and the size: those are at least two bytes.
-    let content = length(&section.range());
-    let length_bytes = (1..).find(|n| content < 1 << (7 * n)).unwrap_or(1);
-    report.custom_sections.push(CustomSection { name, size: content + 1 + length_bytes });
+fn producers(section: &wasmparser::CustomSectionReader<'_>, report: &mut Report) {
     if let KnownCustom::Producers(fields) = section.as_known() {
         for field in fields.into_iter().flatten() {
             for value in field.values.into_iter().flatten() {

@@ -13,6 +13,8 @@ use crate::support::tool;
 /// What marks a line of the log, and what then stands before the host's words if it says them to Envoy itself.
 const MARK: &str = "[error][wasm]";
 const FAILED: &str = "Wasm VM failed ";
+/// What V8 begins with when it ends the process; the cause is on the next line.
+const FATAL: &str = "# Fatal error in";
 
 /// Whether Envoy loads a module, and what it says if not.
 #[derive(Debug)]
@@ -20,7 +22,7 @@ pub(crate) struct Verdict {
     pub(crate) loads: bool,
     /// Envoy did not end by itself; that is a refusal too.
     pub(crate) crashed: bool,
-    /// Its log from the cause on. There is none of an empty file and of a crash.
+    /// Its log from the cause on. There is none of an empty file, and not of every crash.
     log: Option<String>,
 }
 
@@ -40,7 +42,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.loads, self.crashed, self.words()) {
             (true, ..) => f.write_str("loads"),
-            (_, true, _) => f.write_str("crashes"),
+            (_, true, words) => write!(f, "crashes: {}", words.unwrap_or_default()),
             (_, _, Some(words)) => write!(f, "refuses: {words:.240}"),
             (_, _, None) => f.write_str("refuses"),
         }
@@ -67,6 +69,9 @@ fn validate(module: &Path) -> Verdict {
 
 /// The log from the words of the first error on, behind its time, level and place.
 fn cause(log: &str) -> Option<&str> {
+    if let Some((_, fatal)) = log.split_once(FATAL) {
+        return fatal.split_once("# ").map(|(_, words)| words);
+    }
     let (_, said) = log.split_once(MARK)?.1.split_once(".cc:")?;
     let (_, words) = said.split_once("] ")?;
     Some(words.strip_prefix(FAILED).unwrap_or(words))

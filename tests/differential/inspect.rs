@@ -9,6 +9,9 @@ use serde_json::Value;
 /// What stands before Envoy's words in a note.
 const SAYS: &str = "Envoy says: ";
 
+/// The code of what ends Envoy's process.
+const CRASH: &str = "MC0318";
+
 /// What `inspect` says of a module.
 #[derive(Debug)]
 pub(crate) struct Verdict {
@@ -27,6 +30,11 @@ impl Verdict {
             (text(&finding["code"]), text(&finding["message"]), says)
         });
         Self { loads: module["loads"].as_bool().expect("a truth value"), error }
+    }
+
+    /// Whether Envoy's process is to end.
+    pub(crate) fn crashes(&self) -> bool {
+        self.error.as_ref().is_some_and(|(code, ..)| code == CRASH)
     }
 
     /// What Envoy is to say.

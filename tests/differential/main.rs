@@ -23,6 +23,16 @@ use tempfile::TempDir;
 /// Fewer modules would leave some of the host's functions, callbacks and limits out.
 const AT_LEAST: usize = 250;
 
+/// What Envoy loads, or would refuse for a later cause, and wasmparser's limits refuse. No compiler writes such a module.
+const STRICTER: [&str; 6] = [
+    "limit/65520 catches of a try_table",
+    "limit/101 memories",
+    "limit/100001 bytes of an export's name",
+    "limit/100001 bytes of an import's name",
+    "limit/100001 bytes of a module's name",
+    "limit/100001 bytes of a custom section's name",
+];
+
 /// Writes each module to a file of its own.
 #[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
 fn written(cases: &[Case]) -> (TempDir, Vec<PathBuf>) {
@@ -50,29 +60,20 @@ fn inspect_says_of_every_module_what_envoy_says() {
     let (_folder, files) = written(&cases);
     let ours = inspect::judge(&files);
     let theirs = envoy::judge(&files);
-    let differences: Vec<String> = cases
-        .iter()
-        .zip(theirs.iter().zip(&ours))
-        .filter(|(_, (theirs, ours))| !agree(theirs, ours))
-        .map(|(case, (theirs, ours))| format!("{}\n  Envoy {theirs}\n  inspect: {ours}", case.name))
-        .collect();
-    assert!(
-        differences.is_empty(),
-        "{} of {} modules differ\n{}",
-        differences.len(),
-        cases.len(),
-        differences.join("\n")
-    );
+    let mut differences = Vec::new();
+    for ((case, theirs), ours) in cases.iter().zip(&theirs).zip(&ours) {
+        if agree(theirs, ours) == STRICTER.contains(&case.name.as_str()) {
+            differences.push(format!("{:.200}\n  Envoy {theirs}\n  inspect: {ours}", case.name));
+        }
+    }
+    let (count, of, all) = (differences.len(), cases.len(), differences.join("\n"));
+    assert!(differences.is_empty(), "{count} of {of} modules are not as they should be\n{all}");
 }
 
 /// The same verdict, and where Envoy names a cause the same cause.
 fn agree(theirs: &envoy::Verdict, ours: &inspect::Verdict) -> bool {
-    theirs.loads == ours.loads
-        && match (theirs.words(), ours.says()) {
-            (Some(_), Some(says)) => theirs.says(says),
-            (Some(_), None) => theirs.loads,
-            (None, _) => true,
-        }
+    let same_cause = || theirs.words().is_none() || ours.says().is_some_and(|says| theirs.says(says));
+    theirs.loads == ours.loads && theirs.crashed == ours.crashes() && (theirs.loads || same_cause())
 }
 
 /// What Envoy says of every module.
@@ -84,5 +85,15 @@ fn what_envoy_says() {
     let (_folder, files) = written(&cases);
     for (case, verdict) in cases.iter().zip(envoy::judge(&files)) {
         println!("{}: {verdict}", case.name);
+    }
+}
+#[test]
+#[ignore]
+fn dump() {
+    let to = std::env::var("DUMP").expect("x");
+    for case in corpus::cases() {
+        let name: String =
+            case.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(120).collect();
+        std::fs::write(format!("{to}/{name}.wasm"), &case.bytes).expect("x");
     }
 }

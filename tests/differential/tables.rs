@@ -98,7 +98,7 @@ pub(crate) const WASI: [Function; 45] = [
     ("fd_renumber", "ii>i"),
     ("path_create_directory", "iii>i"),
     ("path_filestat_get", "iiiii>i"),
-    ("path_filestat_set_times", "iiiiilli>i"),
+    ("path_filestat_set_times", "iiiilli>i"),
     ("path_link", "iiiiii>i"),
     ("path_readlink", "iiiiii>i"),
     ("path_remove_directory", "iii>i"),

@@ -28,6 +28,24 @@ fn own_memories() -> Vec<Case> {
         ("shared, 65536 pages at most", r#"(memory (export "memory") 1 65536 shared)"#),
         ("shared, 64 bits", r#"(memory (export "memory") i64 1 2 shared)"#),
         ("shared without a maximum", r#"(memory (export "memory") 1 shared)"#),
+        ("64 bits, at most 16384", r#"(memory (export "memory") i64 1 16384)"#),
+        ("64 bits, at most 65536", r#"(memory (export "memory") i64 1 65536)"#),
+        ("64 bits, at most 65537", r#"(memory (export "memory") i64 1 65537)"#),
+        ("64 bits, at most 262144", r#"(memory (export "memory") i64 1 262144)"#),
+        ("64 bits, at most 262145", r#"(memory (export "memory") i64 1 262145)"#),
+        ("64 bits, at most 2^31 - 1", r#"(memory (export "memory") i64 1 2147483647)"#),
+        ("64 bits, at most 2^31", r#"(memory (export "memory") i64 1 2147483648)"#),
+        ("64 bits, at most 2^32 - 1", r#"(memory (export "memory") i64 1 4294967295)"#),
+        ("64 bits, at most 2^32", r#"(memory (export "memory") i64 1 4294967296)"#),
+        ("64 bits, at most 2^37", r#"(memory (export "memory") i64 1 0x2000000000)"#),
+        ("64 bits, at most 2^47", r#"(memory (export "memory") i64 1 0x800000000000)"#),
+        ("64 bits, at most 2^48 - 1", r#"(memory (export "memory") i64 1 0xffffffffffff)"#),
+        ("64 bits, for itself, at most 2^48 - 1", r#"(memory i64 1 0xffffffffffff)"#),
+        ("64 bits, at most 2^47, for itself", r#"(memory i64 1 0x800000000000)"#),
+        ("two of 16384 pages", "(memory 16384) (memory 16384)"),
+        ("two of 16384 pages, exported", r#"(memory (export "a") 16384) (memory (export "b") 16384)"#),
+        ("the second too large", "(memory 1) (memory 16385)"),
+        ("shared, 16385 pages", r#"(memory (export "memory") 16385 16385 shared)"#),
         ("pages of one byte", r#"(memory (export "memory") 1 (pagesize 1))"#),
         ("pages of 65536 bytes, explicitly", r#"(memory (export "memory") 1 (pagesize 65536))"#),
     ]
@@ -73,6 +91,26 @@ fn imported_memories() -> Vec<Case> {
     let exported = r#"(import "env" "memory" (memory 1)) (export "memory" (memory 0))"#;
     let missing = r#"(import "env" "memory" (memory 1)) (import "env" "x" (func))"#;
     cases.extend([
+        Text::default()
+            .imports(format!("{}{missing}", import("16385"), missing = r#"(import "env" "x" (func))"#))
+            .memory("")
+            .case("memory/imported too large, then a missing function"),
+        Text::default()
+            .imports(format!("{missing}{}", import("16385"), missing = r#"(import "env" "x" (func))"#))
+            .memory("")
+            .case("memory/imported too large, before it a missing function"),
+        Text::default()
+            .imports(format!("{}{missing}", import("i64 1"), missing = r#"(import "env" "x" (func))"#))
+            .memory("")
+            .case("memory/imported of 64 bits, then a missing function"),
+        Text::default()
+            .imports([import("1"), import("16385")].concat())
+            .memory("")
+            .case("memory/two imported, the second too large"),
+        Text::default()
+            .imports(import("1"))
+            .memory(r#"(memory (export "memory") 16385)"#)
+            .case("memory/imported, and an own one too large"),
         Text::default().imports(import("1")).memory(own).case("memory/imported, and an own one"),
         Text::default().imports(import("1")).memory("(memory 1)").case("memory/imported, and an own one for itself"),
         Text::default().imports(import("1").repeat(2)).memory("").case("memory/two imported"),
@@ -100,6 +138,13 @@ fn tables() -> Vec<Case> {
         "1 4294967295 funcref",
         "i64 1 funcref",
         "i64 1 0x100000000 funcref",
+        "i64 10000000 funcref",
+        "i64 10000001 funcref",
+        "1 2147483647 funcref",
+        "1 2147483648 funcref",
+        "i64 1 2147483647 funcref",
+        "i64 1 2147483648 funcref",
+        "i64 1 0xffffffffffffffff funcref",
         "1 exnref",
         "1 anyref",
         "1 i31ref",
@@ -123,6 +168,10 @@ fn tables() -> Vec<Case> {
         "10000001 funcref",
         "2 1 funcref",
         "i64 1 funcref",
+        "1 10000001 funcref",
+        "1 2147483647 funcref",
+        "1 2147483648 funcref",
+        "1 4294967295 funcref",
         "1 (ref func)",
         "1 anyref",
         "1 exnref",

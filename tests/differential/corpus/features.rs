@@ -79,7 +79,30 @@ const EXCEPTIONS: List = &[
         "(tag) (func try nop catch 0 nop end) (func (block (try_table (catch 0 0))))",
     ),
     ("both exceptions, in one function", "(tag) (func (block (try_table (catch 0 0))) try nop catch 0 nop end)"),
-    ("legacy exceptions, and exnref", "(tag) (func (local exnref) try nop catch 0 nop end)"),
+    ("legacy exceptions, and exnref in a type", "(type (func (param exnref))) (func try nop catch_all nop end)"),
+    (
+        "legacy exceptions, and exnref in a block",
+        "(func try nop catch_all nop end) (func (block (result exnref) unreachable) drop)",
+    ),
+    ("legacy exceptions, and exnref in a function's type", "(func try nop catch_all nop end) (func (param exnref))"),
+    ("legacy exceptions, and a null exnref", "(func try nop catch_all nop end) (func (drop (ref.null exn)))"),
+    ("legacy exceptions, and a null of no exnref", "(func try nop catch_all nop end) (func (drop (ref.null noexn)))"),
+    ("legacy exceptions, and a global exnref", "(global exnref (ref.null exn)) (func try nop catch_all nop end)"),
+    ("legacy exceptions, and a table of exnref", "(table 1 exnref) (func try nop catch_all nop end)"),
+    ("legacy exceptions, and elements of exnref", "(elem exnref (ref.null exn)) (func try nop catch_all nop end)"),
+    ("legacy exceptions, and a tag of exnref", "(tag (param exnref)) (func try nop catch_all nop end)"),
+    ("legacy exceptions, and a struct of exnref", "(type (struct (field exnref))) (func try nop catch_all nop end)"),
+    ("legacy exceptions, and throw_ref", "(func try nop catch_all nop end) (func unreachable throw_ref)"),
+    (
+        "legacy exceptions, and an unreachable try_table",
+        "(func try nop catch_all nop end) (func unreachable (block (try_table (catch_all 0))))",
+    ),
+    ("legacy exceptions, and throw", "(tag) (func try nop catch_all nop end) (func (throw 0))"),
+    ("legacy exceptions, and a try_table without catches", "(func try nop catch_all nop end) (func (try_table))"),
+    ("a bare try, and try_table", "(func try nop end) (func (try_table))"),
+    ("delegate, and try_table", "(func try nop delegate 0) (func (try_table))"),
+    ("unreachable try, and try_table", "(func unreachable try nop catch_all nop end) (func (try_table))"),
+    ("legacy exceptions, and exnref in a local", "(tag) (func (local exnref) try nop catch 0 nop end)"),
 ];
 
 const THREADS: List = &[

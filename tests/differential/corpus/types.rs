@@ -2,7 +2,7 @@
 
 use crate::case::{Case, Text};
 
-const TYPES: [&str; 24] = [
+const TYPES: [&str; 25] = [
     "i32",
     "i64",
     "f32",
@@ -21,6 +21,7 @@ const TYPES: [&str; 24] = [
     "nullexternref",
     "nullexnref",
     "(ref func)",
+    "(ref null nofunc)",
     "(ref extern)",
     "(ref any)",
     "(ref i31)",
@@ -50,6 +51,18 @@ pub(crate) fn cases() -> Vec<Case> {
             with(none(), export("proxy_on_tick", &format!("(param {ty})")), "exported parameter"),
             with(none(), export("proxy_on_done", &format!("(param i32) (result {ty})")), "exported result"),
             with(none(), export("free", &format!("(param {ty}) (result {ty})")), "of a function that nobody asks for"),
+            with(import("x", "") + &import("y", &format!("(param {ty})")), none(), "behind a missing import"),
+            with(import("x", ""), export("free", &format!("(param {ty})")), "exported, and a missing import"),
+            with(
+                none(),
+                export("free", &format!("(param {ty})")) + r#"(data (i32.const 65536) "x")"#,
+                "exported, and a segment beyond",
+            ),
+            with(
+                none(),
+                export("proxy_on_log", "") + &export("free", &format!("(param {ty})")),
+                "exported, and a wrong callback",
+            ),
             with(none(), format!("(func (param {ty}) (result {ty}) unreachable)"), "inside"),
         ]);
     }
