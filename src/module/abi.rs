@@ -154,7 +154,7 @@ pub(crate) const WASI: [HostFunction; 45] = [
     host_since("fd_renumber", sig("ii>i"), WASI_2026),
     host_since("path_create_directory", sig("iii>i"), WASI_2026),
     host_since("path_filestat_get", sig("iiiii>i"), WASI_2026),
-    host_since("path_filestat_set_times", sig("iiiiilli>i"), WASI_2026),
+    host_since("path_filestat_set_times", sig("iiiilli>i"), WASI_2026),
     host_since("path_link", sig("iiiiii>i"), WASI_2026),
     host_since("path_readlink", sig("iiiiii>i"), WASI_2026),
     host_since("path_remove_directory", sig("iii>i"), WASI_2026),
@@ -199,7 +199,7 @@ pub(crate) const MALLOC: [Callback; 2] =
     [callback("malloc", sig("i>i")), callback("proxy_on_memory_allocate", sig("i>i"))];
 
 /// The callbacks of every ABI.
-pub(crate) const CALLBACKS: [Callback; 27] = [
+pub(crate) const CALLBACKS: [Callback; 25] = [
     callback("proxy_validate_configuration", sig("ii>i")),
     callback("proxy_on_vm_start", sig("ii>i")),
     callback("proxy_on_configure", sig("ii>i")),
@@ -225,8 +225,6 @@ pub(crate) const CALLBACKS: [Callback; 27] = [
     callback("proxy_on_done", sig("i>i")),
     callback("proxy_on_log", sig("i>")),
     callback("proxy_on_delete", sig("i>")),
-    callback("envoy_on_resolve_dns", sig("iii>")),
-    callback("envoy_on_stats_update", sig("ii>")),
 ];
 
 const CALLBACKS_0_1: [Callback; 2] =
@@ -238,13 +236,17 @@ const CALLBACKS_0_2: [Callback; 3] = [
     callback("proxy_on_foreign_function", sig("iii>")),
 ];
 
-/// The callbacks that Envoy looks for in a module of this ABI.
+/// What Envoy adds to the host's.
+const CALLBACKS_OF_ENVOY: [Callback; 2] =
+    [callback("envoy_on_resolve_dns", sig("iii>")), callback("envoy_on_stats_update", sig("ii>"))];
+
+/// The callbacks that Envoy looks for in a module of this ABI, in the order in which it does.
 pub(crate) fn callbacks(abi: Abi) -> impl Iterator<Item = &'static Callback> {
     let own: &'static [Callback] = match abi {
         Abi::V0_1_0 => &CALLBACKS_0_1,
         Abi::V0_2_0 | Abi::V0_2_1 => &CALLBACKS_0_2,
     };
-    CALLBACKS.iter().chain(own)
+    CALLBACKS.iter().chain(own).chain(&CALLBACKS_OF_ENVOY)
 }
 
 /// All names that a list of capabilities may hold.

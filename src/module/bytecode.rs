@@ -148,10 +148,8 @@ pub(crate) fn abi_version(bytes: &[u8]) -> Result<Option<Abi>, Corrupt> {
                 return Ok(Some(abi));
             }
             exports.varint()?;
+            // A next export would begin behind the section, and not be read.
             exports.end = section_end;
-            if exports.position > section_end {
-                return Err(exports.corrupt());
-            }
         }
         return Ok(None);
     }

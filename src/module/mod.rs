@@ -3,12 +3,15 @@
 pub(crate) mod abi;
 mod bytecode;
 pub(crate) mod capabilities;
+mod crash;
 mod header;
 mod report;
 pub(crate) mod rules;
 pub(crate) mod sdk;
+mod segments;
 mod signature;
 mod slim;
+mod v8;
 
 use std::io;
 use std::sync::{Arc, OnceLock};

@@ -1,40 +1,20 @@
 //! All there is to know of a module, from one pass over its bytes.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind,
-    FuncToValidate, FuncType, FuncValidatorAllocations, FunctionBody, KnownCustom, MemoryType, Operator, Parser,
-    Payload, TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    BinaryReaderError, CompositeInnerType, ExternalKind, FuncType, KnownCustom, MemoryType, Parser, Payload, TableType,
+    TypeRef, ValType,
 };
 
 use super::abi::Abi;
 use super::bytecode::{self, Corrupt};
+pub(crate) use super::crash::Crash;
+use super::crash::{self, Unspeakable};
+use super::segments::{Globals, Overflow};
 use super::signature::Written;
-
-/// What V8 14 takes, as Envoy 1.40 sets it up. Not among it, though wasmparser has them on: wide arithmetic, compact imports.
-const V8_FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
-    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
-    .union(WasmFeatures::SIGN_EXTENSION)
-    .union(WasmFeatures::REFERENCE_TYPES)
-    .union(WasmFeatures::MULTI_VALUE)
-    .union(WasmFeatures::BULK_MEMORY)
-    .union(WasmFeatures::SIMD)
-    .union(WasmFeatures::RELAXED_SIMD)
-    .union(WasmFeatures::THREADS)
-    .union(WasmFeatures::TAIL_CALL)
-    .union(WasmFeatures::FLOATS)
-    .union(WasmFeatures::MULTI_MEMORY)
-    .union(WasmFeatures::EXCEPTIONS)
-    .union(WasmFeatures::LEGACY_EXCEPTIONS)
-    .union(WasmFeatures::MEMORY64)
-    .union(WasmFeatures::EXTENDED_CONST)
-    .union(WasmFeatures::FUNCTION_REFERENCES)
-    .union(WasmFeatures::GC)
-    .union(WasmFeatures::GC_TYPES);
+use super::v8;
 
 /// What is in a module. Where the bytes are not valid it holds what stood before the fault.
 #[derive(Debug)]
@@ -50,6 +30,8 @@ pub(crate) struct Report {
     pub(crate) exports: Vec<Export>,
     /// Imported ones first.
     pub(crate) memories: Vec<MemoryType>,
+    /// Imported ones first.
+    pub(crate) tables: Vec<TableType>,
     pub(crate) custom_sections: Vec<CustomSection>,
     /// Field, tool, version: `processed-by`, `rustc`, `1.95.0`.
     pub(crate) producers: Vec<(String, String, String)>,
@@ -59,6 +41,8 @@ pub(crate) struct Report {
     pub(crate) data_size: usize,
     /// The first segment that does not fit into its memory or table.
     pub(crate) overflow: Option<Overflow>,
+    /// The first import or else export whose type ends Envoy's process.
+    pub(crate) crash: Option<Crash>,
 }
 
 /// A fault that validation found.
@@ -123,19 +107,8 @@ pub(crate) struct CustomSection {
     pub(crate) size: usize,
 }
 
-/// A segment that reaches beyond what it is copied into.
-#[derive(Debug)]
-pub(crate) struct Overflow {
-    /// `data` or `element`.
-    pub(crate) what: &'static str,
-    pub(crate) index: u32,
-    /// Where it would end, and how much there is: bytes of memory, or elements of a table.
-    pub(crate) end: u64,
-    pub(crate) available: u64,
-}
-
 impl Report {
-    /// Reads the bytes by Envoy's own reader, section by section, and then in one pass that validates with V8's features.
+    /// Reads the bytes once by Envoy's own reader and once by a validator with V8's features.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let stripped = bytecode::stripped(bytes);
         let readable =
@@ -148,29 +121,35 @@ impl Report {
             imports: Vec::new(),
             exports: Vec::new(),
             memories: Vec::new(),
+            tables: Vec::new(),
             custom_sections: Vec::new(),
             producers: Vec::new(),
             functions: 0,
             code_size: 0,
             data_size: 0,
             overflow: None,
+            crash: None,
         };
-        let (read, valid) = match &stripped {
-            // Only what V8 gets is validated: a precompiled section takes the custom sections behind it along, and nothing else.
-            Ok(Cow::Owned(seen)) => (pass(bytes, None, &mut report), validate(seen)),
-            Ok(Cow::Borrowed(_)) | Err(_) => {
-                let mut validation = Validation::new();
-                let read = pass(bytes, Some(&mut validation), &mut report);
-                (read, validation.finish())
-            }
-        };
-        report.invalid = read.and(valid).err().map(Invalid::from);
-        let whole = bytecode::sections(bytes).into_iter().flatten().map_while(Result::ok);
-        let whole = whole.filter_map(|(range, name)| name.map(|_| range.len()));
-        for (section, size) in report.custom_sections.iter_mut().zip(whole) {
-            section.size = size;
-        }
+        // V8 gets no custom section from a precompiled one on; that they are there is to be known all the same.
+        report.custom_sections(bytes);
+        let seen = stripped.as_deref().unwrap_or(bytes);
+        report.invalid = v8::validate(seen).err();
+        // Where it stops there is a fault that V8 finds too.
+        _ = Reader::default().read(seen, &mut report);
         report
+    }
+
+    fn crashes(&mut self, imported: bool, name: &str, what: Option<Unspeakable>) {
+        if let (None, Some((what, says))) = (&self.crash, what) {
+            self.crash = Some(Crash { imported, name: name.to_owned(), what, says });
+        }
+    }
+
+    fn custom_sections(&mut self, bytes: &[u8]) {
+        let sections = bytecode::sections(bytes).into_iter().flatten().map_while(Result::ok);
+        self.custom_sections.extend(sections.filter_map(|(range, name)| {
+            Some(CustomSection { name: String::from_utf8_lossy(name?).into_owned(), size: range.len() })
+        }));
     }
 
     /// Whether Envoy cannot even tell the sections apart: little else that is known of the module is then true.
@@ -192,77 +171,8 @@ impl Report {
     }
 }
 
-impl From<BinaryReaderError> for Invalid {
-    fn from(error: BinaryReaderError) -> Self {
-        Self { offset: error.offset(), message: error.message().to_owned() }
-    }
-}
-
-/// One pass over the bytes: each payload is validated, where that is asked for, and entered into the report. What stands behind a
-/// fault that only validation finds is entered too.
-fn pass<'a>(
-    bytes: &'a [u8],
-    mut validation: Option<&mut Validation<'a>>,
-    report: &mut Report,
-) -> Result<(), BinaryReaderError> {
-    let mut reader = Reader::default();
-    for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload?;
-        if let Some(validation) = &mut validation {
-            validation.payload(&payload);
-        }
-        reader.payload(payload, report)?;
-    }
-    Ok(())
-}
-
-fn validate(bytes: &[u8]) -> Result<(), BinaryReaderError> {
-    let mut validation = Validation::new();
-    for payload in Parser::new(0).parse_all(bytes) {
-        validation.payload(&payload?);
-    }
-    validation.finish()
-}
-
-/// Validation in progress: sections at once, the functions' bodies at the end and in parallel.
-struct Validation<'a> {
-    validator: Validator,
-    bodies: Vec<(FuncToValidate<ValidatorResources>, FunctionBody<'a>)>,
-    /// The first fault outside the bodies; what stands behind it is not validated.
-    fault: Option<BinaryReaderError>,
-}
-
-impl<'a> Validation<'a> {
-    fn new() -> Self {
-        Self { validator: Validator::new_with_features(V8_FEATURES), bodies: Vec::new(), fault: None }
-    }
-
-    fn payload(&mut self, payload: &Payload<'a>) {
-        if self.fault.is_some() {
-            return;
-        }
-        match self.validator.payload(payload) {
-            Ok(ValidPayload::Func(function, body)) => self.bodies.push((function, body)),
-            Ok(_) => {}
-            Err(error) => self.fault = Some(error),
-        }
-    }
-
-    /// The first fault in the file: all bodies kept stand before the other one.
-    fn finish(self) -> Result<(), BinaryReaderError> {
-        let bodies = self.bodies.into_par_iter().with_min_len(BODIES_AT_LEAST);
-        let faults = bodies.map_init(FuncValidatorAllocations::default, |allocations, (function, body)| {
-            let mut function = function.into_validator(std::mem::take(allocations));
-            let result = function.validate(&body);
-            *allocations = function.into_allocations();
-            result.err()
-        });
-        faults.find_map_first(|fault| fault).or(self.fault).map_or(Ok(()), Err)
-    }
-}
-
-/// Bodies that one thread takes at a time.
-const BODIES_AT_LEAST: usize = 64;
+/// In bytes.
+const PAGE: u64 = 65_536;
 
 /// What has to be remembered from one section for the next.
 #[derive(Default)]
@@ -270,57 +180,75 @@ struct Reader {
     types: Vec<Option<Arc<FuncType>>>,
     /// Of every function, imported ones first: the index of its type.
     functions: Vec<u32>,
-    /// Of every table, imported ones first: how many elements it begins with.
-    tables: Vec<u64>,
+    /// Of every global, imported ones first: its type.
+    globals: Vec<ValType>,
+    values: Globals,
 }
 
 impl Reader {
-    fn payload(&mut self, payload: Payload<'_>, report: &mut Report) -> Result<(), BinaryReaderError> {
-        match payload {
-            Payload::TypeSection(section) => {
-                for group in section {
-                    self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
-                        CompositeInnerType::Func(function) => Some(Arc::new(function.clone())),
-                        _ => None,
-                    }));
+    fn read(&mut self, bytes: &[u8], report: &mut Report) -> Result<(), BinaryReaderError> {
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            match payload {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
+                            CompositeInnerType::Func(function) => Some(Arc::new(function.clone())),
+                            _ => None,
+                        }));
+                    }
                 }
-            }
-            Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    self.import(&import?, report);
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        self.import(&import?, report);
+                    }
                 }
-            }
-            Payload::FunctionSection(section) => {
-                for index in section {
-                    self.functions.push(index?);
-                    report.functions += 1;
+                Payload::FunctionSection(section) => {
+                    for index in section {
+                        self.functions.push(index?);
+                        report.functions += 1;
+                    }
                 }
-            }
-            Payload::TableSection(section) => {
-                for table in section {
-                    self.tables.push(table?.ty.initial);
+                Payload::TableSection(section) => {
+                    for table in section {
+                        report.tables.push(table?.ty);
+                    }
                 }
-            }
-            Payload::MemorySection(section) => {
-                for memory in section {
-                    report.memories.push(memory?);
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        report.memories.push(memory?);
+                    }
                 }
-            }
-            Payload::ExportSection(section) => {
-                for export in section {
-                    let export = export?;
-                    let kind = self.kind(export.kind, export.index);
-                    report.exports.push(Export { name: export.name.to_owned(), kind });
+                Payload::GlobalSection(section) => {
+                    for global in section {
+                        let global = global?;
+                        self.globals.push(global.ty.content_type);
+                        self.values.push(&global.init_expr);
+                    }
                 }
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        let export = export?;
+                        let kind = self.kind(export.kind, export.index);
+                        let what = self.unspeakable(&kind, export.index as usize, &report.tables);
+                        report.crashes(false, export.name, what);
+                        report.exports.push(Export { name: export.name.to_owned(), kind });
+                    }
+                }
+                Payload::CodeSectionStart { size, .. } => report.code_size = size as usize,
+                Payload::ElementSection(section) => {
+                    let tables: Vec<u64> = report.tables.iter().map(|table| table.initial).collect();
+                    report.overflow = self.values.elements(section, &tables);
+                }
+                Payload::DataSection(section) => {
+                    report.data_size = length(&section.range());
+                    let memories: Vec<u64> =
+                        report.memories.iter().map(|memory| memory.initial.saturating_mul(PAGE)).collect();
+                    report.overflow = report.overflow.take().or(self.values.data(section, &memories));
+                }
+                Payload::CustomSection(section) => producers(&section, report),
+                _ => {}
             }
-            Payload::CodeSectionStart { size, .. } => report.code_size = size as usize,
-            Payload::ElementSection(section) => self.elements(section, report)?,
-            Payload::DataSection(section) => {
-                report.data_size = length(&section.range());
-                data(section, report)?;
-            }
-            Payload::CustomSection(section) => custom(&section, report),
-            _ => {}
         }
         Ok(())
     }
@@ -332,16 +260,27 @@ impl Reader {
                 Kind::Function(self.function_type(index))
             }
             TypeRef::Table(table) => {
-                self.tables.push(table.initial);
+                report.tables.push(table);
                 Kind::Table
             }
             TypeRef::Memory(memory) => {
                 report.memories.push(memory);
                 Kind::Memory
             }
-            TypeRef::Global(_) => Kind::Global,
+            TypeRef::Global(global) => {
+                self.globals.push(global.content_type);
+                self.values.push_imported();
+                Kind::Global
+            }
             TypeRef::Tag(_) => Kind::Tag,
         };
+        let index = match kind {
+            Kind::Table => report.tables.len() - 1,
+            Kind::Global => self.globals.len() - 1,
+            _ => 0,
+        };
+        let what = self.unspeakable(&kind, index, &report.tables);
+        report.crashes(true, import.name, what);
         report.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), kind });
     }
 
@@ -362,55 +301,15 @@ impl Reader {
         }
     }
 
-    fn elements(
-        &self,
-        section: wasmparser::ElementSectionReader<'_>,
-        report: &mut Report,
-    ) -> Result<(), BinaryReaderError> {
-        for (index, element) in (0..).zip(section) {
-            let element = element?;
-            let count = match element.items {
-                ElementItems::Functions(items) => items.count(),
-                ElementItems::Expressions(_, items) => items.count(),
-            };
-            if let ElementKind::Active { table_index, offset_expr } = element.kind {
-                let available = self.tables.get(table_index.unwrap_or(0) as usize).copied().unwrap_or_default();
-                overflow(report, "element", (index, &offset_expr), u64::from(count), available);
-            }
+    /// What about an import or export ends Envoy's process.
+    fn unspeakable(&self, kind: &Kind, index: usize, tables: &[TableType]) -> Option<Unspeakable> {
+        match kind {
+            Kind::Function(function) => function.as_deref().and_then(crash::function),
+            Kind::Table => tables.get(index).and_then(crash::table),
+            Kind::Global => self.globals.get(index).and_then(|ty| crash::value(*ty)),
+            Kind::Tag => Some(crash::tag()),
+            Kind::Memory => None,
         }
-        Ok(())
-    }
-}
-
-fn data(section: wasmparser::DataSectionReader<'_>, report: &mut Report) -> Result<(), BinaryReaderError> {
-    for (index, data) in (0..).zip(section) {
-        let data = data?;
-        if let DataKind::Active { memory_index, offset_expr } = data.kind {
-            let memory = report.memories.get(memory_index as usize);
-            let page = |memory: &MemoryType| 1_u64 << memory.page_size_log2.unwrap_or(16).min(16);
-            let available = memory.map_or(0, |memory| memory.initial.saturating_mul(page(memory)));
-            overflow(report, "data", (index, &offset_expr), data.data.len() as u64, available);
-        }
-    }
-    Ok(())
-}
-
-/// Notes the first segment that does not fit, where its offset is a plain constant.
-fn overflow(
-    report: &mut Report,
-    what: &'static str,
-    (index, offset): (u32, &ConstExpr<'_>),
-    length: u64,
-    available: u64,
-) {
-    let offset = match offset.get_operators_reader().read() {
-        Ok(Operator::I32Const { value }) => u64::from(value.cast_unsigned()),
-        Ok(Operator::I64Const { value }) => value.cast_unsigned(),
-        _ => return,
-    };
-    let end = offset.saturating_add(length);
-    if end > available && report.overflow.is_none() {
-        report.overflow = Some(Overflow { what, index, end, available });
     }
 }
 
@@ -418,9 +317,7 @@ fn length(range: &std::ops::Range<u64>) -> usize {
     usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
 }
 
-fn custom(section: &wasmparser::CustomSectionReader<'_>, report: &mut Report) {
-    // The range is the content's: where the whole section begins is seen to later.
-    report.custom_sections.push(CustomSection { name: section.name().to_owned(), size: length(&section.range()) });
+fn producers(section: &wasmparser::CustomSectionReader<'_>, report: &mut Report) {
     if let KnownCustom::Producers(fields) = section.as_known() {
         for field in fields.into_iter().flatten() {
             for value in field.values.into_iter().flatten() {

@@ -4,6 +4,7 @@ mod abi_marker;
 mod bytecode;
 mod callbacks;
 mod corrupt;
+mod crash;
 mod export_type;
 pub(crate) mod host_age;
 mod import_type;
@@ -114,6 +115,7 @@ const RULES: &[Rule] = &[
     corrupt::check,
     abi_marker::check,
     bytecode::check,
+    crash::check,
     missing_import::check,
     import_type::check,
     instance::check,
