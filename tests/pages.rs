@@ -19,6 +19,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 13] = [
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
     ("MC0303", "needs a damaged module"),
+    ("MC0318", "needs a module that Envoy crashes on"),
     ("MC0402", "is what `inspect` says"),
     ("MC0701", "needs out/"),
     ("MC0702", "needs out/"),
