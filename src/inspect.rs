@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::diag::{Diagnostic, Location, Severity, Source};
 use crate::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
 use crate::module::rules::host_age::oldest_envoy;
-use crate::module::{Module, ModuleError, Report, Setting, capabilities, rules, sdk};
+use crate::module::{Finding, Module, ModuleError, Report, Setting, Slim, capabilities, rules, sdk, slim};
 use crate::resolve::version::Istio;
 
 /// `1056134` as `1,056,134`.
@@ -24,6 +24,14 @@ pub fn grouped(number: usize) -> String {
 /// Why it would not.
 pub fn validate(bytes: &[u8]) -> Result<(), String> {
     Report::of(bytes).invalid.map_or(Ok(()), |invalid| Err(invalid.message))
+}
+
+/// Whether the bytes begin as a module of version 1 does.
+///
+/// # Errors
+/// What they are instead.
+pub fn header(path: &Utf8Path, bytes: &[u8]) -> Result<(), Box<Diagnostic>> {
+    crate::module::header_fault(bytes).map_or(Ok(()), |finding| Err(finding.diagnostic(path.as_str()).into()))
 }
 
 /// A module, looked into. Serialises as JSON version 1 has it, but for its findings, which the renderer of findings writes.
@@ -112,23 +120,41 @@ impl Target {
 /// # Errors
 /// A file that cannot be read.
 pub fn inspect(path: &Utf8Path, target: Target) -> Result<Inspection, Box<Diagnostic>> {
-    let source = Arc::new(Source { path: path.to_owned(), text: String::new() });
-    let at = |finding: Diagnostic| finding.at(Location::whole(Arc::clone(&source)));
-    let module = match Module::read(path) {
-        Ok(module) => module,
+    match Module::read(path) {
+        Ok(module) => Ok(located(path, of(path, &module, target))),
         Err(ModuleError::Read(error)) => {
-            return Err(at(Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"))).into());
+            let finding = Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"));
+            Err(finding.at(whole(path)).into())
         }
-        Err(ModuleError::Header(bytes, finding)) => {
-            let mut inspection = of(path, &Module::new(bytes), target);
-            inspection.findings = vec![at(finding.diagnostic(path.as_str()))];
-            inspection.loads = false;
-            return Ok(inspection);
-        }
-    };
-    let mut inspection = of(path, &module, target);
-    inspection.findings = inspection.findings.into_iter().map(at).collect();
-    Ok(inspection)
+        Err(ModuleError::Header(bytes, finding)) => Ok(without_header(path, bytes, &finding, target)),
+    }
+}
+
+/// Looks into bytes in memory; `name` is what the findings call them.
+#[must_use]
+pub fn inspect_bytes(name: &Utf8Path, bytes: Vec<u8>, target: Target) -> Inspection {
+    match Module::checked(bytes) {
+        Ok(module) => located(name, of(name, &module, target)),
+        Err((bytes, finding)) => without_header(name, bytes, &finding, target),
+    }
+}
+
+/// What is no module has one finding, whatever else its bytes would look like.
+fn without_header(path: &Utf8Path, bytes: Vec<u8>, finding: &Finding, target: Target) -> Inspection {
+    let mut inspection = of(path, &Module::new(bytes), target);
+    inspection.findings = vec![finding.diagnostic(path.as_str())];
+    inspection.loads = false;
+    located(path, inspection)
+}
+
+fn whole(path: &Utf8Path) -> Location {
+    Location::whole(Arc::new(Source { path: path.to_owned(), text: String::new() }))
+}
+
+fn located(path: &Utf8Path, mut inspection: Inspection) -> Inspection {
+    let location = whole(path);
+    inspection.findings = inspection.findings.into_iter().map(|finding| finding.at(location.clone())).collect();
+    inspection
 }
 
 fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
@@ -137,7 +163,8 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     let found = rules::check(report, &setting);
     let loads = found.iter().all(|finding| finding.severity != Severity::Error);
     let mut findings: Vec<Diagnostic> = found.iter().map(|finding| finding.diagnostic(path.as_str())).collect();
-    let slim_size = module.slim().ok().map(|slim| slim.bytes.len());
+    // Its length alone: `Module::slim` would look into it too.
+    let slim_size = slim(&module.bytes, Slim::Debug).ok().map(|slim| slim.len());
     findings.extend(limits(path, report.size, slim_size));
     let debug = slim_size.map_or(0, |slim| report.size.saturating_sub(slim));
     let rest = report.size.saturating_sub(report.code_size + report.data_size + debug);
@@ -148,7 +175,7 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
         abi: report.abi.ok().flatten().map(|abi| abi.to_string()),
         sdk: sdk::guess(report),
         imports: imports(report),
-        exports: report.exports.iter().map(|it| Export { name: it.name.clone(), kind: it.kind.to_string() }).collect(),
+        exports: report.exports.iter().map(|it| Export { name: it.name.clone(), kind: kind(&it.kind) }).collect(),
         custom_sections: report
             .custom_sections
             .iter()
@@ -164,12 +191,20 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     }
 }
 
+/// A type as Envoy writes it. One of a thousand parameters, imported a hundred thousand times, is a bomb: it is cut.
+fn kind(kind: &crate::module::Kind) -> String {
+    const LONGEST: usize = 256;
+    let mut text = kind.to_string();
+    if text.len() > LONGEST {
+        text.truncate(LONGEST);
+        text.push('…');
+    }
+    text
+}
+
 fn imports(report: &Report) -> Vec<Import> {
-    let import = |it: &crate::module::Import| Import {
-        module: it.module.clone(),
-        name: it.name.clone(),
-        kind: it.kind.to_string(),
-    };
+    let import =
+        |it: &crate::module::Import| Import { module: it.module.clone(), name: it.name.clone(), kind: kind(&it.kind) };
     report.imports.iter().map(import).collect()
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use project::{Project, Ran, SPEC};
 
-const COMMANDS: [&str; 6] = ["render", "check", "init", "explain", "schema", "completions"];
+const COMMANDS: [&str; 8] = ["render", "check", "inspect", "slim", "init", "explain", "schema", "completions"];
 
 #[test]
 fn help_and_version() {
@@ -220,6 +220,44 @@ fn json_is_one_document_with_every_field() {
     assert_eq!(files, ["out/kustomization.yaml", "out/more"]);
     let stream = project.run(&["render", "--stdout", "--format", "json"]).ends(0, &["{\"version\":1"]);
     assert!(stream.stdout.starts_with("---\n"));
+}
+
+#[test]
+fn inspect_gives_every_field() {
+    let project = Project::small();
+    project.write("text.wasm", "hello world");
+    let inspect = |file: &str, code: i32| -> Value {
+        let ran = project.run(&["inspect", file, "--format", "json"]).ends(code, &[]);
+        serde_json::from_str(&ran.stdout).unwrap()
+    };
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let document = inspect("one.wasm", 0);
+    assert_eq!(fields(&document), ["diagnostics", "modules", "version"]);
+    let module = &document["modules"][0];
+    let mut documented = [
+        "path",
+        "size",
+        "sha256",
+        "abi",
+        "sdk",
+        "imports",
+        "exports",
+        "custom_sections",
+        "slim_size",
+        "capabilities",
+        "min_envoy",
+        "loads",
+        "findings",
+    ];
+    documented.sort_unstable();
+    assert_eq!(fields(module), documented);
+    assert_eq!(fields(&module["exports"][0]), ["name", "type"]);
+    assert_eq!((module["path"].as_str(), module["loads"].as_bool()), (Some("one.wasm"), Some(true)));
+    assert_eq!(module["size"], project.read("one.wasm").len());
+    let refused = &inspect("text.wasm", 1)["modules"][0];
+    assert_eq!(fields(refused), documented);
+    assert_eq!((&refused["loads"], &refused["findings"][0]["code"]), (&Value::from(false), &Value::from("MC0301")));
+    assert_eq!(inspect("none.wasm", 2)["modules"], Value::Array(Vec::new()));
 }
 
 #[test]

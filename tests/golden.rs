@@ -3,7 +3,8 @@
 //! - `mesh.toml` and whatever else is an input. All of it is copied to a temporary folder, in which the commands run; a `.wat` is
 //!   assembled to a `.wasm` there. `http.wasm` and `network.wasm`, from `tests/modules/`, are always there.
 //! - `files.toml` holds inputs that would not survive as text files: by path, a string with its escapes, `{ hex = "…" }`, or
-//!   `{ wasm-of-size = 1048576 }`, the HTTP module padded with a custom section.
+//!   `{ wasm-of-size = 1048576 }`, the HTTP module padded with a custom section, or `{ wasm-of-size = 1048576, debug = 4096 }`, of
+//!   which so much is a debug section, or `{ blanks = 1500000 }`.
 //! - `cmd` says what is run, a command a line; without it that is `mesh-compile render`. `cp`, `rm` and `mkdir` are known too.
 //! - `expected` is what each command printed and how it ended, `out/` is what was there afterwards, byte for byte.
 //!
@@ -100,13 +101,23 @@ fn content_of(content: &toml::Value, module: &[u8]) -> Option<Vec<u8>> {
         let digits: Vec<char> = hex.as_str()?.chars().filter(|digit| *digit != ' ').collect();
         return digits.chunks(2).map(|byte| u8::from_str_radix(&String::from_iter(byte), 16).ok()).collect();
     }
-    // Section 0, its length in four LEB128 bytes, a name of no characters, zeros.
-    let size = usize::try_from(content.get("wasm-of-size")?.as_integer()?).ok()?;
-    let length = size.checked_sub(module.len() + 5)?;
+    let number = |key: &str| content.get(key).and_then(|number| usize::try_from(number.as_integer()?).ok());
+    if let Some(size) = number("blanks") {
+        return Some(vec![b' '; size]);
+    }
+    let size = number("wasm-of-size")?;
+    let debug = number("debug").map_or(Some(Vec::new()), |size| custom_section(".debug_info", size))?;
+    let padding = custom_section("", size.checked_sub(module.len() + debug.len())?)?;
+    Some([module, &padding, &debug].concat())
+}
+
+/// Section 0, its length in four LEB128 bytes, its name, zeros.
+fn custom_section(name: &str, size: usize) -> Option<Vec<u8>> {
+    let length = size.checked_sub(5)?;
     let leb128 = [0, 7, 14, 21].map(|shift| (length >> shift & 0x7f) as u8 | if shift < 21 { 0x80 } else { 0 });
-    let mut padded = [module, &[0], &leb128].concat();
-    padded.resize(size, 0);
-    Some(padded)
+    let mut section = [&[0], &leb128[..], &[u8::try_from(name.len()).ok()?], name.as_bytes()].concat();
+    section.resize(size, 0);
+    Some(section)
 }
 
 /// Runs one line of `cmd` in `folder` and writes down what `mesh-compile` said.

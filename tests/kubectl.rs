@@ -252,8 +252,7 @@ fn without_nulls(mut object: Value) -> Value {
 #[test]
 fn config_maps_hold_what_kubectl_would_create() {
     let project = Project::small();
-    // Eight bytes, all of them ASCII, as are all of the other's.
-    project.write("one.wasm", b"\0asm\x01\0\0\0");
+    // All of its bytes are ASCII, so that kubectl puts it into `data`.
     project.write("two.wasm", [module(2), b"\0\x02\x01x".to_vec()].concat());
     project.run(&["render"]).ends(0, &[]);
     let rendered = documents(&project.run(&["render", "--stdout"]).stdout);

@@ -14,9 +14,13 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no excerpt that shows the mistake, and why.
-const WITHOUT_EXAMPLE: [(&str, &str); 10] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 13] = [
     ("MC0107", "mesh.toml is not there"),
     ("MC0108", "an excerpt is UTF-8"),
+    ("MC0118", "needs a signed module"),
+    ("MC0303", "needs a damaged module"),
+    ("MC0318", "needs a module that Envoy crashes on"),
+    ("MC0402", "is what `inspect` says"),
     ("MC0701", "needs out/"),
     ("MC0702", "needs out/"),
     ("MC0703", "needs out/"),
@@ -33,6 +37,45 @@ const WITHOUT_PREAMBLE: [&str; 1] = ["MC0109"];
 /// Files that examples name and that are not what they should be.
 const WRONG_FILES: [(&str, &[u8]); 2] =
     [("filter/demo.wat", b"(module)\n"), ("target/wasm32-wasip2/release/demo.wasm", b"\0asm\x0d\0\x01\0")];
+
+/// Modules that examples name: what each has beside, or in place of, what Envoy wants of every module.
+const WRONG_MODULES: [(&str, &str); 13] = [
+    ("target/wasm32-wasip1/release/program.wasm", r#"(memory (export "memory") 1) (func (export "_start"))"#),
+    ("filter/invalid.wasm", r#"MARKER MEMORY MALLOC HEADERS (func (result i32))"#),
+    ("filter/missing-import.wasm", r#"(import "env" "strtol" (func (param i32))) MARKER MEMORY MALLOC HEADERS"#),
+    ("filter/import-type.wasm", r#"(import "env" "proxy_log" (func (param i32))) MARKER MEMORY MALLOC HEADERS"#),
+    (
+        "filter/export-type.wasm",
+        r#"MARKER MEMORY MALLOC (func (export "proxy_on_request_headers") (param i32 i32) (result i32) (i32.const 0))"#,
+    ),
+    (
+        "filter/connections.wasm",
+        r#"MARKER MEMORY MALLOC (func (export "proxy_on_new_connection") (param i32) (result i32) (i32.const 0))"#,
+    ),
+    ("filter/no-malloc.wasm", "MARKER MEMORY HEADERS"),
+    ("filter/no-memory.wasm", "MARKER MALLOC HEADERS"),
+    ("filter/segment.wasm", r#"MARKER MEMORY MALLOC HEADERS (data (i32.const 65535) "ab")"#),
+    ("filter/large-memory.wasm", r#"MARKER (memory (export "memory") 16385) MALLOC HEADERS"#),
+    ("filter/precompiled.wasm", r#"MARKER MEMORY MALLOC HEADERS (@custom "precompiled_v8" "native")"#),
+    (
+        "filter/new-function.wasm",
+        r#"(import "wasi_snapshot_preview1" "fd_pwrite" (func (param i32 i32 i32 i64 i32) (result i32)))
+        MARKER MEMORY MALLOC HEADERS"#,
+    ),
+    (
+        "filter/poll.wasm",
+        r#"(import "wasi_snapshot_preview1" "poll_oneoff" (func (param i32 i32 i32 i32) (result i32)))
+        MARKER MEMORY MALLOC HEADERS"#,
+    ),
+];
+
+/// What the words of [`WRONG_MODULES`] stand for.
+const WORDS: [(&str, &str); 4] = [
+    ("MARKER", r#"(func (export "proxy_abi_version_0_2_1"))"#),
+    ("MEMORY", r#"(memory (export "memory") 1)"#),
+    ("MALLOC", r#"(func (export "malloc") (param i32) (result i32) (i32.const 0))"#),
+    ("HEADERS", r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#),
+];
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -83,12 +126,17 @@ fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
     };
     let module = include_bytes!("../filter/example-filter.wasm");
     write("filter/example-filter.wasm", module)?;
-    // Of its bytes only the header is read.
-    let mut large = module.to_vec();
-    large.resize(1_048_577, 0);
+    // One custom section more: its length in four bytes of LEB128, a name of no characters, zeros.
+    let mut large = [&module[..], &[0, 0x80, 0x80, 0xc0, 0x00]].concat();
+    large.resize(large.len() + 0x10_0000, 0);
     write("target/wasm32-wasip1/debug/demo.wasm", &large)?;
+    write("filter/large.json", &[b' '; 1_500_001])?;
     for (path, bytes) in WRONG_FILES {
         write(path, bytes)?;
+    }
+    for (path, fields) in WRONG_MODULES {
+        let fields = WORDS.iter().fold(fields.to_owned(), |fields, (word, text)| fields.replace(word, text));
+        write(path, &wat::parse_str(format!("(module {fields})"))?)?;
     }
     Ok(folder)
 }

@@ -70,7 +70,7 @@ fn page(it: &Inspection) -> String {
     let mut page = String::new();
     let mut line = |label: &str, text: &str| {
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "  {label:<14}{text}");
+        let _ = writeln!(page, "{}", format!("  {label:<14}{text}").trim_end());
     };
     line("SHA-256", &it.sha256);
     line("ABI", it.abi.as_deref().unwrap_or("none"));
@@ -96,14 +96,11 @@ fn page(it: &Inspection) -> String {
             if import.module == "env" { import.name.clone() } else { format!("{}.{}", import.module, import.name) }
         }),
     );
+    let is_callback = |name: &str| {
+        (name.starts_with("proxy_on_") && name != "proxy_on_memory_allocate") || name.starts_with("envoy_on_")
+    };
     let callbacks = it.exports.iter().map(|export| export.name.clone());
-    list(
-        &mut line,
-        "callbacks",
-        callbacks.filter(|name| {
-            name != "proxy_on_memory_allocate" && (name.starts_with("proxy_on_") || name.starts_with("envoy_on_"))
-        }),
-    );
+    list(&mut line, "callbacks", callbacks.filter(|name| is_callback(name)));
     list(
         &mut line,
         "sections",

@@ -49,6 +49,7 @@ impl Slim {
         };
         let bytes = std::fs::read(file)
             .map_err(|error| at(Diagnostic::error("MC0115", format!("cannot read the module `{file}`: {error}"))))?;
+        mesh_compile::inspect::header(file, &bytes).map_err(|finding| at(*finding))?;
         let which = if self.all { Which::All } else { Which::Debug };
         let slim = mesh_compile::slim(&bytes, which).map_err(|error| {
             at(match error {
@@ -78,7 +79,8 @@ impl Slim {
         let permissions = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
         #[cfg(unix)]
         builder.permissions(permissions); // less the umask, as for any new file
-        let mut file = builder.tempfile_in(folder)?;
+        // Of an error only its kind: the temporary name says nothing to anyone.
+        let mut file = builder.tempfile_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
         file.write_all(bytes)?;
         file.persist(&self.output).map(drop).map_err(|error| error.error)
     }

@@ -14,6 +14,9 @@ pub(crate) struct Corrupt {
     pub(crate) what: &'static str,
 }
 
+/// What was being read where only the `name` section is broken: all other hosts ignore it.
+pub(crate) const NAME_SECTION: &str = "the name section";
+
 const HEADER: usize = 8;
 const CUSTOM: u8 = 0;
 const EXPORT: u8 = 7;
@@ -156,7 +159,7 @@ pub(crate) fn abi_version(bytes: &[u8]) -> Result<Option<Abi>, Corrupt> {
 /// Reads the `name` section as the host does, for the functions' names in its traces.
 pub(crate) fn function_names(bytes: &[u8]) -> Result<(), Corrupt> {
     let Some(mut section) = custom_section(bytes, b"name")? else { return Ok(()) };
-    section.what = "the name section";
+    section.what = NAME_SECTION;
     while section.position < section.end {
         let kind = section.byte()?;
         let size = section.varint()?;

@@ -4,7 +4,7 @@ use super::bytecode;
 use super::rules::Finding;
 
 /// What is wrong with the header, in Envoy's words and ours.
-pub(super) fn check(bytes: &[u8]) -> Option<Finding> {
+pub(crate) fn check(bytes: &[u8]) -> Option<Finding> {
     let envoy = match bytecode::abi_version(bytes) {
         _ if bytes.is_empty() => "Failed to load Wasm code",
         Err(_) => "Failed to parse corrupted Wasm module",

@@ -19,7 +19,8 @@ use std::sync::{Arc, OnceLock};
 use camino::Utf8Path;
 
 use crate::digest::Digest;
-pub(crate) use report::{Import, Report};
+pub(crate) use header::check as header_fault;
+pub(crate) use report::{Import, Kind, Report};
 pub(crate) use rules::{Finding, Setting};
 pub use slim::{NotSlim, Slim, slim};
 
@@ -45,14 +46,19 @@ impl Module {
     /// Reads the file, checks its header and looks into it.
     pub(crate) fn read(path: &Utf8Path) -> Result<Self, ModuleError> {
         let bytes = std::fs::read(path).map_err(ModuleError::Read)?;
-        if let Some(finding) = header::check(&bytes) {
-            return Err(ModuleError::Header(bytes, finding.into()));
+        Self::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
+    }
+
+    /// Checks the header of the bytes and looks into them; what has none comes back.
+    pub(crate) fn checked(bytes: Vec<u8>) -> Result<Self, (Vec<u8>, Box<Finding>)> {
+        match header::check(&bytes) {
+            Some(finding) => Err((bytes, finding.into())),
+            None => Ok(Self::new(bytes)),
         }
-        Ok(Self::new(bytes))
     }
 
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
-        let (digest, report) = (Digest::of(&bytes), Report::of(&bytes));
+        let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
         Self { bytes: bytes.into(), digest, report, slim: OnceLock::new() }
     }
 

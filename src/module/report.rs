@@ -1,6 +1,7 @@
 //! All there is to know of a module, from one pass over its bytes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ExternalKind, FuncType, KnownCustom, MemoryType, Parser, Payload, TableType,
@@ -69,7 +70,7 @@ pub(crate) struct Export {
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     /// `None`: its type cannot be told.
-    Function(Option<FuncType>),
+    Function(Option<Arc<FuncType>>),
     Table,
     Memory,
     Global,
@@ -151,10 +152,15 @@ impl Report {
         }));
     }
 
+    /// Whether Envoy cannot even tell the sections apart: little else that is known of the module is then true.
+    pub(crate) fn torn(&self) -> bool {
+        self.abi.is_err() || self.readable.is_err_and(|corrupt| corrupt.what != bytecode::NAME_SECTION)
+    }
+
     /// The function of this name that the module exports, with its type.
     pub(crate) fn exported_function(&self, name: &str) -> Option<&FuncType> {
         self.exports.iter().find_map(|export| match &export.kind {
-            Kind::Function(Some(function)) if export.name == name => Some(function),
+            Kind::Function(Some(function)) if export.name == name => Some(function.as_ref()),
             _ => None,
         })
     }
@@ -171,7 +177,7 @@ const PAGE: u64 = 65_536;
 /// What has to be remembered from one section for the next.
 #[derive(Default)]
 struct Reader {
-    types: Vec<Option<FuncType>>,
+    types: Vec<Option<Arc<FuncType>>>,
     /// Of every function, imported ones first: the index of its type.
     functions: Vec<u32>,
     /// Of every global, imported ones first: its type.
@@ -187,7 +193,7 @@ impl Reader {
                 Payload::TypeSection(section) => {
                     for group in section {
                         self.types.extend(group?.types().map(|ty| match &ty.composite_type.inner {
-                            CompositeInnerType::Func(function) => Some(function.clone()),
+                            CompositeInnerType::Func(function) => Some(Arc::new(function.clone())),
                             _ => None,
                         }));
                     }
@@ -278,7 +284,7 @@ impl Reader {
         report.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), kind });
     }
 
-    fn function_type(&self, index: u32) -> Option<FuncType> {
+    fn function_type(&self, index: u32) -> Option<Arc<FuncType>> {
         self.types.get(index as usize).cloned().flatten()
     }
 
@@ -298,7 +304,7 @@ impl Reader {
     /// What about an import or export ends Envoy's process.
     fn unspeakable(&self, kind: &Kind, index: usize, tables: &[TableType]) -> Option<Unspeakable> {
         match kind {
-            Kind::Function(function) => function.as_ref().and_then(crash::function),
+            Kind::Function(function) => function.as_deref().and_then(crash::function),
             Kind::Table => tables.get(index).and_then(crash::table),
             Kind::Global => self.globals.get(index).and_then(|ty| crash::value(*ty)),
             Kind::Tag => Some(crash::tag()),

@@ -4,9 +4,11 @@
 //! wasmparser is the stricter one, and refuses what V8 takes, for more than 100 memories, names of more than 100,000 bytes, and more
 //! than 10,000 catches of a `try_table`.
 
+use rayon::prelude::*;
 use wasmparser::{
-    AbstractHeapType, BinaryReaderError, BlockType, FuncValidatorAllocations, FunctionBody, HeapType, MemoryType,
-    Operator, Parser, Payload, TableType, TypeRef, ValType, ValidPayload, Validator, WasmFeatures,
+    AbstractHeapType, BinaryReaderError, BlockType, FuncToValidate, FuncValidatorAllocations, FunctionBody, HeapType,
+    MemoryType, Operator, Parser, Payload, TableType, TypeRef, ValType, ValidPayload, Validator, ValidatorResources,
+    WasmFeatures,
 };
 
 use super::report::Invalid;
@@ -50,23 +52,37 @@ pub(super) fn validate(bytes: &[u8]) -> Result<(), Invalid> {
     pass(bytes, FEATURES, true)
 }
 
+/// Sections at once, the functions' bodies at the end and in parallel; of several faults the first in the file is told.
 fn pass(bytes: &[u8], features: WasmFeatures, legacy: bool) -> Result<(), Invalid> {
+    let mut bodies = Vec::new();
+    let outside = sections(bytes, features, &mut bodies);
+    let fault = |allocations: &mut FuncValidatorAllocations,
+                 (function, body): (FuncToValidate<_>, FunctionBody<'_>)| {
+        let mut function = function.into_validator(std::mem::take(allocations));
+        let valid = function.validate(&body).map_err(Invalid::from).and_then(|()| body_limits(&body));
+        *allocations = function.into_allocations();
+        valid.and_then(|()| if legacy { no_new_exceptions(&body) } else { Ok(()) }).err()
+    };
+    let bodies = bodies.into_par_iter().with_min_len(BODIES_AT_LEAST);
+    // All bodies that were kept stand before a fault outside of them.
+    bodies.map_init(FuncValidatorAllocations::default, fault).find_map_first(|fault| fault).map_or(outside, Err)
+}
+
+/// Bodies that one thread takes at a time.
+const BODIES_AT_LEAST: usize = 64;
+
+type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
+
+fn sections<'a>(bytes: &'a [u8], features: WasmFeatures, bodies: &mut Vec<Body<'a>>) -> Result<(), Invalid> {
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
-    let mut allocations = FuncValidatorAllocations::default();
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
         let valid = validator.payload(&payload)?;
         limits(&payload)?;
         if let ValidPayload::Func(function, body) = valid {
-            let mut function = function.into_validator(allocations);
-            function.validate(&body)?;
-            allocations = function.into_allocations();
-            body_limits(&body)?;
-            if legacy {
-                no_new_exceptions(&body)?;
-            }
+            bodies.push((function, body));
         }
     }
     Ok(())

@@ -136,3 +136,40 @@ fn unused(spec: &Spec, sink: &mut Sink) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many filters, workloads and ConfigMaps: one [`crate::module::Module`] a file, and one without its debug sections.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
+    fn a_module_is_read_once() {
+        let text = "filters.a = { module = 'it.wasm', slim = true }\nfilters.b = { module = 'it.wasm', slim = true }\n\
+            filters.c.module = 'it.wasm'\nfilters.d.module = 'it.wasm'\n\
+            workloads.one = { namespace = 'n', selector.app = 'one', filters = ['a', 'b', 'c', 'd'] }\n\
+            workloads.two = { namespace = 'm', selector.app = 'two', filters = ['a', 'b', 'c', 'd'] }\n\
+            workloads.three = { namespace = 'm', selector.app = 'three', filters = ['a', 'd'] }\n";
+        let module = "(module (func $named (export \"proxy_abi_version_0_2_1\")) (memory (export \"memory\") 1)
+            (func (export \"malloc\") (param i32) (result i32) i32.const 0)
+            (func (export \"proxy_on_log\") (param i32)))";
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = camino::Utf8Path::from_path(folder.path()).expect("UTF-8");
+        let spec = folder.join("mesh.toml");
+        std::fs::write(&spec, text).expect("the folder is ours");
+        std::fs::write(folder.join("it.wasm"), wat::parse_str(module).expect("a module")).expect("the folder is ours");
+
+        let mut sink = Sink::new();
+        let spec = crate::spec::load(&spec, &mut sink).expect("a spec");
+        let (mesh, _) = resolve(&spec, &mut sink);
+        assert_eq!(sink.errors(), 0);
+        let (first, maps) = mesh.config_maps.split_first().expect("ConfigMaps");
+        assert_eq!(maps.len(), 7, "four filters in two namespaces");
+        assert!(maps.iter().all(|map| Arc::ptr_eq(&map.original, &first.original)));
+        let (whole, slim): (Vec<_>, Vec<_>) =
+            mesh.config_maps.iter().partition(|map| Arc::ptr_eq(&map.module, &map.original));
+        assert_eq!((whole.len(), slim.len()), (4, 4));
+        assert!(slim.iter().all(|map| Arc::ptr_eq(&map.module, &slim[0].module)));
+        assert!(slim[0].module.bytes.len() < first.original.bytes.len());
+    }
+}

@@ -125,13 +125,20 @@ fn envoy_refuses_what_the_filter_refuses() {
     assert!(status.success(), "{log}");
 }
 
-/// And a manifest whose module does not even load.
+/// A module that does not even load is refused before it ships, in the words that Envoy has for it when it is shipped by hand.
 #[test]
-fn envoy_refuses_a_module_that_it_cannot_load() {
+fn a_module_that_envoy_cannot_load_is_refused_in_its_words() {
+    const SAYS: &str = "Missing or unknown Proxy-Wasm ABI version";
     let spec = "mesh.base = 'base'\nworkloads.web.filters = ['it']\nfilters.it.module = 'it.wasm'";
     let module = "(module (memory (export \"memory\") 1))";
-    let (_, objects) = Project::new(spec).with_module("it.wasm", module).with_base(&["default/web"]).objects();
+    let project = Project::new(spec).with_module("it.wasm", module).with_base(&["default/web"]);
+    let refusal = project.refusal();
+    assert!(refusal.contains(&format!("Envoy says: {SAYS}")), "{refusal}");
+
+    let (_, objects) = project.with_module("it.wasm", PROBE).objects();
+    let bytes = wat::parse_str(module).expect("a module");
+    let objects = objects.with_every_module(&bytes);
     let (status, log) = Sidecar::of(&objects, &objects.pod("Deployment/default/web")).inbound(9080).validate();
     assert_eq!(status.code(), Some(1), "{log}");
-    assert!(log.contains("Missing or unknown Proxy-Wasm ABI version"), "{log}");
+    assert!(log.contains(SAYS), "{log}");
 }

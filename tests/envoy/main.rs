@@ -7,6 +7,7 @@ mod support;
 
 mod configuration;
 mod examples;
+mod modules;
 mod network;
 mod order;
 mod overrides;

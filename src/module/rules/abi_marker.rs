@@ -16,9 +16,9 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     );
     let other = report.exports.iter().find(|export| export.name.starts_with(MARKER));
     found.push(match other {
-        Some(export) if export.kind.as_str() != "func" => {
-            finding.note(format!("`{}` is exported as a {}, not as a function", export.name, export.kind.as_str()))
-        }
+        Some(export) if export.kind.as_str() != "func" => finding
+            .note(format!("`{}` is exported as a {}, not as a function", export.name, export.kind.as_str()))
+            .help("export it as a function without parameters and results, as the SDKs do"),
         Some(export) => finding
             .note(format!("it exports `{}`; Envoy knows 0_1_0, 0_2_0 and 0_2_1", export.name))
             .help("build it with a release of the SDK that marks one of these"),

@@ -1,7 +1,7 @@
 //! Bytes that Envoy's own reader stumbles over, valid WebAssembly or not.
 
 use super::{Finding, Report, Setting, Stage};
-use crate::module::bytecode::Corrupt;
+use crate::module::bytecode::{Corrupt, NAME_SECTION};
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     let scans = [(Stage::AbiScan, report.abi.map(drop)), (Stage::NameScan, report.readable)];
@@ -16,7 +16,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
             "Failed to parse corrupted Wasm module",
         );
         found.push(match what {
-            "the name section" => finding
+            NAME_SECTION => finding
                 .note("other hosts ignore a broken name section; Envoy reads it for its traces before anything else")
                 .help("build the module again, or strip the section: `wasm-strip` or `slim = true`"),
             _ => finding.help("the file is cut off or damaged: build or fetch it again"),

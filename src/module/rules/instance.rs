@@ -9,6 +9,10 @@ use crate::module::report::{Import, Kind};
 const MOST_ELEMENTS: u64 = 10_000_000;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+    // In an invalid module the memory or table may be what is missing.
+    if report.invalid.is_some() {
+        return;
+    }
     tables(report, found);
     memories(report, found);
     names(report, found);
@@ -88,12 +92,12 @@ fn is_index(name: &str) -> bool {
 fn overflow(report: &Report, found: &mut Vec<Finding>) {
     let Some(overflow) = &report.overflow else { return };
     let (what, index) = (overflow.what, overflow.index);
-    let room = if what == "data" { "bytes of memory" } else { "elements in the table" };
+    let room = if what == "data" { "the memory" } else { "the table" };
     found.push(
         Finding::error(
             "MC0311",
             Stage::Instantiate,
-            format!("{what} segment {index} ends at {}, and there are {} {room}", overflow.end, overflow.available),
+            format!("{what} segment {index} ends at {}, and {room} at {}", overflow.end, overflow.available),
             "Failed to create new Wasm instance",
         )
         .help("the module was linked or edited wrongly: build it again"),

@@ -132,6 +132,9 @@ pub(crate) fn check(report: &Report, setting: &Setting) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in RULES {
         rule(report, setting, &mut found);
+        if report.torn() {
+            break; // behind the first rule: whatever the others found would follow from that
+        }
     }
     found.sort_by_key(|finding| finding.order);
     found

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -101,12 +101,23 @@ impl Project {
         kustomize(&self.folder.path().join(base))
     }
 
-    fn render(&self) {
-        let output = Command::new(env!("CARGO_BIN_EXE_mesh-compile"))
+    /// What the program says of a mesh.toml that it does not render.
+    pub(crate) fn refusal(&self) -> String {
+        let output = self.run_render();
+        assert_eq!(output.status.code(), Some(2), "mesh-compile render: {}", output.status);
+        String::from_utf8(output.stderr).expect("findings are UTF-8")
+    }
+
+    fn run_render(&self) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_mesh-compile"))
             .args(["render", "--color", "never", "--file"])
             .arg(self.spec.join("mesh.toml"))
             .output()
-            .expect("mesh-compile runs");
+            .expect("mesh-compile runs")
+    }
+
+    fn render(&self) {
+        let output = self.run_render();
         let findings = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "mesh-compile render: {}\n{findings}", output.status);
     }
@@ -125,7 +136,7 @@ fn kustomize(folder: &Path) -> Objects {
 }
 
 /// The demo filter: the module that `MESH_COMPILE_EXAMPLE_FILTER` names, as CI has it built from its source, or the committed one.
-fn example_filter() -> Vec<u8> {
+pub(crate) fn example_filter() -> Vec<u8> {
     #[expect(clippy::disallowed_methods, reason = "a test may be told which module to try; no manifest is")]
     let named = std::env::var_os("MESH_COMPILE_EXAMPLE_FILTER").filter(|path| !path.is_empty());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(named.unwrap_or_else(|| EXAMPLE_FILTER.into()));

@@ -54,6 +54,13 @@ impl Objects {
         Self(documents.map(|document| Value::deserialize(document).expect("kustomize prints YAML")).collect())
     }
 
+    /// The same objects with these bytes in place of every module, as a hand may put them there.
+    pub(crate) fn with_every_module(mut self, bytes: &[u8]) -> Self {
+        let modules = self.0.iter_mut().filter_map(|object| object.get_mut("binaryData")?.as_object_mut());
+        modules.flat_map(Map::values_mut).for_each(|module| *module = STANDARD.encode(bytes).into());
+        self
+    }
+
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
         self.0.iter().filter(move |object| text(object, "/kind") == kind)
     }

@@ -70,6 +70,12 @@ impl Sidecar {
         Self { istio: version.to_owned(), ..self }
     }
 
+    /// Mounts these bytes in place of each module.
+    pub(crate) fn with_module(mut self, bytes: &[u8]) -> Self {
+        self.files.values_mut().for_each(|file| *file = bytes.to_vec());
+        self
+    }
+
     /// A variable of the proxy container's environment.
     pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));

@@ -1,0 +1,9 @@
+(module
+  (import "env" "strtol" (func))
+  (import "env" "proxy_log" (func (param i32)))
+  (import "env" "atoi" (func))
+  (func (export "proxy_abi_version_0_2_1"))
+  (memory (export "memory") 1)
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_log") (param i64))
+  (func (export "proxy_on_tick")))
