@@ -87,13 +87,3 @@ fn what_envoy_says() {
         println!("{}: {verdict}", case.name);
     }
 }
-#[test]
-#[ignore]
-fn dump() {
-    let to = std::env::var("DUMP").expect("x");
-    for case in corpus::cases() {
-        let name: String =
-            case.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(120).collect();
-        std::fs::write(format!("{to}/{name}.wasm"), &case.bytes).expect("x");
-    }
-}

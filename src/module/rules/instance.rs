@@ -15,6 +15,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     }
     tables(report, found);
     memories(report, found);
+    names(report, found);
     overflow(report, found);
 }
 
@@ -59,6 +60,33 @@ fn memories(report: &Report, found: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+/// V8 looks for what Envoy has made under the import's names in JavaScript objects: a name that is an array's index is not found
+/// there, and of two imports of the same names both get the later one's.
+fn names(report: &Report, found: &mut Vec<Finding>) {
+    for import in &report.imports {
+        let Import { module, name, kind } = import;
+        let made = matches!(kind, Kind::Memory | Kind::Table);
+        let later = report.imports.iter().rfind(|other| (&other.module, &other.name) == (module, name));
+        let why = if made && (is_index(module) || is_index(name)) {
+            "a number is no name that V8 finds it by"
+        } else if later.is_some_and(|later| later.kind.as_str() != kind.as_str()) {
+            "a later import of the same names is another thing"
+        } else {
+            continue;
+        };
+        let message = format!("Envoy cannot give the module its import `{module}.{name}`: {why}");
+        found.push(
+            Finding::error("MC0311", Stage::Instantiate, message, "Failed to create new Wasm instance")
+                .help("give the import another name, or define what it is in the module"),
+        );
+    }
+}
+
+/// Whether JavaScript takes the name for the index of an array.
+fn is_index(name: &str) -> bool {
+    name.parse::<u32>().is_ok_and(|index| index != u32::MAX && index.to_string() == name)
 }
 
 fn overflow(report: &Report, found: &mut Vec<Finding>) {

@@ -1,6 +1,6 @@
 //! V8's own limits, just kept and just overstepped.
 
-use crate::case::{Case, Text, assemble, leb, section, sections};
+use crate::case::{Case, Text, assemble, custom, least, leb, section, sections};
 
 pub(crate) fn cases() -> Vec<Case> {
     [functions(), counts(), lengths()].concat()
@@ -79,9 +79,7 @@ fn lengths() -> Vec<Case> {
         pair("bytes of an export's name", 100_000, |count| export(&"x".repeat(count))),
         pair("bytes of an import's name", 100_000, |count| import("env", &"x".repeat(count))),
         pair("bytes of a module's name", 100_000, |count| import(&"x".repeat(count), "x")),
-        pair("bytes of a custom section's name", 100_000, |count| {
-            [crate::case::least(), crate::case::custom(&"x".repeat(count), b"")].concat()
-        }),
+        pair("bytes of a custom section's name", 100_000, |count| [least(), custom(&"x".repeat(count), b"")].concat()),
     ]
     .concat()
 }

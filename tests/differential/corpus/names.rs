@@ -1,6 +1,6 @@
 //! Custom sections that the host reads: `name`, `precompiled_…`, `signature`; and those that V8 knows.
 
-use crate::case::{Case, Text, custom, least, leb, section};
+use crate::case::{Case, Text, assemble, custom, least, leb, section, sections};
 
 pub(crate) fn cases() -> Vec<Case> {
     [name_sections(), places(), numbers(), broken_custom_sections(), precompiled(), known_to_v8()].concat()
@@ -212,15 +212,12 @@ fn known_to_v8() -> Vec<Case> {
     ];
     let mut cases = Vec::new();
     for name in names {
-        for (what, content) in [("empty", &[][..]), ("nonsense", &[0xff; 12]), ("plausible", &[1, 0, 1, 0, 1, 1])] {
-            cases.push(behind(&format!("{name}, {what}"), &[custom(name, content)]));
-            let least = least();
-            // Behind the function section, where the code's metadata stand.
-            let early = crate::case::sections(&least);
-            let code = early.iter().position(|section| section[0] == 10).expect("a code section");
-            let mut sections = early;
+        for (what, content) in [("nonsense", &[0xff; 12][..]), ("plausible", &[1, 0, 1, 0, 1, 1])] {
+            // Before the code, where the code's metadata stand.
+            let mut sections = sections(&least());
+            let code = sections.iter().position(|section| section[0] == 10).expect("a code section");
             sections.insert(code, custom(name, content));
-            cases.push(Case::new(format!("custom/{name}, {what}, before the code"), crate::case::assemble(&sections)));
+            cases.push(Case::new(format!("custom/{name}, {what}"), assemble(&sections)));
         }
     }
     cases
