@@ -14,7 +14,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no excerpt that shows the mistake, and why.
-const WITHOUT_EXAMPLE: [(&str, &str); 13] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 14] = [
     ("MC0107", "mesh.toml is not there"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),

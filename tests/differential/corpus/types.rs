@@ -34,8 +34,9 @@ const TYPES: [&str; 25] = [
 const DEFINED: &str = "(type $function (func)) (type $struct (struct (field i32)))";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [TYPES.into_iter().flat_map(places).collect(), ["f32", "v128", "exnref"].into_iter().flat_map(orders).collect()]
-        .concat()
+    let mut cases: Vec<Case> = TYPES.into_iter().flat_map(places).collect();
+    cases.extend(["f32", "v128", "exnref"].into_iter().flat_map(orders));
+    cases
 }
 
 fn case(ty: &str, imports: &str, rest: &str, name: &str) -> Case {
