@@ -75,15 +75,3 @@ fn agree(theirs: &envoy::Verdict, ours: &inspect::Verdict) -> bool {
     let same_cause = || theirs.words().is_none() || ours.says().is_some_and(|says| theirs.says(says));
     theirs.loads == ours.loads && theirs.crashed == ours.crashes() && (theirs.loads || same_cause())
 }
-
-/// What Envoy says of every module.
-#[test]
-#[ignore = "Envoy's side alone, to look at: cargo test --test differential -- --ignored --nocapture"]
-#[expect(clippy::print_stdout, reason = "this is what it is for")]
-fn what_envoy_says() {
-    let cases = corpus::cases();
-    let (_folder, files) = written(&cases);
-    for (case, verdict) in cases.iter().zip(envoy::judge(&files)) {
-        println!("{}: {verdict}", case.name);
-    }
-}
