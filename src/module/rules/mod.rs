@@ -110,10 +110,11 @@ impl Finding {
 
 type Rule = fn(&Report, &Setting, &mut Vec<Finding>);
 
-/// All rules, in the order in which Envoy would come upon what they look for.
+/// What Envoy itself reads, before V8 does. Whatever the others found in a torn module would follow from that.
+const READING: &[Rule] = &[corrupt::check, abi_marker::check];
+
+/// All other rules, in the order in which Envoy would come upon what they look for.
 const RULES: &[Rule] = &[
-    corrupt::check,
-    abi_marker::check,
     bytecode::check,
     crash::check,
     missing_import::check,
@@ -130,11 +131,9 @@ const RULES: &[Rule] = &[
 /// All findings, in the order in which Envoy would come upon them.
 pub(crate) fn check(report: &Report, setting: &Setting) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in RULES {
+    let rules = if report.torn() { &[] } else { RULES };
+    for rule in READING.iter().chain(rules) {
         rule(report, setting, &mut found);
-        if report.torn() {
-            break; // behind the first rule: whatever the others found would follow from that
-        }
     }
     found.sort_by_key(|finding| finding.order);
     found

@@ -92,7 +92,12 @@ fn places() -> Vec<Case> {
         behind("name section twice, the first broken", &[bad.clone(), good.clone()]),
         behind("name section twice, the second broken", &[good.clone(), bad.clone()]),
         behind("Name section, broken, in upper case", &[custom("Name", &[1, 99, 0])]),
-        Case::new("custom/name section broken, and no marker", [unmarked, bad.clone()].concat()),
+        Case::new("custom/name section broken, and no marker", [unmarked.clone(), bad.clone()].concat()),
+        Case::new(
+            "custom/a section's name too long, and no marker",
+            [unmarked.clone(), section(0, &[2, b'x'])].concat(),
+        ),
+        Case::new("custom/a cut section, and no marker", [unmarked.clone(), vec![0, 9, 1]].concat()),
         Case::new("custom/name section broken, and a missing import", [missing, bad.clone()].concat()),
         behind("name section broken, and then a cut section", &[bad.clone(), vec![0, 99, 1]]),
         behind("name section, and then a cut section", &[good, vec![0, 99, 1]]),
