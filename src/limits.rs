@@ -7,6 +7,9 @@ pub(crate) const CONFIG_MAP: usize = 1_048_576;
 /// have 262,144 bytes together.
 pub(crate) const CLIENT_SIDE_APPLY: usize = 196_299;
 
+/// Bytes that the annotations of an object may have together (kubernetes/apimachinery, `TotalAnnotationSizeLimitB`).
+pub(crate) const ANNOTATIONS: usize = 262_144;
+
 /// `1056134` as `1,056,134`.
 pub(crate) fn group(number: usize) -> String {
     let digits = number.to_string();

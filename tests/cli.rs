@@ -309,3 +309,22 @@ fn findings_go_to_one_stream_and_products_to_the_other() {
     assert_eq!(project.run(&["render"]).stdout, "");
     assert_eq!(project.run(&["check"]).stdout, "");
 }
+
+/// A pod's annotations hold 262,144 bytes, and the user's own volumes stand in them.
+#[test]
+fn volumes_that_no_annotation_holds_are_refused() {
+    let project = Project::small();
+    let spec = project.read("mesh.toml");
+    let volume = |n| format!("{{ name = \"v{n}\", configMap = {{ name = \"{}\" }} }}", "n".repeat(60));
+    let volumes = |count: usize| (0..count).map(volume).collect::<Vec<_>>().join(", ");
+    let with = |count| {
+        format!(
+            "{spec}\n[workloads.full]\nfilters = [\"one\"]\nselector = {{ app = \"full\" }}\nvolumes = [{}]\n",
+            volumes(count)
+        )
+    };
+    project.write("mesh.toml", with(2_000));
+    project.run(&["render"]).ends(0, &[]);
+    project.write("mesh.toml", with(4_000));
+    project.run(&["render"]).ends(2, &["MC0404", "mesh.toml:"]);
+}

@@ -1,8 +1,11 @@
 //! What Kubernetes and its tools hold, in numbers.
 
+use serde_json::{Map, Value};
+
 use crate::diag::{Diagnostic, Location, Sink};
-use crate::limits::{CONFIG_MAP, group};
+use crate::limits::{ANNOTATIONS, CONFIG_MAP, group};
 use crate::module::Module;
+use crate::spec::types;
 
 /// Bytes that the objects of one EnvoyFilter may have in etcd (its default `--max-request-bytes`, 1.5 MiB), less what is around a
 /// configuration.
@@ -33,6 +36,29 @@ fn elsewhere(finding: Diagnostic) -> Diagnostic {
     finding
         .help("build for size: in Rust opt-level = \"z\", lto = true, strip = true, panic = \"abort\"; then wasm-opt -Oz; for Go, TinyGo")
         .help("or deliver it from a registry: Istio's WasmPlugin fetches OCI images and URLs of any size")
+}
+
+/// Whether the user's own volumes and mounts leave room in the annotations that they are written to.
+pub(super) fn annotations(workload: &types::Workload, location: &Location, sink: &mut Sink) {
+    /// What is ours in them: two names, a path, and a ConfigMap for each filter.
+    const OURS: usize = 512;
+    let json = |entries: &[Map<String, Value>]| {
+        entries.iter().map(|entry| Value::Object(entry.clone()).to_string().len() + 1).sum::<usize>()
+    };
+    let size = json(&workload.volumes) + json(&workload.volume_mounts) + OURS * (workload.filters.len() + 1);
+    if size > ANNOTATIONS {
+        let message = format!(
+            "the volumes and mounts are about {} B, and a pod's annotations hold {} B",
+            group(size),
+            group(ANNOTATIONS)
+        );
+        let finding = Diagnostic::error("MC0404", message).at(location.clone());
+        sink.push(
+            finding
+                .note("the API server refuses the pod")
+                .help("mount by `mount = \"container\"`, which needs no annotation"),
+        );
+    }
 }
 
 /// Whether a rendered configuration leaves room for the object around it.

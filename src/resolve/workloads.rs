@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::filters::{self, Configuration, Filter};
 use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
+use super::limits;
 use super::settings::{self, Settings};
 use super::template::{Scope, Templates, WorkloadVars};
 use super::volumes;
@@ -123,6 +124,9 @@ fn workload<'a>(
     let volume = volumes::volume_name(spec, &Scope { filter: None, workload: Some(&vars) }, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let mount_path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
+    if mount == MountBy::Annotation {
+        limits::annotations(written, &spec.document.at(&place.key("volumes")), sink);
+    }
     volumes::check_own(spec, written, (&volume, &mount_path), &place, sink);
     Some(Workload { written, place, name, namespace, patch_namespace, selector, mount, mount_path, volume, uses })
 }
