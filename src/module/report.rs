@@ -1,4 +1,5 @@
-//! All there is to know of a module, from one pass over its bytes.
+//! All there is to know of a module. Its bytes are gone through by Envoy's own reader, by a validator with V8's features and limits, and
+//! once more to collect what is in them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -108,7 +109,7 @@ pub(crate) struct CustomSection {
 }
 
 impl Report {
-    /// Reads the bytes once by Envoy's own reader and once by a validator with V8's features.
+    /// Looks into the bytes; what is wrong with them is part of the report.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let stripped = bytecode::stripped(bytes);
         let readable =
