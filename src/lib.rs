@@ -18,6 +18,7 @@ mod plan;
 mod resolve;
 mod spec;
 pub mod store;
+mod verify;
 pub mod yaml;
 
 use camino::{Utf8Path, Utf8PathBuf};

@@ -1,0 +1,124 @@
+//! A workload's proxy as the rendered objects make it: which files are mounted, which plugins stand in which chain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::case::Test;
+use crate::diag::Location;
+use crate::digest::Digest;
+use crate::spec::types::Direction;
+
+/// A workload to verify.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// `Deployment/default/productpage-v1`.
+    pub(crate) name: String,
+    /// The workload in mesh.toml.
+    pub(crate) location: Location,
+    /// Every plugin that reaches the proxy, in Istio's order of the request path.
+    pub(crate) plugins: Vec<Placed>,
+    pub(crate) tests: Vec<Test>,
+}
+
+/// A plugin and the listeners that it stands in.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) chain: Chain,
+    /// `Any` matches every one.
+    pub(crate) direction: Direction,
+    pub(crate) port: Option<u16>,
+    /// Before Istio's own filters. Where several are, the last one of them runs first, as `INSERT_FIRST` puts it.
+    pub(crate) first: bool,
+    /// What names the filter in mesh.toml.
+    pub(crate) location: Location,
+}
+
+/// Which of Envoy's chains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chain {
+    Http,
+    Network,
+}
+
+/// `envoy.extensions.wasm.v3.PluginConfig` and the bytes of its module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plugin {
+    /// The filter's name in the chain.
+    pub(crate) chain_name: String,
+    pub(crate) name: String,
+    pub(crate) root_id: String,
+    pub(crate) configuration: Vec<u8>,
+    pub(crate) vm_id: String,
+    pub(crate) vm_configuration: Vec<u8>,
+    /// `key_values` of the environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// `host_env_keys`: in a dry run the proxy has none of these variables.
+    pub(crate) host_env: Vec<String>,
+    /// `None`: no restriction.
+    pub(crate) capabilities: Option<BTreeSet<String>>,
+    pub(crate) on_failure: FailurePolicy,
+    pub(crate) stop_iteration: bool,
+    /// The module's path in the proxy.
+    pub(crate) filename: String,
+    pub(crate) module: Module,
+}
+
+/// The bytes that stand at a plugin's path.
+#[derive(Debug, Clone)]
+pub(crate) struct Module {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) digest: Digest,
+}
+
+impl PartialEq for Module {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for Module {}
+
+/// What a plugin whose VM has failed does to requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum FailurePolicy {
+    /// Neither field is written: 503, and the VM stays as it is (seen on Envoy 1.40).
+    #[default]
+    Unspecified,
+    /// `FAIL_CLOSED`, or `fail_open: false`.
+    Closed,
+    /// `FAIL_OPEN`.
+    Open,
+    /// `fail_open: true`, the forerunner: it lets even the request pass that traps (seen on Envoy 1.40).
+    OpenOld,
+    /// `FAIL_RELOAD`.
+    Reload,
+}
+
+impl Plugin {
+    /// Plugins with the same key share one VM a worker (proxy-wasm-cpp-host, `makeVmKey`): neither environment nor capabilities are in it.
+    pub(crate) fn vm_key(&self) -> (&str, &[u8], Digest) {
+        (&self.vm_id, &self.vm_configuration, self.module.digest)
+    }
+}
+
+impl Subject {
+    /// The HTTP chain of the listener that a test's requests come to, in the order of the request path.
+    pub(crate) fn http_chain(&self, test: &Test) -> Vec<&Placed> {
+        self.chain(Chain::Http, test)
+    }
+
+    /// The network chain of that listener.
+    pub(crate) fn network_chain(&self, test: &Test) -> Vec<&Placed> {
+        self.chain(Chain::Network, test)
+    }
+
+    fn chain(&self, chain: Chain, test: &Test) -> Vec<&Placed> {
+        let on_path = |placed: &&Placed| {
+            placed.chain == chain
+                && (placed.direction == Direction::Any || placed.direction == test.direction)
+                && placed.port.is_none_or(|port| test.port == Some(port))
+        };
+        self.plugins.iter().filter(on_path).collect()
+    }
+}
