@@ -170,3 +170,28 @@ impl Test {
         [(":method", "GET"), (":scheme", "http"), (":authority", "mesh.test"), (":path", "/")].into_iter().collect()
     }
 }
+
+/// A workload's tests, and what is needed to find its proxy among the rendered objects.
+#[derive(Debug, Clone)]
+pub(crate) struct Suite {
+    /// `Deployment`.
+    pub(crate) kind: &'static str,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    /// The pod labels that mesh.toml says its pods have (`selector`): the patch knows only its own.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// The workload in mesh.toml.
+    pub(crate) location: Location,
+    /// Where its list names each filter, by the filter's name.
+    pub(crate) filters: BTreeMap<String, Location>,
+    pub(crate) tests: Vec<Test>,
+}
+
+/// What all proxies of the mesh have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Proxies {
+    /// The declared Istio, as `1.28`: what `match.proxy.proxyVersion` is held against, with `.0` behind it.
+    pub(crate) istio: String,
+    /// An EnvoyFilter in it is held against the pods of every namespace.
+    pub(crate) root_namespace: String,
+}
