@@ -152,6 +152,7 @@ pub(crate) enum ExpectedUpstream {
         no_headers: Vec<Expected<String>>,
         body: Option<Expected<Matcher>>,
         trailers: Vec<ExpectedField>,
+        location: Location,
     },
 }
 
