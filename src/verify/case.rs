@@ -166,9 +166,9 @@ pub(crate) struct ExpectedCall {
 }
 
 impl Test {
-    /// Fields that a request cannot have twice, and that a test may leave out.
+    /// Fields that a request cannot have twice, and that a test may leave out, in the order in which filters see them.
     pub(crate) fn default_request_headers() -> Fields {
-        [(":method", "GET"), (":scheme", "http"), (":authority", "mesh.test"), (":path", "/")].into_iter().collect()
+        [(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")].into_iter().collect()
     }
 }
 
