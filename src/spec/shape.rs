@@ -214,9 +214,14 @@ impl<'a> Shape<'a> {
             {
                 finding.help(format!("quote it: `\"{written}\"`"))
             }
-            DeValue::String(_) if wanted == "an array" => finding.help(format!("put it in brackets: `[{written}]`")),
+            DeValue::Array(_) if place.is_in_test() && place.last_key() == "body" => {
+                finding.help("a body in several pieces stands in `chunks`")
+            }
             DeValue::Table(_) if wanted == "an array" && written.starts_with('[') => {
                 finding.help(format!("double brackets for each of them: write `[[{place}]]`"))
+            }
+            DeValue::String(_) | DeValue::Table(_) if wanted == "an array" => {
+                finding.help(format!("put it in brackets: `[{written}]`"))
             }
             DeValue::Table(_) if place.as_property().is_some() => {
                 let path = place.as_property().unwrap_or_default();

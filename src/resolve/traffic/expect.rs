@@ -136,7 +136,7 @@ impl Check<'_> {
             let help = match suggest(&lower, pseudo.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if pseudo.is_empty() => "trailers have no pseudo-headers".to_owned(),
-                None => format!("here it is one of `{}`", pseudo.join("`, `")),
+                None => format!("the pseudo-headers here: `{}`", pseudo.join("`, `")),
             };
             (format!("`{name}` never stands here"), help)
         } else if UNOBSERVED.contains(&lower.as_str()) {

@@ -35,8 +35,8 @@ impl Check<'_> {
     pub(super) fn exclusive(&mut self, place: &Place, [first, other]: [&str; 2], help: &str) {
         self.sink.push(
             Diagnostic::error("MC0122", format!("`{first}` and `{other}` exclude each other in a test"))
-                .at_label(self.document.key(&place.key(other)), "one of them is enough")
-                .related(self.document.key(&place.key(first)), "this is the other")
+                .at_label(self.document.key(&place.key(other)), format!("cannot stand beside `{first}`"))
+                .related(self.document.key(&place.key(first)), "there is this already")
                 .help(help),
         );
     }
