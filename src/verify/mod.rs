@@ -9,6 +9,7 @@
 
 pub(crate) mod case;
 pub(crate) mod embedded;
+pub(crate) mod judge;
 pub(crate) mod message;
 pub(crate) mod outcome;
 pub(crate) mod subject;
