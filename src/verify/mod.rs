@@ -10,4 +10,5 @@
 pub(crate) mod case;
 pub(crate) mod message;
 pub(crate) mod outcome;
+pub(crate) mod read;
 pub(crate) mod subject;
