@@ -27,7 +27,8 @@ impl Values {
         let mut values: BTreeMap<String, Vec<u8>> =
             self.data.into_iter().map(|(key, text)| (key, text.into_bytes())).collect();
         for (key, text) in self.binary_data {
-            let bytes = STANDARD.decode(&text).map_err(|error| format!("the value of `{key}` is no base64: {error}"))?;
+            let bytes =
+                STANDARD.decode(&text).map_err(|error| format!("the value of `{key}` is no base64: {error}"))?;
             if values.insert(key.clone(), bytes).is_some() {
                 return Err(format!("`{key}` stands in data and in binaryData"));
             }

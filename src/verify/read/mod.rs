@@ -22,7 +22,8 @@ use pod::Pod;
 
 /// Each suite's proxy, in the order of the suites. A workload whose proxy could not be made out has none, after a report.
 pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink: &mut Sink) -> Vec<Subject> {
-    let objects = Objects::read(files, proxies, sink);
+    // Without one of the objects a chain would be another than the one that ships.
+    let Some(objects) = Objects::read(files, proxies, sink) else { return Vec::new() };
     let mut known = Known::new();
     let subjects = suites.iter().filter_map(|suite| match subject(suite, &objects, proxies, &mut known) {
         Ok(subject) => Some(subject),

@@ -65,19 +65,20 @@ enum Object {
 }
 
 impl Objects {
-    /// Reads what is listed; a file that cannot be read is reported.
-    pub(super) fn read(files: &[File], proxies: &Proxies, sink: &mut Sink) -> Self {
+    /// Reads what is listed. `None` after a report: a file cannot be read.
+    pub(super) fn read(files: &[File], proxies: &Proxies, sink: &mut Sink) -> Option<Self> {
         let listed = match listed(files) {
             Ok(listed) => listed,
             Err(reason) => {
                 sink.push(unreadable(format!("`kustomization.yaml` cannot be read back: {reason}")));
-                return Self::default();
+                return None;
             }
         };
         let files: Vec<&File> = files.iter().filter(|file| listed.contains(&file.path)).collect();
         let read: Vec<Result<Object, String>> =
             files.par_iter().map(|file| object(file, &proxies.istio).map_err(|it| said(&file.path, &it))).collect();
         let mut objects = Self::default();
+        let before = sink.errors();
         for one in read {
             match one {
                 Ok(object) => objects.push(object),
@@ -88,7 +89,7 @@ impl Objects {
         for filters in objects.envoy_filters.values_mut() {
             filters.sort_by_key(|filter| filter.priority);
         }
-        objects
+        (sink.errors() == before).then_some(objects)
     }
 
     fn push(&mut self, object: Object) {

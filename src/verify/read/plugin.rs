@@ -118,7 +118,9 @@ pub(super) fn read(chain_name: String, chain: Chain, typed_config: Value, istio:
     let opaque = TYPED_STRUCTS.contains(&url.as_str());
     if opaque {
         url = taken(&mut typed, "type_url")?;
-        let Some(Value::Object(value)) = typed.remove("value") else { return Err("a TypedStruct without value".into()) };
+        let Some(Value::Object(value)) = typed.remove("value") else {
+            return Err("a TypedStruct without value".into());
+        };
         typed = value;
     }
     if url != wanted {
