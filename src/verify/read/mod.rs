@@ -6,7 +6,7 @@ mod objects;
 mod plugin;
 mod pod;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use crate::spec::types::Direction;
 use crate::verify::subject::FailurePolicy;
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
-fn suite(workload: &str, labels: &[&str]) -> Suite {
+pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
     let [kind, namespace, name] = workload.split('/').collect::<Vec<_>>()[..] else { panic!("{workload}") };
     let kinds = ["Deployment", "StatefulSet", "DaemonSet", "Rollout"];
     let label = |label: &&str| label.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
