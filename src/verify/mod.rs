@@ -57,8 +57,7 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 /// not be done.
 pub fn verify(rendered: &Rendered, options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
     let before = sink.errors();
-    let suites: Vec<Suite> =
-        select::select(&rendered.suites, &options.workloads, sink).into_iter().cloned().collect();
+    let suites: Vec<Suite> = select::select(&rendered.suites, &options.workloads, sink).into_iter().cloned().collect();
     if sink.errors() > before {
         return None;
     }

@@ -36,9 +36,11 @@ fn embedded(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: 
     let outcomes = embedded::run(&unknown, &counted(progress, unknown.len()));
     let mut findings = Findings::default();
     let made = taken(&unknown, Engine::Embedded, &outcomes, &mut findings);
-    unknown.par_iter().zip(&made).filter(|(subject, workload)| workload.passed() && !findings.concern(&subject.name)).for_each(
-        |(subject, workload)| cache.keep(subject, workload),
-    );
+    unknown
+        .par_iter()
+        .zip(&made)
+        .filter(|(subject, workload)| workload.passed() && !findings.concern(&subject.name))
+        .for_each(|(subject, workload)| cache.keep(subject, workload));
     let mut made = made.into_iter();
     let workloads = known.into_iter().filter_map(|known| known.or_else(|| made.next())).collect();
     finished(Engine::Embedded, workloads, findings, sink)

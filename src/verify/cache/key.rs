@@ -53,7 +53,11 @@ impl Key {
         self.text(&format!("{variant:?}"));
     }
 
-    fn each<'a, T: 'a>(&mut self, items: impl IntoIterator<Item = &'a T, IntoIter: ExactSizeIterator>, of: fn(&mut Self, &T)) {
+    fn each<'a, T: 'a>(
+        &mut self,
+        items: impl IntoIterator<Item = &'a T, IntoIter: ExactSizeIterator>,
+        of: fn(&mut Self, &T),
+    ) {
         let items = items.into_iter();
         self.number(items.len() as u64);
         items.for_each(|item| of(self, item));

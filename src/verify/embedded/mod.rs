@@ -5,12 +5,8 @@ use super::subject::Subject;
 
 /// Runs the subjects; `progress` is called when one is through.
 pub(crate) fn run(subjects: &[Subject], progress: &(dyn Fn() + Sync)) -> Vec<Outcome> {
-    let fine = || PluginOutcome {
-        loads: Some(true),
-        starts: Some(true),
-        configures: Some(true),
-        ..PluginOutcome::default()
-    };
+    let fine =
+        || PluginOutcome { loads: Some(true), starts: Some(true), configures: Some(true), ..PluginOutcome::default() };
     let outcome = |subject: &Subject| {
         progress();
         Outcome {

@@ -17,7 +17,11 @@ pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, e
     let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name));
     let finding = Diagnostic::error("MC0607", format!("{name} holds a request and never lets it go on"))
         .note(format!("in the test `{}` of `{}`", test.name, subject.name));
-    match effects.iter().rev().find(|effect| effect.returned.starts_with("Stop") || effect.returned.starts_with("Pause")) {
+    match effects
+        .iter()
+        .rev()
+        .find(|effect| effect.returned.starts_with("Stop") || effect.returned.starts_with("Pause"))
+    {
         Some(last) => finding.note(format!("{} returned {}, and nothing followed", last.callback, last.returned)),
         None => finding,
     }

@@ -54,15 +54,17 @@ fn by_rule(placed: &Placed) -> Option<Diagnostic> {
 pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
     let name = &placed.plugin.name;
     match remark {
-        Remark::UnknownCluster(cluster) => {
-            Diagnostic::warning("MC0608", format!("the filter `{name}` calls the cluster `{cluster}`, which is unknown"))
-                .note("the call fails at once, as it does where the proxy has no such cluster")
-                .help(format!("say what it answers: `callouts.\"{cluster}\" = {{ status = 200 }}`"))
-        }
-        Remark::RemovedProperty(text) => {
-            Diagnostic::warning("MC0609", format!("the filter `{name}` reads a property that Envoy no longer has: {text}"))
-                .note("it is not found, as in Envoy 1.33 and newer")
-        }
+        Remark::UnknownCluster(cluster) => Diagnostic::warning(
+            "MC0608",
+            format!("the filter `{name}` calls the cluster `{cluster}`, which is unknown"),
+        )
+        .note("the call fails at once, as it does where the proxy has no such cluster")
+        .help(format!("say what it answers: `callouts.\"{cluster}\" = {{ status = 200 }}`")),
+        Remark::RemovedProperty(text) => Diagnostic::warning(
+            "MC0609",
+            format!("the filter `{name}` reads a property that Envoy no longer has: {text}"),
+        )
+        .note("it is not found, as in Envoy 1.33 and newer"),
         Remark::NotSimulated(text) => {
             Diagnostic::warning("MC0612", format!("the filter `{name}` calls `{text}`, which a dry run does not do"))
                 .help("`mesh-compile verify --engine envoy` has the real one")

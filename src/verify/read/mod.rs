@@ -26,7 +26,10 @@ pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink
     let Some(objects) = Objects::read(files, proxies, sink) else { return Vec::new() };
     let mut known = Known::new();
     let subjects = suites.iter().filter_map(|suite| match subject(suite, &objects, proxies, &mut known) {
-        Ok(subject) => Some(subject),
+        Ok(subject) => {
+            unreached(suite, &subject, sink);
+            Some(subject)
+        }
         Err(reason) => {
             let message = format!("the proxy of `{}` cannot be read back: {reason}", name(suite));
             sink.push(unreadable(message).at(suite.location.clone()));
@@ -40,11 +43,25 @@ pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink
 fn unreadable(message: String) -> Diagnostic {
     Diagnostic::error("MC0615", message)
         .note("what is verified is the rendered objects, not mesh.toml")
-        .help("objects as `render` makes them can be read back: this is a bug of mesh-compile")
+        .help("unless it is an entry of the workload's own `volumes` or `volume-mounts`, it is a bug of mesh-compile")
 }
 
 fn name(suite: &Suite) -> String {
     format!("{}/{}/{}", suite.kind, suite.namespace, suite.name)
+}
+
+/// A filter of the workload's list that no patch brings into its proxy does nothing, and nothing says so.
+fn unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
+    for (filter, location) in &suite.filters {
+        if !subject.plugins.iter().any(|placed| placed.plugin.name == *filter) {
+            let message = format!("the filter `{filter}` does not reach the proxy of `{}`", subject.name);
+            sink.push(
+                Diagnostic::warning("MC0616", message)
+                    .at(location.clone())
+                    .note("no rendered EnvoyFilter that has it fits the pods' labels and the declared Istio"),
+            );
+        }
+    }
 }
 
 /// Plugins by the patch that they stem from and their module: a thousand workloads share one.

@@ -131,9 +131,8 @@ impl Pod {
     ) -> Result<BTreeMap<String, &'a Module>, String> {
         let mut files = BTreeMap::new();
         for mount in self.mounts.values().filter(|mount| mount.sub_path.is_none() && mount.sub_path_expr.is_none()) {
-            let Some(volume) = self.volumes.get(&mount.name) else {
-                return Err(format!("no volume is called `{}`, and it is mounted at {}", mount.name, mount.mount_path));
-            };
+            // One that the patch does not have is the base's own.
+            let Some(volume) = self.volumes.get(&mount.name) else { continue };
             for (name, module) in volume.files(namespace, objects)? {
                 files.insert(format!("{}/{name}", mount.mount_path.trim_end_matches('/')), module);
             }

@@ -245,7 +245,7 @@ fn what_was_changed_by_hand_is_a_finding() {
             "patches/default/deployment-web",
             "\"name\":\"wasmfilters-dir\"}]",
             "\"name\":\"other\"}]",
-            "is called `other`",
+            "and nothing is mounted",
         ),
         ("kustomization.yaml", "patches/default/deployment-web.yaml", "other.yaml", "no patch of it is listed"),
         ("kustomization.yaml", "kind:", "kind: {", "`kustomization.yaml` cannot be read back"),
