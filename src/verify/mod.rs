@@ -13,7 +13,7 @@ pub(crate) mod embedded;
 mod envoy;
 mod exchange;
 mod findings;
-mod judge;
+pub(crate) mod judge;
 pub(crate) mod message;
 pub(crate) mod outcome;
 pub(crate) mod read;

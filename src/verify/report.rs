@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::bare::Bare;
 use super::exchange;
-use super::findings::sentence;
 use super::judge::Failure;
 use super::outcome::{Outcome, TestOutcome};
 use super::subject::Subject;
@@ -53,7 +52,7 @@ impl Engine {
 pub struct Report {
     /// What was asked for.
     pub engine: Engine,
-    /// By engine, then in the order of mesh.toml.
+    /// By engine, then in the order of the mesh.
     pub workloads: Vec<Workload>,
     /// Whether there was no error.
     pub passed: bool,
@@ -147,7 +146,7 @@ fn said(subject: &Subject, outcome: Option<&TestOutcome>, failures: &[Failure]) 
             said.push(fault);
         }
     }
-    said.extend(failures.iter().map(sentence));
+    said.extend(failures.iter().map(|failure| failure.message.clone()));
     said
 }
 

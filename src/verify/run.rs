@@ -66,7 +66,7 @@ fn in_envoy(
     sink: &mut Sink,
     progress: &(dyn Fn() + Sync),
 ) -> Option<Vec<Outcome>> {
-    let options = envoy::Options { path: options.envoy.clone() };
+    let options = envoy::Options { path: options.envoy.clone(), ..envoy::Options::default() };
     match envoy::run(subjects, &options, progress) {
         Ok(outcomes) => Some(outcomes),
         Err(finding) => {

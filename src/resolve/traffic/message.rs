@@ -295,7 +295,7 @@ impl Check<'_> {
                 format!("the path `{path}` does not begin with `/`"),
                 "begin it with `/`; the host is `authority`".to_owned(),
             )
-        } else if let Some(bad) = path.chars().find(|c| !c.is_ascii_graphic()) {
+        } else if let Some(bad) = path.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
             let escaped: String = bad.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
             (format!("the path holds {bad:?}, which no request line can"), format!("write it as `{escaped}`"))
         } else {

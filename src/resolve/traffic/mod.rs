@@ -5,6 +5,9 @@ mod expect;
 mod message;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::workloads::{self, Workload};

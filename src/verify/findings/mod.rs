@@ -6,8 +6,6 @@ mod words;
 
 use std::collections::BTreeMap;
 
-pub(super) use tests::sentence;
-
 use super::judge::Failure;
 use super::outcome::{End, Fault, FaultKind, Outcome, StepOutcome};
 use super::report::Engine;

@@ -47,10 +47,10 @@ pub(super) fn failed(
             continue;
         }
         let nth = if test.steps.len() > 1 { format!(", step {}", number + 1) } else { String::new() };
-        let message = format!("`{}`: the test `{}` failed{nth}: {}", subject.name, test.name, sentence(first));
-        let mut finding = Diagnostic::error("MC0610", message).at_label(first.location.clone(), &first.message);
+        let message = format!("`{}`: the test `{}` failed{nth}: {}", subject.name, test.name, first.message);
+        let mut finding = notes(Diagnostic::error("MC0610", message).at(first.location.clone()), first);
         for other in others {
-            finding = finding.related(other.location.clone(), sentence(other));
+            finding = notes(finding.related(other.location.clone(), &other.message), other);
         }
         let detail = done.map(|done| trace::exchange(subject, step, done)).unwrap_or_default();
         findings.push((finding.detail(detail), number.to_string()));
@@ -58,10 +58,10 @@ pub(super) fn failed(
     findings
 }
 
-/// A failed expectation in one sentence.
-pub(in crate::verify) fn sentence(failure: &Failure) -> String {
-    let Failure { message, expected, found, .. } = failure;
-    let part = |what: &str, text: &Option<String>| text.as_ref().map(|text| format!("{what} {text}"));
-    let parts: Vec<String> = part("expected", expected).into_iter().chain(part("found", found)).collect();
-    if parts.is_empty() { message.clone() } else { format!("{message}: {}", parts.join(", ")) }
+/// What was expected and what was found, each in a note where the message does not hold it.
+fn notes(finding: Diagnostic, failure: &Failure) -> Diagnostic {
+    let parts = [("expected", &failure.expected), ("found", &failure.found)];
+    let parts = parts.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?)));
+    let missing = parts.filter(|(_, text)| !failure.message.contains(text.as_str()));
+    missing.fold(finding, |finding, (what, text)| finding.note(format!("{what}: {text}")))
 }
