@@ -19,7 +19,7 @@ mod plan;
 mod resolve;
 mod spec;
 pub mod store;
-mod verify;
+pub mod verify;
 pub mod yaml;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -39,10 +39,8 @@ pub struct Rendered {
     /// In the order of their paths, mesh.lock last.
     pub files: Vec<File>,
     /// The tests of each workload, in the workloads' order.
-    #[allow(dead_code)] // while verify is being built
     pub(crate) suites: Vec<verify::case::Suite>,
     /// What the proxies that they go through have in common.
-    #[allow(dead_code)] // while verify is being built
     pub(crate) proxies: verify::case::Proxies,
 }
 
