@@ -12,6 +12,7 @@ typedef struct {
   u32 status;
   bool has_text, has_value, has_pairs;
   bytes text;
+  // Kept where `>` says so; told with `has_value`.
   uint64_t value;
 } result;
 
@@ -96,6 +97,9 @@ static bytes grpc_service(bytes cluster) {
   (result) { .status = call, .has_text = given != NULL, .text = {given, size} }
 #define VALUE(call)                                                                                                    \
   (result) { .status = call, .has_value = true, .value = value }
+// A value that depends on what other VMs of the process have done.
+#define UNTOLD(call)                                                                                                   \
+  (result) { .status = call, .value = value }
 #define STATUS(call)                                                                                                   \
   (result) { .status = call }
 
@@ -191,11 +195,11 @@ static bool shared_command(root *it, bytes *words, u32 count, result *got) {
   uint64_t total = 0;
   COMMAND("get-shared", 1) {
     *got = TEXT(proxy_get_shared_data(W(1), &given, &size, &value));
-    got->has_value = true, got->value = value;
+    got->value = value;
   }
   else COMMAND("set-shared", 3) *got = STATUS(proxy_set_shared_data(W(1), W(2), number(it, words[3])));
-  else COMMAND("register", 1) *got = VALUE(proxy_register_shared_queue(W(1), &value));
-  else COMMAND("resolve", 2) *got = VALUE(proxy_resolve_shared_queue(W(1), W(2), &value));
+  else COMMAND("register", 1) *got = UNTOLD(proxy_register_shared_queue(W(1), &value));
+  else COMMAND("resolve", 2) *got = UNTOLD(proxy_resolve_shared_queue(W(1), W(2), &value));
   else COMMAND("enqueue", 2) *got = STATUS(proxy_enqueue_shared_queue(number(it, words[1]), W(2)));
   else COMMAND("dequeue", 1) *got = TEXT(proxy_dequeue_shared_queue(number(it, words[1]), &given, &size));
   else COMMAND("define", 2) *got = VALUE(proxy_define_metric(NAMED(words[1], types), W(2), &value));
