@@ -55,6 +55,7 @@ static void parse_block(root *it, bytes *words, u32 count) {
   for (u32 i = 2; i < count; i++) {
     if (is(words[i], "end")) next->end = true;
     else if (is(words[i], "more")) next->more = true;
+    else if (is(words[i], "first")) next->first = true;
     else next->nth = number(it, words[i]);
   }
 }
@@ -99,6 +100,8 @@ static u32 callback(u32 context, text name, int end, u32 answer) {
     block *next = &it->blocks[i];
     if (!is(next->callback, name) || (next->nth && next->nth != nth)) continue;
     if ((next->end && end != 1) || (next->more && end != 0)) continue;
+    if (next->first && next->ran) continue;
+    next->ran = true;
     bytes words[MAX_WORDS], rest = next->lines;
     while (rest.size) {
       bytes line = next_line(&rest);

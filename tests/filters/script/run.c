@@ -302,7 +302,12 @@ static bool wasi_command(root *it, bytes *words, u32 count, result *got) {
 static bool own_command(root *it, bytes *words, u32 count, u32 *answer) {
   COMMAND("log", 2) {
     say_bytes(words[2]);
-    end_line(NAMED(words[1], levels));
+    u32 status = end_line(NAMED(words[1], levels));
+    if (status) {
+      say("log -> ");
+      say_number(status);
+      end_line(INFO);
+    }
   }
   else COMMAND("return", 1) *answer = NAMED(words[1], actions);
   else COMMAND("trap", 0) __builtin_trap();
@@ -326,6 +331,9 @@ void run(root *it, bytes line, bytes *words, u32 count, u32 *answer) {
     kept = words[count - 1];
     count -= 2;
   }
+  // quiet COMMAND: no more than the status is told.
+  bool quiet = is(words[0], "quiet");
+  if (quiet) words++, count--;
   for (u32 i = 1; i < count; i++) {
     if (is(words[i], "$text")) words[i] = last_text;
   }
@@ -343,11 +351,13 @@ void run(root *it, bytes line, bytes *words, u32 count, u32 *answer) {
   say(" -> ");
   say_number(got.status);
   if (got.has_text) {
-    say(" ");
-    say_shown(got.text);
     last_text = got.text;
+    if (!quiet) {
+      say(" ");
+      say_shown(got.text);
+    }
   }
-  if (got.has_value) {
+  if (got.has_value && !quiet) {
     say(" ");
     say_number(got.value);
   }

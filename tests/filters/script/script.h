@@ -19,8 +19,8 @@ typedef struct {
   bytes callback;
   // The how manieth time on a context; 0: every time.
   u32 nth;
-  // Only with the end of the stream, or only without it.
-  bool end, more;
+  // Only with the end of the stream, only without it, or only the first time of all contexts.
+  bool end, more, first, ran;
   bytes lines;
 } block;
 
@@ -53,7 +53,7 @@ void say_bytes(bytes part);
 void say_shown(bytes part);
 void say_number(uint64_t part);
 void say_signed(int32_t part);
-void end_line(u32 level);
+u32 end_line(u32 level);
 
 // Passes addresses outside of the memory to the host function of this name; its status.
 u32 bad(bytes name);

@@ -123,7 +123,8 @@ void say_shown(bytes part) {
   }
 }
 
-void end_line(u32 level) {
-  proxy_log(level, line, length);
+u32 end_line(u32 level) {
+  u32 status = proxy_log(level, line, length);
   length = 0;
+  return status;
 }
