@@ -10,6 +10,7 @@
 pub mod diag;
 mod digest;
 mod emit;
+mod host;
 pub mod inspect;
 mod limits;
 mod lock;
@@ -18,7 +19,7 @@ mod plan;
 mod resolve;
 mod spec;
 pub mod store;
-mod verify;
+pub mod verify;
 pub mod yaml;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -37,16 +38,21 @@ pub struct Rendered {
     pub dir: Utf8PathBuf,
     /// In the order of their paths, mesh.lock last.
     pub files: Vec<File>,
+    /// The tests of each workload, in the workloads' order.
+    pub(crate) suites: Vec<verify::case::Suite>,
+    /// What the proxies that they go through have in common.
+    pub(crate) proxies: verify::case::Proxies,
 }
 
 /// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.
 #[must_use]
 pub fn compile(file: &Utf8Path, sink: &mut Sink) -> Option<Rendered> {
     let spec = spec::load(file, sink)?;
-    let (mesh, dir) = resolve::resolve(&spec, sink);
+    let resolved = resolve::resolve(&spec, sink);
     if sink.has_errors() {
         return None;
     }
-    let documents = plan::plan(&mesh);
-    Some(Rendered { dir, files: emit::emit(&mesh, &documents) })
+    let documents = plan::plan(&resolved.mesh);
+    let files = emit::emit(&resolved.mesh, &documents);
+    Some(Rendered { dir: resolved.out, files, suites: resolved.suites, proxies: resolved.proxies })
 }

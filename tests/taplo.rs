@@ -63,7 +63,25 @@ const CASES: &[(&str, &str, &str)] = &[
     ("module = \"one.wasm\"", "module = \"one.wasm\"\nroot_id = \"a\"", "root_id"),
     ("selector", "selectors", "selectors"),
     ("[\"one\"]", "[{ filter = \"one\", prot = 80 }]", "prot"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nrequests = {}\n", "requests"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nsteps = [{ request.paht = '/' }]\n", "paht"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nupstream.code = 200\n", "code"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.header = {}\n", "header"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.upstream.status = 200\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.calls = [{ cluster = 'a', paht = '/' }]\n", "paht"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\ncallouts.auth = { code = 200 }\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.headers.a = { match = 'a' }\n", "anyOf"),
     // Wrong types.
+    ("", "[workloads.web.tests]\nname = 'a'\n", "array"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nport = 'http'\n", "integer"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\ntime = 2025\n", "string"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nrequest = '/'\n", "object"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nrequest.headers.a = 1\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nrequest.body = ['a']\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nproperties.source.address = 'a'\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.upstream = 'nothing'\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.local-reply = 403\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.log = 'a'\n", "array"),
     ("namespace = \"shop\"", "namespace = 3", "string"),
     ("namespace = \"shop\"", "labels = { a = 1 }", "string"),
     ("", "[output]\ndir = [\"a\"]\n", "string"),
@@ -97,10 +115,21 @@ const CASES: &[(&str, &str, &str)] = &[
     ("[\"one\"]", "[{ filter = \"one\", port = 65536 }]", "anyOf"),
     ("[\"one\"]", "[{ filter = \"one\", insert = \"last\" }]", "anyOf"),
     ("[\"one\"]", "[]", "less than 1 item"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\ndirection = 'any'\n", "any"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nport = 0\n", "minimum"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nseed = -1\n", "minimum"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nupstream.status = 100\n", "minimum"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.status = 600\n", "maximum"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nsteps = []\n", "less than 1 item"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\ncallouts.auth = []\n", "anyOf"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.headers.a = []\n", "anyOf"),
     // Keys that must be there.
     ("module = \"one.wasm\"", "", "module"),
     ("filters = [\"one\"]", "", "filters"),
     ("[\"one\"]", "[{ port = 80 }]", "anyOf"),
+    ("", "[[workloads.web.tests]]\nrequest.path = '/'\n", "name"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.calls = [{ body = 'a' }]\n", "cluster"),
+    ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.local-reply = {}\n", "anyOf"),
     // Nothing wrong with the shape.
     ("", "", ""),
     ("", "[vars]\na = 1\nb = true\nc = \"d\"\n", ""),
@@ -117,11 +146,49 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("module = \"one.wasm\"", "module = 'one.wasm'\nallow-precompiled = false\nenv = {}\nenv-from-host = []", ""),
     ("[workloads.api]\nnamespace = \"back\"", "[workloads.\"api\"]\nname = \"api\"\nkind = \"Rollout\"", ""),
+    ("", TESTS, ""),
     // Wrong, but not in shape: no schema sees it.
     ("[\"one\"]", "[\"three\"]", ""),
     ("namespace = \"shop\"", "namespace = \"Shop!\"", ""),
     ("namespace = \"shop\"", "istio = \"one\"", ""),
 ];
+
+/// Every key of a test.
+const TESTS: &str = r#"
+[[workloads.web.tests]]
+name = "one exchange"
+direction = "inbound"
+port = 80
+time = "2025-01-01T00:00:00Z"
+seed = 0
+after = "5s"
+properties = { "source.address" = "10.0.0.7:4711", a = 1, b = true }
+callouts.auth = { status = 200, headers = { a = "1" }, body = "", trailers = {}, after = "10ms" }
+callouts.slow = [{ reset = true }, { chunks = ["a"] }]
+callouts.grpc = { grpc-status = 0, grpc-message = "", messages = ["a", { base64 = "YQ==" }] }
+request = { method = "GET", path = "/", authority = "a", scheme = "http", headers = { b = ["x", "y"] }, body = "a", trailers = {} }
+upstream = { status = 200, headers = {}, chunks = ["a", { base64 = "YQ==" }], trailers = { t = "1" } }
+
+[workloads.web.tests.expect]
+status = 200
+headers = { a = "1", b = ["1", { matches = "2" }], c = { matches = "^c" } }
+no-headers = ["x-b"]
+body = { base64 = "YQ==" }
+trailers = {}
+upstream = { headers = {}, no-headers = [], body = { matches = "a" }, trailers = {} }
+local-reply = { details = { matches = "a" } }
+log = ["a"]
+no-log = ["b"]
+metrics = { requests = 1 }
+calls = [{ cluster = "auth", headers = { ":path" = "/" }, body = "a" }]
+
+[[workloads.web.tests]]
+name = "several"
+steps = [
+  { after = "1s", request = {}, upstream = { reset = true }, expect = { upstream = false, local-reply = true } },
+  { expect = { upstream = true, local-reply = false } },
+]
+"#;
 
 const SHAPE: [&str; 4] = ["MC0102", "MC0103", "MC0104", "MC0105"];
 

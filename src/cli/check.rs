@@ -6,6 +6,7 @@ use mesh_compile::diag::Sink;
 use mesh_compile::{compile, store};
 
 use super::report::{Reporter, plural};
+use super::verify::{Cache, DryRun};
 use super::{Outcome, spec_file};
 
 /// Compares out/ with what mesh.toml renders to now
@@ -13,10 +14,15 @@ use super::{Outcome, spec_file};
 /// Names every file that is missing, out of date, no longer rendered, changed by hand or not ours. Writes nothing. Ends in 0
 /// when there is none, in 1 when there is, in 2 when it cannot tell.
 #[derive(Debug, Args)]
-pub(super) struct Check {}
+pub(super) struct Check {
+    /// Dry-run the filters and run their tests too, as `verify` does; a failure ends in 1
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    cache: Cache,
+}
 
 impl Check {
-    #[expect(clippy::unused_self, reason = "every command runs alike")]
     pub(super) fn run(&self, file: Option<Utf8PathBuf>, reporter: &Reporter) -> Outcome {
         let spec = spec_file(file);
         let mut sink = Sink::new();
@@ -26,11 +32,15 @@ impl Check {
             return reporter.findings(sink);
         }
         sink.extend(differences.iter().map(|difference| difference.finding(&rendered, &spec)));
+        // What is verified is what mesh.toml renders to, and that is out/ where there is no drift.
+        let dry_run = self.verify.then(|| DryRun::of(&rendered, self.cache, reporter, &mut sink));
         reporter.findings(sink);
+        let verified = dry_run.as_ref().map_or(Outcome::Fine, DryRun::outcome);
+        dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));
         if differences.is_empty() {
             reporter.note(&format!("{}: {}, as {spec} says", rendered.dir, plural(rendered.files.len(), "file")));
-            return Outcome::Fine;
+            return verified;
         }
-        Outcome::Drift
+        if verified == Outcome::Failed { verified } else { Outcome::Drift }
     }
 }

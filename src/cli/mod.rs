@@ -5,10 +5,14 @@ mod completions;
 mod explain;
 mod init;
 mod inspect;
+mod junit;
+mod progress;
 mod render;
 mod report;
 mod schema;
 mod slim;
+mod verify;
+mod write;
 
 use std::process::ExitCode;
 
@@ -20,9 +24,10 @@ use report::Reporter;
 /// Compiles mesh.toml into the manifests that ship WebAssembly filters to Envoy sidecars with GitOps.
 ///
 /// `render` writes them to out/, which is committed for Argo CD or Flux to apply; `check` proves in CI that out/ is what
-/// mesh.toml says. Findings go to standard error, products to standard output.
+/// mesh.toml says; `verify` proves that the filters load, take their configuration and do what their tests say. Findings go to
+/// standard error, products to standard output.
 ///
-/// Exit codes: 0 fine, 1 drift or a module that Envoy would refuse, 2 error.
+/// Exit codes: 0 fine, 1 drift, a module that Envoy would refuse or a failed test, 2 error.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-compile", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -75,6 +80,7 @@ enum ColorArg {
 enum Command {
     Render(render::Render),
     Check(check::Check),
+    Verify(verify::Verify),
     Inspect(inspect::Inspect),
     Slim(slim::Slim),
     Init(init::Init),
@@ -88,7 +94,7 @@ enum Command {
 enum Outcome {
     /// All is well.
     Fine,
-    /// `out/` is not what mesh.toml says.
+    /// `out/` is not what mesh.toml says, or a filter is not what it should be.
     Drift,
     /// It could not be done.
     Failed,
@@ -123,6 +129,7 @@ pub(crate) fn main() -> ExitCode {
     match command {
         Command::Render(command) => command.run(file, &reporter),
         Command::Check(command) => command.run(file, &reporter),
+        Command::Verify(command) => command.run(file, &reporter),
         Command::Inspect(command) => command.run(&reporter),
         Command::Slim(command) => command.run(&reporter),
         Command::Init(command) => command.run(&reporter),

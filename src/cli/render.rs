@@ -7,6 +7,7 @@ use mesh_compile::store::{self, Action, Step};
 use mesh_compile::{Rendered, compile, stream};
 
 use super::report::{Reporter, plural, stdout};
+use super::verify::{Cache, DryRun};
 use super::{Outcome, spec_file};
 
 /// Writes the manifests to out/
@@ -21,6 +22,11 @@ pub(super) struct Render {
     /// Only list what would be created, updated and deleted
     #[arg(long, conflicts_with = "stdout")]
     dry_run: bool,
+    /// Dry-run the filters and run their tests first, as `verify` does; after a failure nothing is written
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    cache: Cache,
 }
 
 impl Render {
@@ -28,6 +34,12 @@ impl Render {
         let spec = spec_file(file);
         let mut sink = Sink::new();
         let Some(rendered) = compile(&spec, &mut sink) else { return reporter.findings(sink) };
+        let dry_run = self.verify.then(|| DryRun::of(&rendered, self.cache, reporter, &mut sink));
+        if dry_run.as_ref().is_some_and(|dry_run| dry_run.outcome() != Outcome::Fine) {
+            reporter.findings(sink);
+            dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));
+            return Outcome::Failed;
+        }
         if self.stdout {
             let outcome = stdout(&stream(&rendered.files));
             return worse(outcome, reporter.findings(sink));
@@ -45,6 +57,7 @@ impl Render {
         let written = store::write(&rendered, &steps, &mut sink);
         let outcome = reporter.findings(sink);
         if written {
+            dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));
             steps.iter().for_each(|step| reporter.detail(&line(&rendered, step)));
             reporter.note(&summary(&rendered, &steps));
         }

@@ -55,6 +55,11 @@ impl Reporter {
         }
     }
 
+    /// Whether a bar may be drawn.
+    pub(super) const fn shows_progress(&self) -> bool {
+        !self.quiet && matches!(self.format, Format::Text)
+    }
+
     /// One line of progress that is asked for with `-v`.
     pub(super) fn detail(&self, line: &str) {
         if self.verbose {

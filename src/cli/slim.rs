@@ -1,7 +1,5 @@
 //! `mesh-compile slim`
 
-use std::io::Write as _;
-
 use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::{Diagnostic, Location, Sink, Source};
@@ -10,6 +8,7 @@ use mesh_compile::{NotSlim, Slim as Which};
 
 use super::Outcome;
 use super::report::Reporter;
+use super::write::write;
 
 /// Writes a module without its debug sections
 ///
@@ -66,22 +65,9 @@ impl Slim {
         mesh_compile::inspect::validate(&slim).map_err(|reason| {
             at(Diagnostic::error("MC0305", format!("`{file}` is not valid WebAssembly: {reason}")))
         })?;
-        self.write(&slim)
+        // The output may be the input.
+        write(&self.output, &slim)
             .map_err(|error| at(Diagnostic::error("MC0708", format!("cannot write `{}`: {error}", self.output))))?;
         Ok((bytes.len(), slim.len()))
-    }
-
-    /// To a temporary file in the same folder first: the output may be the input.
-    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
-        let folder = self.output.parent().filter(|folder| *folder != "").unwrap_or_else(|| ".".into());
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        let permissions = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
-        #[cfg(unix)]
-        builder.permissions(permissions); // less the umask, as for any new file
-        // Of an error only its kind: the temporary name says nothing to anyone.
-        let mut file = builder.tempfile_in(folder).map_err(|error| std::io::Error::from(error.kind()))?;
-        file.write_all(bytes)?;
-        file.persist(&self.output).map(drop).map_err(|error| error.error)
     }
 }

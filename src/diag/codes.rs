@@ -26,7 +26,7 @@ impl Code {
 
 macro_rules! codes {
     ($($id:literal)*) => {
-        /// All codes, in order: 01 the spec, 02 the mesh, 03 the module, 04 the limits, 05 the base, 07 `out/`.
+        /// All codes, in order: 01 the spec, 02 the mesh, 03 the module, 04 the limits, 05 the base, 06 the dry run, 07 `out/`.
         pub const CODES: &[Code] = &[$(Code { id: $id, page: include_str!(concat!("pages/", $id, ".md")) }),*];
     };
 }
@@ -34,12 +34,15 @@ macro_rules! codes {
 codes! {
     "MC0101" "MC0102" "MC0103" "MC0104" "MC0105" "MC0106" "MC0107" "MC0108" "MC0109"
     "MC0110" "MC0111" "MC0112" "MC0113" "MC0114" "MC0115" "MC0116" "MC0117" "MC0118"
+    "MC0119" "MC0120" "MC0121" "MC0122"
     "MC0201" "MC0202" "MC0203" "MC0204" "MC0205" "MC0206" "MC0207" "MC0208" "MC0209" "MC0210"
     "MC0211" "MC0212" "MC0213" "MC0214" "MC0215" "MC0216" "MC0217" "MC0218" "MC0219" "MC0220" "MC0221" "MC0222"
     "MC0301" "MC0302" "MC0303" "MC0304" "MC0305" "MC0306" "MC0307" "MC0308" "MC0309"
     "MC0310" "MC0311" "MC0312" "MC0313" "MC0314" "MC0315" "MC0316" "MC0317" "MC0318"
     "MC0401" "MC0402" "MC0404"
     "MC0501"
+    "MC0601" "MC0602" "MC0603" "MC0604" "MC0605" "MC0606" "MC0607" "MC0608" "MC0609" "MC0610"
+    "MC0611" "MC0612" "MC0613" "MC0615" "MC0616"
     "MC0701" "MC0702" "MC0703" "MC0704" "MC0705" "MC0706" "MC0707" "MC0708"
 }
 

@@ -67,6 +67,9 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// How to mend it.
     pub help: Vec<String>,
+    /// What happened, a line each, to be shown as it is: a line without indentation is a heading, `+ ` and `- ` begin what came
+    /// and what went.
+    pub detail: Vec<String>,
 }
 
 impl Severity {
@@ -128,7 +131,15 @@ impl Diagnostic {
         self
     }
 
+    /// Says what happened, a line each.
+    #[must_use]
+    pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.detail.extend(lines);
+        self
+    }
+
     fn new(code: &'static str, severity: Severity, message: String) -> Self {
-        Self { code, severity, message, primary: None, related: Vec::new(), notes: Vec::new(), help: Vec::new() }
+        let (related, notes, help, detail) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { code, severity, message, primary: None, related, notes, help, detail }
     }
 }

@@ -72,6 +72,7 @@ fn order(a: &Diagnostic, b: &Diagnostic) -> Ordering {
         .then_with(|| a.related.iter().map(key).cmp(b.related.iter().map(key)))
         .then_with(|| a.notes.cmp(&b.notes))
         .then_with(|| a.help.cmp(&b.help))
+        .then_with(|| a.detail.cmp(&b.detail))
 }
 
 fn start(diagnostic: &Diagnostic) -> Option<(&str, Option<usize>)> {

@@ -13,6 +13,7 @@ mod modules;
 mod order;
 mod settings;
 mod template;
+mod traffic;
 pub(crate) mod version;
 mod volumes;
 mod workloads;
@@ -25,12 +26,23 @@ use camino::Utf8PathBuf;
 use crate::diag::{Diagnostic, Sink};
 use crate::spec::types::{Direction, Provider};
 use crate::spec::{Place, Spec};
+use crate::verify::case::{Proxies, Suite};
 use mesh::{Mesh, Mount};
 use template::{MeshVars, Templates};
 
-/// Resolves the spec. The result is to be rendered only while `sink` holds no errors; `out/` is returned beside it, from the current
-/// folder.
-pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
+/// All that the spec says.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) mesh: Mesh,
+    /// `out/`, from the current folder.
+    pub(crate) out: Utf8PathBuf,
+    /// The tests of each workload, in the workloads' order.
+    pub(crate) suites: Vec<Suite>,
+    pub(crate) proxies: Proxies,
+}
+
+/// Resolves the spec. The result is to be rendered only while `sink` holds no errors.
+pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> Resolved {
     let settings = settings::resolve(spec, sink);
     let modules = modules::read(spec, &settings, sink);
     let vars = MeshVars {
@@ -42,6 +54,7 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
     let filters = filters::resolve(spec, &settings, &modules, &templates, sink);
     let workloads = workloads::resolve(spec, &settings, &filters, &templates, sink);
     unused(spec, sink);
+    let suites = traffic::resolve(spec, &workloads, sink);
     let config_maps = config_maps::resolve(spec, &workloads, &templates, sink);
     let (envoy_filters, gates) = envoy_filters::resolve(spec, &settings, &workloads, &templates, sink);
 
@@ -79,7 +92,11 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> (Mesh, Utf8PathBuf) {
         workloads,
         envoy_filters,
     };
-    (mesh, spec.document.folder().join(settings.out))
+    let proxies = Proxies {
+        istio: settings.istio.to_string(),
+        root_namespace: settings.root_namespace.as_ref().map_or_else(String::new, ToString::to_string),
+    };
+    Resolved { mesh, out: spec.document.folder().join(settings.out), suites, proxies }
 }
 
 /// The modules by the path that mesh.toml writes, for the lock.
@@ -161,7 +178,7 @@ mod tests {
 
         let mut sink = Sink::new();
         let spec = crate::spec::load(&spec, &mut sink).expect("a spec");
-        let (mesh, _) = resolve(&spec, &mut sink);
+        let Resolved { mesh, .. } = resolve(&spec, &mut sink);
         assert_eq!(sink.errors(), 0);
         let (first, maps) = mesh.config_maps.split_first().expect("ConfigMaps");
         assert_eq!(maps.len(), 7, "four filters in two namespaces");

@@ -43,6 +43,19 @@ impl Place {
         }
     }
 
+    /// Whether it is inside a test of a workload.
+    pub(super) fn is_in_test(&self) -> bool {
+        matches!(self.0.as_slice(), [Step::Key(section), _, Step::Key(tests), ..] if section == "workloads" && tests == "tests")
+    }
+
+    /// The name of a test's property.
+    pub(super) fn as_property(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [.., Step::Index(_), Step::Key(table), Step::Key(name)] if table == "properties" => Some(name),
+            _ => None,
+        }
+    }
+
     pub(super) fn steps(&self) -> &[Step] {
         &self.0
     }

@@ -190,8 +190,9 @@ impl<'a> Shape<'a> {
         let (low, high) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
         let fits = number.is_some_and(|n| low.is_none_or(|low| n >= low) && high.is_none_or(|high| n <= high));
         if !fits {
-            let (low, high) = (low.unwrap_or(i64::MIN), high.unwrap_or(i64::MAX));
-            self.report("MC0104", format!("`{place}` is out of range"), place, format!("it takes {low} to {high}"));
+            let low = low.unwrap_or(i64::MIN);
+            let range = high.map_or_else(|| format!("{low} and more"), |high| format!("{low} to {high}"));
+            self.report("MC0104", format!("`{place}` is out of range"), place, format!("it takes {range}"));
         }
     }
 
@@ -213,7 +214,19 @@ impl<'a> Shape<'a> {
             {
                 finding.help(format!("quote it: `\"{written}\"`"))
             }
-            DeValue::String(_) if wanted == "an array" => finding.help(format!("put it in brackets: `[{written}]`")),
+            DeValue::Array(_) if place.is_in_test() && place.last_key() == "body" => {
+                finding.help("what is sent in several pieces stands in `chunks`; what is expected is the whole body")
+            }
+            DeValue::Table(_) if wanted == "an array" && written.starts_with('[') => {
+                finding.help(format!("double brackets for each of them: write `[[{place}]]`"))
+            }
+            DeValue::String(_) | DeValue::Table(_) if wanted == "an array" => {
+                finding.help(format!("put it in brackets: `[{written}]`"))
+            }
+            DeValue::Table(_) if place.as_property().is_some() => {
+                let path = place.as_property().unwrap_or_default();
+                finding.help(format!("a path with dots is quoted: `\"{path}.…\" = …`"))
+            }
             DeValue::String(_) if place.last_key() == "config" => {
                 finding.help("a text that goes as it is stands in `config-text`")
             }
@@ -249,7 +262,8 @@ impl<'a> Shape<'a> {
         let mut finding = Diagnostic::error("MC0102", format!("unknown key `{place}`"))
             .at_label(self.document.key(place), "no such key here");
         let key = place.last_key();
-        if let Some(owner) = self.owner(key) {
+        let owner = if place.is_in_test() { self.owner_in_test(key) } else { self.owner(key) };
+        if let Some(owner) = owner {
             finding = finding.help(format!("`{key}` belongs in {owner}"));
         }
         if let Some(near) = near(schema, key, present) {
@@ -283,13 +297,35 @@ impl<'a> Shape<'a> {
         });
         let is_of_use = key != "filter" && self.root["definitions"]["UseWith"]["properties"].get(key).is_some();
         let of_use = is_of_use.then(|| format!("a workload's list: `filters = [{{ filter = \"NAME\", {key} = … }}]`"));
-        section.or(of_use)
+        let of_test = || self.knows("Test", key).then(|| TEST_TABLES[0].1.to_owned());
+        section.or(of_use).or_else(of_test)
+    }
+
+    /// The tables of a test that do know `key`.
+    fn owner_in_test(&self, key: &str) -> Option<String> {
+        let owners: Vec<_> =
+            TEST_TABLES.iter().filter(|(name, _)| self.knows(name, key)).map(|(_, owner)| *owner).collect();
+        (!owners.is_empty()).then(|| owners.join(" or "))
+    }
+
+    fn knows(&self, definition: &str, key: &str) -> bool {
+        self.root["definitions"][definition]["properties"].get(key).is_some()
     }
 
     fn report(&mut self, code: &'static str, message: String, place: &Place, help: String) {
         self.sink.push(Diagnostic::error(code, message).at(self.document.at(place)).help(help));
     }
 }
+
+/// The tables of a test, by their names in the schema.
+const TEST_TABLES: [(&str, &str); 6] = [
+    ("Test", "the test itself: `[[workloads.NAME.tests]]`"),
+    ("Request", "`request = { … }`"),
+    ("Answer", "`upstream = { … }`"),
+    ("Callout", "`callouts.CLUSTER = { … }`"),
+    ("Expect", "`expect = { … }`"),
+    ("ExpectedCall", "`expect.calls = [{ … }]`"),
+];
 
 /// The section that a key of the whole file was meant to be; `None` also for one that is right.
 pub(super) fn near_section(key: &str) -> Option<&'static str> {

@@ -1,5 +1,7 @@
 //! The tables of mesh.toml. Their documentation is the schema's: editors show it.
 
+pub(crate) mod traffic;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -288,6 +290,9 @@ pub(crate) struct Workload {
     /// Further mounts of the proxy, as Kubernetes writes them, kept beside ours.
     #[serde(default)]
     pub(crate) volume_mounts: Vec<Map<String, Value>>,
+    /// What `mesh-compile verify` sends through its filters, and what is to come of it. Nothing is rendered from it.
+    #[serde(default)]
+    pub(crate) tests: Vec<traffic::Test>,
 }
 
 /// The kind of a workload.

@@ -152,6 +152,7 @@ pub(crate) enum ExpectedUpstream {
         no_headers: Vec<Expected<String>>,
         body: Option<Expected<Matcher>>,
         trailers: Vec<ExpectedField>,
+        location: Location,
     },
 }
 
@@ -165,9 +166,9 @@ pub(crate) struct ExpectedCall {
 }
 
 impl Test {
-    /// Fields that a request cannot have twice, and that a test may leave out.
+    /// Fields that a request cannot have twice, and that a test may leave out, in the order in which filters see them.
     pub(crate) fn default_request_headers() -> Fields {
-        [(":method", "GET"), (":scheme", "http"), (":authority", "mesh.test"), (":path", "/")].into_iter().collect()
+        [(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")].into_iter().collect()
     }
 }
 

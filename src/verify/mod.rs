@@ -2,12 +2,76 @@
 //!
 //! ```text
 //! rendered files ─ read ─► Subject ─┬─ embedded ─► Outcome ─ judge ─► findings
-//!     mesh.toml ─ tests ──► Test ───┘  (or envoy)
+//!     mesh.toml ─ tests ──► Test ───┘  (or envoy)                 └─► report
 //! ```
 
-#![allow(dead_code)] // while it is being built
-
+mod bare;
+mod cache;
 pub(crate) mod case;
+mod differences;
+pub(crate) mod embedded;
+mod envoy;
+mod exchange;
+mod findings;
+pub(crate) mod judge;
 pub(crate) mod message;
 pub(crate) mod outcome;
+pub(crate) mod read;
+mod report;
+mod run;
+mod select;
 pub(crate) mod subject;
+
+use camino::Utf8PathBuf;
+
+pub use bare::Bare;
+pub use report::{Engine, Report, Run, Test, Workload};
+
+use crate::Rendered;
+use crate::diag::Sink;
+use case::Suite;
+
+/// What is run, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Names of workloads; all where there is none.
+    pub workloads: Vec<String>,
+    /// What runs the filters.
+    pub engine: Engine,
+    /// The Envoy to run, where it is not the one that is found.
+    pub envoy: Option<Utf8PathBuf>,
+    /// The folder in which runs of the embedded host that went well are kept. `None`: none are.
+    pub cache: Option<Utf8PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { workloads: Vec::new(), engine: Engine::Embedded, envoy: None, cache: None }
+    }
+}
+
+/// Is told how many workloads of how many are through.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// Dry-runs every filter of the rendered objects, and the tests of mesh.toml through whole chains. `None` after a report: it could
+/// not be done.
+pub fn verify(rendered: &Rendered, options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
+    let before = sink.errors();
+    let suites: Vec<Suite> = select::select(&rendered.suites, &options.workloads, sink).into_iter().cloned().collect();
+    if sink.errors() > before {
+        return None;
+    }
+    let subjects = read::subjects(&rendered.files, &suites, &rendered.proxies, sink);
+    if sink.errors() > before {
+        return None;
+    }
+    run::run(&subjects, options, sink, progress)
+}
+
+/// Dry-runs one module by itself. `None` after a report: it could not be done.
+pub fn verify_module(bare: &Bare, options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
+    match bare::read(bare, sink)? {
+        bare::Read::Refused => Some(Report::refused(options.engine, bare)),
+        bare::Read::Subject(subject) => run::run(&[*subject], options, sink, progress),
+    }
+}

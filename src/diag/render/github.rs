@@ -59,6 +59,9 @@ fn body(diagnostic: &Diagnostic) -> String {
     for help in &diagnostic.help {
         let _ = write!(out, "\nhelp: {help}");
     }
+    for line in &diagnostic.detail {
+        let _ = write!(out, "\n{line}");
+    }
     out
 }
 

@@ -27,6 +27,9 @@ struct Finding<'a> {
     help: &'a [String],
     notes: &'a [String],
     related: Vec<Related<'a>>,
+    /// Left out where there is none.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    detail: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +85,7 @@ impl<'a> From<&'a Diagnostic> for Finding<'a> {
             help: &diagnostic.help,
             notes: &diagnostic.notes,
             related: diagnostic.related.iter().map(Related::from).collect(),
+            detail: &diagnostic.detail,
         }
     }
 }
@@ -147,6 +151,12 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn what_happened_stands_last() {
+        let line = render(&[Diagnostic::error("MC0610", "e").detail(["request".to_owned(), "  GET /".to_owned()])]);
+        assert!(line.contains(r#""related":[],"detail":["request","  GET /"]}]"#), "{line}");
     }
 
     #[test]

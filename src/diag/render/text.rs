@@ -1,5 +1,6 @@
 //! Findings for a terminal, as rustc shows them: the line, an underline, labels, notes, help.
 
+mod detail;
 mod excerpt;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub fn render(diagnostics: &[Diagnostic], color: Color) -> String {
             out.push_str(line.trim_end());
             out.push('\n');
         }
+        detail::write(&diagnostic.detail, color, &mut out);
     }
     out
 }

@@ -1,0 +1,269 @@
+//! The small values of a test: durations, times, expressions, bytes, the names and values of headers.
+
+use std::fmt::Display;
+use std::ops::Range;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use regex::bytes::Regex;
+use toml::value::Datetime;
+
+use crate::diag::{Diagnostic, Location, Sink};
+use crate::spec::types::traffic::{BodyPattern, ExpectedBody, Pattern, Text};
+use crate::spec::{Document, Place};
+use crate::verify::case::Matcher;
+
+/// Nanoseconds since 1970 of 2025-01-01T00:00:00Z.
+pub(super) const DEFAULT_TIME: u64 = 1_735_689_600 * NANOS;
+const NANOS: u64 = 1_000_000_000;
+/// No `after` is longer, so that no clock runs over.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// Reports what is wrong with a test, each thing at its place. What stands in for a wrong value is never used: there is an error.
+pub(super) struct Check<'a> {
+    pub(super) document: &'a Document,
+    pub(super) sink: &'a mut Sink,
+}
+
+impl Check<'_> {
+    pub(super) fn refuse(&mut self, location: Location, message: impl Into<String>, help: impl Into<String>) {
+        self.sink.push(Diagnostic::error("MC0119", message).at(location).help(help));
+    }
+
+    /// Two keys of the table at `place` of which one is to be there.
+    pub(super) fn exclusive(&mut self, place: &Place, [first, other]: [&str; 2], help: &str) {
+        self.sink.push(
+            Diagnostic::error("MC0122", format!("`{first}` and `{other}` exclude each other in a test"))
+                .at_label(self.document.key(&place.key(other)), format!("cannot stand beside `{first}`"))
+                .related(self.document.key(&place.key(first)), "there is this already")
+                .help(help),
+        );
+    }
+
+    /// `50ms`, `5s`, `2m`, `1h`.
+    pub(super) fn duration(&mut self, text: Option<&str>, place: &Place) -> Duration {
+        let Some(text) = text else { return Duration::ZERO };
+        match duration(text) {
+            Some(duration) if duration <= LONGEST => duration,
+            Some(_) => {
+                let help = "no test waits for more than 366 days";
+                self.refuse(self.document.at(place), format!("{} is too long", short(text)), help);
+                Duration::ZERO
+            }
+            None => {
+                let message = format!("{} is not a duration", short(text));
+                self.refuse(self.document.at(place), message, "write a number and its unit: `50ms`, `5s`, `2m`, `1h`");
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// A time as nanoseconds since 1970.
+    pub(super) fn time(&mut self, text: Option<&str>, place: &Place) -> u64 {
+        let Some(text) = text else { return DEFAULT_TIME };
+        time(text).unwrap_or_else(|reason| {
+            let message = format!("{} is not a time: {reason}", short(text));
+            self.refuse(self.document.at(place), message, "write it as RFC 3339 does: `2025-01-01T00:00:00Z`");
+            DEFAULT_TIME
+        })
+    }
+
+    pub(super) fn regex(&mut self, text: &str, place: &Place) -> Option<Regex> {
+        let error = match Regex::new(text) {
+            Ok(regex) => return Some(regex),
+            Err(error) => error,
+        };
+        let (reason, part) = syntax(text).unwrap_or_else(|| (error.to_string(), 0..text.len()));
+        let location = self.document.within(place, text, &part);
+        let help = "single quotes keep backslashes as they are: `'\\d+'`; `\\.`, `\\[`, `\\(` stand for themselves";
+        self.refuse(location, format!("{} is not a regular expression: {reason}", short(text)), help);
+        None
+    }
+
+    /// Blanks and line ends are passed over: `base64` writes lines of 76 columns.
+    pub(super) fn base64(&mut self, text: &str, place: &Place) -> Vec<u8> {
+        let (offsets, digits): (Vec<usize>, Vec<u8>) =
+            text.bytes().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace()).unzip();
+        BASE64.decode(digits).unwrap_or_else(|error| {
+            let (reason, part) = match error {
+                base64::DecodeError::InvalidByte(at, _) => {
+                    let at = offsets.get(at).copied().unwrap_or_default();
+                    let found = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or('?');
+                    (format!("{found:?} does not stand there"), at..at + found.len_utf8())
+                }
+                base64::DecodeError::InvalidPadding => ("its padding is wrong".to_owned(), 0..text.len()),
+                _ => ("it does not end where it may".to_owned(), 0..text.len()),
+            };
+            let location = self.document.within(place, text, &part);
+            let help = "`base64 < FILE` writes it, with `=` at its end";
+            self.refuse(location, format!("{} is not base64: {reason}", short(text)), help);
+            Vec::new()
+        })
+    }
+
+    pub(super) fn bytes(&mut self, text: &Text, place: &Place) -> Vec<u8> {
+        match text {
+            Text::Plain(text) => text.as_bytes().to_vec(),
+            Text::Base64(it) => self.base64(&it.base64, &place.key("base64")),
+        }
+    }
+
+    pub(super) fn matches(&mut self, expression: &str, place: &Place) -> Matcher {
+        self.regex(expression, &place.key("matches")).map_or_else(|| Matcher::Is(Vec::new()), Matcher::Matches)
+    }
+
+    pub(super) fn pattern(&mut self, pattern: &Pattern, place: &Place) -> Matcher {
+        match pattern {
+            Pattern::Is(text) => Matcher::Is(text.as_bytes().to_vec()),
+            Pattern::Like(it) => self.matches(&it.matches, place),
+        }
+    }
+
+    pub(super) fn body_pattern(&mut self, body: &ExpectedBody, place: &Place) -> Matcher {
+        match body {
+            ExpectedBody::Is(text) => Matcher::Is(text.as_bytes().to_vec()),
+            ExpectedBody::Like(BodyPattern { matches: Some(expression), base64: None }) => {
+                self.matches(expression, place)
+            }
+            ExpectedBody::Like(BodyPattern { matches: None, base64: Some(text) }) => {
+                Matcher::Is(self.base64(text, &place.key("base64")))
+            }
+            ExpectedBody::Like(BodyPattern { matches: Some(_), base64: Some(_) }) => {
+                self.exclusive(place, ["matches", "base64"], "a body is the bytes, or an expression is found in it");
+                Matcher::Is(Vec::new())
+            }
+            ExpectedBody::Like(BodyPattern { matches: None, base64: None }) => {
+                let help =
+                    "write the text itself, `{ matches = \"…\" }` or `{ base64 = \"…\" }`; an empty body is `\"\"`";
+                self.refuse(self.document.at(place), format!("`{place}` does not say what the body is"), help);
+                Matcher::Is(Vec::new())
+            }
+        }
+    }
+
+    /// The value of a header as it goes over HTTP/1.1.
+    pub(super) fn header_value(&mut self, name: &str, value: &str, place: &Place) {
+        let reason = if let Some(bad) = value.chars().find(|c| *c != '\t' && c.is_ascii_control()) {
+            format!("it holds {bad:?}, and HTTP allows no control characters in it")
+        } else if value.trim_matches([' ', '\t']) != value {
+            "blanks at its ends do not get over HTTP/1.1".to_owned()
+        } else {
+            return;
+        };
+        let message = format!("{} cannot be the value of {}: {reason}", short(value), short(name));
+        self.refuse(self.document.at(place), message, "remove them; a list of strings makes a header of several lines");
+    }
+}
+
+/// A text as a message of one line names it.
+pub(super) fn short(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown: String = text.chars().take(LONGEST).collect();
+    shown.push_str(if shown.len() < text.len() { "…" } else { "" });
+    let is_plain = !shown.is_empty() && shown.trim() == shown && !shown.contains(|c: char| c.is_control() || c == '`');
+    if is_plain { format!("`{shown}`") } else { format!("{shown:?}") }
+}
+
+/// Whether a text is a token of HTTP (RFC 9110, 5.6.2), as names of headers and methods are.
+pub(super) fn is_token(text: &str) -> bool {
+    let mark = |byte: u8| b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || mark(byte))
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let seconds = |factor: u64| number.checked_mul(factor).map(Duration::from_secs);
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(60 * 60),
+        _ => None,
+    }
+}
+
+/// What is wrong with an expression, in the words of the regex crate, and which part of it.
+fn syntax(text: &str) -> Option<(String, Range<usize>)> {
+    let describe =
+        |reason: &dyn Display, span: &regex_syntax::ast::Span| (reason.to_string(), span.start.offset..span.end.offset);
+    match regex_syntax::ParserBuilder::new().utf8(false).build().parse(text).err()? {
+        regex_syntax::Error::Parse(error) => Some(describe(error.kind(), error.span())),
+        regex_syntax::Error::Translate(error) => Some(describe(error.kind(), error.span())),
+        _ => None,
+    }
+}
+
+/// An RFC 3339 time as nanoseconds since 1970.
+fn time(text: &str) -> Result<u64, String> {
+    let written: Datetime = text.parse().map_err(|error: toml::value::DatetimeParseError| error.to_string())?;
+    let (Some(date), Some(time)) = (written.date, written.time) else {
+        return Err("it needs a date and a time of day".to_owned());
+    };
+    let offset = match written.offset {
+        Some(toml::value::Offset::Z) => 0,
+        Some(toml::value::Offset::Custom { minutes }) => i64::from(minutes),
+        None => return Err("it does not say in which time zone; `Z` is UTC".to_owned()),
+    };
+    let minutes = i64::from(time.hour) * 60 + i64::from(time.minute) - offset;
+    let days = days(i64::from(date.year), i64::from(date.month), i64::from(date.day));
+    let seconds = days * 24 * 60 * 60 + minutes * 60 + i64::from(time.second.unwrap_or(0));
+    // A signed count of nanoseconds ends in 2262; what is before that leaves room for `after`.
+    let nanos = i128::from(seconds) * i128::from(NANOS) + i128::from(time.nanosecond.unwrap_or(0));
+    i64::try_from(nanos)
+        .ok()
+        .and_then(|nanos| u64::try_from(nanos).ok())
+        .ok_or_else(|| "it is not from 1970 to 2262".to_owned())
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar, counted in years that begin with March.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("50ms"), Some(Duration::from_millis(50)));
+        assert_eq!(duration("0s"), Some(Duration::ZERO));
+        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(duration("1h"), Some(Duration::from_secs(3600)));
+        for bad in ["", "5", "s", "1.5s", "-1s", "5 s", "5S", "1d", "99999999999999999999s", "18446744073709551615h"] {
+            assert_eq!(duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(time("2025-01-01T00:00:00Z"), Ok(DEFAULT_TIME));
+        assert_eq!(time("1970-01-01T00:00:00.5Z"), Ok(500_000_000));
+        assert_eq!(time("2000-02-29T12:00:00Z"), Ok(951_825_600 * NANOS));
+        assert_eq!(time("2025-01-01T02:00:00+02:00"), Ok(DEFAULT_TIME));
+        for bad in [
+            "",
+            "2025-01-01",
+            "2025-01-01T00:00:00",
+            "00:00:00",
+            "2023-02-29T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2263-01-01T00:00:00Z",
+            "tomorrow",
+        ] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens() {
+        assert!(is_token("x-a") && is_token("X_a.b~1"));
+        assert!(!["", "a b", "a:b", "é", "a\n", ":path", "a/b"].into_iter().any(is_token));
+    }
+}

@@ -1,0 +1,100 @@
+//! A module by itself, with a configuration from the command line.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use camino::Utf8PathBuf;
+
+use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
+use crate::diag::{Diagnostic, Location, Sink, Source};
+use crate::module::{Module, ModuleError, Setting, rules};
+use crate::resolve::version::Istio;
+use crate::spec::types::{Direction, FilterType};
+
+/// A module and what it is configured with.
+#[derive(Debug, Clone, Default)]
+pub struct Bare {
+    /// Its file.
+    pub file: Utf8PathBuf,
+    /// What its configuration callback reads.
+    pub configuration: String,
+    /// What its start callback reads.
+    pub vm_configuration: String,
+    /// The root context that it registers, where it has several.
+    pub root_id: String,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+    /// Whether it filters connections and not requests.
+    pub network: bool,
+}
+
+impl Bare {
+    /// What the filter is called: the file without its ending.
+    pub(super) fn name(&self) -> String {
+        self.file.file_stem().unwrap_or(self.file.as_str()).to_owned()
+    }
+}
+
+/// What reading a module came to.
+pub(super) enum Read {
+    /// Envoy would refuse its bytes; the reasons are reported.
+    Refused,
+    /// A chain of this one filter.
+    Subject(Box<Subject>),
+}
+
+/// Reads the module and holds it against the rules. `None` after a report: it cannot be read.
+pub(super) fn read(bare: &Bare, sink: &mut Sink) -> Option<Read> {
+    let file = bare.file.as_path();
+    let at = Location::whole(Arc::new(Source { path: file.to_owned(), text: String::new() }));
+    let module = match Module::read(file) {
+        Ok(module) => module,
+        Err(ModuleError::Read(error)) => {
+            let message = format!("cannot read the module `{file}`: {error}");
+            sink.push(Diagnostic::error("MC0115", message).at(at));
+            return None;
+        }
+        Err(ModuleError::Header(_, finding)) => {
+            sink.push(finding.diagnostic(file.as_str()).at(at));
+            return Some(Read::Refused);
+        }
+    };
+    let filter_type = if bare.network { FilterType::Network } else { FilterType::Http };
+    let envoy = Istio::NEWEST.envoy_minor();
+    let setting = Setting { envoy, filter_type: Some(filter_type), allow_precompiled: false };
+    let before = sink.errors();
+    let found = rules::check(&module.report, &setting);
+    sink.extend(found.iter().map(|finding| finding.diagnostic(file.as_str()).at(at.clone())));
+    if sink.errors() > before {
+        return Some(Read::Refused);
+    }
+    Some(Read::Subject(Box::new(subject(bare, module, at))))
+}
+
+fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
+    let name = bare.name();
+    let plugin = Plugin {
+        chain_name: name.clone(),
+        root_id: bare.root_id.clone(),
+        configuration: bare.configuration.clone().into_bytes(),
+        vm_id: name.clone(),
+        vm_configuration: bare.vm_configuration.clone().into_bytes(),
+        env: bare.env.clone(),
+        host_env: Vec::new(),
+        capabilities: None,
+        on_failure: FailurePolicy::default(),
+        stop_iteration: false,
+        filename: bare.file.to_string(),
+        module: subject::Module { bytes: module.bytes, digest: module.digest },
+        name,
+    };
+    let placed = Placed {
+        plugin: Arc::new(plugin),
+        chain: if bare.network { Chain::Network } else { Chain::Http },
+        direction: Direction::Inbound,
+        port: None,
+        first: false,
+        location: location.clone(),
+    };
+    Subject { name: bare.file.to_string(), location, plugins: vec![placed], tests: Vec::new() }
+}

@@ -1,0 +1,232 @@
+//! All that a dry run depends on, as one digest. Every type is taken apart field by field: a new field that is forgotten here does
+//! not compile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::digest::Digest;
+use crate::verify::case::{
+    Answer, Callout, Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Property,
+    Step, Test,
+};
+use crate::verify::message::{Fields, Message};
+use crate::verify::subject::{Module, Placed, Plugin, Subject};
+
+/// Raised when the engine, or what is kept, changes within a version of this program.
+const FORMAT: u32 = 1;
+
+/// The key of a subject in the embedded engine.
+pub(super) fn of(subject: &Subject) -> Digest {
+    let mut key = Key::default();
+    key.text(concat!("mesh-compile ", env!("CARGO_PKG_VERSION"), " embedded"));
+    key.number(FORMAT.into());
+    let Subject { name, location: _, plugins, tests } = subject;
+    key.text(name);
+    key.each(plugins, Key::placed);
+    key.each(tests, Key::test);
+    Digest::of(&key.0)
+}
+
+/// Bytes that no other content gives: each text follows its length, each list the number of its items.
+#[derive(Debug, Default)]
+struct Key(Vec<u8>);
+
+impl Key {
+    fn number(&mut self, number: u64) {
+        self.0.extend(number.to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.extend(bytes);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.0.push(flag.into());
+    }
+
+    /// The name of a variant without fields.
+    fn variant(&mut self, variant: impl std::fmt::Debug) {
+        self.text(&format!("{variant:?}"));
+    }
+
+    fn each<'a, T: 'a>(
+        &mut self,
+        items: impl IntoIterator<Item = &'a T, IntoIter: ExactSizeIterator>,
+        of: fn(&mut Self, &T),
+    ) {
+        let items = items.into_iter();
+        self.number(items.len() as u64);
+        items.for_each(|item| of(self, item));
+    }
+
+    fn optional<T>(&mut self, item: Option<&T>, of: fn(&mut Self, &T)) {
+        self.flag(item.is_some());
+        item.into_iter().for_each(|item| of(self, item));
+    }
+
+    fn texts(&mut self, texts: &BTreeMap<String, String>) {
+        self.number(texts.len() as u64);
+        texts.iter().for_each(|(name, text)| [name, text].into_iter().for_each(|it| self.text(it)));
+    }
+
+    fn placed(&mut self, placed: &Placed) {
+        let Placed { plugin, chain, direction, port, first, location: _ } = placed;
+        self.plugin(plugin);
+        self.variant((chain, direction, port, first));
+    }
+
+    fn plugin(&mut self, plugin: &Plugin) {
+        let Plugin {
+            chain_name,
+            name,
+            root_id,
+            configuration,
+            vm_id,
+            vm_configuration,
+            env,
+            host_env,
+            capabilities,
+            on_failure,
+            stop_iteration,
+            filename,
+            module: Module { bytes: _, digest },
+        } = plugin;
+        [chain_name, name, root_id, vm_id, filename].into_iter().for_each(|text| self.text(text));
+        self.bytes(configuration);
+        self.bytes(vm_configuration);
+        self.texts(env);
+        self.each(host_env, |key, name| key.text(name));
+        self.optional(capabilities.as_ref(), |key, names: &BTreeSet<String>| key.each(names, |key, it| key.text(it)));
+        self.variant(on_failure);
+        self.flag(*stop_iteration);
+        self.text(&digest.to_string());
+    }
+
+    fn test(&mut self, test: &Test) {
+        let Test { name, location: _, direction, port, time, seed, properties, callouts, steps } = test;
+        self.text(name);
+        self.variant((direction, port));
+        self.number(*time);
+        self.number(*seed);
+        self.number(properties.len() as u64);
+        for (path, property) in properties {
+            self.each(path, |key, part| key.text(part));
+            match property {
+                Property::Text(text) => self.text(text),
+                Property::Integer(number) => self.variant(number),
+                Property::Boolean(flag) => self.variant(flag),
+            }
+            self.variant(std::mem::discriminant(property));
+        }
+        self.number(callouts.len() as u64);
+        for (cluster, answers) in callouts {
+            self.text(cluster);
+            self.each(answers, |key, Callout { after, answer }| {
+                key.variant(after);
+                key.answer(answer);
+            });
+        }
+        self.each(steps, Self::step);
+    }
+
+    fn step(&mut self, step: &Step) {
+        let Step { location: _, after, request, upstream, expect } = step;
+        self.variant(after);
+        self.message(request);
+        self.answer(upstream);
+        self.expect(expect);
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        let message = match answer {
+            Answer::Message(message) => Some(message),
+            Answer::Reset => None,
+        };
+        self.optional(message, Self::message);
+    }
+
+    fn message(&mut self, message: &Message) {
+        let Message { headers, body, trailers } = message;
+        self.fields(headers);
+        self.each(body, |key, chunk| key.bytes(chunk));
+        self.optional(trailers.as_ref(), Self::fields);
+    }
+
+    fn fields(&mut self, Fields(fields): &Fields) {
+        self.each(fields, |key, (name, value)| {
+            key.bytes(name);
+            key.bytes(value);
+        });
+    }
+
+    fn expect(&mut self, expect: &Expect) {
+        let Expect { status, headers, no_headers, body, trailers, upstream, local_reply, log, no_log, metrics, calls } =
+            expect;
+        self.optional(status.as_ref(), |key, status| key.number(status.value.into()));
+        self.each(headers, Self::field);
+        self.each(no_headers, |key, name| key.text(&name.value));
+        self.optional(body.as_ref(), Self::body);
+        self.each(trailers, Self::field);
+        self.optional(upstream.as_ref(), |key, upstream| match upstream {
+            ExpectedUpstream::Nothing(_) => key.flag(false),
+            ExpectedUpstream::Request { headers, no_headers, body, trailers, location: _ } => {
+                key.flag(true);
+                key.each(headers, Self::field);
+                key.each(no_headers, |key, name| key.text(&name.value));
+                key.optional(body.as_ref(), Self::body);
+                key.each(trailers, Self::field);
+            }
+        });
+        self.optional(local_reply.as_ref(), |key, reply| match &reply.value {
+            LocalReply::No => key.text("no"),
+            LocalReply::Yes => key.text("yes"),
+            LocalReply::Details(details) => {
+                key.text("details");
+                key.matcher(details);
+            }
+        });
+        for patterns in [log, no_log] {
+            self.each(patterns, |key, pattern| key.text(pattern.value.as_str()));
+        }
+        self.each(metrics, |key, (name, value)| {
+            key.text(name);
+            key.number(value.value);
+        });
+        self.optional(calls.as_ref(), |key, calls| key.each(&calls.value, Self::call));
+    }
+
+    fn call(&mut self, call: &ExpectedCall) {
+        let ExpectedCall { cluster, headers, body, location: _ } = call;
+        self.text(cluster);
+        self.each(headers, Self::field);
+        self.optional(body.as_ref(), Self::body);
+    }
+
+    fn field(&mut self, field: &ExpectedField) {
+        let ExpectedField { name, values, location: _ } = field;
+        self.text(name);
+        self.each(values, Self::matcher);
+    }
+
+    fn body(&mut self, body: &Expected<Matcher>) {
+        let Expected { value, location: _ } = body;
+        self.matcher(value);
+    }
+
+    fn matcher(&mut self, matcher: &Matcher) {
+        match matcher {
+            Matcher::Is(bytes) => {
+                self.flag(false);
+                self.bytes(bytes);
+            }
+            Matcher::Matches(regex) => {
+                self.flag(true);
+                self.text(regex.as_str());
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Dry runs that went well, by all that they depend on, so that CI pays once.
+//!
+//! An entry is a file, its name the key: two lines, the second one's digest and the report as JSON. One that is damaged, or that
+//! cannot be read, is as good as none, and one that cannot be written is no fault: the next run takes its time again.
+
+mod key;
+
+use std::io::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::report::Workload;
+use super::subject::Subject;
+use crate::digest::Digest;
+
+/// The folder, or none.
+#[derive(Debug)]
+pub(super) struct Cache(Option<Utf8PathBuf>);
+
+impl Cache {
+    /// The cache in this folder; without one nothing is found and nothing kept.
+    pub(super) fn new(folder: Option<&Utf8Path>) -> Self {
+        Self(folder.map(|folder| folder.join("verify")))
+    }
+
+    /// The report of a run of the same content.
+    pub(super) fn find(&self, subject: &Subject) -> Option<Workload> {
+        let text = std::fs::read_to_string(self.path(subject)?).ok()?;
+        let (digest, report) = text.split_once('\n')?;
+        (Digest::of(report.as_bytes()).to_string() == digest).then(|| serde_json::from_str(report).ok()).flatten()
+    }
+
+    /// Keeps the report of a run without findings.
+    pub(super) fn keep(&self, subject: &Subject, workload: &Workload) {
+        let Some(path) = self.path(subject) else { return };
+        let Ok(report) = serde_json::to_string(workload) else { return };
+        let digest = Digest::of(report.as_bytes());
+        let written = path.parent().map(|folder| {
+            std::fs::create_dir_all(folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(format!("{digest}\n{report}").as_bytes())?;
+            file.persist(&path).map_err(|error| error.error)
+        });
+        // Without the entry it is only slower.
+        drop(written);
+    }
+
+    /// `verify/ab/abcdef….json`: a folder holds a 256th of the entries.
+    fn path(&self, subject: &Subject) -> Option<Utf8PathBuf> {
+        let folder = self.0.as_ref()?;
+        let key = key::of(subject).to_string();
+        Some(folder.join(&key[..2]).join(format!("{key}.json")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::report::{Engine, Run, Test};
+    use super::*;
+    use crate::diag::{Location, Source};
+
+    fn subject(name: &str) -> Subject {
+        let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
+        Subject { name: name.to_owned(), location, plugins: Vec::new(), tests: Vec::new() }
+    }
+
+    fn report(name: &str) -> Workload {
+        let (filter, module) = ("auth".to_owned(), "/auth.wasm".to_owned());
+        let run = Run { filter, module, loads: Some(true), starts: Some(true), configures: None, message: None };
+        let test = Test {
+            name: "t".into(),
+            passed: true,
+            ran: true,
+            failures: Vec::new(),
+            exchanges: vec![serde_json::json!({ "a": 1 })],
+        };
+        Workload { name: name.to_owned(), engine: Engine::Embedded, runs: vec![run], tests: vec![test] }
+    }
+
+    fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = Utf8Path::from_path(folder.path()).expect("UTF-8").join("not/there/yet");
+        (folder, path)
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_the_same_content_alone() {
+        let (_folder, path) = folder();
+        let cache = Cache::new(Some(&path));
+        assert_eq!(cache.find(&subject("a")), None);
+        cache.keep(&subject("a"), &report("a"));
+        assert_eq!(cache.find(&subject("a")), Some(report("a")));
+        assert_eq!(cache.find(&subject("b")), None);
+        assert_eq!(Cache::new(None).find(&subject("a")), None);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test damages its own files")]
+    fn a_damaged_entry_is_none_and_is_written_anew() {
+        let (_folder, path) = folder();
+        let cache = Cache::new(Some(&path));
+        cache.keep(&subject("a"), &report("a"));
+        let entry = cache.path(&subject("a")).expect("a path");
+        let whole = std::fs::read(&entry).expect("an entry");
+        for end in [0, 1, 64, 65, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&entry, &whole[..end]).expect("the folder is ours");
+            assert_eq!(cache.find(&subject("a")), None, "{end} of {} bytes", whole.len());
+        }
+        std::fs::write(&entry, String::from_utf8_lossy(&whole).replace("auth", "auto")).expect("the folder is ours");
+        assert_eq!(cache.find(&subject("a")), None);
+        std::fs::remove_file(&entry).and_then(|()| std::fs::create_dir(&entry)).expect("the folder is ours");
+        assert_eq!(cache.find(&subject("a")), None);
+        cache.keep(&subject("a"), &report("a"));
+        std::fs::remove_dir(&entry).expect("the folder is ours");
+        cache.keep(&subject("a"), &report("a"));
+        assert_eq!(cache.find(&subject("a")), Some(report("a")));
+    }
+}

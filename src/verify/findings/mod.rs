@@ -1,0 +1,192 @@
+//! From outcomes to findings. The same fault of one filter in a thousand workloads is one finding.
+
+mod tests;
+mod trace;
+mod words;
+
+use std::collections::BTreeMap;
+
+use super::judge::Failure;
+use super::outcome::{End, Fault, FaultKind, Outcome, StepOutcome};
+use super::report::Engine;
+use super::subject::{Placed, Subject};
+use crate::diag::{Diagnostic, Location, Severity, Sink};
+
+/// Findings, those that say the same of the same filter together.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    groups: BTreeMap<(&'static str, String), Group>,
+    order: usize,
+}
+
+#[derive(Debug)]
+struct Group {
+    /// The first of them.
+    finding: Diagnostic,
+    number: usize,
+    engine: Engine,
+    workloads: Vec<String>,
+}
+
+/// What tells findings apart, beside their code.
+struct Key<'a> {
+    workload: &'a str,
+    engine: Engine,
+    /// All that is said of it, but not of which workload.
+    text: String,
+}
+
+impl Findings {
+    /// Takes in what an engine found out of a workload; `failures` are those of each test.
+    pub(super) fn take(&mut self, subject: &Subject, engine: Engine, outcome: &Outcome, failures: &[Vec<Failure>]) {
+        for (placed, plugin) in subject.plugins.iter().zip(&outcome.plugins) {
+            if let Some(fault) = &plugin.fault {
+                let finding = words::fault(placed, fault).detail(trace::log(subject, &plugin.log));
+                self.push(subject, engine, (placed, &fault.message), finding, placed.location.clone());
+            }
+            for remark in &plugin.remarks {
+                let finding = words::remark(placed, remark);
+                self.push(subject, engine, (placed, ""), finding, placed.location.clone());
+            }
+        }
+        for (number, (test, outcome)) in subject.tests.iter().zip(&outcome.tests).enumerate() {
+            if let Some(fault) = &outcome.fault {
+                self.add(subject, engine, &fault.message, tests::not_run(subject, test, fault));
+            }
+            for (step, done) in test.steps.iter().zip(&outcome.steps) {
+                self.step(subject, engine, (test, step), done);
+            }
+            let failures = failures.get(number).map_or(&[][..], Vec::as_slice);
+            for (finding, said) in tests::failed(subject, test, outcome, failures) {
+                self.add(subject, engine, &said, finding);
+            }
+        }
+    }
+
+    /// What is wrong with an exchange whatever was expected of it.
+    fn step(
+        &mut self,
+        subject: &Subject,
+        engine: Engine,
+        (test, step): (&super::case::Test, &super::case::Step),
+        outcome: &StepOutcome,
+    ) {
+        for (number, fault) in &outcome.faults {
+            let Some(placed) = subject.plugins.get(*number) else { continue };
+            let finding = words::fault(placed, fault)
+                .note(format!("in the test `{}` of `{}`", test.name, subject.name))
+                .detail(trace::exchange(subject, step, outcome));
+            self.push(subject, engine, (placed, &fault.message), finding, step.location.clone());
+        }
+        if let End::Stalled(number) = outcome.end {
+            let placed = number.and_then(|number| subject.plugins.get(number));
+            let finding = tests::stalled(placed, test, subject, &outcome.effects)
+                .at(step.location.clone())
+                .detail(trace::exchange(subject, step, outcome));
+            self.add(subject, engine, &test.name, finding);
+        }
+        for (number, remark) in &outcome.remarks {
+            let Some(placed) = subject.plugins.get(*number) else { continue };
+            let finding = words::remark(placed, remark);
+            self.push(subject, engine, (placed, ""), finding, step.location.clone());
+        }
+    }
+
+    /// Takes in a finding about a filter, whichever workload it was found in.
+    fn push(
+        &mut self,
+        subject: &Subject,
+        engine: Engine,
+        (placed, said): (&Placed, &str),
+        finding: Diagnostic,
+        at: Location,
+    ) {
+        let digest = placed.plugin.module.digest;
+        let text = format!("{digest} {} {} {said}", placed.plugin.name, finding.message);
+        self.group(Key { workload: &subject.name, engine, text }, finding.at(at));
+    }
+
+    /// Takes in a finding about this workload alone.
+    fn add(&mut self, subject: &Subject, engine: Engine, said: &str, finding: Diagnostic) {
+        let text = format!("{} {} {said}", subject.name, finding.message);
+        self.group(Key { workload: &subject.name, engine, text }, finding);
+    }
+
+    fn group(&mut self, Key { workload, engine, text }: Key<'_>, finding: Diagnostic) {
+        self.order += 1;
+        let number = self.order;
+        let group = self.groups.entry((finding.code, text)).or_insert_with(|| Group {
+            finding,
+            number,
+            engine,
+            workloads: Vec::new(),
+        });
+        // Of two engines that say the same the first one has said it.
+        if group.engine == engine && group.workloads.last().is_none_or(|last| last != workload) {
+            group.workloads.push(workload.to_owned());
+        }
+    }
+
+    /// Adds a finding that is like no other.
+    pub(super) fn single(&mut self, workload: &str, finding: Diagnostic) {
+        let text = format!("{workload} {} {:?}", finding.message, finding.notes);
+        self.group(Key { workload, engine: Engine::Both, text }, finding);
+    }
+
+    /// Whether one of them is about this workload.
+    pub(super) fn concern(&self, workload: &str) -> bool {
+        self.groups.values().any(|group| group.workloads.iter().any(|one| one == workload))
+    }
+
+    /// Whether one of them is an error.
+    pub(super) fn has_errors(&self) -> bool {
+        self.groups.values().any(|group| group.finding.severity == Severity::Error)
+    }
+
+    /// Hands the findings over. With two engines each says whose it is.
+    pub(super) fn report(self, engine: Engine, sink: &mut Sink) {
+        let mut groups: Vec<Group> = self.groups.into_values().collect();
+        groups.sort_by_key(|group| group.number);
+        for Group { mut finding, engine: found, workloads, .. } in groups {
+            if workloads.len() > 1 {
+                finding.notes.push(in_workloads(&workloads));
+            }
+            if engine == Engine::Both && found != Engine::Both {
+                finding.notes.push(format!("found by {}", found.place()));
+            }
+            sink.push(finding);
+        }
+    }
+}
+
+/// `in 1000 workloads: a, b, c and 997 more`.
+fn in_workloads(workloads: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<String> = workloads.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let more = workloads.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("in {} workloads: {}{more}", workloads.len(), named.join(", "))
+}
+
+/// The code of a fault of this kind.
+const fn code(kind: FaultKind) -> &'static str {
+    match kind {
+        // Where the module's own rules have none for it.
+        FaultKind::Load | FaultKind::Start => "MC0601",
+        FaultKind::Configure => "MC0602",
+        FaultKind::Trap => "MC0603",
+        FaultKind::Restricted => "MC0604",
+        FaultKind::Endless => "MC0605",
+        FaultKind::Limits => "MC0606",
+        FaultKind::Unsupported => "MC0611",
+        FaultKind::Engine => "MC0614",
+    }
+}
+
+/// A finding of the severity that a fault has: what cannot be told is no fault of the module.
+fn of_fault(fault: &Fault, message: String) -> Diagnostic {
+    match fault.kind {
+        FaultKind::Unsupported => Diagnostic::warning(code(fault.kind), message),
+        _ => Diagnostic::error(code(fault.kind), message),
+    }
+}

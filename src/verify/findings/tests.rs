@@ -1,0 +1,67 @@
+//! What is said of a test.
+
+use super::trace;
+use super::{Diagnostic, Fault, Placed, Subject, of_fault};
+use crate::verify::case::Test;
+use crate::verify::judge::Failure;
+use crate::verify::outcome::{Effect, End, TestOutcome};
+
+/// A test that could not be run at all.
+pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnostic {
+    let message = format!("`{}`: the test `{}` could not be run", subject.name, test.name);
+    of_fault(fault, message).at(test.location.clone()).note(&fault.message)
+}
+
+/// A request that nothing will let go on, not yet at its place.
+pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
+    let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name));
+    let finding = Diagnostic::error("MC0607", format!("{name} holds a request and never lets it go on"))
+        .note(format!("in the test `{}` of `{}`", test.name, subject.name));
+    match effects
+        .iter()
+        .rev()
+        .find(|effect| effect.returned.starts_with("Stop") || effect.returned.starts_with("Pause"))
+    {
+        Some(last) => finding.note(format!("{} returned {}, and nothing followed", last.callback, last.returned)),
+        None => finding,
+    }
+}
+
+/// A finding for each step of which something else was expected, and what tells it from others. Of a stalled step there is one
+/// already, and of a test that was not run.
+pub(super) fn failed(
+    subject: &Subject,
+    test: &Test,
+    outcome: &TestOutcome,
+    failures: &[Failure],
+) -> Vec<(Diagnostic, String)> {
+    let mut findings = Vec::new();
+    if outcome.fault.is_some() {
+        return findings;
+    }
+    for (number, step) in test.steps.iter().enumerate() {
+        let failures: Vec<&Failure> = failures.iter().filter(|failure| failure.step == number).collect();
+        let Some((first, others)) = failures.split_first() else { continue };
+        let done = outcome.steps.get(number);
+        if done.is_some_and(|done| matches!(done.end, End::Stalled(_))) {
+            continue;
+        }
+        let nth = if test.steps.len() > 1 { format!(", step {}", number + 1) } else { String::new() };
+        let message = format!("`{}`: the test `{}` failed{nth}: {}", subject.name, test.name, first.message);
+        let mut finding = notes(Diagnostic::error("MC0610", message).at(first.location.clone()), first);
+        for other in others {
+            finding = notes(finding.related(other.location.clone(), &other.message), other);
+        }
+        let detail = done.map(|done| trace::exchange(subject, step, done)).unwrap_or_default();
+        findings.push((finding.detail(detail), number.to_string()));
+    }
+    findings
+}
+
+/// What was expected and what was found, each in a note where the message does not hold it.
+fn notes(finding: Diagnostic, failure: &Failure) -> Diagnostic {
+    let parts = [("expected", &failure.expected), ("found", &failure.found)];
+    let parts = parts.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?)));
+    let missing = parts.filter(|(_, text)| !failure.message.contains(text.as_str()));
+    missing.fold(finding, |finding, (what, text)| finding.note(format!("{what}: {text}")))
+}

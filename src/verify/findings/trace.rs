@@ -1,0 +1,149 @@
+//! An exchange step by step, as a reader follows it: the request, what each filter did, what came of it. At most 100 columns.
+
+use std::collections::BTreeMap;
+
+use crate::verify::case::Step;
+use crate::verify::exchange::{end, level};
+use crate::verify::message::{Fields, Message};
+use crate::verify::outcome::{Effect, End, LogLine, StepOutcome};
+use crate::verify::subject::Subject;
+
+/// With the four columns that the text format puts before each line it is 100.
+const WIDTH: usize = 96;
+/// Lines of a part; a filter may log a thousand.
+const LINES: usize = 40;
+
+/// The whole exchange.
+pub(super) fn exchange(subject: &Subject, step: &Step, outcome: &StepOutcome) -> Vec<String> {
+    let mut lines = vec!["the request".to_owned()];
+    message(&step.request, &mut lines);
+    outcome.effects.iter().for_each(|one| effect(subject, one, &mut lines));
+    for call in &outcome.calls {
+        lines.push(format!("called: {}", call.cluster));
+        message(&call.request, &mut lines);
+    }
+    match &outcome.upstream {
+        Some(request) => {
+            lines.push("reached the workload".to_owned());
+            message(request, &mut lines);
+        }
+        None => lines.push("nothing reached the workload".to_owned()),
+    }
+    let how = match &outcome.end {
+        End::Complete => String::new(),
+        End::LocalReply(details) => format!(" ({}, {details})", end(&outcome.end)),
+        other => format!(" ({})", end(other)),
+    };
+    match &outcome.response {
+        Some(answer) => {
+            lines.push(format!("the answer{how}"));
+            message(answer, &mut lines);
+        }
+        None => lines.push(format!("no answer{how}")),
+    }
+    lines.extend(log(subject, &outcome.log));
+    lines.iter().map(|line| cut(line)).collect()
+}
+
+/// The lines of the log, under a heading; nothing where there are none.
+pub(super) fn log(subject: &Subject, log: &[LogLine]) -> Vec<String> {
+    if log.is_empty() {
+        return Vec::new();
+    }
+    let filter = |line: &LogLine| line.plugin.and_then(|number| subject.plugins.get(number));
+    let line = |line: &LogLine| {
+        let filter = filter(line).map_or_else(String::new, |placed| format!("{}: ", placed.plugin.name));
+        format!("  {:<8} {filter}{}", level(line.level), line.message)
+    };
+    let mut lines = vec!["the log".to_owned()];
+    push(log.iter().map(line).collect(), &mut lines);
+    lines.iter().map(|line| cut(line)).collect()
+}
+
+/// What a callback did; one that did nothing and let the exchange go on is passed over.
+fn effect(subject: &Subject, effect: &Effect, lines: &mut Vec<String>) {
+    let Effect { plugin, callback, returned, fields, body, acts } = effect;
+    let plain = returned.is_empty() || returned == "Continue";
+    if plain && fields.is_none() && body.is_none() && acts.is_empty() && !shown(callback) {
+        return;
+    }
+    let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| &placed.plugin.name);
+    let returned = if returned.is_empty() { String::new() } else { format!(": {returned}") };
+    lines.push(format!("{filter}, {callback}{returned}"));
+    let mut own = Vec::new();
+    if let Some((before, after)) = fields {
+        own.extend(difference(before, after));
+    }
+    if let Some((before, after)) = body {
+        own.extend([format!("  - {}", show(before)), format!("  + {}", show(after))]);
+    }
+    own.extend(acts.iter().map(|act| format!("  {act}")));
+    push(own, lines);
+}
+
+/// The callbacks in which a filter sees what goes by: that it did nothing there is worth a line.
+fn shown(callback: &str) -> bool {
+    ["headers", "body", "trailers"].iter().any(|part| callback.ends_with(part))
+}
+
+/// The fields that went, and those that came, in their order.
+fn difference(before: &Fields, after: &Fields) -> Vec<String> {
+    let less = |left: &Fields, right: &Fields, mark: &str| {
+        let mut there: BTreeMap<&(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
+        right.0.iter().for_each(|field| *there.entry(field).or_default() += 1);
+        let gone = left.0.iter().filter(move |field| match there.get_mut(field) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        });
+        gone.map(|(name, value)| format!("  {mark} {}: {}", lossy(name), lossy(value))).collect::<Vec<_>>()
+    };
+    let mut lines = less(before, after, "-");
+    lines.extend(less(after, before, "+"));
+    if lines.is_empty() {
+        lines.push("  the same fields in another order".to_owned());
+    }
+    lines
+}
+
+fn message(message: &Message, lines: &mut Vec<String>) {
+    let field = |(name, value): &(Vec<u8>, Vec<u8>)| format!("  {}: {}", lossy(name), lossy(value));
+    push(message.headers.0.iter().map(field).collect(), lines);
+    if !message.body.is_empty() {
+        lines.push(format!("  {}", show(&message.body())));
+    }
+    if let Some(trailers) = &message.trailers {
+        lines.push("  trailers".to_owned());
+        push(trailers.0.iter().map(|it| format!("  {}", field(it))).collect(), lines);
+    }
+}
+
+/// A body in a line.
+fn show(body: &[u8]) -> String {
+    let size = body.len();
+    match std::str::from_utf8(body) {
+        Ok(text) => format!("{size} B: {text}"),
+        Err(_) => format!("{size} B that are no UTF-8: {}", lossy(body)),
+    }
+}
+
+fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+fn push(own: Vec<String>, lines: &mut Vec<String>) {
+    let more = own.len().saturating_sub(LINES);
+    lines.extend(own.into_iter().take(LINES));
+    if more > 0 {
+        lines.push(format!("  … and {more} more"));
+    }
+}
+
+fn cut(line: &str) -> String {
+    match line.char_indices().nth(WIDTH) {
+        None => line.to_owned(),
+        Some(_) => line.chars().take(WIDTH - 1).chain(['…']).collect(),
+    }
+}

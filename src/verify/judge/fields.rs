@@ -1,0 +1,93 @@
+//! Headers and trailers against what is expected of them.
+
+use std::collections::BTreeSet;
+
+use super::words::{list, not, quoted, show, wanted};
+use super::{Judge, Whose};
+use crate::diag::suggest;
+use crate::verify::case::{Expected, ExpectedField};
+use crate::verify::message::Fields;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Header,
+    Trailer,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Trailer => "trailer",
+        }
+    }
+}
+
+/// The headers or the trailers of a message; `None` where it has none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FieldsOf<'a> {
+    pub(super) kind: Kind,
+    pub(super) whose: Whose<'a>,
+    pub(super) fields: Option<&'a Fields>,
+}
+
+impl FieldsOf<'_> {
+    fn values(&self, name: &str) -> Vec<&[u8]> {
+        self.fields
+            .into_iter()
+            .flat_map(|fields| &fields.0)
+            .filter(|(key, _)| key == name.as_bytes())
+            .map(|(_, value)| value.as_slice())
+            .collect()
+    }
+
+    /// What there is in place of a field that is not there.
+    fn instead(&self, name: &str) -> String {
+        let is_pseudo = |name: &str| name.starts_with(':');
+        let all = self.fields.into_iter().flat_map(|fields| &fields.0).map(|(key, _)| show(key));
+        let names: BTreeSet<String> = all.filter(|key| is_pseudo(key) == is_pseudo(name)).collect();
+        let names = || names.iter().map(String::as_str);
+        match suggest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names().next().is_none() => format!("it has no {}s", self.kind.name()),
+            None => format!("it has {}", list(names())),
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// A field has to have exactly the expected values, in their order.
+    pub(super) fn field(&mut self, found: FieldsOf<'_>, expected: &ExpectedField) {
+        let (kind, whose, name) = (found.kind.name(), found.whose, &expected.name);
+        let values = found.values(name);
+        let fits = values.len() == expected.values.len();
+        if fits && values.iter().zip(&expected.values).all(|(value, matcher)| matcher.accepts(value)) {
+            return;
+        }
+        let all = |values: Vec<String>| values.join(", ");
+        let found_values = all(values.iter().map(|value| quoted(value)).collect());
+        let message = match (values.as_slice(), expected.values.as_slice()) {
+            ([], _) => format!("no {kind} `{name}` came with {whose}; {}", found.instead(name)),
+            ([value], [matcher]) => format!("{kind} `{name}` of {whose} is {}, {}", quoted(value), not(matcher)),
+            (several, _) => {
+                let times = if several.len() == 1 { "once".to_owned() } else { format!("{} times", several.len()) };
+                let wanted = all(expected.values.iter().map(wanted).collect());
+                format!("{kind} `{name}` of {whose} came {times}, as {found_values}, and should be {wanted}")
+            }
+        };
+        let wanted = all(expected.values.iter().map(wanted).collect());
+        let found_values = (!values.is_empty()).then_some(found_values);
+        self.fail_with(&expected.location, message, Some(wanted), found_values);
+    }
+
+    pub(super) fn no_field(&mut self, found: FieldsOf<'_>, unwanted: &Expected<String>) {
+        let values = found.values(&unwanted.value);
+        if !values.is_empty() {
+            let values: Vec<_> = values.into_iter().map(quoted).collect();
+            let values = values.join(", ");
+            let (kind, name) = (found.kind.name(), &unwanted.value);
+            let message = format!("{kind} `{name}` came with {}, as {values}", found.whose);
+            self.fail_with(&unwanted.location, message, None, Some(values));
+        }
+    }
+}

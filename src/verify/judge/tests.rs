@@ -1,0 +1,433 @@
+//! Outcomes made by hand, and what is said of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use super::*;
+use crate::diag::Source;
+use crate::digest::Digest;
+use crate::spec::types::Direction;
+use crate::verify::case::{Answer, Expect, ExpectedField};
+use crate::verify::message::Fields;
+use crate::verify::outcome::{Fault, FaultKind, Level, LogLine};
+use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin};
+
+/// A place that a failure is known by: the byte of mesh.toml that it points to.
+fn at(byte: usize) -> Location {
+    Location::new(Arc::new(Source { path: "mesh.toml".into(), text: " ".repeat(100) }), byte..byte + 1)
+}
+
+fn expected<T>(value: T) -> Expected<T> {
+    Expected { value, location: at(7) }
+}
+
+fn is(text: &str) -> Matcher {
+    Matcher::Is(text.into())
+}
+
+fn like(expression: &str) -> Matcher {
+    Matcher::Matches(Regex::new(expression).unwrap())
+}
+
+fn field(name: &str, values: Vec<Matcher>) -> ExpectedField {
+    ExpectedField { name: name.into(), values, location: at(7) }
+}
+
+fn fields(all: &[(&str, &str)]) -> Fields {
+    all.iter().copied().collect()
+}
+
+fn message(headers: &[(&str, &str)], body: &str) -> Message {
+    let body = if body.is_empty() { Vec::new() } else { vec![body.as_bytes().to_vec()] };
+    Message { headers: fields(headers), body, trailers: None }
+}
+
+/// An exchange that went well: `GET /` and `200`, with a header, a body and a trailer.
+fn good() -> StepOutcome {
+    let mut response = message(&[(":status", "200"), ("x-color", "red"), ("x-many", "1"), ("x-many", "2")], "hello");
+    response.trailers = Some(fields(&[("t", "1")]));
+    let upstream = message(&[(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), ("a", "1")], "asked");
+    StepOutcome { response: Some(response), upstream: Some(upstream), ..StepOutcome::default() }
+}
+
+fn subject() -> Subject {
+    let plugin = Plugin {
+        chain_name: "wasm.demo".into(),
+        name: "demo".into(),
+        root_id: String::new(),
+        configuration: Vec::new(),
+        vm_id: String::new(),
+        vm_configuration: Vec::new(),
+        env: BTreeMap::new(),
+        host_env: Vec::new(),
+        capabilities: None,
+        on_failure: FailurePolicy::Unspecified,
+        stop_iteration: false,
+        filename: String::new(),
+        module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
+    };
+    let (direction, location) = (Direction::Inbound, at(0));
+    let placed = Placed { plugin: Arc::new(plugin), chain: Chain::Http, direction, port: None, first: false, location };
+    Subject { name: "Deployment/default/web".into(), location: at(0), plugins: vec![placed], tests: Vec::new() }
+}
+
+fn test(steps: Vec<Expect>) -> Test {
+    let step = |expect| Step {
+        location: at(3),
+        after: Duration::ZERO,
+        request: Message::default(),
+        upstream: Answer::Reset,
+        expect,
+    };
+    Test {
+        name: "it".into(),
+        location: at(1),
+        direction: Direction::Inbound,
+        port: None,
+        time: 0,
+        seed: 0,
+        properties: BTreeMap::new(),
+        callouts: BTreeMap::new(),
+        steps: steps.into_iter().map(step).collect(),
+    }
+}
+
+fn failures(expect: Expect, found: StepOutcome) -> Vec<Failure> {
+    judge(&subject(), &test(vec![expect]), &TestOutcome { steps: vec![found], fault: None })
+}
+
+/// What is said where one expectation, at byte 7, is not met.
+#[track_caller]
+fn only(expect: Expect, found: StepOutcome) -> Failure {
+    let failures = failures(expect, found);
+    let [only] = failures.as_slice() else { panic!("{failures:#?}") };
+    assert_eq!((only.step, &only.location), (0, &at(7)));
+    only.clone()
+}
+
+#[track_caller]
+fn says(expect: Expect, found: StepOutcome, message: &str) {
+    assert_eq!(only(expect, found).message, message);
+}
+
+fn headers(headers: Vec<ExpectedField>) -> Expect {
+    Expect { headers, ..Expect::default() }
+}
+
+fn body(matcher: Matcher) -> Expect {
+    Expect { body: Some(expected(matcher)), ..Expect::default() }
+}
+
+/// A good exchange whose answer has this body.
+fn answered(body: &[u8]) -> StepOutcome {
+    let mut found = good();
+    if let Some(response) = &mut found.response {
+        response.body = vec![body.to_vec()];
+    }
+    found
+}
+
+fn local_reply(details: &str) -> StepOutcome {
+    let response = Some(message(&[(":status", "403")], "no"));
+    StepOutcome { response, end: End::LocalReply(details.into()), ..StepOutcome::default() }
+}
+
+#[test]
+fn what_is_met_is_no_failure() {
+    let expect = Expect {
+        status: Some(expected(200)),
+        headers: vec![
+            field(":status", vec![like("^2")]),
+            field("x-color", vec![is("red")]),
+            field("x-many", vec![is("1"), like(".")]),
+        ],
+        no_headers: vec![expected("x-other".into())],
+        body: Some(expected(like("^hel"))),
+        trailers: vec![field("t", vec![is("1")])],
+        upstream: Some(ExpectedUpstream::Request {
+            headers: vec![field(":path", vec![is("/")])],
+            no_headers: vec![expected("x-color".into())],
+            body: Some(expected(is("asked"))),
+            trailers: Vec::new(),
+            location: at(7),
+        }),
+        local_reply: Some(expected(LocalReply::No)),
+        log: vec![expected(Regex::new("^seen").unwrap())],
+        no_log: vec![expected(Regex::new("panic").unwrap())],
+        metrics: vec![("requests".into(), expected(1))],
+        calls: Some(expected(Vec::new())),
+    };
+    let mut found = good();
+    found.log.push(LogLine { level: Level::Info, plugin: Some(0), message: "seen it".into() });
+    found.metrics.insert("requests".into(), 1);
+    assert_eq!(failures(expect, found), []);
+    assert_eq!(failures(Expect::default(), good()), []);
+    let reply = LocalReply::Details(is("via_demo"));
+    let expect = Expect { local_reply: Some(expected(reply)), ..Expect::default() };
+    assert_eq!(failures(expect, local_reply("via_demo")), []);
+    let expect = Expect { upstream: Some(ExpectedUpstream::Nothing(at(7))), ..Expect::default() };
+    assert_eq!(failures(expect, local_reply("")), []);
+}
+
+#[test]
+fn each_expectation_fails_by_itself() {
+    let expect = Expect { status: Some(expected(404)), ..headers(vec![field("x-color", vec![is("blue")])]) };
+    assert_eq!(failures(expect, good()).len(), 2);
+}
+
+#[test]
+fn status() {
+    let expect = |status| Expect { status: Some(expected(status)), ..Expect::default() };
+    says(expect(404), good(), "the status is 200, not 404");
+    says(expect(200), local_reply("auth_denied"), "the status is 403 (a local reply: `auth_denied`), not 200");
+    says(expect(200), local_reply(""), "the status is 403 (a local reply), not 200");
+}
+
+#[test]
+fn header_values() {
+    let says = |name: &str, values, message: &str| says(headers(vec![field(name, values)]), good(), message);
+    says("x-color", vec![is("blue")], "header `x-color` of the answer is `red`, not `blue`");
+    says("x-color", vec![like("^b")], "header `x-color` of the answer is `red`, which `^b` does not match");
+    says(":status", vec![is("404")], "header `:status` of the answer is `200`, not `404`");
+    says(
+        "x-many",
+        vec![is("2"), like("^1")],
+        "header `x-many` of the answer came 2 times, as `1`, `2`, and should be `2`, matching `^1`",
+    );
+    says("x-many", vec![is("1")], "header `x-many` of the answer came 2 times, as `1`, `2`, and should be `1`");
+    says(
+        "x-color",
+        vec![is("red"), is("red")],
+        "header `x-color` of the answer came once, as `red`, and should be `red`, `red`",
+    );
+}
+
+#[test]
+fn headers_that_are_not_there() {
+    let says = |name: &str, found, message: &str| says(headers(vec![field(name, vec![is("1")])]), found, message);
+    says("x-colour", good(), "no header `x-colour` came with the answer; did you mean `x-color`?");
+    says("trace", good(), "no header `trace` came with the answer; it has `x-color`, `x-many`");
+    says("trace", local_reply(""), "no header `trace` came with the answer; it has no headers");
+    let trailers = |name: &str| Expect { trailers: vec![field(name, vec![is("1")])], ..Expect::default() };
+    super::tests::says(trailers("u"), good(), "no trailer `u` came with the answer; it has `t`");
+    super::tests::says(trailers("t"), local_reply(""), "no trailer `t` came with the answer; it has no trailers");
+    let many: Vec<_> = (0..20).map(|i| (format!("h{i:02}"), "1".to_owned())).collect();
+    let mut found = good();
+    found.response = Some(Message { headers: many.into_iter().collect(), ..Message::default() });
+    let named = "`h00`, `h01`, `h02`, `h03`, `h04`, `h05`, `h06`, `h07` and 12 more";
+    says("x-trace", found, &format!("no header `x-trace` came with the answer; it has {named}"));
+}
+
+#[test]
+fn headers_that_should_not_be_there() {
+    let expect = Expect { no_headers: vec![expected("x-many".into())], ..Expect::default() };
+    says(expect, good(), "header `x-many` came with the answer, as `1`, `2`");
+}
+
+#[test]
+fn values_that_are_no_text() {
+    let mut found = good();
+    if let Some(response) = &mut found.response {
+        response.headers.add("x-raw", b"a\xff\tb\x01");
+    }
+    let expect = headers(vec![field("x-raw", vec![is("a")])]);
+    says(expect, found, r"header `x-raw` of the answer is `a\xff\tb\u{1}`, not `a`");
+}
+
+#[test]
+fn short_bodies_are_shown_whole() {
+    says(body(is("hallo")), good(), "the body of the answer is `hello`, not `hallo`");
+    says(body(is("")), good(), "the body of the answer is `hello`, and should be empty");
+    says(body(is("hello")), answered(b""), "the body of the answer is empty, not `hello`");
+    let failure = only(body(like("^H")), good());
+    assert_eq!(failure.message, "`^H` is not found in the body of the answer");
+    assert_eq!((failure.expected.as_deref(), failure.found.as_deref()), (Some("matching `^H`"), Some("hello")));
+    says(body(is("é")), answered(b"\xc3"), r"the body of the answer is `\xc3`, not `é`");
+}
+
+#[test]
+fn long_bodies_are_shown_where_they_differ() {
+    let long = format!("{{\n  \"é\": \"{}\",\n  \"b\": 1\n}}", "x".repeat(200));
+    let failure = only(body(is(&long)), answered(long.replace("\"b\": 1", "\"b\": 2").as_bytes()));
+    assert_eq!(
+        failure.message,
+        "the body of the answer is not the expected one: it differs from byte 221 on (line 3, column 8)"
+    );
+    let around = |n: u8| format!("…{}\",\\n  \"b\": {n}\\n}}", "x".repeat(30));
+    assert_eq!((failure.expected, failure.found), (Some(around(1)), Some(around(2))));
+
+    let how = |found: &[u8]| only(body(is(&long)), answered(found)).message;
+    assert!(how(&long.as_bytes()[..100]).ends_with(": it ends after 100 of 224 bytes"));
+    assert!(how(format!("{long}!").as_bytes()).ends_with(": it goes on after its 224 bytes"));
+    assert!(how(b"").ends_with(": it is empty"));
+    let failure = only(body(is("")), answered(&[b'x'; 1000]));
+    assert_eq!(failure.found.map(|found| found.chars().count()), Some(121));
+}
+
+/// However the bytes lie, no character is cut in two.
+#[test]
+fn excerpts_begin_and_end_between_characters() {
+    for shift in 0..4 {
+        let text = format!("{}{}", "a".repeat(shift), "é漢".repeat(100));
+        let failure = only(body(is(&text)), answered(format!("{}!", &text[..shift + 250]).as_bytes()));
+        let (expected, found) = (failure.expected.unwrap(), failure.found.unwrap());
+        assert!(!expected.contains('\\') && !found.contains('\\'), "{expected} {found}");
+    }
+}
+
+#[test]
+fn upstream() {
+    let nothing = || Expect { upstream: Some(ExpectedUpstream::Nothing(at(7))), ..Expect::default() };
+    says(nothing(), good(), "the request reached the workload: `GET /`");
+    let request = |headers: Vec<ExpectedField>, matcher| {
+        let upstream = ExpectedUpstream::Request {
+            headers,
+            no_headers: vec![expected("b".into())],
+            body: Some(expected(matcher)),
+            trailers: Vec::new(),
+            location: at(7),
+        };
+        Expect { upstream: Some(upstream), ..Expect::default() }
+    };
+    let path = |path| vec![field(":path", vec![is(path)])];
+    let message = "header `:path` of the request to the workload is `/`, not `/other`";
+    says(request(path("/other"), is("asked")), good(), message);
+    says(request(path("/"), is("")), good(), "the body of the request to the workload is `asked`, and should be empty");
+    let message = "no header `:scheme` came with the request to the workload; it has `:authority`, `:method`, `:path`";
+    says(request(vec![field(":scheme", vec![is("http")])], is("asked")), good(), message);
+    // One failure, whatever the request should have been.
+    let message = "no request reached the workload (a local reply: `denied`)";
+    says(request(path("/other"), is("")), local_reply("denied"), message);
+}
+
+#[test]
+fn local_replies() {
+    let expect = |value| Expect { local_reply: Some(expected(value)), ..Expect::default() };
+    let message = "the workload was not left to answer: a local reply came, with the details `denied`";
+    says(expect(LocalReply::No), local_reply("denied"), message);
+    says(expect(LocalReply::Yes), good(), "no filter answered: the workload did");
+    says(expect(LocalReply::Details(is("a"))), good(), "no filter answered: the workload did");
+    let message = "the details of the local reply are `denied`, not `a`";
+    says(expect(LocalReply::Details(is("a"))), local_reply("denied"), message);
+    let message = "the details of the local reply are `denied`, which `^a` does not match";
+    says(expect(LocalReply::Details(like("^a"))), local_reply("denied"), message);
+}
+
+#[test]
+fn logs() {
+    let logged = |lines: usize| {
+        let mut found = good();
+        let line = |i| LogLine { level: Level::Info, plugin: Some(0), message: format!("line {i}") };
+        found.log.extend((0..lines).map(line));
+        found
+    };
+    let log = |text: &str| Expect { log: vec![expected(Regex::new(text).unwrap())], ..Expect::default() };
+    says(log("^x"), logged(0), "`^x` matches no line of the log, which is empty");
+    let failure = only(log("^x"), logged(12));
+    assert_eq!(failure.message, "`^x` matches no line of the log, which has 12 lines");
+    let found = failure.found.unwrap();
+    assert!(found.starts_with("… 2 lines before\nline 2\n") && found.ends_with("\nline 11"), "{found}");
+    let no_log = Expect { no_log: vec![expected(Regex::new("1$").unwrap())], ..Expect::default() };
+    says(no_log, logged(2), "`1$` matches a line of the log: `line 1`");
+}
+
+#[test]
+fn metrics() {
+    let expect = |name: &str| Expect { metrics: vec![(name.into(), expected(2))], ..Expect::default() };
+    let mut found = good();
+    says(expect("requests"), found.clone(), "there is no metric `requests`; no filter defined any");
+    found.metrics.extend([("requests".to_owned(), 1), ("errors".to_owned(), 0)]);
+    says(expect("requests"), found.clone(), "the metric `requests` is 1, not 2");
+    says(expect("request"), found.clone(), "there is no metric `request`; did you mean `requests`?");
+    says(expect("latency"), found, "there is no metric `latency`; there are `errors`, `requests`");
+}
+
+#[test]
+fn calls() {
+    let call = |cluster: &str| Call { cluster: cluster.into(), request: message(&[(":path", "/check")], "ask") };
+    let made =
+        |clusters: &[&str]| StepOutcome { calls: clusters.iter().map(|cluster| call(cluster)).collect(), ..good() };
+    let expect = |clusters: &[&str]| {
+        let call = |cluster: &&str| ExpectedCall {
+            cluster: (*cluster).into(),
+            headers: vec![field(":path", vec![is("/check")])],
+            body: Some(expected(is("ask"))),
+            location: at(7),
+        };
+        Expect { calls: Some(expected(clusters.iter().map(call).collect())), ..Expect::default() }
+    };
+    assert_eq!(failures(expect(&["auth", "audit"]), made(&["auth", "audit"])), []);
+    says(expect(&["auth"]), made(&[]), "no call was made, and there should be 1");
+    says(expect(&[]), made(&["auth"]), "1 call was made (to `auth`), not 0");
+    says(expect(&["auth"]), made(&["auth", "b"]), "2 calls were made (to `auth`, `b`), not 1");
+    says(expect(&["auth", "b"]), made(&["b", "auth"]), "the calls went to `b`, `auth`, not to `auth`, `b`");
+    let mut other = expect(&["auth", "audit"]);
+    let calls = other.calls.as_mut().unwrap();
+    calls.value[1].headers = vec![field(":path", vec![is("/log")])];
+    calls.value[1].body = Some(Expected { value: is("tell"), location: at(8) });
+    let failures = failures(other, made(&["auth", "audit"]));
+    let [path, body] = failures.as_slice() else { panic!("{failures:#?}") };
+    assert_eq!(path.message, "header `:path` of call 2 (to `audit`) is `/check`, not `/log`");
+    assert_eq!(body.message, "the body of call 2 (to `audit`) is `ask`, not `tell`");
+    assert_eq!(body.location, at(8));
+}
+
+/// An exchange that came to nothing: one failure at the exchange, though much was expected.
+#[test]
+fn an_exchange_that_came_to_nothing_is_one_failure() {
+    let much = || Expect {
+        status: Some(expected(200)),
+        body: Some(expected(is("a"))),
+        log: vec![expected(Regex::new("x").unwrap())],
+        upstream: Some(ExpectedUpstream::Nothing(at(7))),
+        ..headers(vec![field("a", vec![is("1")])])
+    };
+    let says = |found: StepOutcome, message: &str| {
+        for expect in [much(), Expect::default()] {
+            let failures = failures(expect, found.clone());
+            let [only] = failures.as_slice() else { panic!("{failures:#?}") };
+            assert_eq!((only.message.as_str(), &only.location), (message, &at(3)));
+        }
+    };
+    let ended = |end, upstream: bool, response: bool| {
+        let good = good();
+        let (upstream, response) = (good.upstream.filter(|_| upstream), good.response.filter(|_| response));
+        StepOutcome { upstream, response, end, ..StepOutcome::default() }
+    };
+    let stalled = End::Stalled;
+    says(ended(stalled(Some(0)), false, false), "the request never gets to the workload: `demo` holds it");
+    says(ended(stalled(None), false, false), "the request never gets to the workload: a filter holds it");
+    says(ended(stalled(Some(0)), true, false), "no answer comes: `demo` holds the exchange");
+    says(ended(stalled(Some(9)), true, true), "the answer never ends: a filter holds the rest of it");
+    says(ended(End::Reset, true, false), "the stream was reset before an answer came");
+    says(ended(End::Reset, true, true), "the stream was reset in the middle of the answer");
+    says(ended(End::Complete, true, false), "no answer came");
+}
+
+#[test]
+fn steps_are_judged_one_by_one() {
+    let expect = || Expect { status: Some(expected(200)), ..Expect::default() };
+    let judged = |found: Vec<StepOutcome>| {
+        let steps = (0..3).map(|_| expect()).collect();
+        let failures = judge(&subject(), &test(steps), &TestOutcome { steps: found, fault: None });
+        failures.into_iter().map(|failure| (failure.step, failure.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(vec![good(), good(), good()]), []);
+    let failed = "the status is 403 (a local reply), not 200".to_owned();
+    let found = judged(vec![local_reply(""), good(), local_reply("")]);
+    assert_eq!(found, [(0, failed.clone()), (2, failed.clone())]);
+    assert_eq!(judged(vec![good()]), [(1, "the exchange was not gone through".to_owned())]);
+    assert_eq!(judged(vec![local_reply("")]), [(0, failed)]);
+}
+
+#[test]
+fn a_test_that_could_not_be_run_is_one_failure() {
+    let fault = Fault { kind: FaultKind::Engine, message: "Envoy ended".into() };
+    let found =
+        judge(&subject(), &test(vec![Expect::default()]), &TestOutcome { steps: Vec::new(), fault: Some(fault) });
+    let [only] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((only.message.as_str(), &only.location), ("the test could not be run: Envoy ended", &at(1)));
+}

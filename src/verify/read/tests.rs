@@ -1,0 +1,269 @@
+use std::sync::Arc;
+
+use camino::Utf8Path;
+
+use super::*;
+use crate::diag::{Location, Source};
+use crate::emit::File;
+use crate::spec::types::Direction;
+use crate::verify::subject::FailurePolicy;
+
+/// A workload as `Kind/namespace/name` and its labels as `key=value`.
+pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
+    let [kind, namespace, name] = workload.split('/').collect::<Vec<_>>()[..] else { panic!("{workload}") };
+    let kinds = ["Deployment", "StatefulSet", "DaemonSet", "Rollout"];
+    let label = |label: &&str| label.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Suite {
+        kind: kinds.into_iter().find(|known| *known == kind).expect("a kind"),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        labels: labels.iter().filter_map(label).collect(),
+        location: Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() })),
+        filters: BTreeMap::new(),
+        tests: Vec::new(),
+    }
+}
+
+fn proxies(istio: &str) -> Proxies {
+    Proxies { istio: istio.to_owned(), root_namespace: "istio-system".to_owned() }
+}
+
+fn compiled(spec: &Utf8Path) -> Vec<File> {
+    let mut sink = Sink::new();
+    let rendered = crate::compile(spec, &mut sink);
+    rendered.unwrap_or_else(|| panic!("{:#?}", sink.into_sorted())).files
+}
+
+/// What `filters.a`, `b` and `c` of one module, and what `spec` says beside, render to.
+#[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
+fn rendered(spec: &str) -> Vec<File> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
+    let module = include_bytes!("../../../filter/example-filter.wasm");
+    std::fs::write(folder.join("it.wasm"), module).expect("the folder is ours");
+    std::fs::write(folder.join("mesh.toml"), spec).expect("the folder is ours");
+    compiled(&folder.join("mesh.toml"))
+}
+
+/// A line for each plugin, in the order of the request path.
+fn chain(subject: &Subject) -> Vec<String> {
+    let line = |placed: &Placed| {
+        let port = placed.port.map_or_else(String::new, |port| format!(":{port}"));
+        let first = if placed.first { " first" } else { "" };
+        format!("{} {:?} {:?}{port}{first}", placed.plugin.chain_name, placed.chain, placed.direction)
+    };
+    subject.plugins.iter().map(line).collect()
+}
+
+#[track_caller]
+fn one(files: &[File], suite: Suite, proxies: &Proxies) -> Subject {
+    let mut sink = Sink::new();
+    let mut subjects = subjects(files, &[suite], proxies, &mut sink);
+    assert_eq!(sink.into_sorted(), []);
+    subjects.pop().expect("one")
+}
+
+/// The one finding's message.
+#[track_caller]
+fn refused(files: &[File], suite: Suite) -> String {
+    let mut sink = Sink::new();
+    assert!(subjects(files, &[suite], &proxies("1.28"), &mut sink).is_empty());
+    let found = sink.into_sorted();
+    assert!(found.iter().all(|finding| finding.code == "MC0615"), "{found:#?}");
+    found.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")
+}
+
+fn edit(files: &mut [File], path: &str, from: &str, to: &str) {
+    let file = files.iter_mut().find(|file| file.path.starts_with(path)).expect("it is rendered");
+    let text = String::from_utf8(file.bytes.clone()).expect("YAML is text");
+    assert!(text.contains(from), "`{from}` is not in:\n{text}");
+    file.bytes = text.replace(from, to).into_bytes();
+}
+
+fn root() -> &'static Utf8Path {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_repositorys_own_mesh() {
+    let files = compiled(&root().join("mesh.toml"));
+    let labels = ["app=productpage", "version=v1"];
+    let subject = one(&files, suite("Deployment/default/productpage-v1", &labels), &proxies("1.28"));
+    assert_eq!(subject.name, "Deployment/default/productpage-v1");
+    assert_eq!(chain(&subject), ["wasm.example-filter Http Inbound"]);
+    let plugin = &subject.plugins[0].plugin;
+    assert_eq!((plugin.name.as_str(), plugin.root_id.as_str()), ("example-filter", "my_root_id"));
+    assert_eq!(plugin.configuration, br#"{"response":{"add":{"resp-header-demo":"added by our filter"}}}"#);
+    assert_eq!(plugin.filename, "/var/local/lib/wasm-filters/example-filter.wasm");
+    assert_eq!(*plugin.module.bytes, *include_bytes!("../../../filter/example-filter.wasm"));
+    assert_eq!(plugin.module.digest, Digest::of(&plugin.module.bytes));
+}
+
+#[test]
+fn the_seeds_own_layout() {
+    let files = compiled(&root().join("examples/asm/mesh.toml"));
+    let details = suite("Deployment/default/details-v1", &["app=details", "version=v1"]);
+    assert_eq!(chain(&one(&files, details, &proxies("1.32"))), ["envoy.filters.http.wasm Http Inbound"]);
+    // Without the gate the selector is the workload's own labels, which the patch does not have.
+    let other = suite("Deployment/default/details-v1", &["app=details", "version=v2"]);
+    assert_eq!(chain(&one(&files, other, &proxies("1.32"))), Vec::<String>::new());
+}
+
+#[test]
+fn several_namespaces_and_kinds() {
+    let files = compiled(&root().join("examples/many/mesh.toml"));
+    let suites = [
+        suite("Deployment/shop/web", &["app=web"]),
+        suite("Rollout/shop/checkout", &["app=checkout"]),
+        suite("StatefulSet/data/orders", &["app=orders"]),
+        suite("DaemonSet/data/agent", &["app=agent"]),
+        suite("Deployment/edge/public-gateway", &["istio=public-gateway"]),
+    ];
+    let mut sink = Sink::new();
+    let subjects = subjects(&files, &suites, &proxies("1.26"), &mut sink);
+    assert_eq!(sink.into_sorted(), []);
+    let chains: Vec<_> = subjects.iter().map(chain).collect();
+    assert_eq!(
+        chains,
+        [
+            vec!["wasm.request-tags Http Inbound", "wasm.security-headers Http Inbound", "wasm.served-by Http Inbound"],
+            vec!["wasm.security-headers Http Inbound", "wasm.request-tags Http Inbound"],
+            vec!["wasm.request-tags Http Inbound", "wasm.hide-server Http Inbound:8080"],
+            vec!["wasm.hide-server Http Outbound"],
+            vec!["wasm.security-headers Http Gateway first", "wasm.request-tags Http Gateway"],
+        ]
+    );
+    assert!(Arc::ptr_eq(&subjects[0].plugins[1].plugin, &subjects[1].plugins[0].plugin), "a shared EnvoyFilter");
+    let served_by = &subjects[0].plugins[2].plugin;
+    assert_eq!(served_by.configuration, br#"{"response":{"add":{"x-served-by":"shop/web"}}}"#);
+    let bytes: Vec<_> = subjects.iter().flat_map(|it| &it.plugins).map(|it| &it.plugin.module.bytes).collect();
+    assert!(bytes.windows(2).all(|pair| Arc::ptr_eq(pair[0], pair[1])), "one module, however many ConfigMaps");
+}
+
+const THREE: &str = "filters.a.module = 'it.wasm'\nfilters.b.module = 'it.wasm'\nfilters.c.module = 'it.wasm'\n";
+
+#[test]
+fn what_goes_first_turns_the_order_around_and_back() {
+    let files = rendered(&format!(
+        "{THREE}filters.d = {{ module = 'it.wasm', type = 'network' }}
+        workloads.web = {{ selector.app = 'web', filters = [
+            {{ filter = 'a', insert = 'first' }}, {{ filter = 'b', insert = 'first' }}, 'c', 'd',
+        ] }}"
+    ));
+    let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
+    assert_eq!(
+        chain(&subject),
+        ["wasm.d Network Inbound", "wasm.a Http Inbound first", "wasm.b Http Inbound first", "wasm.c Http Inbound"]
+    );
+}
+
+#[test]
+fn every_field_of_a_plugin_is_read() {
+    let spec = "mesh.istio = '1.32'
+        [filters.a]
+        module = 'it.wasm'
+        root-id = 'root'
+        vm-id = 'vm'
+        on-failure = 'open'
+        config-text = 'text'
+        vm-config-text = 'vm text'
+        env = { A = '1' }
+        env-from-host = ['POD_NAME']
+        capabilities = 'derived'
+        stop-iteration = true
+        [workloads.web]
+        selector = { app = 'web' }
+        mount = 'container'
+        mount-path = '/opt/wasm'
+        filters = ['a']";
+    let files = rendered(spec);
+    let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
+    let plugin = &*subject.plugins[0].plugin;
+    assert_eq!((plugin.root_id.as_str(), plugin.vm_id.as_str()), ("root", "vm"));
+    assert_eq!((&*plugin.configuration, &*plugin.vm_configuration), (&b"text"[..], &b"vm text"[..]));
+    assert_eq!(plugin.env.get("A").map(String::as_str), Some("1"));
+    assert_eq!(plugin.host_env, ["POD_NAME"]);
+    assert_eq!((plugin.on_failure, plugin.stop_iteration), (FailurePolicy::Open, true));
+    assert!(plugin.capabilities.as_ref().is_some_and(|names| names.contains("proxy_on_request_headers")));
+    assert_eq!(plugin.filename, "/opt/wasm/a.wasm");
+}
+
+#[test]
+fn fields_that_the_declared_istio_does_not_know_are_gone() {
+    let spec = "filters.a = { module = 'it.wasm', on-failure = 'closed', stop-iteration = true }
+        workloads.web = { selector.app = 'web', filters = ['a'] }";
+    let files = rendered(spec);
+    let read = |istio: &str| {
+        let subject = one(&files, suite("Deployment/default/web", &[]), &proxies(istio));
+        (subject.plugins[0].plugin.on_failure, subject.plugins[0].plugin.stop_iteration)
+    };
+    assert_eq!(read("1.28"), (FailurePolicy::Closed, true));
+    assert_eq!(read("1.27"), (FailurePolicy::Closed, false));
+    assert_eq!(read("1.24"), (FailurePolicy::Unspecified, false));
+    // Rendered for 1.27, it is opaque to istiod.
+    let files = rendered(&format!("mesh.istio = '1.27'\n{spec}"));
+    let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.27"));
+    assert!(subject.plugins[0].plugin.stop_iteration);
+}
+
+#[test]
+fn a_patch_is_for_proxies_of_its_version() {
+    let files = rendered(&format!(
+        "mesh.proxy-version = '^1\\.2[89]\\.'\n{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b', 'c'] }}"
+    ));
+    let length = |istio: &str| one(&files, suite("Deployment/default/web", &[]), &proxies(istio)).plugins.len();
+    assert_eq!((length("1.28"), length("1.29"), length("1.27")), (3, 3, 0));
+}
+
+#[test]
+fn the_root_namespaces_filters_are_held_against_every_pod() {
+    let mut files = rendered(&format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}"));
+    // As a hand may move it: the label is still the pod's.
+    edit(&mut files, "envoyfilters/default/wasm-b", "namespace: default", "namespace: istio-system");
+    edit(&mut files, "envoyfilters/default/wasm-b", "priority: 20", "priority: 10");
+    let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
+    assert_eq!(chain(&subject), ["wasm.b Http Inbound", "wasm.a Http Inbound"]);
+    edit(&mut files, "envoyfilters/default/wasm-b", "namespace: istio-system", "namespace: elsewhere");
+    let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
+    assert_eq!(chain(&subject), ["wasm.a Http Inbound"]);
+}
+
+#[test]
+fn what_was_changed_by_hand_is_a_finding() {
+    let spec = format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}");
+    let cases = [
+        ("envoyfilters/default/wasm-a", "/a.wasm", "/z.wasm", "wants `/var/local/lib/wasm-filters/z.wasm`, and `"),
+        ("envoyfilters/default/wasm-a", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_AFTER relative to"),
+        ("envoyfilters/default/wasm-a", "applyTo: HTTP_FILTER", "applyTo: CLUSTER", "applies to CLUSTER"),
+        ("envoyfilters/default/wasm-a", "vm_id:", "vmid:", "unknown field `vmid`"),
+        ("envoyfilters/default/wasm-a", "runtime.v8", "runtime.null", "the proxy has V8"),
+        ("envoyfilters/default/wasm-a", "kind: EnvoyFilter", "kind: Sidecar", "it is a Sidecar"),
+        ("envoyfilters/default/wasm-a", "spec:", "spec: [", "the rendered `envoyfilters/default/wasm-a.yaml` cannot"),
+        ("configmaps/default/wasm-a", "  a.wasm: A", "  b.wasm: '*'\n  a.wasm: A", "`b.wasm` is no base64"),
+        ("patches/default/deployment-web", "[{", "[", "would keep its pods from being created"),
+        (
+            "patches/default/deployment-web",
+            "\"name\":\"wasmfilters-dir\"}]",
+            "\"name\":\"other\"}]",
+            "and nothing is mounted",
+        ),
+        ("kustomization.yaml", "patches/default/deployment-web.yaml", "other.yaml", "no patch of it is listed"),
+        ("kustomization.yaml", "kind:", "kind: {", "`kustomization.yaml` cannot be read back"),
+    ];
+    for (path, from, to, said) in cases {
+        let mut files = rendered(&spec);
+        edit(&mut files, path, from, to);
+        let message = refused(&files, suite("Deployment/default/web", &[]));
+        assert!(message.contains(said), "`{said}` is not in `{message}`");
+    }
+}
+
+#[test]
+fn direction_and_port_are_the_patches() {
+    let files = rendered(
+        "filters.a.module = 'it.wasm'
+        workloads.web = { selector.app = 'web', direction = 'any', filters = [{ filter = 'a', port = 9080 }] }",
+    );
+    let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
+    assert_eq!((subject.plugins[0].direction, subject.plugins[0].port), (Direction::Any, Some(9080)));
+}

@@ -1,0 +1,100 @@
+//! The engines, and what is made of their outcomes.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use super::cache::Cache;
+use super::findings::Findings;
+use super::judge::{Failure, judge};
+use super::outcome::Outcome;
+use super::report::{self, Engine, Report, Workload};
+use super::subject::Subject;
+use super::{Options, Progress, differences, embedded, envoy};
+use crate::diag::Sink;
+
+/// Runs the subjects as the options say. `None` after a report: an engine could not be used.
+pub(super) fn run(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
+    match options.engine {
+        Engine::Embedded => Some(embedded(subjects, options, sink, progress)),
+        Engine::Envoy => {
+            let outcomes = in_envoy(subjects, options, sink, &counted(progress, subjects.len()))?;
+            let mut findings = Findings::default();
+            let workloads = taken(subjects, Engine::Envoy, &outcomes, &mut findings);
+            Some(finished(options.engine, workloads, findings, sink))
+        }
+        Engine::Both => both(subjects, options, sink, progress),
+    }
+}
+
+/// What is in the cache is not run again.
+fn embedded(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Report {
+    let cache = Cache::new(options.cache.as_deref());
+    let known: Vec<Option<Workload>> = subjects.par_iter().map(|subject| cache.find(subject)).collect();
+    let fresh = |(subject, known): (&Subject, &Option<Workload>)| known.is_none().then(|| subject.clone());
+    let unknown: Vec<Subject> = subjects.iter().zip(&known).filter_map(fresh).collect();
+    let outcomes = embedded::run(&unknown, &counted(progress, unknown.len()));
+    let mut findings = Findings::default();
+    let made = taken(&unknown, Engine::Embedded, &outcomes, &mut findings);
+    unknown
+        .par_iter()
+        .zip(&made)
+        .filter(|(subject, workload)| workload.passed() && !findings.concern(&subject.name))
+        .for_each(|(subject, workload)| cache.keep(subject, workload));
+    let mut made = made.into_iter();
+    let workloads = known.into_iter().filter_map(|known| known.or_else(|| made.next())).collect();
+    finished(Engine::Embedded, workloads, findings, sink)
+}
+
+fn both(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
+    let step = counted(progress, 2 * subjects.len());
+    let ours = embedded::run(subjects, &step);
+    let theirs = in_envoy(subjects, options, sink, &step)?;
+    let mut findings = Findings::default();
+    let mut workloads = taken(subjects, Engine::Embedded, &ours, &mut findings);
+    workloads.extend(taken(subjects, Engine::Envoy, &theirs, &mut findings));
+    for ((subject, ours), theirs) in subjects.iter().zip(&ours).zip(&theirs) {
+        let found = differences::find(subject, ours, theirs);
+        found.into_iter().for_each(|finding| findings.single(&subject.name, finding));
+    }
+    Some(finished(options.engine, workloads, findings, sink))
+}
+
+fn in_envoy(
+    subjects: &[Subject],
+    options: &Options,
+    sink: &mut Sink,
+    progress: &(dyn Fn() + Sync),
+) -> Option<Vec<Outcome>> {
+    let options = envoy::Options { path: options.envoy.clone(), ..envoy::Options::default() };
+    match envoy::run(subjects, &options, progress) {
+        Ok(outcomes) => Some(outcomes),
+        Err(finding) => {
+            sink.push(*finding);
+            None
+        }
+    }
+}
+
+/// The reports of the workloads; what is wrong with them goes to `findings`.
+fn taken(subjects: &[Subject], engine: Engine, outcomes: &[Outcome], findings: &mut Findings) -> Vec<Workload> {
+    let take = |(subject, outcome): (&Subject, &Outcome)| {
+        let failures: Vec<Vec<Failure>> =
+            subject.tests.iter().zip(&outcome.tests).map(|(test, outcome)| judge(subject, test, outcome)).collect();
+        findings.take(subject, engine, outcome, &failures);
+        report::workload(subject, engine, outcome, &failures)
+    };
+    subjects.iter().zip(outcomes).map(take).collect()
+}
+
+fn finished(engine: Engine, workloads: Vec<Workload>, findings: Findings, sink: &mut Sink) -> Report {
+    let passed = !findings.has_errors();
+    findings.report(engine, sink);
+    Report { engine, workloads, passed }
+}
+
+/// What an engine calls when a workload is through.
+fn counted(progress: Progress<'_>, total: usize) -> impl Fn() + Sync {
+    let done = AtomicUsize::new(0);
+    move || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total)
+}

@@ -1,0 +1,76 @@
+//! The workloads that the command line names.
+
+use super::case::Suite;
+use crate::diag::{Diagnostic, Sink, suggest};
+
+/// The suites that are named, each once, in their own order; all of them where nothing is named. A name is `productpage-v1`,
+/// `default/productpage-v1` or `Deployment/default/productpage-v1`; the shorter ones may be of several. One that is nobody's is
+/// reported.
+pub(super) fn select<'a>(suites: &'a [Suite], names: &[String], sink: &mut Sink) -> Vec<&'a Suite> {
+    for name in names {
+        if !suites.iter().any(|suite| is_called(suite, name)) {
+            sink.push(unknown(suites, name));
+        }
+    }
+    let named = |suite: &&Suite| names.is_empty() || names.iter().any(|name| is_called(suite, name));
+    suites.iter().filter(named).collect()
+}
+
+fn is_called(suite: &Suite, name: &str) -> bool {
+    names(suite).iter().any(|known| known == name)
+}
+
+fn names(Suite { kind, namespace, name, .. }: &Suite) -> [String; 3] {
+    [name.clone(), format!("{namespace}/{name}"), format!("{kind}/{namespace}/{name}")]
+}
+
+fn unknown(suites: &[Suite], name: &str) -> Diagnostic {
+    let known: Vec<[String; 3]> = suites.iter().map(names).collect();
+    let finding = Diagnostic::error("MC0708", format!("there is no workload `{name}`"));
+    // As long as what was written: a namespace is not to be counted as a slip.
+    let form = name.matches('/').count().min(2);
+    match suggest(name, known.iter().map(|names| names[form].as_str())) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding.help("name it as mesh.toml does, or as NAMESPACE/NAME, or as KIND/NAMESPACE/NAME"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read::tests::suite;
+    use super::*;
+
+    fn selected(names: &[&str]) -> (Vec<String>, Vec<Diagnostic>) {
+        let suites =
+            ["Deployment/shop/web", "Deployment/back/web", "Rollout/back/api"].map(|workload| suite(workload, &[]));
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut sink = Sink::new();
+        let selected = select(&suites, &names, &mut sink);
+        let selected = selected.iter().map(|it| format!("{}/{}/{}", it.kind, it.namespace, it.name)).collect();
+        (selected, sink.into_sorted())
+    }
+
+    #[test]
+    fn nothing_named_is_all() {
+        assert_eq!(selected(&[]).0, ["Deployment/shop/web", "Deployment/back/web", "Rollout/back/api"]);
+    }
+
+    #[test]
+    fn by_name_by_namespace_and_by_kind() {
+        assert_eq!(selected(&["web"]).0, ["Deployment/shop/web", "Deployment/back/web"]);
+        assert_eq!(selected(&["back/web"]).0, ["Deployment/back/web"]);
+        assert_eq!(selected(&["Rollout/back/api", "api", "shop/web"]).0, ["Deployment/shop/web", "Rollout/back/api"]);
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error_with_the_nearest() {
+        for (written, near) in
+            [("wep", "`web`"), ("shop/wbe", "`shop/web`"), ("Deployment/back/api", "`Rollout/back/api`"), ("x", "NAME")]
+        {
+            let (_, found) = selected(&[written]);
+            let [finding] = &found[..] else { panic!("{found:?}") };
+            assert!(finding.message.contains(&format!("`{written}`")), "{finding:?}");
+            assert!(finding.help[0].contains(near), "{finding:?}");
+        }
+    }
+}
