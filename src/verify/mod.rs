@@ -8,6 +8,7 @@
 #![allow(dead_code)] // while it is being built
 
 pub(crate) mod case;
+pub(crate) mod envoy;
 pub(crate) mod message;
 pub(crate) mod outcome;
 pub(crate) mod subject;
