@@ -106,9 +106,12 @@ impl Proxy<'_> {
         if bare {
             return;
         }
+        // What is due comes between the frames: the network takes longer than the proxy.
+        self.pass(0);
         for chunk in chunks {
             if let Some(data) = self.chunk(side, chunk.clone()) {
                 self.data(side, 0, data, false);
+                self.pass(0);
             }
         }
         if self.chain.over {

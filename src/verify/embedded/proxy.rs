@@ -7,6 +7,7 @@ use super::super::case::{Answer, Test};
 use super::super::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 use super::super::subject::{FailurePolicy, Plugin, Subject};
 use super::chain::Chain;
+use crate::spec::types::Direction;
 use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
 
 /// When the clock of a proxy without a test starts: 2025-01-01T00:00:00Z.
@@ -51,6 +52,11 @@ impl<'a> Proxy<'a> {
             world.script = Script::new(&test.callouts);
             world.properties.clone_from(&test.properties);
             world.port = test.port;
+            world.direction = match test.direction {
+                Direction::Inbound => 1,
+                Direction::Outbound | Direction::Gateway => 2,
+                Direction::Any => 0,
+            };
         }
         let mut proxy = Self {
             library,
