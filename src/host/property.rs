@@ -86,7 +86,8 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
     let stream = world.stream.as_ref().filter(|_| context.kind == ContextKind::Http);
     let parts: Vec<&str> = named.iter().map(String::as_str).collect();
     // Envoy has no bytes for a whole group of them, nor for none.
-    if let [] | [""] | ["request" | "response" | "connection" | "upstream" | "source" | "destination" | "xds"] = parts[..]
+    if let [] | [""] | ["request" | "response" | "connection" | "upstream" | "source" | "destination" | "xds"] =
+        parts[..]
         && (stream.is_some() || parts.concat().is_empty())
     {
         return Err(Status::SerializationFailure);

@@ -7,8 +7,8 @@ use super::super::case::{Answer, Test};
 use super::super::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 use super::super::subject::{FailurePolicy, Plugin, Subject};
 use super::chain::Chain;
-use crate::spec::types::Direction;
 use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
+use crate::spec::types::Direction;
 
 /// When the clock of a proxy without a test starts: 2025-01-01T00:00:00Z.
 const NEW_YEAR_2025: u64 = 1_735_689_600_000_000_000;
