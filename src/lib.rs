@@ -10,6 +10,7 @@
 pub mod diag;
 mod digest;
 mod emit;
+mod host;
 pub mod inspect;
 mod limits;
 mod lock;

@@ -1,18 +1,45 @@
-//! The embedded engine.
+//! The embedded engine: a workload's plugins on [`crate::host`], its traffic through a model of Envoy's filter manager.
+//!
+//! [`proxy`] starts the plugins, [`chain`] is the filter manager, [`exchange`] drives one request through it, [`events`] lets time pass.
 
-use super::outcome::{Outcome, PluginOutcome, TestOutcome};
+mod callbacks;
+mod chain;
+mod events;
+mod exchange;
+mod proxy;
+mod reply;
+mod side;
+
+use rayon::prelude::*;
+
+use super::case::Test;
+use super::outcome::{Outcome, TestOutcome};
 use super::subject::Subject;
+use crate::host::Library;
+use proxy::Proxy;
 
-/// Runs the subjects; `progress` is called when one is through.
+/// Verifies the subjects, in parallel; each distinct module is translated once. `progress` is called when a subject is done.
 pub(crate) fn run(subjects: &[Subject], progress: &(dyn Fn() + Sync)) -> Vec<Outcome> {
-    let fine =
-        || PluginOutcome { loads: Some(true), starts: Some(true), configures: Some(true), ..PluginOutcome::default() };
-    let outcome = |subject: &Subject| {
+    let modules = subjects.iter().flat_map(|subject| &subject.plugins).map(|placed| &placed.plugin.module);
+    let library = Library::new(modules.map(|module| (module.digest, module.bytes.clone())));
+    let verified = subjects.par_iter().map(|subject| {
+        let outcome = verify(&library, subject);
         progress();
-        Outcome {
-            plugins: subject.plugins.iter().map(|_| fine()).collect(),
-            tests: subject.tests.iter().map(|_| TestOutcome::default()).collect(),
-        }
-    };
-    subjects.iter().map(outcome).collect()
+        outcome
+    });
+    verified.collect()
+}
+
+fn verify(library: &Library, subject: &Subject) -> Outcome {
+    let plugins = Proxy::start(library, subject, None).outcomes;
+    let runs = plugins.iter().all(|plugin| plugin.fault.is_none());
+    let tests =
+        if runs { subject.tests.iter().map(|test| traffic(library, subject, test)).collect() } else { Vec::new() };
+    Outcome { plugins, tests }
+}
+
+fn traffic(library: &Library, subject: &Subject, test: &Test) -> TestOutcome {
+    let mut proxy = Proxy::start(library, subject, Some(test));
+    let steps = test.steps.iter().map(|step| proxy.exchange(step)).collect();
+    TestOutcome { steps, fault: None }
 }

@@ -1,0 +1,104 @@
+//! Calls to other clusters over HTTP. The answer comes to the root context, with the clock moved on.
+
+use std::time::Duration;
+
+use super::super::guest::Guest;
+use super::super::pairs;
+use super::super::script::{CallKind, PendingCall};
+use super::super::state::State;
+use super::super::status::{Reply, Status};
+use super::super::world::Event;
+use crate::verify::message::{Fields, Message};
+use crate::verify::outcome::{Call, Remark};
+
+#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+pub(super) fn http_call(
+    guest: &mut Guest<'_>,
+    cluster: u32,
+    cluster_size: u32,
+    headers: u32,
+    headers_size: u32,
+    body: u32,
+    body_size: u32,
+    trailers: u32,
+    trailers_size: u32,
+    timeout: u32,
+    token: u32,
+) -> Reply {
+    let cluster = String::from_utf8_lossy(&guest.read(cluster, cluster_size)?).into_owned();
+    let body = guest.read(body, body_size)?;
+    let headers = guest.read(headers, headers_size)?;
+    let trailers = guest.read(trailers, trailers_size)?;
+    guest.write_u32(token, 0)?;
+    let timeout = i32::from_ne_bytes(timeout.to_ne_bytes());
+    let timeout = u64::try_from(timeout).map_err(|_| Status::BadArgument)?;
+    known(guest, &cluster)?;
+    let headers = pairs::read_fields(&headers);
+    if [":path", ":method", ":authority"].into_iter().any(|name| headers.first(name).is_none()) {
+        return Err(Status::BadArgument.into());
+    }
+    let trailers = Some(pairs::read_fields(&trailers)).filter(|trailers| !trailers.0.is_empty());
+    let body = if body.is_empty() { Vec::new() } else { vec![body] };
+    let request = Message { headers: as_sent(headers, &body), body, trailers };
+    let number = begin(guest, &cluster, CallKind::Http, request, Duration::from_millis(timeout))?;
+    guest.write_u32(token, number)
+}
+
+/// Envoy writes the length of a body over whatever the filter wrote.
+fn as_sent(mut headers: Fields, body: &[Vec<u8>]) -> Fields {
+    if let Some(body) = body.first() {
+        headers.remove("content-length");
+        headers.add("content-length", body.len().to_string());
+    }
+    headers
+}
+
+/// Whether the proxy would know the cluster.
+pub(super) fn known(guest: &mut Guest<'_>, cluster: &str) -> Reply {
+    if guest.world().script.knows(cluster) {
+        return Ok(());
+    }
+    guest.act(|| format!("a call to `{cluster}`, which the test does not know"));
+    let plugin = guest.context()?.plugin;
+    guest.world().remark(plugin, Remark::UnknownCluster(cluster.to_owned()));
+    Err(Status::BadArgument.into())
+}
+
+/// Sends the call; its number is what its answer will be known by.
+pub(super) fn begin(
+    guest: &mut Guest<'_>,
+    cluster: &str,
+    kind: CallKind,
+    request: Message,
+    timeout: Duration,
+) -> Result<u32, super::super::status::Failure> {
+    let root = guest.context()?.root;
+    let method = request.headers.first(":method").unwrap_or_default().to_vec();
+    guest.world().keep(request.body().len())?;
+    guest.act(|| format!("a call to `{cluster}`"));
+    let state = guest.state_mut();
+    let number = State::next_id(&mut state.call_ids, kind as usize);
+    let vm = state.number;
+    let mut world = guest.world();
+    let (after, outcome) = world.script.answer(cluster, kind, &method, timeout).ok_or(Status::InternalFailure)?;
+    let call = world.call(Call { cluster: cluster.to_owned(), request });
+    world.script.begin(vm, number, PendingCall { kind, outcome, call });
+    let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+    world.schedule(after, Event::Answer { vm, context: root, token: number });
+    Ok(number)
+}
+
+pub(super) fn get_status(guest: &mut Guest<'_>, code: u32, message: u32, size: u32) -> Reply {
+    let (status, text) = guest.state().root().map(|root| root.status.clone()).ok_or(Status::InternalFailure)?;
+    guest.write_u32(code, status)?;
+    guest.give(&text, message, size)
+}
+
+/// A dry run resolves no names.
+pub(super) fn resolve_dns(guest: &mut Guest<'_>, name: u32, size: u32, token: u32) -> Reply {
+    let name = String::from_utf8_lossy(&guest.read(name, size)?).into_owned();
+    let plugin = guest.context()?.plugin;
+    guest.world().remark(plugin, Remark::NotSimulated(format!("envoy_resolve_dns of `{name}`")));
+    guest.write_u32(token, 0)?;
+    Err(Status::InternalFailure.into())
+}

@@ -1,0 +1,93 @@
+//! What moves a stream on, or ends it. All of it is done when the callback has returned.
+
+use super::super::guest::Guest;
+use super::super::pairs;
+use super::super::state::{Action, ContextKind, LocalResponse};
+use super::super::status::{Reply, Status};
+use super::super::stream::Side;
+
+const REQUEST: u32 = 0;
+const RESPONSE: u32 = 1;
+const DOWNSTREAM: u32 = 2;
+const UPSTREAM: u32 = 3;
+/// The highest code of gRPC's that Envoy knows.
+const HIGHEST_GRPC_STATUS: u32 = 16;
+
+pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
+    match stream {
+        REQUEST => resume(guest, Side::Request),
+        RESPONSE => resume(guest, Side::Response),
+        DOWNSTREAM => Ok(()),
+        UPSTREAM => Err(Status::Unimplemented.into()),
+        _ => Err(Status::BadArgument.into()),
+    }
+}
+
+pub(super) fn continue_request(guest: &mut Guest<'_>) -> Reply {
+    resume(guest, Side::Request)
+}
+
+pub(super) fn continue_response(guest: &mut Guest<'_>) -> Reply {
+    resume(guest, Side::Response)
+}
+
+/// Whichever way goes on, it is the request that the context may no longer look at (Envoy's `Context::continueStream`).
+fn resume(guest: &mut Guest<'_>, side: Side) -> Reply {
+    let context = guest.context_mut()?;
+    let (id, http) = (context.id, context.kind == ContextKind::Http);
+    context.request.headers = false;
+    context.request.trailers = false;
+    context.request.body = None;
+    if http {
+        guest.state_mut().actions.push_back(Action::Continue(id, side));
+        guest.act(|| format!("continue the {}", if side == Side::Request { "request" } else { "response" }));
+    }
+    Ok(())
+}
+
+pub(super) fn close_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
+    if stream > UPSTREAM {
+        return Err(Status::BadArgument.into());
+    }
+    let context = guest.context()?;
+    if context.kind == ContextKind::Http && stream <= RESPONSE {
+        let id = context.id;
+        guest.state_mut().actions.push_back(Action::Reset(id));
+        guest.act(|| "reset the stream".into());
+    }
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+pub(super) fn send_local_response(
+    guest: &mut Guest<'_>,
+    code: u32,
+    details: u32,
+    details_size: u32,
+    body: u32,
+    body_size: u32,
+    headers: u32,
+    headers_size: u32,
+    grpc: u32,
+) -> Reply {
+    let details = guest.read(details, details_size)?;
+    let body = guest.read(body, body_size)?;
+    let headers = pairs::read_fields(&guest.read(headers, headers_size)?);
+    guest.world().keep(body.len())?;
+    let context = guest.context()?;
+    let (id, http) = (context.id, context.kind == ContextKind::Http);
+    if http {
+        let details = String::from_utf8_lossy(&details).replace(|c: char| c.is_ascii_whitespace(), "_");
+        let grpc_status = Some(grpc).filter(|status| *status <= HIGHEST_GRPC_STATUS);
+        let response = LocalResponse { code, details, body, headers, grpc_status };
+        guest.act(|| format!("local reply {code}"));
+        guest.state_mut().actions.push_back(Action::LocalReply(id, response));
+    }
+    guest.state_mut().stop_iteration = true;
+    Ok(())
+}
+
+pub(super) fn clear_route_cache(guest: &mut Guest<'_>) -> Reply {
+    guest.act(|| "clear the route cache".into());
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The interpreter, and modules translated for it: once each, however many VMs are made of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wasmi::{CompilationMode, Config, Engine, Linker, Module};
+
+use super::calls;
+use super::limits;
+use super::state::State;
+use crate::digest::Digest;
+use crate::module::abi::Abi;
+use crate::module::{Report, Setting, rules};
+use crate::verify::outcome::{Fault, FaultKind};
+
+/// An engine and the modules that it has translated.
+pub(crate) struct Library {
+    engine: Engine,
+    modules: BTreeMap<Digest, Result<Compiled, Fault>>,
+}
+
+/// A module that VMs can be made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    pub(super) module: Module,
+    pub(crate) abi: Abi,
+    /// Names of functions by their index, for traces.
+    pub(super) report: Arc<Report>,
+}
+
+impl Library {
+    /// Translates each of the modules, in parallel; those with the same digest once.
+    pub(crate) fn new(modules: impl IntoIterator<Item = (Digest, Arc<[u8]>)>) -> Self {
+        use rayon::prelude::*;
+
+        let engine = engine();
+        let distinct: BTreeMap<Digest, Arc<[u8]>> = modules.into_iter().collect();
+        let modules: Vec<_> =
+            distinct.into_par_iter().map(|(digest, bytes)| (digest, compile(&engine, &bytes))).collect();
+        Self { engine, modules: modules.into_iter().collect() }
+    }
+
+    /// The module with this digest.
+    ///
+    /// # Errors
+    /// Why no VM can be made of it.
+    pub(crate) fn get(&self, digest: &Digest) -> Result<&Compiled, Fault> {
+        match self.modules.get(digest) {
+            Some(compiled) => compiled.as_ref().map_err(Clone::clone),
+            None => Err(Fault { kind: FaultKind::Engine, message: "the module was not translated".into() }),
+        }
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The host functions that a module of this ABI may import.
+    pub(crate) fn linker(&self, abi: Abi) -> Result<Linker<State>, wasmi::Error> {
+        calls::linker(&self.engine, abi)
+    }
+}
+
+/// Eager translation makes the count of fuel the same in every run. The features are V8's, as far as wasmi has them.
+fn engine() -> Engine {
+    let mut config = Config::default();
+    config
+        .compilation_mode(CompilationMode::Eager)
+        .consume_fuel(true)
+        .ignore_custom_sections(true)
+        .set_max_recursion_depth(limits::CALL_DEPTH)
+        .set_max_stack_height(limits::STACK)
+        .wasm_simd(true)
+        .wasm_relaxed_simd(true)
+        .wasm_tail_call(true)
+        .wasm_extended_const(true)
+        .wasm_multi_memory(true);
+    Engine::new(&config)
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
+    let unsupported = |message: String| Fault { kind: FaultKind::Unsupported, message };
+    let report = Report::of(bytes);
+    // What Envoy would not load is not to be tried here.
+    let setting = Setting { envoy: u32::MAX, filter_type: None, allow_precompiled: false };
+    let refused = rules::check(&report, &setting).into_iter().find(|it| it.severity == crate::diag::Severity::Error);
+    if let Some(finding) = refused {
+        let message = finding.envoy.unwrap_or(finding.message);
+        return Err(Fault { kind: FaultKind::Load, message });
+    }
+    let Ok(Some(abi)) = report.abi else {
+        return Err(Fault { kind: FaultKind::Load, message: "Missing or unknown Proxy-Wasm ABI version".into() });
+    };
+    if bytes.len() > limits::MODULE {
+        return Err(unsupported("the module is over 16 MiB".into()));
+    }
+    let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter says: {error}")))?;
+    Ok(Compiled { module, abi, report: Arc::new(report) })
+}

@@ -1,0 +1,132 @@
+//! The other clusters that filters call: what the test says that they answer, and the calls under way.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::verify::case::{Answer, Callout};
+use crate::verify::message::{Fields, Message};
+
+/// The clusters by name, each with its answers in turn, and the calls that wait for one.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    clusters: BTreeMap<String, Turn>,
+    pending: BTreeMap<(usize, u32), PendingCall>,
+}
+
+#[derive(Debug)]
+struct Turn {
+    answers: Vec<Callout>,
+    next: usize,
+}
+
+/// A call under way.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingCall {
+    pub(crate) kind: CallKind,
+    pub(crate) outcome: CallOutcome,
+    /// Its place among the world's calls.
+    pub(crate) call: usize,
+}
+
+/// The field that Envoy adds to whatever comes from a cluster.
+pub(crate) const SERVICE_TIME: (&str, &str) = ("x-envoy-upstream-service-time", "0");
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallKind {
+    Http,
+    Grpc,
+    GrpcStream,
+}
+
+/// What a call comes to.
+#[derive(Debug, Clone)]
+pub(crate) enum CallOutcome {
+    /// An answer, be it the proxy's own (503, 504).
+    Message(Message),
+    /// A gRPC call that got no answer: status and message.
+    Failed(u32, String),
+}
+
+/// gRPC's status for a call that took too long, and for one whose cluster cannot be reached.
+const DEADLINE_EXCEEDED: u32 = 4;
+pub(crate) const UNAVAILABLE: u32 = 14;
+
+impl Script {
+    pub(crate) fn new(callouts: &BTreeMap<String, Vec<Callout>>) -> Self {
+        let turn =
+            |(name, answers): (&String, &Vec<Callout>)| (name.clone(), Turn { answers: answers.clone(), next: 0 });
+        Self { clusters: callouts.iter().map(turn).collect(), pending: BTreeMap::new() }
+    }
+
+    pub(crate) fn knows(&self, cluster: &str) -> bool {
+        self.clusters.contains_key(cluster)
+    }
+
+    /// What the next call to the cluster comes to, and after how long. A timeout of 0 is none.
+    pub(crate) fn answer(
+        &mut self,
+        cluster: &str,
+        kind: CallKind,
+        method: &[u8],
+        timeout: Duration,
+    ) -> Option<(Duration, CallOutcome)> {
+        let turn = self.clusters.get_mut(cluster)?;
+        let callout = turn.answers.get(turn.next.min(turn.answers.len().saturating_sub(1)))?.clone();
+        turn.next += 1;
+        if !timeout.is_zero() && callout.after >= timeout {
+            return Some((timeout, timed_out(kind)));
+        }
+        let outcome = match callout.answer {
+            Answer::Message(message) => {
+                let mut message = message.framed_answer(method);
+                if kind == CallKind::Http {
+                    message.headers.add(SERVICE_TIME.0, SERVICE_TIME.1);
+                }
+                CallOutcome::Message(message)
+            }
+            Answer::Reset => reset(kind),
+        };
+        Some((callout.after, outcome))
+    }
+
+    pub(crate) fn begin(&mut self, vm: usize, token: u32, call: PendingCall) {
+        self.pending.insert((vm, token), call);
+    }
+
+    pub(crate) fn pending(&self, vm: usize, token: u32) -> Option<&PendingCall> {
+        self.pending.get(&(vm, token))
+    }
+
+    /// Takes the call out: it is answered, or nobody waits for it any more.
+    pub(crate) fn end(&mut self, vm: usize, token: u32) -> Option<PendingCall> {
+        self.pending.remove(&(vm, token))
+    }
+}
+
+fn timed_out(kind: CallKind) -> CallOutcome {
+    match kind {
+        CallKind::Http => own_answer(504, "upstream request timeout"),
+        CallKind::Grpc | CallKind::GrpcStream => {
+            CallOutcome::Failed(DEADLINE_EXCEEDED, "upstream request timeout".into())
+        }
+    }
+}
+
+fn reset(kind: CallKind) -> CallOutcome {
+    const TEXT: &str =
+        "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+    match kind {
+        CallKind::Http => own_answer(503, TEXT),
+        CallKind::Grpc | CallKind::GrpcStream => CallOutcome::Failed(UNAVAILABLE, TEXT.into()),
+    }
+}
+
+/// The answer that Envoy's own client gives in a cluster's place.
+fn own_answer(status: u16, text: &str) -> CallOutcome {
+    let (status, length) = (status.to_string(), text.len().to_string());
+    let headers: Fields = [(":status", status.as_str()), ("content-length", &length), ("content-type", "text/plain")]
+        .into_iter()
+        .collect();
+    CallOutcome::Message(Message { headers, body: vec![text.as_bytes().to_vec()], trailers: None })
+}

@@ -1,0 +1,199 @@
+//! A proxy with its plugins started, as one of Envoy's workers has them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::super::case::{Answer, Test};
+use super::super::outcome::{Effect, Fault, FaultKind, PluginOutcome};
+use super::super::subject::{FailurePolicy, Plugin, Subject};
+use super::chain::Chain;
+use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
+
+/// When the clock of a proxy without a test starts: 2025-01-01T00:00:00Z.
+const NEW_YEAR_2025: u64 = 1_735_689_600_000_000_000;
+
+/// The proxy of one workload in one test.
+pub(super) struct Proxy<'a> {
+    library: &'a Library,
+    pub(super) subject: &'a Subject,
+    pub(super) test: Option<&'a Test>,
+    pub(super) world: Rc<RefCell<World>>,
+    pub(super) vms: Vec<Vm>,
+    /// By their places among the subject's.
+    pub(super) plugins: Vec<Started>,
+    pub(super) outcomes: Vec<PluginOutcome>,
+    /// The stream under way.
+    pub(super) chain: Chain,
+    /// What the workload answers to it.
+    pub(super) answer: Answer,
+    pub(super) effects: Vec<Effect>,
+    pub(super) faults: Vec<(usize, Fault)>,
+}
+
+/// A plugin in its VM.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Started {
+    pub(super) vm: usize,
+    /// Its root context.
+    pub(super) root: u32,
+}
+
+impl<'a> Proxy<'a> {
+    /// Starts every plugin of the subject. What came of it is in `outcomes`.
+    pub(super) fn start(library: &'a Library, subject: &'a Subject, test: Option<&'a Test>) -> Self {
+        let names = subject
+            .plugins
+            .iter()
+            .map(|placed| PluginNames { name: placed.plugin.name.clone(), root_id: placed.plugin.root_id.clone() });
+        let (time, seed) = test.map_or((NEW_YEAR_2025, 0), |test| (test.time, test.seed));
+        let mut world = World::new(time, seed, names.collect());
+        if let Some(test) = test {
+            world.script = Script::new(&test.callouts);
+            world.properties.clone_from(&test.properties);
+            world.port = test.port;
+        }
+        let mut proxy = Self {
+            library,
+            subject,
+            test,
+            world: Rc::new(RefCell::new(world)),
+            vms: Vec::new(),
+            plugins: Vec::new(),
+            outcomes: Vec::new(),
+            chain: Chain::default(),
+            answer: Answer::Reset,
+            effects: Vec::new(),
+            faults: Vec::new(),
+        };
+        for (number, placed) in subject.plugins.iter().enumerate() {
+            let outcome = proxy.start_plugin(number, &placed.plugin);
+            proxy.outcomes.push(outcome);
+        }
+        proxy
+    }
+
+    fn start_plugin(&mut self, number: usize, plugin: &Plugin) -> PluginOutcome {
+        let mut outcome = PluginOutcome::default();
+        if let Err(fault) = self.try_start(number, plugin, &mut outcome) {
+            outcome.fault = Some(fault);
+        }
+        let mut world = self.world.borrow_mut();
+        outcome.log = std::mem::take(&mut world.log);
+        outcome.remarks = std::mem::take(&mut world.remarks).into_iter().map(|(_, remark)| remark).collect();
+        // Where it did not start there is no traffic to come.
+        while self.plugins.len() <= number {
+            self.plugins.push(Started { vm: usize::MAX, root: 0 });
+        }
+        outcome
+    }
+
+    fn try_start(&mut self, number: usize, plugin: &Plugin, outcome: &mut PluginOutcome) -> Result<(), Fault> {
+        let vm = match self.shared_vm(number, plugin) {
+            Some(vm) => vm,
+            None => self.new_vm(plugin).inspect_err(|fault| {
+                // What cannot be tried here may load all the same.
+                let tried = !matches!(fault.kind, FaultKind::Unsupported | FaultKind::Engine);
+                let loaded = !matches!(fault.kind, FaultKind::Load);
+                outcome.loads = tried.then_some(loaded);
+                outcome.starts = (tried && loaded).then_some(false);
+            })?,
+        };
+        outcome.loads = Some(true);
+        self.plugins.push(Started { vm, root: 0 });
+        let started = self.begin(number, vm);
+        outcome.starts = Some(started.is_ok());
+        started?;
+        let configured = self.configure(number, plugin);
+        outcome.configures = Some(configured.is_ok());
+        configured
+    }
+
+    /// The VM of an earlier plugin with the same key, whose environment and capabilities it then has.
+    fn shared_vm(&self, number: usize, plugin: &Plugin) -> Option<usize> {
+        let earlier = self.subject.plugins.iter().take(number).position(|it| it.plugin.vm_key() == plugin.vm_key())?;
+        self.plugins.get(earlier).map(|started| started.vm).filter(|vm| *vm < self.vms.len())
+    }
+
+    fn new_vm(&mut self, plugin: &Plugin) -> Result<usize, Fault> {
+        let compiled = self.library.get(&plugin.module.digest)?;
+        let settings = VmSettings {
+            abi: compiled.abi,
+            vm_id: plugin.vm_id.clone(),
+            configuration: plugin.vm_configuration.clone(),
+            env: plugin.env.clone(),
+            capabilities: plugin.capabilities.clone(),
+        };
+        let number = self.vms.len();
+        let vm = Vm::new(self.library, compiled, number, settings, Rc::clone(&self.world))?;
+        self.vms.push(vm);
+        Ok(number)
+    }
+
+    /// Makes the plugin's root context and starts it (proxy-wasm-cpp-host, `ContextBase::onStart`).
+    fn begin(&mut self, number: usize, vm: usize) -> Result<(), Fault> {
+        let root = self.vms[vm].state_mut().create(None, number, ContextKind::Root);
+        self.plugins[number].root = root;
+        let length = self.vms[vm].state().settings.configuration.len();
+        self.call(vm, number, "proxy_on_context_create", root, &[root, 0]);
+        if let Some(context) = self.vms[vm].state_mut().contexts.get_mut(&root) {
+            context.created = true;
+        }
+        let had = self.vms[vm].fault.is_some();
+        let started =
+            self.call(vm, number, "proxy_on_vm_start", root, &[root, u32::try_from(length).unwrap_or(u32::MAX)]);
+        let fault = self.vms[vm].fault.clone();
+        match (started, fault) {
+            (_, Some(fault)) => Err(Fault { kind: as_start(fault.kind), message: fault.message }),
+            (Some(0), None) if !had => {
+                Err(Fault { kind: FaultKind::Start, message: "Failed to start base Wasm".into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn configure(&mut self, number: usize, plugin: &Plugin) -> Result<(), Fault> {
+        let Started { vm, root } = self.plugins[number];
+        let length = u32::try_from(plugin.configuration.len()).unwrap_or(u32::MAX);
+        if let Some(context) = self.vms[vm].state_mut().contexts.get_mut(&root) {
+            context.configuration = Some(plugin.configuration.clone());
+        }
+        let configured = self.call(vm, number, "proxy_on_configure", root, &[root, length]);
+        if let Some(context) = self.vms[vm].state_mut().contexts.get_mut(&root) {
+            context.configuration = None;
+        }
+        match (configured, self.vms[vm].fault.clone()) {
+            (_, Some(fault)) => Err(Fault { kind: as_configure(fault.kind), message: fault.message }),
+            (Some(0), None) => {
+                Err(Fault { kind: FaultKind::Configure, message: "Failed to configure base Wasm plugin".into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a new VM in the place of one that has failed, with all plugins that it had (`FAIL_RELOAD`).
+    pub(super) fn reload(&mut self, vm: usize) {
+        let of_vm: Vec<usize> = (0..self.plugins.len()).filter(|number| self.plugins[*number].vm == vm).collect();
+        let subject = self.subject;
+        let Some(first) = of_vm.first() else { return };
+        let Ok(new) = self.new_vm(&subject.plugins[*first].plugin) else { return };
+        for number in of_vm {
+            self.plugins[number].vm = new;
+            if self.begin(number, new).is_ok() {
+                // What is wrong then is in the VM's own fault.
+                let _ = self.configure(number, &subject.plugins[number].plugin);
+            }
+        }
+    }
+
+    pub(super) fn policy(&self, plugin: usize) -> FailurePolicy {
+        self.subject.plugins[plugin].plugin.on_failure
+    }
+}
+
+const fn as_start(kind: FaultKind) -> FaultKind {
+    if matches!(kind, FaultKind::Trap) { FaultKind::Start } else { kind }
+}
+
+const fn as_configure(kind: FaultKind) -> FaultKind {
+    if matches!(kind, FaultKind::Trap) { FaultKind::Configure } else { kind }
+}

@@ -1,0 +1,259 @@
+//! Answers in the workload's place, and what the router does (Envoy's source/common/http/filter_manager.cc, `sendLocalReply`, and
+//! source/common/router/router.cc).
+
+use super::proxy::Proxy;
+use crate::host::{DataRef, Event, LocalResponse, Side};
+use crate::verify::message::{Fields, Message};
+
+/// An answer in the workload's place.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    code: u32,
+    body: Vec<u8>,
+    headers: Fields,
+    details: String,
+    grpc_status: Option<u32>,
+}
+
+/// gRPC's status for each of HTTP's (Envoy's source/common/grpc/common.cc, `httpToGrpcStatus`).
+const fn grpc_status(code: u32) -> u32 {
+    match code {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => 2,
+    }
+}
+
+/// The details of an answer that the workload gave.
+pub(super) const VIA_UPSTREAM: &str = "via_upstream";
+/// gRPC's status of a proxy that cannot answer.
+const UNAVAILABLE: u32 = 14;
+
+impl Reply {
+    pub(super) fn of(response: LocalResponse) -> Self {
+        let LocalResponse { code, details, body, headers, grpc_status } = response;
+        Self { code, body, headers, details, grpc_status }
+    }
+
+    /// What a filter's failed VM gives.
+    pub(super) fn failed() -> Self {
+        Self { grpc_status: Some(UNAVAILABLE), ..Self::own(503, "", "wasm_fail_stream") }
+    }
+
+    pub(super) fn own(code: u32, body: &str, details: &str) -> Self {
+        Self { code, body: body.into(), headers: Fields::default(), details: details.into(), grpc_status: None }
+    }
+
+    /// Its headers and its body, for a request that is gRPC's or not.
+    fn message(&self, grpc: bool) -> (Fields, Vec<u8>) {
+        let mut fields = Fields::default();
+        if grpc {
+            fields.add(":status", "200");
+            fields.add("content-type", "application/grpc");
+            fields.add("grpc-status", self.grpc_status.unwrap_or_else(|| grpc_status(self.code)).to_string());
+            if !self.body.is_empty() {
+                fields.add("grpc-message", percent_encoded(&self.body));
+            }
+            self.headers.0.iter().for_each(|(name, value)| crate::host::field::add(&mut fields, name, value));
+            return (fields, Vec::new());
+        }
+        fields.add(":status", self.code.to_string());
+        self.headers.0.iter().for_each(|(name, value)| crate::host::field::add(&mut fields, name, value));
+        if !self.body.is_empty() {
+            let length = self.body.len().to_string().into_bytes();
+            match fields.0.iter_mut().find(|(name, _)| name == b"content-length") {
+                Some((_, written)) => *written = length,
+                None => fields.add("content-length", length),
+            }
+            if fields.first("content-type").is_none() {
+                fields.add("content-type", "text/plain");
+            }
+        }
+        (fields, self.body.clone())
+    }
+}
+
+/// A message as gRPC writes it in a header (Envoy's `Utility::PercentEncoding::encode`).
+fn percent_encoded(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        match byte {
+            b'%' | ..b' ' | b'~'.. => text.push_str(&format!("%{byte:02X}")),
+            _ => text.push(char::from(*byte)),
+        }
+    }
+    text
+}
+
+impl Proxy<'_> {
+    /// `sendLocalReply`.
+    pub(super) fn local_reply(&mut self, reply: Reply) {
+        if self.chain.over {
+            return;
+        }
+        if self.chain.in_request > 0 {
+            self.chain.request_aborted = true;
+        } else if self.chain.in_response > 0 {
+            self.chain.response_aborted = true;
+        }
+        if let Some(stream) = &mut self.world.borrow_mut().stream {
+            stream.info.details = Some(reply.details.clone());
+        }
+        if self.headers_of(Side::Response).is_none() {
+            if self.chain.in_request > 0 {
+                self.chain.prepared = Some(reply);
+            } else {
+                self.send_through_chain(&reply);
+            }
+        } else if !self.chain.answered {
+            self.send_directly(&reply);
+        } else {
+            self.chain.reset = true;
+            self.chain.over = true;
+        }
+    }
+
+    /// `executeLocalReplyIfPrepared`.
+    pub(super) fn send_prepared(&mut self) {
+        if let Some(reply) = self.chain.prepared.take() {
+            self.send_through_chain(&reply);
+        }
+    }
+
+    fn send_through_chain(&mut self, reply: &Reply) {
+        // The callbacks that led here are not the answer's.
+        let in_request = std::mem::take(&mut self.chain.in_request);
+        let (headers, mut body) = reply.message(self.chain.grpc);
+        if self.chain.head {
+            body.clear();
+        }
+        let end = body.is_empty();
+        let data = {
+            let mut world = self.world.borrow_mut();
+            let Some(stream) = &mut world.stream else { return };
+            stream.response.headers = Some(headers);
+            stream.response.ended = true;
+            (!end).then(|| stream.chunk(body))
+        };
+        self.headers(Side::Response, 0, end);
+        if let Some(data) = data {
+            self.data(Side::Response, 0, data, true);
+        }
+        self.chain.in_request = in_request;
+    }
+
+    /// `sendDirectLocalReply`: past the filters, so that none of them sees two answers.
+    fn send_directly(&mut self, reply: &Reply) {
+        let (headers, body) = reply.message(self.chain.grpc);
+        if let Some(stream) = &mut self.world.borrow_mut().stream {
+            stream.response.headers = Some(headers.clone());
+            stream.response.trailers = None;
+        }
+        let end = body.is_empty() || self.chain.head;
+        self.answer(headers, end);
+        if !end {
+            if let Some(client) = &mut self.chain.client {
+                client.body.push(body);
+            }
+            self.ended(Side::Response);
+        }
+    }
+
+    pub(super) fn reset_stream(&mut self, details: &str) {
+        if self.chain.over {
+            return;
+        }
+        if let Some(stream) = &mut self.world.borrow_mut().stream {
+            stream.info.details.get_or_insert_with(|| details.to_owned());
+        }
+        self.chain.reset = true;
+        self.chain.over = true;
+    }
+
+    /// More was kept back than there is room for.
+    pub(super) fn too_large(&mut self, side: Side) {
+        match side {
+            Side::Request => self.local_reply(Reply::own(413, "Payload Too Large", "request_payload_too_large")),
+            Side::Response if self.chain.answered => self.reset_stream("response_payload_too_large"),
+            Side::Response => self.local_reply(Reply::own(500, "Internal Server Error", "response_payload_too_large")),
+        }
+    }
+
+    /// The router gets headers. What it cannot route or send it answers itself.
+    pub(super) fn route(&mut self, headers: Fields, end: bool) {
+        let missing = |name: &str| headers.first(name).is_none();
+        if missing(":path") || missing("x-forwarded-proto") {
+            return self.local_reply(Reply::own(404, "", "route_not_found"));
+        }
+        let wrong = if missing(":method") {
+            Some("missing required header: :method".to_owned())
+        } else {
+            let invalid = headers.0.iter().find(|(_, value)| value.iter().any(|byte| is_control(*byte)));
+            invalid.map(|(name, _)| format!("invalid header value for: {}", String::from_utf8_lossy(name)))
+        };
+        if let Some(wrong) = wrong {
+            let details = format!("filter_removed_required_request_headers{{{}}}", wrong.replace(' ', "_"));
+            return self.local_reply(Reply::own(503, &wrong, &details));
+        }
+        let mut sent = headers;
+        let method = sent.first(":method").unwrap_or_default();
+        let bodiless = matches!(method, b"GET" | b"HEAD" | b"CONNECT");
+        if end && !bodiless && sent.first("content-length").is_none() {
+            sent.add("content-length", "0");
+        }
+        self.chain.workload = Some(Message { headers: sent, body: Vec::new(), trailers: None });
+        if end {
+            self.request_sent();
+        }
+    }
+
+    /// The workload has got the whole request: it answers.
+    pub(super) fn request_sent(&mut self) {
+        if !std::mem::replace(&mut self.chain.requested, true) {
+            self.world.borrow_mut().schedule(0, Event::Upstream);
+        }
+    }
+
+    /// The client gets headers (`encodeHeaders` of the last filter, and the codec).
+    pub(super) fn answer(&mut self, headers: Fields, end: bool) {
+        let Some(status) = headers.first(":status").map(<[u8]>::to_vec) else {
+            const MISSING: &str = "missing required header: :status";
+            let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
+            return self.local_reply(Reply::own(502, MISSING, details));
+        };
+        let code = std::str::from_utf8(&status).ok().and_then(|status| status.parse().ok());
+        if let Some(stream) = &mut self.world.borrow_mut().stream {
+            stream.info.code = code;
+        }
+        self.chain.answered = true;
+        let mut sent = headers;
+        if end
+            && !self.chain.head
+            && status != b"204"
+            && !status.starts_with(b"1")
+            && sent.first("content-length").is_none()
+        {
+            sent.add("content-length", "0");
+        }
+        self.chain.client = Some(Message { headers: sent, body: Vec::new(), trailers: None });
+        if end {
+            self.ended(Side::Response);
+        }
+    }
+
+    /// A chunk to be handed through the chain.
+    pub(super) fn chunk(&self, side: Side, bytes: Vec<u8>) -> Option<DataRef> {
+        let mut world = self.world.borrow_mut();
+        let stream = world.stream.as_mut()?;
+        stream.way_mut(side).size += bytes.len() as u64;
+        Some(stream.chunk(bytes))
+    }
+}
+
+/// What may not stand in a field's value.
+const fn is_control(byte: u8) -> bool {
+    byte < b' ' && byte != b'\t' || byte == 0x7f
+}
