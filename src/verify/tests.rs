@@ -174,7 +174,9 @@ error[MC0610]: `Deployment/default/web`: the test `lets nobody in` failed: the s
       2 B: ok
     the log
       warn     auth: nobody\u{240a}is in\u{241b}[31m
-      info     tags: long long long long long long long long long long long long long long long lon…
+      info     tags: long long long long long long long long long long long long long long long
+               long long long long long long long long long long long long long long long long long
+               long long long long long long long long
 "
     );
     assert_eq!((finding.code, finding.related.len()), ("MC0610", 2), "{finding:#?}");
