@@ -215,7 +215,7 @@ impl<'a> Shape<'a> {
                 finding.help(format!("quote it: `\"{written}\"`"))
             }
             DeValue::Array(_) if place.is_in_test() && place.last_key() == "body" => {
-                finding.help("a body in several pieces stands in `chunks`")
+                finding.help("what is sent in several pieces stands in `chunks`; what is expected is the whole body")
             }
             DeValue::Table(_) if wanted == "an array" && written.starts_with('[') => {
                 finding.help(format!("double brackets for each of them: write `[[{place}]]`"))

@@ -155,8 +155,8 @@ impl Judge<'_> {
         }
         let message = match value {
             Matcher::Matches(regex) => {
-                let message = format!("`{regex}` is not found in the body of {whose}");
-                return self.fail_with(location, message, Some(format!("matching `{regex}`")), Some(show(&body)));
+                let message = format!("{} is not found in the body of {whose}", words::expression(regex));
+                return self.fail_with(location, message, Some(words::wanted(value)), Some(show(&body)));
             }
             Matcher::Is(wanted) => match difference(wanted, &body) {
                 Some((how, expected, found)) => {
@@ -195,13 +195,20 @@ impl Judge<'_> {
         let Some(Expected { value, location }) = expected else { return };
         match (value, end) {
             (LocalReply::No, End::LocalReply(details)) => {
-                let details =
-                    if details.is_empty() { String::new() } else { format!(", with the details `{details}`") };
+                let details = if details.is_empty() {
+                    String::new()
+                } else {
+                    format!(", with the details {}", quoted(details.as_bytes()))
+                };
                 self.fail(location, format!("the workload was not left to answer: a local reply came{details}"));
             }
             (LocalReply::Details(matcher), End::LocalReply(details)) if !matcher.accepts(details.as_bytes()) => {
-                let message = format!("the details of the local reply are `{details}`, {}", words::not(matcher));
-                self.fail_with(location, message, Some(words::wanted(matcher)), Some(details.clone()));
+                let message = format!(
+                    "the details of the local reply are {}, {}",
+                    quoted(details.as_bytes()),
+                    words::not(matcher)
+                );
+                self.fail_with(location, message, Some(words::wanted(matcher)), Some(show(details.as_bytes())));
             }
             (LocalReply::Yes | LocalReply::Details(_), End::Complete) => {
                 self.fail(location, "no filter answered: the workload did");
@@ -219,14 +226,15 @@ impl Judge<'_> {
                     1 => ", which has 1 line".to_owned(),
                     count => format!(", which has {count} lines"),
                 };
-                let message = format!("`{value}` matches no line of the log{all}");
+                let message = format!("{} matches no line of the log{all}", words::expression(value));
                 let found = (!found.log.is_empty()).then(|| words::lines(lines()));
-                self.fail_with(location, message, Some(format!("matching `{value}`")), found);
+                self.fail_with(location, message, Some(format!("matching {}", words::expression(value))), found);
             }
         }
         for Expected { value, location } in &step.expect.no_log {
             if let Some(line) = lines().find(|line| value.is_match(line.as_bytes())) {
-                let message = format!("`{value}` matches a line of the log: {}", quoted(line.as_bytes()));
+                let message =
+                    format!("{} matches a line of the log: {}", words::expression(value), quoted(line.as_bytes()));
                 self.fail_with(location, message, None, Some(show(line.as_bytes())));
             }
         }
@@ -287,7 +295,7 @@ impl Judge<'_> {
 fn reply(end: &End) -> String {
     match end {
         End::LocalReply(details) if details.is_empty() => " (a local reply)".to_owned(),
-        End::LocalReply(details) => format!(" (a local reply: `{details}`)"),
+        End::LocalReply(details) => format!(" (a local reply: {})", quoted(details.as_bytes())),
         _ => String::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{Check, is_token};
+use super::values::{Check, is_token, short};
 use crate::diag::suggest;
 use crate::spec::Place;
 use crate::spec::types::traffic::{self, ExpectedBody, ExpectedLocalReply, ExpectedValues};
@@ -138,13 +138,13 @@ impl Check<'_> {
                 None if pseudo.is_empty() => "trailers have no pseudo-headers".to_owned(),
                 None => format!("the pseudo-headers here: `{}`", pseudo.join("`, `")),
             };
-            (format!("`{name}` never stands here"), help)
+            (format!("{} never stands here", short(name)), help)
         } else if UNOBSERVED.contains(&lower.as_str()) {
             let help = "remove it: it differs from run to run, or belongs to the connection".to_owned();
             (format!("`{name}` is not looked at"), help)
         } else if !name.starts_with(':') && !is_token(name) {
             let help = "letters, digits and ``!#$%&'*+-.^_`|~`` may stand there".to_owned();
-            (format!("{name:?} is not the name of a header"), help)
+            (format!("{} is not the name of a header", short(name)), help)
         } else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{Check, is_token};
+use super::values::{Check, is_token, short};
 use crate::diag::Diagnostic;
 use crate::spec::Place;
 use crate::spec::types::traffic::{self, Text, Values};
@@ -42,7 +42,7 @@ impl Check<'_> {
         self.method(method, &place.key("method"));
         self.path(path, &place.key("path"));
         if authority.is_empty() || authority.contains(|c: char| !c.is_ascii_graphic() || "/?#@".contains(c)) {
-            let message = format!("{authority:?} is not an authority");
+            let message = format!("{} is not an authority", short(authority));
             self.refuse(
                 self.document.at(&place.key("authority")),
                 message,
@@ -50,7 +50,7 @@ impl Check<'_> {
             );
         }
         if !matches!(scheme, "http" | "https") {
-            let message = format!("{scheme:?} is not a scheme that a proxy takes");
+            let message = format!("{} is not a scheme that a proxy takes", short(scheme));
             self.refuse(self.document.at(&place.key("scheme")), message, "it takes `http`, `https`");
         }
         let pseudo = [(":authority", authority), (":path", path), (":method", method), (":scheme", scheme)];
@@ -223,7 +223,7 @@ impl Check<'_> {
                 if name.eq_ignore_ascii_case(ENCODING) && value != "chunked" {
                     self.refuse(
                         self.document.at(&place),
-                        format!("no test can send a body as {value:?}"),
+                        format!("no test can send a body as {}", short(value)),
                         "it takes `chunked`",
                     );
                 }
@@ -268,7 +268,7 @@ impl Check<'_> {
             }
             _ if !is_token(name) => {
                 let help = "letters, digits and ``!#$%&'*+-.^_`|~`` may stand there".to_owned();
-                (format!("{name:?} is not the name of a header"), help)
+                (format!("{} is not the name of a header", short(name)), help)
             }
             _ => return,
         };
@@ -277,7 +277,7 @@ impl Check<'_> {
 
     fn method(&mut self, method: &str, place: &Place) {
         let (message, help) = if !is_token(method) {
-            (format!("{method:?} is not a method"), "write `GET`, `POST`, `PUT` …".to_owned())
+            (format!("{} is not a method", short(method)), "write `GET`, `POST`, `PUT` …".to_owned())
         } else if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
             let help = format!("write `{}`", method.to_ascii_uppercase());
             (format!("`{method}` is not a method: their names are in upper case"), help)
@@ -292,7 +292,7 @@ impl Check<'_> {
     fn path(&mut self, path: &str, place: &Place) {
         let (message, help) = if !path.starts_with(['/', '*']) {
             (
-                format!("the path `{path}` does not begin with `/`"),
+                format!("the path {} does not begin with `/`", short(path)),
                 "begin it with `/`; the host is `authority`".to_owned(),
             )
         } else if let Some(bad) = path.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {

@@ -15,8 +15,8 @@ use crate::diag::{Diagnostic, Location, Sink};
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
 use crate::spec::types::{self, Direction, Use, traffic};
 use crate::spec::{Place, Spec};
-use crate::verify::case::{Property, Step, Suite, Test};
-use values::Check;
+use crate::verify::case::{Callout, Property, Step, Suite, Test};
+use values::{Check, short};
 
 /// The tests of each workload, in the workloads' order. Those of workloads that are not among `resolved` are checked too.
 pub(super) fn resolve(spec: &Spec, resolved: &[Workload<'_>], sink: &mut Sink) -> Vec<Suite> {
@@ -75,7 +75,7 @@ fn names(tests: &[Test], sink: &mut Sink) {
     for test in tests {
         if let Some(first) = seen.get(test.name.as_str()) {
             sink.push(
-                Diagnostic::error("MC0120", format!("two tests are named `{}`", test.name))
+                Diagnostic::error("MC0120", format!("two tests are named {}", short(&test.name)))
                     .at_label(test.location.clone(), "again here")
                     .related((*first).clone(), "first here")
                     .help("give one of them another name, or make them `steps` of one test"),
@@ -91,7 +91,7 @@ impl Check<'_> {
         let location = self.document.at(&place.key("name"));
         if written.name.trim().is_empty() || written.name.contains(char::is_control) {
             let help = "write in one line what the test shows: `name = \"adds the header\"`";
-            self.refuse(location.clone(), format!("{:?} is not the name of a test", written.name), help);
+            self.refuse(location.clone(), format!("{} is not the name of a test", short(&written.name)), help);
         }
         let direction = match (written.direction, default) {
             (Some(TestDirection::Inbound), _) | (None, Direction::Inbound | Direction::Any) => Direction::Inbound,
@@ -150,7 +150,7 @@ impl Check<'_> {
         for (path, value) in written {
             let parts: Vec<String> = path.split('.').map(str::to_owned).collect();
             if parts.iter().any(String::is_empty) || path.contains('\0') {
-                let message = format!("{path:?} is not the path of a property: a part of it is empty");
+                let message = format!("{} is not the path of a property: a part of it is empty", short(path));
                 self.refuse(
                     self.document.key(&place.key(path)),
                     message,
@@ -171,7 +171,11 @@ impl Check<'_> {
         &mut self,
         written: &BTreeMap<String, traffic::Callouts>,
         place: &Place,
-    ) -> BTreeMap<String, Vec<crate::verify::case::Callout>> {
+    ) -> BTreeMap<String, Vec<Callout>> {
+        if written.contains_key("") {
+            let help = "write its name as the filter calls it: `callouts.auth = { … }`";
+            self.refuse(self.document.key(&place.key("")), "a cluster has no name", help);
+        }
         written
             .iter()
             .map(|(cluster, answers)| (cluster.clone(), self.callouts(answers, &place.key(cluster))))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::verify::case::{Answer, Callout, ExpectedUpstream, LocalReply, Matcher};
+use crate::verify::case::{Answer, ExpectedUpstream, LocalReply, Matcher};
 use crate::verify::message::{Fields, Message};
 
 /// The suites of a mesh.toml that has the filters `a` and `b` beside `text`, and the codes of what is said of it.
@@ -106,6 +106,13 @@ fn chunks_are_marked() {
     assert_eq!(length("request.chunks = []"), (false, true, Vec::new()));
     assert_eq!(length("request.trailers.t = '1'"), (false, true, Vec::new()));
     assert_eq!(length("request.trailers = {}"), (false, false, Vec::new()));
+}
+
+/// `base64` writes lines.
+#[test]
+fn base64_may_stand_in_lines() {
+    let test = only("request.body = { base64 = \"\"\"\naGVs\nbG8h\n\"\"\" }");
+    assert_eq!(test.steps[0].request.body, bytes(&["hello!"]));
 }
 
 #[test]

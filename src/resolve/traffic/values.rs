@@ -48,11 +48,11 @@ impl Check<'_> {
             Some(duration) if duration <= LONGEST => duration,
             Some(_) => {
                 let help = "no test waits for more than 366 days";
-                self.refuse(self.document.at(place), format!("`{text}` is too long"), help);
+                self.refuse(self.document.at(place), format!("{} is too long", short(text)), help);
                 Duration::ZERO
             }
             None => {
-                let message = format!("`{text}` is not a duration");
+                let message = format!("{} is not a duration", short(text));
                 self.refuse(self.document.at(place), message, "write a number and its unit: `50ms`, `5s`, `2m`, `1h`");
                 Duration::ZERO
             }
@@ -63,7 +63,7 @@ impl Check<'_> {
     pub(super) fn time(&mut self, text: Option<&str>, place: &Place) -> u64 {
         let Some(text) = text else { return DEFAULT_TIME };
         time(text).unwrap_or_else(|reason| {
-            let message = format!("`{text}` is not a time: {reason}");
+            let message = format!("{} is not a time: {reason}", short(text));
             self.refuse(self.document.at(place), message, "write it as RFC 3339 does: `2025-01-01T00:00:00Z`");
             DEFAULT_TIME
         })
@@ -77,14 +77,18 @@ impl Check<'_> {
         let (reason, part) = syntax(text).unwrap_or_else(|| (error.to_string(), 0..text.len()));
         let location = self.document.within(place, text, &part);
         let help = "single quotes keep backslashes as they are: `'\\d+'`; `\\.`, `\\[`, `\\(` stand for themselves";
-        self.refuse(location, format!("`{text}` is not a regular expression: {reason}"), help);
+        self.refuse(location, format!("{} is not a regular expression: {reason}", short(text)), help);
         None
     }
 
+    /// Blanks and line ends are passed over: `base64` writes lines of 76 columns.
     pub(super) fn base64(&mut self, text: &str, place: &Place) -> Vec<u8> {
-        BASE64.decode(text).unwrap_or_else(|error| {
+        let (offsets, digits): (Vec<usize>, Vec<u8>) =
+            text.bytes().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace()).unzip();
+        BASE64.decode(digits).unwrap_or_else(|error| {
             let (reason, part) = match error {
                 base64::DecodeError::InvalidByte(at, _) => {
+                    let at = offsets.get(at).copied().unwrap_or_default();
                     let found = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or('?');
                     (format!("{found:?} does not stand there"), at..at + found.len_utf8())
                 }
@@ -92,11 +96,8 @@ impl Check<'_> {
                 _ => ("it does not end where it may".to_owned(), 0..text.len()),
             };
             let location = self.document.within(place, text, &part);
-            self.refuse(
-                location,
-                format!("`{text}` is not base64: {reason}"),
-                "`base64 < FILE` writes it, with `=` at its end",
-            );
+            let help = "`base64 < FILE` writes it, with `=` at its end";
+            self.refuse(location, format!("{} is not base64: {reason}", short(text)), help);
             Vec::new()
         })
     }
@@ -150,9 +151,18 @@ impl Check<'_> {
         } else {
             return;
         };
-        let message = format!("{value:?} cannot be the value of `{name}`: {reason}");
+        let message = format!("{} cannot be the value of {}: {reason}", short(value), short(name));
         self.refuse(self.document.at(place), message, "remove them; a list of strings makes a header of several lines");
     }
+}
+
+/// A text as a message of one line names it.
+pub(super) fn short(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut shown: String = text.chars().take(LONGEST).collect();
+    shown.push_str(if shown.len() < text.len() { "…" } else { "" });
+    let is_plain = !shown.is_empty() && shown.trim() == shown && !shown.contains(|c: char| c.is_control() || c == '`');
+    if is_plain { format!("`{shown}`") } else { format!("{shown:?}") }
 }
 
 /// Whether a text is a token of HTTP (RFC 9110, 5.6.2), as names of headers and methods are.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use regex::bytes::Regex;
+
 use crate::verify::case::Matcher;
 
 /// How many bytes of a value are shown.
@@ -38,11 +40,16 @@ pub(super) fn lines<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     if skipped > 0 { format!("… {skipped} lines before\n{shown}") } else { shown }
 }
 
+/// A regular expression in backticks.
+pub(super) fn expression(regex: &Regex) -> String {
+    quoted(regex.as_str().as_bytes())
+}
+
 /// What is expected.
 pub(super) fn wanted(matcher: &Matcher) -> String {
     match matcher {
         Matcher::Is(text) => quoted(text),
-        Matcher::Matches(regex) => format!("matching `{regex}`"),
+        Matcher::Matches(regex) => format!("matching {}", expression(regex)),
     }
 }
 
@@ -50,7 +57,7 @@ pub(super) fn wanted(matcher: &Matcher) -> String {
 pub(super) fn not(matcher: &Matcher) -> String {
     match matcher {
         Matcher::Is(text) => format!("not {}", quoted(text)),
-        Matcher::Matches(regex) => format!("which `{regex}` does not match"),
+        Matcher::Matches(regex) => format!("which {} does not match", expression(regex)),
     }
 }
 
