@@ -1,0 +1,215 @@
+//! What Envoy is told: the bootstrap, and the listeners and clusters that it reads from files while it runs.
+
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
+use crate::verify::subject::{Chain, FailurePolicy, Placed, Plugin};
+
+/// The listener that answers by itself: an answer of it shows how far the worker has come.
+pub(super) const MARKER: &str = "mesh-compile-marker";
+/// The cluster that stands for the workload.
+const WORKLOAD: &str = "mesh-compile-workload";
+const HTTP_CONNECTION_MANAGER: &str =
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+const HTTP_WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const NETWORK_WASM: &str = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm";
+const RUNTIME: &str = "envoy.wasm.runtime.v8";
+const ACCESS_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+const PROTOCOL: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// Where things are in the engine's folder.
+pub(super) struct Paths<'a>(pub(super) &'a Utf8Path);
+
+impl Paths<'_> {
+    pub(super) fn file(&self, name: &str) -> String {
+        self.0.join(name).into_string()
+    }
+
+    /// A module's bytes, under their digest.
+    pub(super) fn module(&self, plugin: &Plugin) -> String {
+        self.file(&format!("{}.wasm", plugin.module.digest))
+    }
+}
+
+/// `(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1")) (func (export "malloc") (param i32) (result i32)
+/// i32.const 0))`
+pub(super) const SMALLEST: &[u8] = b"\0asm\x01\0\0\0\x01\x09\x02\x60\0\0\x60\x01\x7f\x01\x7f\x03\x03\x02\0\x01\x05\x03\x01\0\x01\x07\x2d\x03\x06memory\x02\0\x17proxy_abi_version_0_2_1\0\0\x06malloc\0\x01\x0a\x09\x02\x02\0\x0b\x04\0A\0\x0b";
+
+fn address(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+fn free_port() -> Value {
+    address(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+/// The workload's cluster never changes; what filters call comes and goes.
+pub(super) fn bootstrap(paths: &Paths<'_>, workload: SocketAddr) -> Value {
+    let file = |name: &str| json!({ "path_config_source": { "path": paths.file(name) }, "resource_api_version": "V3" });
+    let marker = json!({
+        "@type": HTTP_CONNECTION_MANAGER,
+        "stat_prefix": MARKER,
+        "stream_idle_timeout": "0s",
+        "route_config": { "virtual_hosts": [{
+            "name": MARKER,
+            "domains": ["*"],
+            "routes": [{ "match": { "prefix": "/" }, "direct_response": { "status": 204 } }],
+        }] },
+        "http_filters": [router()],
+    });
+    json!({
+        "node": { "id": "mesh-compile", "cluster": "mesh-compile" },
+        "admin": { "address": free_port() },
+        "dynamic_resources": { "lds_config": file("lds.json"), "cds_config": file("cds.json") },
+        "static_resources": {
+            "listeners": [{
+                "name": MARKER,
+                "address": free_port(),
+                "filter_chains": [{ "filters": [connection_manager(marker)] }],
+            }],
+            "clusters": [cluster(WORKLOAD, workload, false)],
+        },
+    })
+}
+
+/// The resources of a file that Envoy reads anew when another takes its place.
+pub(super) fn resources(type_url: &str, resources: Vec<Value>) -> Value {
+    let typed = resources.into_iter().map(|mut resource| {
+        resource["@type"] = type_url.into();
+        resource
+    });
+    json!({ "resources": typed.collect::<Vec<_>>() })
+}
+
+/// A cluster with one endpoint, which speaks HTTP/1.1 or, as gRPC wants it, HTTP/2.
+pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
+    let protocol = if http2 {
+        json!({ "http2_protocol_options": {} })
+    } else {
+        json!({ "http_protocol_options": { "enable_trailers": true } })
+    };
+    let options = json!({ "@type": format!("type.googleapis.com/{PROTOCOL}"), "explicit_http_config": protocol });
+    let endpoints = json!([{ "lb_endpoints": [{ "endpoint": { "address": address(endpoint) } }] }]);
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "typed_extension_protocol_options": { PROTOCOL: options },
+        "load_assignment": { "cluster_name": name, "endpoints": endpoints },
+    })
+}
+
+/// A listener as istiod makes an inbound one, as far as filters can tell.
+pub(super) fn listener(name: &str, network: &[&Placed], http: &[&Placed], paths: &Paths<'_>) -> Value {
+    let filters = |chain: &[&Placed]| chain.iter().map(|it| filter(it, paths)).collect();
+    listener_of(name, filters(network), filters(http), paths)
+}
+
+/// A listener with the module [`SMALLEST`] that lies in the file.
+pub(super) fn listener_to_try(name: &str, file: &str, paths: &Paths<'_>) -> Value {
+    let vm = json!({ "runtime": RUNTIME, "code": { "local": { "filename": file } } });
+    let config = json!({ "@type": HTTP_WASM, "config": { "name": name, "vm_config": vm } });
+    listener_of(name, Vec::new(), vec![json!({ "name": name, "typed_config": config })], paths)
+}
+
+fn listener_of(name: &str, mut filters: Vec<Value>, mut http_filters: Vec<Value>, paths: &Paths<'_>) -> Value {
+    http_filters.push(router());
+    let manager = json!({
+        "@type": HTTP_CONNECTION_MANAGER,
+        "stat_prefix": name,
+        "server_header_transformation": "PASS_THROUGH",
+        "generate_request_id": false,
+        "use_remote_address": false,
+        "stream_idle_timeout": "0s",
+        "http_protocol_options": { "enable_trailers": true },
+        "access_log": [{
+            "name": "file",
+            "typed_config": {
+                "@type": ACCESS_LOG,
+                "path": paths.file("access"),
+                "log_format": { "text_format_source": { "inline_string": "%RESPONSE_CODE_DETAILS%\n" } },
+            },
+        }],
+        "route_config": { "name": "default", "virtual_hosts": [{
+            "name": "inbound|http",
+            "domains": ["*"],
+            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": WORKLOAD, "timeout": "0s" } }],
+        }] },
+        "http_filters": http_filters,
+    });
+    filters.push(connection_manager(manager));
+    json!({ "name": name, "address": free_port(), "filter_chains": [{ "filters": filters }] })
+}
+
+fn connection_manager(config: Value) -> Value {
+    json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": config })
+}
+
+fn router() -> Value {
+    json!({ "name": "envoy.filters.http.router", "typed_config": { "@type": ROUTER } })
+}
+
+fn filter(placed: &Placed, paths: &Paths<'_>) -> Value {
+    let type_url = match placed.chain {
+        Chain::Http => HTTP_WASM,
+        Chain::Network => NETWORK_WASM,
+    };
+    let config = plugin_config(&placed.plugin, paths);
+    json!({ "name": placed.plugin.chain_name, "typed_config": { "@type": type_url, "config": config } })
+}
+
+/// `envoy.extensions.wasm.v3.PluginConfig`.
+fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> Value {
+    let mut config = json!({ "name": plugin.name, "root_id": plugin.root_id, "vm_config": vm_config(plugin, paths) });
+    if !plugin.configuration.is_empty() {
+        config["configuration"] = bytes(&plugin.configuration);
+    }
+    match plugin.on_failure {
+        FailurePolicy::Unspecified => {}
+        FailurePolicy::Closed => config["failure_policy"] = "FAIL_CLOSED".into(),
+        FailurePolicy::Open => config["failure_policy"] = "FAIL_OPEN".into(),
+        FailurePolicy::OpenOld => config["fail_open"] = true.into(),
+        FailurePolicy::Reload => config["failure_policy"] = "FAIL_RELOAD".into(),
+    }
+    if plugin.stop_iteration {
+        config["allow_on_headers_stop_iteration"] = true.into();
+    }
+    if let Some(capabilities) = &plugin.capabilities {
+        let allowed: serde_json::Map<String, Value> =
+            capabilities.iter().map(|name| (name.clone(), json!({}))).collect();
+        config["capability_restriction_config"] = json!({ "allowed_capabilities": allowed });
+    }
+    config
+}
+
+/// `envoy.extensions.wasm.v3.VmConfig`.
+fn vm_config(plugin: &Plugin, paths: &Paths<'_>) -> Value {
+    let mut vm = json!({
+        "vm_id": plugin.vm_id,
+        "runtime": RUNTIME,
+        "code": { "local": { "filename": paths.module(plugin) } },
+    });
+    if !plugin.vm_configuration.is_empty() {
+        vm["configuration"] = bytes(&plugin.vm_configuration);
+    }
+    if !plugin.env.is_empty() || !plugin.host_env.is_empty() {
+        vm["environment_variables"] = json!({ "host_env_keys": plugin.host_env, "key_values": plugin.env });
+    }
+    vm
+}
+
+/// What reaches a plugin as it is; a text that is none as the bytes that it is.
+fn bytes(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text }),
+        Err(_) => {
+            let value = STANDARD.encode(bytes);
+            json!({ "@type": "type.googleapis.com/google.protobuf.BytesValue", "value": value })
+        }
+    }
+}

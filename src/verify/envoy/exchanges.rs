@@ -1,0 +1,208 @@
+//! Tests: each on a listener of its own, which is taken away before the next.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::attribution::Chained;
+use super::client::{self, Ending, Received};
+use super::clock::Deadline;
+use super::config;
+use super::engine::{Engine, Lost, Running};
+use super::log::Event;
+use super::plugins::without_envoy;
+use super::upstream::Upstream;
+use super::wire;
+use crate::diag::Diagnostic;
+use crate::verify::case::{Step, Test};
+use crate::verify::message::Message;
+use crate::verify::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
+use crate::verify::subject::Subject;
+
+/// The listener's name and the prefix of its statistics.
+const LISTENER: &str = "test";
+/// The response code details of an answer that came from the workload.
+const VIA_UPSTREAM: &str = "via_upstream";
+
+impl Engine {
+    /// One outcome a test, in the subject's order.
+    pub(super) fn tests(&mut self, subject: &Subject) -> Result<Vec<TestOutcome>, Box<Diagnostic>> {
+        subject.tests.iter().map(|test| self.test(subject, test)).collect()
+    }
+
+    fn test(&mut self, subject: &Subject, test: &Test) -> Result<TestOutcome, Box<Diagnostic>> {
+        if let Some(fault) = unsupported(test) {
+            return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
+        }
+        let clusters = self.clusters(test.callouts.keys().map(String::as_str));
+        let patience = self.patience + delays(test);
+        let (envoy, upstream) = self.both()?;
+        let mut course = Course { envoy, upstream, patience, counted: BTreeMap::new() };
+        let mut outcome = TestOutcome::default();
+        let ended = clusters.map_err(Lost::from).and_then(|clusters| course.run(subject, test, clusters, &mut outcome));
+        if let Err(lost) = ended {
+            let running = course.envoy.journal().running(false);
+            // A step that Envoy did not come back from has taken its fault along.
+            if !matches!(outcome.steps.last(), Some(step) if step.end == End::Stalled(None) && !step.faults.is_empty())
+            {
+                outcome.fault = Some(without_envoy(&lost, running.as_deref()));
+            }
+            self.discard();
+        }
+        Ok(outcome)
+    }
+}
+
+/// One test on its way.
+struct Course<'a> {
+    envoy: &'a mut Running,
+    upstream: &'a Upstream,
+    patience: Duration,
+    /// The counters as they stood before.
+    counted: BTreeMap<String, u64>,
+}
+
+impl Course<'_> {
+    fn run(
+        &mut self,
+        subject: &Subject,
+        test: &Test,
+        clusters: Vec<Value>,
+        outcome: &mut TestOutcome,
+    ) -> Result<(), Lost> {
+        let (network, http) = (subject.network_chain(test), subject.http_chain(test));
+        self.envoy.lay_out(network.iter().chain(&http).copied())?;
+        self.envoy.clear()?;
+        self.envoy.set_clusters(clusters)?;
+        self.counted = self.envoy.metrics("Counters");
+        self.upstream.begin(&test.callouts);
+        let listener = config::listener(LISTENER, &network, &http, &self.envoy.paths());
+        self.envoy.set_listeners(vec![listener])?;
+        let Some(address) = self.envoy.address(LISTENER) else {
+            outcome.fault = Some(self.refused());
+            return Ok(());
+        };
+        let mut chained = Chained::new(&subject.plugins, [&network, &http]);
+        for step in &test.steps {
+            thread::sleep(step.after);
+            let (step, lost) = self.step(step, address, &mut chained);
+            outcome.steps.push(step);
+            lost.map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+
+    /// Plugins that have been configured one by one, and now are not.
+    fn refused(&self) -> Fault {
+        let entries = self.envoy.journal().take();
+        let says =
+            entries.iter().find_map(|entry| entry.rejected(LISTENER)).unwrap_or("it has no listener for the test");
+        Fault { kind: FaultKind::Configure, message: says.to_owned() }
+    }
+
+    /// One exchange, and whether Envoy has survived it.
+    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> (StepOutcome, Option<Lost>) {
+        self.upstream.answer(&step.upstream);
+        let before = self.envoy.access_log().len();
+        let watched = Arc::clone(&self.envoy.watched);
+        let received = client::exchange(address, &step.request, &watched.marker, self.patience);
+        let back = watched.marker.reached();
+        let details = if back { self.details(before) } else { None };
+        let (upstream, calls) = self.upstream.seen();
+        let scheme = step.request.headers.first(":scheme").unwrap_or(b"http");
+        let upstream = upstream.map(|request| with_scheme(request, scheme));
+        let mut outcome = StepOutcome {
+            end: end(&received, details),
+            response: received.response.map(wire::observed),
+            upstream,
+            calls,
+            ..StepOutcome::default()
+        };
+        let running = self.envoy.journal().running(false);
+        self.read_journal(chained, &mut outcome);
+        if !back {
+            let callback = running.as_deref().unwrap_or_default();
+            let fault = without_envoy(&self.envoy.lost(), running.as_deref());
+            outcome.faults.push((chained.failed(callback), fault));
+            outcome.end = End::Stalled(None);
+            return (outcome, Some(self.envoy.lost()));
+        }
+        outcome.metrics = self.metrics();
+        (outcome, None)
+    }
+
+    /// Why the exchange ended, in Envoy's access log.
+    fn details(&self, before: usize) -> Option<String> {
+        let details = Deadline::after(self.patience).poll(|| self.envoy.access_log().into_iter().nth(before));
+        // What is called when a stream ends comes right behind its access log.
+        self.envoy.watched.marker.reached();
+        details
+    }
+
+    fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut StepOutcome) {
+        chained.exchange_begins();
+        for entry in self.envoy.journal().take().iter().filter(|entry| !entry.main) {
+            chained.follow(entry);
+            let callback = entry.callback.as_deref().unwrap_or_default();
+            match entry.line.event() {
+                Event::Said(rest) if !chained.comes_before_traffic(entry) => {
+                    outcome.log.push(chained.line(entry, rest))
+                }
+                Event::Failed(message) => {
+                    let fault = Fault { kind: FaultKind::Trap, message: message.to_owned() };
+                    outcome.faults.push((chained.failed(callback), fault));
+                }
+                _ => {}
+            }
+        }
+        if self.envoy.journal().is_flooded() {
+            let message = "the log of one exchange is over 64 MiB".to_owned();
+            outcome.faults.push((0, Fault { kind: FaultKind::Limits, message }));
+        }
+    }
+
+    /// Gauges as they are, counters since the test began: Envoy keeps them when VMs go.
+    fn metrics(&self) -> BTreeMap<String, u64> {
+        let mut metrics = self.envoy.metrics("Gauges");
+        for (name, value) in self.envoy.metrics("Counters") {
+            let before = self.counted.get(&name).copied().unwrap_or_default();
+            metrics.insert(name, value.saturating_sub(before));
+        }
+        metrics
+    }
+}
+
+/// What of a test this engine cannot do.
+fn unsupported(test: &Test) -> Option<Fault> {
+    let property = test.properties.keys().next()?;
+    let message = format!("the property {} is what a real Envoy makes it", property.join("."));
+    Some(Fault { kind: FaultKind::Unsupported, message })
+}
+
+/// How long the test's own callouts may take together.
+fn delays(test: &Test) -> Duration {
+    test.callouts.values().flatten().map(|callout| callout.after).sum()
+}
+
+fn end(received: &Received, details: Option<String>) -> End {
+    match (received.end, details) {
+        (Ending::Whole, Some(details)) if details != VIA_UPSTREAM => End::LocalReply(details),
+        (Ending::Whole, _) => End::Complete,
+        (Ending::Cut, _) => End::Reset,
+        (Ending::Late, _) => End::Stalled(None),
+    }
+}
+
+/// The scheme does not travel.
+fn with_scheme(mut request: Message, scheme: &[u8]) -> Message {
+    for (name, value) in &mut request.headers.0 {
+        if name == b":scheme" {
+            *value = scheme.to_vec();
+        }
+    }
+    request
+}

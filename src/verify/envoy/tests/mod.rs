@@ -1,0 +1,6 @@
+//! The engine against the real Envoy.
+
+mod guest;
+mod plugins;
+mod subjects;
+mod traffic;

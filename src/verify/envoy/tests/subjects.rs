@@ -1,0 +1,151 @@
+//! Subjects and tests by hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use crate::Digest;
+use crate::diag::{Location, Source};
+use crate::spec::types::Direction;
+use crate::verify::case::{Answer, Callout, Expect, Step, Test};
+use crate::verify::envoy::{self, Options};
+use crate::verify::message::{Fields, Message};
+use crate::verify::outcome::{LogLine, Outcome, StepOutcome};
+use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin, Subject};
+
+pub(super) fn nowhere() -> Location {
+    let source = Source { path: "mesh.toml".into(), text: String::new() };
+    Location { source: Arc::new(source), range: None }
+}
+
+/// A plugin that stands in every HTTP chain; its name is its VM's too.
+pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
+    Plugin {
+        chain_name: format!("wasm.{name}"),
+        name: name.to_owned(),
+        root_id: "root".to_owned(),
+        configuration: Vec::new(),
+        vm_id: name.to_owned(),
+        vm_configuration: Vec::new(),
+        env: BTreeMap::new(),
+        host_env: Vec::new(),
+        capabilities: None,
+        on_failure: FailurePolicy::Unspecified,
+        stop_iteration: true,
+        filename: format!("/var/local/lib/wasm-filters/{name}.wasm"),
+        module: Module { bytes: module.into(), digest: Digest::of(module) },
+    }
+}
+
+pub(super) fn subject(plugins: Vec<Plugin>, tests: Vec<Test>) -> Subject {
+    let place = |plugin| Placed {
+        plugin: Arc::new(plugin),
+        chain: Chain::Http,
+        direction: Direction::Any,
+        port: None,
+        first: false,
+        location: nowhere(),
+    };
+    let plugins = plugins.into_iter().map(place).collect();
+    Subject { name: "Deployment/default/web".to_owned(), location: nowhere(), plugins, tests }
+}
+
+pub(super) fn test(steps: Vec<Step>) -> Test {
+    Test {
+        name: "it".to_owned(),
+        location: nowhere(),
+        direction: Direction::Inbound,
+        port: None,
+        time: 0,
+        seed: 0,
+        properties: BTreeMap::new(),
+        callouts: BTreeMap::new(),
+        steps,
+    }
+}
+
+pub(super) fn calls(steps: Vec<Step>, cluster: &str, answers: Vec<Callout>) -> Test {
+    Test { callouts: [(cluster.to_owned(), answers)].into(), ..test(steps) }
+}
+
+pub(super) fn answers(answer: Answer, after: Duration) -> Callout {
+    Callout { after, answer }
+}
+
+/// A GET, answered with `ok`.
+pub(super) fn get() -> Step {
+    exchange(message(&[], &[]), answer(&[], &["ok"]))
+}
+
+pub(super) fn exchange(request: Message, upstream: Message) -> Step {
+    let mut headers = Test::default_request_headers();
+    headers.0.extend(request.headers.0.clone());
+    Step {
+        location: nowhere(),
+        after: Duration::ZERO,
+        request: Message { headers, ..request },
+        upstream: Answer::Message(upstream),
+        expect: Expect::default(),
+    }
+}
+
+pub(super) fn after(after: Duration, step: Step) -> Step {
+    Step { after, ..step }
+}
+
+pub(super) fn message(headers: &[(&str, &str)], body: &[&str]) -> Message {
+    let body = body.iter().map(|chunk| chunk.as_bytes().to_vec()).collect();
+    Message { headers: headers.iter().copied().collect(), body, trailers: None }
+}
+
+pub(super) fn with_trailers(message: Message, trailers: &[(&str, &str)]) -> Message {
+    Message { trailers: Some(trailers.iter().copied().collect()), ..message }
+}
+
+pub(super) fn answer(headers: &[(&str, &str)], body: &[&str]) -> Message {
+    let mut all = Fields::default();
+    all.add(":status", "200");
+    let message = message(headers, body);
+    all.0.extend(message.headers.0);
+    Message { headers: all, ..message }
+}
+
+/// Where `scripts/setup` installs Envoy.
+///
+/// # Panics
+/// If it is not there: a test that passes because its judge is missing proves nothing.
+pub(super) fn options() -> Options {
+    #[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
+    let bin = std::env::var("MESH_COMPILE_TOOLS")
+        .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"), std::path::PathBuf::from);
+    let path = Utf8PathBuf::from_path_buf(bin.join("envoy")).expect("UTF-8");
+    assert!(path.is_file(), "{path} is missing: run ./scripts/setup first");
+    Options { path: Some(path), patience: Duration::from_secs(2) }
+}
+
+/// What Envoy makes of them, one Envoy for all.
+pub(super) fn run(subjects: &[Subject]) -> Vec<Outcome> {
+    envoy::run(subjects, &options(), &|| ()).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// The steps of the only test of the only subject.
+pub(super) fn steps(plugins: Vec<Plugin>, test: Test) -> Vec<StepOutcome> {
+    let outcomes = run(&[subject(plugins, vec![test])]);
+    let [Outcome { plugins, tests }] = &outcomes[..] else { panic!("one outcome: {outcomes:?}") };
+    assert!(plugins.iter().all(|plugin| plugin.fault.is_none()), "{plugins:?}");
+    assert!(tests[0].fault.is_none(), "{:?}", tests[0].fault);
+    tests[0].steps.clone()
+}
+
+/// Fields as `name: value`.
+pub(super) fn written(fields: &Fields) -> Vec<String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    fields.0.iter().map(|(name, value)| format!("{}: {}", text(name), text(value))).collect()
+}
+
+pub(super) fn said(log: &[LogLine]) -> Vec<&str> {
+    log.iter().map(|line| line.message.as_str()).collect()
+}
