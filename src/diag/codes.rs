@@ -26,7 +26,7 @@ impl Code {
 
 macro_rules! codes {
     ($($id:literal)*) => {
-        /// All codes, in order: 01 the spec, 02 the mesh, 03 the module, 04 the limits, 05 the base, 07 `out/`.
+        /// All codes, in order: 01 the spec, 02 the mesh, 03 the module, 04 the limits, 05 the base, 06 the dry run, 07 `out/`.
         pub const CODES: &[Code] = &[$(Code { id: $id, page: include_str!(concat!("pages/", $id, ".md")) }),*];
     };
 }
@@ -40,6 +40,7 @@ codes! {
     "MC0310" "MC0311" "MC0312" "MC0313" "MC0314" "MC0315" "MC0316" "MC0317" "MC0318"
     "MC0401" "MC0402" "MC0404"
     "MC0501"
+    "MC0614"
     "MC0701" "MC0702" "MC0703" "MC0704" "MC0705" "MC0706" "MC0707" "MC0708"
 }
 

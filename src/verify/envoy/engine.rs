@@ -172,10 +172,10 @@ impl Running {
         self.process.admin.listeners()?.get(name).copied()
     }
 
-    /// Counters or gauges that filters have defined, by the filters' own names.
-    pub(super) fn metrics(&self, kind: &str) -> BTreeMap<String, u64> {
+    /// Counters and gauges that filters have defined, by the filters' own names. Envoy drops them with the VMs.
+    pub(super) fn metrics(&self) -> BTreeMap<String, u64> {
         const PREFIX: &str = "wasmcustom.";
-        let stats = self.process.admin.stats(&format!(r"^wasmcustom\.&type={kind}")).unwrap_or_default();
+        let stats = self.process.admin.stats(r"^wasmcustom\.").unwrap_or_default();
         stats.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value))).collect()
     }
 

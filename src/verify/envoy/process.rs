@@ -22,7 +22,7 @@ use super::log;
 const START: Duration = Duration::from_secs(20);
 /// What the watcher does when our end of its standard input closes, that is when this process has ended, even by a signal.
 /// Envoy is the first of its group; a script that runs Envoy may have made others.
-const WATCH: &str = r#"read -r _; kill -9 -- "-$1" "$1"; rm -rf -- "$2""#;
+const WATCH: &str = r#"read -r _; kill -9 "-$1" "$1"; rm -rf -- "$2""#;
 
 /// A running Envoy; it ends with the value.
 #[derive(Debug)]
