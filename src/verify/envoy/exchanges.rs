@@ -37,7 +37,7 @@ impl Engine {
         if let Some(fault) = unsupported(test) {
             return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
         }
-        let clusters = self.clusters(test.callouts.keys().map(String::as_str));
+        let clusters = self.clusters(&test.callouts);
         let patience = self.patience + delays(test);
         let (envoy, upstream) = self.both()?;
         let mut course = Course { envoy, upstream, patience };

@@ -184,7 +184,7 @@ fn command(path: &Utf8Path, paths: &Paths<'_>, log: File) -> Command {
         .args(["--component-log-level", "wasm:trace,upstream:info,admin:off"])
         .args(["--log-format-escaped", "--log-format", log::FORMAT])
         // What is taken away goes at once, and its VMs with it.
-        .args(["--drain-time-s", "0", "--drain-strategy", "immediate", "--file-flush-min-size-kb", "0"])
+        .args(["--drain-time-s", "0", "--drain-strategy", "immediate", "--file-flush-interval-msec", "1"])
         .args(["--config-path", &paths.file("bootstrap.json"), "--admin-address-path", &paths.file("admin")])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

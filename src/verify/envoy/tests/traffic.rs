@@ -154,6 +154,62 @@ fn calls_are_answered_from_the_script() {
     }
 }
 
+/// Envoy wants HTTP/2 for it.
+#[test]
+fn grpc_calls_are_answered_from_the_script() {
+    let ended = "(drop (call $context (global.get $stream))) (drop (call $continue (i32.const 0)))";
+    let functions = headers(
+        "(global.set $stream (local.get 0))
+        (if (call $grpc @\"auth\" @\"svc.Auth\" @\"Check\" @[x-meta=m] @\"who\" (i32.const 500) (i32.const 16))
+          (then (call $say @\"refused\"))) (i32.const 1)",
+    ) + &notice(
+        "grpc_receive",
+        3,
+        &format!(
+            "(call $say @\"received\")
+            (drop (call $buffer (i32.const 5) (i32.const 0) (local.get 2) (i32.const 0) (i32.const 4))) (call $say-found) {ended}"
+        ),
+    ) + &notice(
+        "grpc_close",
+        3,
+        &format!(
+            "(i32.store8 (i32.const 64) (i32.add (i32.const 48) (local.get 2))) (call $say (i32.const 64) (i32.const 1))
+            (drop (call $status (i32.const 16) (i32.const 0) (i32.const 4))) (call $say-found) {ended}"
+        ),
+    );
+    let grpc =
+        |message: Message, status: &[(&str, &str)]| answers(Answer::Message(with_trailers(message, status)), MS(0));
+    let mut bare = answer(&[("grpc-status", "7"), ("grpc-message", "not you")], &[]);
+    bare.trailers = None;
+    let script = vec![
+        grpc(answer(&[("x-initial", "1")], &["yes"]), &[("grpc-status", "0")]),
+        answers(Answer::Message(bare), MS(0)),
+        answers(Answer::Reset, MS(0)),
+        answers(Answer::Message(answer(&[("grpc-status", "0")], &[])), MS(900)),
+    ];
+    let test = calls(vec![get(), get(), get(), get()], "auth", script);
+    let found = steps(vec![plugin("calls", &module(&functions))], test);
+    let logs: Vec<Vec<&str>> = found.iter().map(|step| said(&step.log)).collect();
+    let reset = "upstream connect error or disconnect/reset before headers. reset reason: connection termination\
+        {upstream_reset_before_response_started{connection_termination}}";
+    let late = "upstream request timeout{response_timeout}";
+    // 7, and 14 twice, as characters.
+    assert_eq!(logs, [["received", "yes"], ["7", "not you{via_upstream}"], [">", reset], [">", late]]);
+    let call = &found[0].calls[0];
+    let expected = [
+        ":authority: auth",
+        ":path: /svc.Auth/Check",
+        ":method: POST",
+        ":scheme: http",
+        "te: trailers",
+        "grpc-timeout: 500m",
+        "content-type: application/grpc",
+        "x-meta: m",
+    ];
+    assert_eq!(written(&call.request.headers), expected);
+    assert_eq!(call.request.body, [b"who".to_vec()]);
+}
+
 /// Another test's clusters are not there, though one Envoy runs both.
 #[test]
 fn a_cluster_that_is_not_scripted_is_unknown() {
@@ -285,6 +341,15 @@ fn metrics_of_another_test_are_not_this_ones() {
     let metrics: Vec<_> = outcomes.iter().map(|outcome| outcome.tests[0].steps[0].metrics.clone()).collect();
     let only = |name: &str| [(name.to_owned(), 3)].into();
     assert_eq!(metrics, [only("first.requests"), only("second.level"), only("third"), only("first.requests")]);
+}
+
+/// Envoy tries a plugin out before its main thread and its worker get it.
+#[test]
+fn a_metric_counts_in_every_copy_of_a_vm() {
+    let counts = "(drop (call $metric (i32.const 0) @\"configured\" (i32.const 16)))
+        (drop (call $increment (i32.load (i32.const 16)) (i64.const 1))) (i32.const 1)";
+    let found = steps(vec![plugin("counts", &module(&callback("configure", 2, counts)))], test(vec![get()]));
+    assert_eq!(found[0].metrics, [("configured".to_owned(), 3)].into());
 }
 
 #[test]
