@@ -1,11 +1,12 @@
 //! The interpreter, and modules translated for it: once each, however many VMs are made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wasmi::{CompilationMode, Config, Engine, Linker, Module};
 
 use super::calls;
+use super::frames::{self, Metering};
 use super::limits;
 use super::state::State;
 use crate::digest::Digest;
@@ -17,6 +18,7 @@ use crate::verify::outcome::{Fault, FaultKind};
 pub(crate) struct Library {
     engine: Engine,
     modules: BTreeMap<Digest, Result<Compiled, Fault>>,
+    linkers: BTreeMap<Abi, Linker<State>>,
 }
 
 /// A module that VMs can be made of.
@@ -24,6 +26,8 @@ pub(crate) struct Library {
 pub(crate) struct Compiled {
     pub(super) module: Module,
     pub(crate) abi: Abi,
+    /// Units of fuel that a callback gets at a time.
+    pub(super) slice: u64,
 }
 
 impl Library {
@@ -35,7 +39,10 @@ impl Library {
         let distinct: BTreeMap<Digest, Arc<[u8]>> = modules.into_iter().collect();
         let modules: Vec<_> =
             distinct.into_par_iter().map(|(digest, bytes)| (digest, compile(&engine, &bytes))).collect();
-        Self { engine, modules: modules.into_iter().collect() }
+        let abis = modules.iter().filter_map(|(_, compiled)| Some(compiled.as_ref().ok()?.abi));
+        let abis: BTreeSet<Abi> = abis.collect();
+        let linkers = abis.into_iter().filter_map(|abi| Some((abi, calls::linker(&engine, abi).ok()?))).collect();
+        Self { engine, modules: modules.into_iter().collect(), linkers }
     }
 
     /// The module with this digest.
@@ -54,8 +61,8 @@ impl Library {
     }
 
     /// The host functions that a module of this ABI may import.
-    pub(crate) fn linker(&self, abi: Abi) -> Result<Linker<State>, wasmi::Error> {
-        calls::linker(&self.engine, abi)
+    pub(super) fn linker(&self, abi: Abi) -> Option<&Linker<State>> {
+        self.linkers.get(&abi)
     }
 }
 
@@ -92,6 +99,11 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
     if bytes.len() > limits::MODULE {
         return Err(unsupported("the module is over 16 MiB".into()));
     }
+    let slice = match frames::metering(bytes) {
+        Metering::Slices => limits::SLICE,
+        Metering::Fuel => u64::MAX,
+        Metering::None => return Err(unsupported("a function has over 200 locals where it cannot be interrupted".into())),
+    };
     let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter says: {error}")))?;
-    Ok(Compiled { module, abi })
+    Ok(Compiled { module, abi, slice })
 }

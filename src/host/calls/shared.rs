@@ -45,6 +45,5 @@ pub(super) fn enqueue(guest: &mut Guest<'_>, token: u32, data: u32, size: u32) -
     let mut world = guest.world();
     world.keep(message.len())?;
     let (vm, context) = world.queues.enqueue(token, &message)?;
-    world.schedule(0, Event::Queue { vm, context, token });
-    Ok(())
+    Ok(world.schedule(0, Event::Queue { vm, context, token })?)
 }

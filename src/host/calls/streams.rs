@@ -10,6 +10,8 @@ const REQUEST: u32 = 0;
 const RESPONSE: u32 = 1;
 const DOWNSTREAM: u32 = 2;
 const UPSTREAM: u32 = 3;
+/// Units of fuel for each byte of the details, which are rewritten.
+const FUEL_OF_A_BYTE: u64 = 4;
 /// The highest code of gRPC's that Envoy knows.
 const HIGHEST_GRPC_STATUS: u32 = 16;
 
@@ -39,6 +41,7 @@ fn resume(guest: &mut Guest<'_>, side: Side) -> Reply {
     context.request.trailers = false;
     context.request.body = None;
     if http {
+        guest.world().keep(0)?;
         guest.state_mut().actions.push_back(Action::Continue(id, side));
         guest.act(|| format!("continue the {}", if side == Side::Request { "request" } else { "response" }));
     }
@@ -52,6 +55,7 @@ pub(super) fn close_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     let context = guest.context()?;
     if context.kind == ContextKind::Http && stream <= RESPONSE {
         let id = context.id;
+        guest.world().keep(0)?;
         guest.state_mut().actions.push_back(Action::Reset(id));
         guest.act(|| "reset the stream".into());
     }
@@ -73,10 +77,12 @@ pub(super) fn send_local_response(
     let details = guest.read(details, details_size)?;
     let body = guest.read(body, body_size)?;
     let headers = pairs::read_fields(&guest.read(headers, headers_size)?);
-    guest.world().keep(body.len())?;
+    guest.world().keep(body.len() + details.len())?;
+    guest.world().keep_fields(&headers)?;
     let context = guest.context()?;
     let (id, http) = (context.id, context.kind == ContextKind::Http);
     if http {
+        guest.spend(details.len() as u64 * FUEL_OF_A_BYTE)?;
         let details = String::from_utf8_lossy(&details).replace(|c: char| c.is_ascii_whitespace(), "_");
         let grpc_status = Some(grpc).filter(|status| *status <= HIGHEST_GRPC_STATUS);
         let response = LocalResponse { code, details, body, headers, grpc_status };

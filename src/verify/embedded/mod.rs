@@ -40,6 +40,11 @@ fn verify(library: &Library, subject: &Subject) -> Outcome {
 
 fn traffic(library: &Library, subject: &Subject, test: &Test) -> TestOutcome {
     let mut proxy = Proxy::start(library, subject, Some(test));
+    // A filter may find the test's clock and properties other than those that it started with before.
+    let fault = proxy.outcomes.iter().find_map(|plugin| plugin.fault.clone());
+    if fault.is_some() {
+        return TestOutcome { steps: Vec::new(), fault };
+    }
     let steps = test.steps.iter().map(|step| proxy.exchange(step)).collect();
     TestOutcome { steps, fault: None }
 }

@@ -29,6 +29,10 @@ pub(super) struct Proxy<'a> {
     pub(super) answer: Answer,
     pub(super) effects: Vec<Effect>,
     pub(super) faults: Vec<(usize, Fault)>,
+    /// Bytes of what the effects say was changed.
+    pub(super) changed: usize,
+    /// How many times the stream goes on from within its going on.
+    pub(super) nested: usize,
 }
 
 /// A plugin in its VM.
@@ -70,6 +74,8 @@ impl<'a> Proxy<'a> {
             answer: Answer::Reset,
             effects: Vec::new(),
             faults: Vec::new(),
+            changed: 0,
+            nested: 0,
         };
         for (number, placed) in subject.plugins.iter().enumerate() {
             let outcome = proxy.start_plugin(number, &placed.plugin);
@@ -181,6 +187,7 @@ impl<'a> Proxy<'a> {
         let of_vm: Vec<usize> = (0..self.plugins.len()).filter(|number| self.plugins[*number].vm == vm).collect();
         let subject = self.subject;
         let Some(first) = of_vm.first() else { return };
+        self.vms[vm].retire(self.library);
         let Ok(new) = self.new_vm(&subject.plugins[*first].plugin) else { return };
         for number in of_vm {
             self.plugins[number].vm = new;
