@@ -1,4 +1,4 @@
-//! What the interpreter's fuel does not see: a call sets all of the function's locals to zero, and 50,000 of them cost as little fuel as one.
+//! What the interpreter's fuel does not see: a call sets all of the function's locals to zero, and 30,000 of them cost as little fuel as one.
 //! So time is looked at too, each time that a slice of fuel is burnt. Two things cannot be interrupted so: a start function, which
 //! wasmi calls by itself, and `table.grow`, where wasmi 2.0 loses its place.
 

@@ -24,6 +24,8 @@ pub(crate) struct Case {
     pub(crate) codes: &'static [&'static str],
     /// Filters in the chain, all of this module.
     pub(crate) filters: usize,
+    /// It is too large for a ConfigMap.
+    pub(crate) alone: bool,
     /// More of the test, as TOML.
     pub(crate) test: &'static str,
 }
@@ -35,15 +37,20 @@ pub(crate) enum Module {
 
 impl Case {
     pub(crate) fn new(name: impl Into<String>, text: String, codes: &'static [&'static str]) -> Self {
-        Self { name: name.into(), module: Module::Text(text), codes, filters: 1, test: "" }
+        Self { name: name.into(), module: Module::Text(text), codes, filters: 1, alone: false, test: "" }
     }
 
     pub(crate) fn of_bytes(name: &str, bytes: Vec<u8>, codes: &'static [&'static str]) -> Self {
-        Self { name: name.into(), module: Module::Bytes(bytes), codes, filters: 1, test: "" }
+        Self { name: name.into(), module: Module::Bytes(bytes), codes, filters: 1, alone: false, test: "" }
     }
 
     pub(crate) fn with_test(mut self, test: &'static str) -> Self {
         self.test = test;
+        self
+    }
+
+    pub(crate) fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 

@@ -1,10 +1,12 @@
 //! What moves a stream on, or ends it. All of it is done when the callback has returned.
 
 use super::super::guest::Guest;
+use super::super::limits;
 use super::super::pairs;
 use super::super::state::{Action, ContextKind, LocalResponse};
 use super::super::status::{Reply, Status};
 use super::super::stream::Side;
+use super::super::world::Exceeded;
 
 const REQUEST: u32 = 0;
 const RESPONSE: u32 = 1;
@@ -25,6 +27,16 @@ pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     }
 }
 
+/// Has it done when the callback has returned.
+fn push(guest: &mut Guest<'_>, action: Action) -> Reply {
+    let actions = &mut guest.state_mut().actions;
+    if actions.len() >= limits::EVENTS {
+        return Err(Exceeded("100,000 requests to go on").into());
+    }
+    actions.push_back(action);
+    Ok(())
+}
+
 pub(super) fn continue_request(guest: &mut Guest<'_>) -> Reply {
     resume(guest, Side::Request)
 }
@@ -41,8 +53,7 @@ fn resume(guest: &mut Guest<'_>, side: Side) -> Reply {
     context.request.trailers = false;
     context.request.body = None;
     if http {
-        guest.world().keep(0)?;
-        guest.state_mut().actions.push_back(Action::Continue(id, side));
+        push(guest, Action::Continue(id, side))?;
         guest.act(|| format!("continue the {}", if side == Side::Request { "request" } else { "response" }));
     }
     Ok(())
@@ -55,8 +66,7 @@ pub(super) fn close_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     let context = guest.context()?;
     if context.kind == ContextKind::Http && stream <= RESPONSE {
         let id = context.id;
-        guest.world().keep(0)?;
-        guest.state_mut().actions.push_back(Action::Reset(id));
+        push(guest, Action::Reset(id))?;
         guest.act(|| "reset the stream".into());
     }
     Ok(())
@@ -87,7 +97,7 @@ pub(super) fn send_local_response(
         let grpc_status = Some(grpc).filter(|status| *status <= HIGHEST_GRPC_STATUS);
         let response = LocalResponse { code, details, body, headers, grpc_status };
         guest.act(|| format!("local reply {code}"));
-        guest.state_mut().actions.push_back(Action::LocalReply(id, response));
+        push(guest, Action::LocalReply(id, response))?;
     }
     guest.state_mut().stop_iteration = true;
     Ok(())
