@@ -102,7 +102,7 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
     let slice = match frames::metering(bytes) {
         Metering::Slices => limits::SLICE,
         Metering::Fuel => u64::MAX,
-        Metering::None => return Err(unsupported("a function has over 200 locals where it cannot be interrupted".into())),
+        Metering::None(why) => return Err(unsupported(why.to_owned())),
     };
     let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter says: {error}")))?;
     Ok(Compiled { module, abi, slice })

@@ -7,6 +7,9 @@ use wasmparser::{BinaryReaderError, FunctionBody, Operator, Parser, Payload};
 /// Locals of a function whose calls fuel accounts for well enough.
 const FEW_LOCALS: u64 = 200;
 
+/// Locals of all functions together: the interpreter takes its time for each of them when it translates.
+const MOST_LOCALS: u64 = 10_000_000;
+
 /// How callbacks of a module are kept within their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Metering {
@@ -14,8 +17,8 @@ pub(super) enum Metering {
     Fuel,
     /// By time too.
     Slices,
-    /// They are not.
-    None,
+    /// They are not, for this reason.
+    None(&'static str),
 }
 
 /// Looks into a valid module.
@@ -25,19 +28,24 @@ pub(super) fn metering(module: &[u8]) -> Metering {
 }
 
 fn look(module: &[u8]) -> Result<Metering, BinaryReaderError> {
-    let (mut most, mut starts, mut grows) = (0, false, false);
+    let (mut most, mut all, mut starts, mut grows) = (0, 0, false, false);
     for payload in Parser::new(0).parse_all(module) {
         match payload? {
             Payload::StartSection { .. } => starts = true,
             Payload::CodeSectionEntry(body) => {
-                most = most.max(locals(&body)?);
+                let locals = locals(&body)?;
+                most = most.max(locals);
+                all += locals;
                 grows = grows || grows_a_table(&body)?;
             }
             _ => {}
         }
     }
+    if all > MOST_LOCALS {
+        return Ok(Metering::None("its functions have over 10,000,000 locals"));
+    }
     Ok(match (most > FEW_LOCALS, grows, starts) {
-        (true, true, _) | (true, _, true) => Metering::None,
+        (true, true, _) | (true, _, true) => Metering::None("a function has over 200 locals where it cannot be interrupted"),
         (false, true, _) => Metering::Fuel,
         (_, false, _) => Metering::Slices,
     })
@@ -78,8 +86,8 @@ mod tests {
         let grow = "(drop (table.grow 0 (ref.null func) (i32.const 1)))";
         assert_eq!(of(&format!("(module (func (local {many})))")), Metering::Slices);
         assert_eq!(of(&format!("(module (table 1 funcref) (func {grow}))")), Metering::Fuel);
-        assert_eq!(of(&format!("(module (table 1 funcref) (func {grow}) (func (local {many})))")), Metering::None);
-        assert_eq!(of(&format!("(module (func $s) (start $s) (func (local {many})))")), Metering::None);
+        assert!(matches!(of(&format!("(module (table 1 funcref) (func {grow}) (func (local {many})))")), Metering::None(_)));
+        assert!(matches!(of(&format!("(module (func $s) (start $s) (func (local {many})))")), Metering::None(_)));
         assert_eq!(of("(module (func $s (drop (i32.const 0x7fc))) (start $s))"), Metering::Slices);
     }
 }

@@ -15,15 +15,18 @@ pub(crate) const MEMORY_OF_ALL: usize = 384 << 20;
 /// Elements of a VM's tables.
 pub(crate) const TABLE: usize = 100_000;
 /// Units of fuel that one callback may burn: about a second of an optimised build.
-pub(crate) const FUEL: u64 = 400_000_000;
+/// The fuzzer's guests are to be done sooner.
+pub(crate) const FUEL: u64 = if cfg!(fuzzing) { 1_000_000 } else { 400_000_000 };
 /// Units of fuel after which a callback is looked after.
 pub(crate) const SLICE: u64 = 200_000;
 /// Units of fuel that all callbacks of a test may burn.
-pub(crate) const FUEL_OF_A_TEST: u64 = 2_000_000_000;
+pub(crate) const FUEL_OF_A_TEST: u64 = 5 * FUEL;
 /// Units of fuel that the host's own work around a callback costs, and an event.
 pub(crate) const FUEL_OF_AN_EVENT: u64 = 2_000;
 /// Units of fuel that a host call costs, beside one for each 16 bytes that it moves.
 pub(crate) const FUEL_OF_A_CALL: u64 = 200;
+/// Units of fuel that it costs to find the place of a key among many.
+pub(crate) const FUEL_OF_A_KEY: u64 = 2_000;
 /// Bytes that all modules of a proxy may log in one test.
 pub(crate) const LOG: usize = 1 << 20;
 /// Frames of a module's own stack.

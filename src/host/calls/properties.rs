@@ -1,6 +1,7 @@
 //! Properties, and what filters leave for each other under such paths.
 
 use super::super::guest::Guest;
+use super::super::limits;
 use super::super::property;
 use super::super::state::ContextKind;
 use super::super::status::{Reply, Status};
@@ -37,6 +38,7 @@ pub(super) fn set(guest: &mut Guest<'_>, path: u32, path_size: u32, value: u32, 
         return Err(Status::NotFound.into());
     }
     guest.act(|| format!("property {} set", String::from_utf8_lossy(&path).replace('\0', ".")));
+    guest.spend(limits::FUEL_OF_A_KEY)?;
     let mut world = guest.world();
     world.keep(path.len() + value.len())?;
     let stream = world.stream.as_mut().ok_or(Status::NotFound)?;
