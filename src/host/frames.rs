@@ -45,7 +45,9 @@ fn look(module: &[u8]) -> Result<Metering, BinaryReaderError> {
         return Ok(Metering::None("its functions have over 10,000,000 locals"));
     }
     Ok(match (most > FEW_LOCALS, grows, starts) {
-        (true, true, _) | (true, _, true) => Metering::None("a function has over 200 locals where it cannot be interrupted"),
+        (true, true, _) | (true, _, true) => {
+            Metering::None("a function has over 200 locals where it cannot be interrupted")
+        }
         (false, true, _) => Metering::Fuel,
         (_, false, _) => Metering::Slices,
     })
@@ -86,7 +88,10 @@ mod tests {
         let grow = "(drop (table.grow 0 (ref.null func) (i32.const 1)))";
         assert_eq!(of(&format!("(module (func (local {many})))")), Metering::Slices);
         assert_eq!(of(&format!("(module (table 1 funcref) (func {grow}))")), Metering::Fuel);
-        assert!(matches!(of(&format!("(module (table 1 funcref) (func {grow}) (func (local {many})))")), Metering::None(_)));
+        assert!(matches!(
+            of(&format!("(module (table 1 funcref) (func {grow}) (func (local {many})))")),
+            Metering::None(_)
+        ));
         assert!(matches!(of(&format!("(module (func $s) (start $s) (func (local {many})))")), Metering::None(_)));
         assert_eq!(of("(module (func $s (drop (i32.const 0x7fc))) (start $s))"), Metering::Slices);
     }

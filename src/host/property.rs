@@ -107,7 +107,9 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
 
 /// The fuel that looking for it costs: header fields are gone through.
 pub(super) fn cost(world: &World, path: &[&[u8]]) -> u64 {
-    let Some(stream) = world.stream.as_ref().filter(|_| matches!(path, [b"request" | b"response", ..])) else { return 0 };
+    let Some(stream) = world.stream.as_ref().filter(|_| matches!(path, [b"request" | b"response", ..])) else {
+        return 0;
+    };
     let maps = [&stream.request.headers, &stream.response.headers, &stream.response.trailers];
     maps.into_iter().flatten().map(|fields| 20 * fields.0.len() as u64).sum()
 }

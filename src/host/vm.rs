@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use wasmi::errors::ErrorKind;
 use wasmi::{
-    AsContextMut as _, Extern, ExternType, Func, ImportType, Instance, Linker, Memory, Ref, ResumableCall, Store, StoreContextMut, Table, TrapCode,
-    Val,
+    AsContextMut as _, Extern, ExternType, Func, ImportType, Instance, Linker, Memory, Ref, ResumableCall, Store,
+    StoreContextMut, Table, TrapCode, Val,
 };
 
 use super::engine::{Compiled, Library};
@@ -193,7 +193,8 @@ pub(super) fn run(
 }
 
 fn instantiate(library: &Library, store: &mut Store<State>, compiled: &Compiled) -> Result<Instance, wasmi::Error> {
-    let linker = library.linker(compiled.abi).ok_or_else(|| wasmi::Error::new("the host functions cannot be defined"))?;
+    let linker =
+        library.linker(compiled.abi).ok_or_else(|| wasmi::Error::new("the host functions cannot be defined"))?;
     let wants = |import: ImportType<'_>| matches!(import.ty(), ExternType::Memory(_) | ExternType::Table(_));
     if !compiled.module.imports().any(wants) {
         return linker.instantiate_and_start(store, &compiled.module);

@@ -81,10 +81,13 @@ fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -
 
 fn test(location: &Location, choices: u8) -> Test {
     let request = |method, body: &[&str], trailers: &[(&str, &str)]| {
-        let headers = [(":authority", "mesh.test"), (":path", "/a?b"), (":method", method), (":scheme", "http"), ("a", "1")];
+        let headers =
+            [(":authority", "mesh.test"), (":path", "/a?b"), (":method", method), (":scheme", "http"), ("a", "1")];
         message(&headers, body, trailers)
     };
-    let ok = |body: &[&str], trailers: &[(&str, &str)]| Answer::Message(message(&[(":status", "200"), ("b", "2")], body, trailers));
+    let ok = |body: &[&str], trailers: &[(&str, &str)]| {
+        Answer::Message(message(&[(":status", "200"), ("b", "2")], body, trailers))
+    };
     let step = |after, request, upstream| Step {
         location: location.clone(),
         after: Duration::from_millis(after),

@@ -34,12 +34,21 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new("bombs/4 GiB of memory", plain("(memory (export \"memory\") 65536)", ""), &["MC0314"]),
         Case::new("bombs/1 GiB of memory", plain("(memory (export \"memory\") 16384)", ""), LIMITS),
-        Case::new("bombs/100 memories of 127 MiB", plain("(memory (export \"memory\") 2000)", &"(memory 2000)".repeat(50)), LIMITS),
-        Case::new("bombs/memory in each of 20 filters", plain("(memory (export \"memory\") 2000)", ""), &[]).in_chain_of(20),
+        Case::new(
+            "bombs/100 memories of 127 MiB",
+            plain("(memory (export \"memory\") 2000)", &"(memory 2000)".repeat(50)),
+            LIMITS,
+        ),
+        Case::new("bombs/memory in each of 20 filters", plain("(memory (export \"memory\") 2000)", ""), &[])
+            .in_chain_of(20),
         Case::new("bombs/memory.grow of a page", started("", &grow(1)), LIMITS),
         Case::new("bombs/memory.grow of 1 GiB", started("", &grow(16384)), LIMITS),
         Case::new("bombs/memory.grow of nothing", started("", &grow(0)), LIMITS),
-        Case::new("bombs/memory.grow by more than there is", started("", &trap("(memory.grow (i32.const 65000))")), LIMITS),
+        Case::new(
+            "bombs/memory.grow by more than there is",
+            started("", &trap("(memory.grow (i32.const 65000))")),
+            LIMITS,
+        ),
         Case::new("bombs/memory.grow that is written", started("", touch), LIMITS),
         Case::new("bombs/memory.copy", started("", copy), LIMITS),
         Case::new("bombs/memory.fill", started("", fill), LIMITS),
@@ -50,16 +59,40 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("bombs/90 tables of 90,000", started(&"(table 90000 funcref)".repeat(90), ""), LIMITS),
         Case::new("bombs/50,000 globals", started(&"(global (mut i64) (i64.const 1))".repeat(50_000), ""), &[]),
         Case::new("bombs/recursion", started("(func $f (call $f))", "(call $f)"), &["MC0602", "MC0606"]),
-        Case::new("bombs/mutual recursion", started("(func $f (call $g)) (func $g (call $f))", "(call $f)"), &["MC0602", "MC0606"]),
-        Case::new("bombs/indirect recursion", started(
-            "(type $v (func)) (table funcref (elem $f)) (func $f (call_indirect (type $v) (i32.const 0)))", "(call $f)"), &["MC0602", "MC0606"]),
-        Case::new("bombs/recursion with large frames", started(
-            &format!("(func $f (param i32) (result i32) (local {}) (call $f (local.get 0)))", "i64 ".repeat(5000)),
-            "(drop (call $f (i32.const 1)))"), &["MC0602", "MC0606"]),
+        Case::new(
+            "bombs/mutual recursion",
+            started("(func $f (call $g)) (func $g (call $f))", "(call $f)"),
+            &["MC0602", "MC0606"],
+        ),
+        Case::new(
+            "bombs/indirect recursion",
+            started(
+                "(type $v (func)) (table funcref (elem $f)) (func $f (call_indirect (type $v) (i32.const 0)))",
+                "(call $f)",
+            ),
+            &["MC0602", "MC0606"],
+        ),
+        Case::new(
+            "bombs/recursion with large frames",
+            started(
+                &format!("(func $f (param i32) (result i32) (local {}) (call $f (local.get 0)))", "i64 ".repeat(5000)),
+                "(drop (call $f (i32.const 1)))",
+            ),
+            &["MC0602", "MC0606"],
+        ),
         Case::new("bombs/tail calls", started("(func $f (return_call $f))", "(call $f)"), LIMITS),
-        Case::new("bombs/a reload for each stream", Guest::default().with("(memory 1900)")
-            .on("proxy_on_request_headers", "(memory.fill 1 (i32.const 0) (i32.const 1) (i32.const 120000000)) unreachable").text(), FAILS)
-            .with_test(""),
+        Case::new(
+            "bombs/a reload for each stream",
+            Guest::default()
+                .with("(memory 1900)")
+                .on(
+                    "proxy_on_request_headers",
+                    "(memory.fill 1 (i32.const 0) (i32.const 1) (i32.const 120000000)) unreachable",
+                )
+                .text(),
+            FAILS,
+        )
+        .with_test(""),
         translation("many locals", &functions(20_000, &format!("(local {})", "i64 ".repeat(1)))),
         nested(),
         branches(),
@@ -108,7 +141,8 @@ fn locals() -> Case {
     let mut module = Module::new();
     module.section(&types).section(&functions);
     let mut memories = wasm_encoder::MemorySection::new();
-    let memory = wasm_encoder::MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None };
+    let memory =
+        wasm_encoder::MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None };
     memories.memory(memory);
     let mut exports = wasm_encoder::ExportSection::new();
     exports.export("memory", wasm_encoder::ExportKind::Memory, 0);
@@ -124,6 +158,9 @@ fn params() -> Case {
     let many = "i64 ".repeat(1000);
     let sum = "(local.get 0)".repeat(1000);
     let call = "(call $f)".repeat(2000);
-    let text = format!("(func $f (param {many}) (result {many}) {sum}) (func (param i64) {sum} {call} {})", "drop ".repeat(1000));
+    let text = format!(
+        "(func $f (param {many}) (result {many}) {sum}) (func (param i64) {sum} {call} {})",
+        "drop ".repeat(1000)
+    );
     translation("calls with 1,000 results", &text)
 }

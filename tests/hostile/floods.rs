@@ -19,7 +19,9 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn headers() -> Vec<Case> {
-    let add = |map: u32, key: &str, value: &str| call("proxy_add_header_map_value", &format!("(i32.const {map}) {key} {value}"));
+    let add = |map: u32, key: &str, value: &str| {
+        call("proxy_add_header_map_value", &format!("(i32.const {map}) {key} {value}"))
+    };
     let each = |function: &str, arguments: &str| call(function, arguments);
     let pairs = each("proxy_get_header_map_pairs", &format!("(i32.const 0) {RESULT}"));
     let value = each("proxy_get_header_map_value", &format!("(i32.const 0) {KEY} {RESULT}"));
@@ -28,9 +30,7 @@ fn headers() -> Vec<Case> {
     let none = "(i32.const 0) (i32.const 0)";
     let filled = |then: &str| {
         let fill = add(0, KEY, none);
-        format!(
-            "(if (i32.lt_u (local.get $i) (i32.const 100000)) (then {NEXT_KEY} {fill}) (else {then}))"
-        )
+        format!("(if (i32.lt_u (local.get $i) (i32.const 100000)) (then {NEXT_KEY} {fill}) (else {then}))")
     };
     vec![
         flood("add_header with one name", &add(0, KEY, KEY)),
@@ -88,7 +88,8 @@ fn bodies() -> Vec<Case> {
         body("get_buffer_bytes", &get),
         body("get_buffer_bytes of a large body", &grown(&get)),
         body("get_buffer_status", &call("proxy_get_buffer_status", &format!("(i32.const 0) {RESULT}"))),
-        Case::new("floods/a large body through 50 filters", each.text(), &["MC0605", "MC0606", "MC0607", ""]).in_chain_of(50),
+        Case::new("floods/a large body through 50 filters", each.text(), &["MC0605", "MC0606", "MC0607", ""])
+            .in_chain_of(50),
     ]
 }
 
@@ -108,7 +109,10 @@ fn others() -> Vec<Case> {
     let foreign = |name: &str, at: u32| {
         format!(
             "(i64.store (i32.const 300) (i64.const {at})) {}",
-            call("proxy_call_foreign_function", &format!("(i32.const 312) (i32.const {}) {LARGE} {RESULT}", name.len()))
+            call(
+                "proxy_call_foreign_function",
+                &format!("(i32.const 312) (i32.const {}) {LARGE} {RESULT}", name.len())
+            )
         )
     };
     let with_name = |case: &str, name: &str| {
@@ -123,20 +127,38 @@ fn others() -> Vec<Case> {
         flood("proxy_log of 64 KiB", &call("proxy_log", &format!("(i32.const 2) {LARGE}"))),
         flood("proxy_log of no level", &call("proxy_log", &format!("(i32.const 9) {LARGE}"))),
         flood("set_shared_data under one key", &call("proxy_set_shared_data", &format!("{KEY} {LARGE} (i32.const 0)"))),
-        flood("set_shared_data under new keys", &format!("{NEXT_KEY} {}", call("proxy_set_shared_data", &format!("{KEY} {none} (i32.const 0)")))),
-        flood("get_shared_data", &format!(
-            "{} (loop $m {} (br $m))",
-            call("proxy_set_shared_data", &format!("{KEY} {LARGE} (i32.const 0)")),
-            call("proxy_get_shared_data", &format!("{KEY} {RESULT} (i32.const 4)"))
-        )),
-        flood("register_shared_queue", &format!("{NEXT_KEY} {}", call("proxy_register_shared_queue", &format!("{KEY} (i32.const 4)")))),
-        flood("enqueue", &format!(
-            "{} (loop $m {} (br $m))",
-            call("proxy_register_shared_queue", &format!("{KEY} (i32.const 4)")),
-            call("proxy_enqueue_shared_queue", &format!("(i32.load (i32.const 4)) {none}"))
-        )),
-        flood("define_metric under one name", &call("proxy_define_metric", &format!("(i32.const 0) {KEY} (i32.const 8)"))),
-        flood("define_metric under new names", &format!("{NEXT_KEY} {}", call("proxy_define_metric", &format!("(i32.const 0) {KEY} (i32.const 8)")))),
+        flood(
+            "set_shared_data under new keys",
+            &format!("{NEXT_KEY} {}", call("proxy_set_shared_data", &format!("{KEY} {none} (i32.const 0)"))),
+        ),
+        flood(
+            "get_shared_data",
+            &format!(
+                "{} (loop $m {} (br $m))",
+                call("proxy_set_shared_data", &format!("{KEY} {LARGE} (i32.const 0)")),
+                call("proxy_get_shared_data", &format!("{KEY} {RESULT} (i32.const 4)"))
+            ),
+        ),
+        flood(
+            "register_shared_queue",
+            &format!("{NEXT_KEY} {}", call("proxy_register_shared_queue", &format!("{KEY} (i32.const 4)"))),
+        ),
+        flood(
+            "enqueue",
+            &format!(
+                "{} (loop $m {} (br $m))",
+                call("proxy_register_shared_queue", &format!("{KEY} (i32.const 4)")),
+                call("proxy_enqueue_shared_queue", &format!("(i32.load (i32.const 4)) {none}"))
+            ),
+        ),
+        flood(
+            "define_metric under one name",
+            &call("proxy_define_metric", &format!("(i32.const 0) {KEY} (i32.const 8)")),
+        ),
+        flood(
+            "define_metric under new names",
+            &format!("{NEXT_KEY} {}", call("proxy_define_metric", &format!("(i32.const 0) {KEY} (i32.const 8)"))),
+        ),
         flood("http_call", &http(AUTH, MAP, none)),
         flood("http_call with a body", &http(AUTH, MAP, LARGE)),
         flood("http_call to unknown clusters", &format!("{NEXT_KEY} {}", http(KEY, MAP, none))),
@@ -146,14 +168,28 @@ fn others() -> Vec<Case> {
         flood("grpc_send", &send),
         flood("resolve_dns", &format!("{NEXT_KEY} {}", call("envoy_resolve_dns", &format!("{KEY} (i32.const 8)")))),
         flood("get_property", &call("proxy_get_property", &format!("{KEY} {RESULT}"))),
-        flood("get_property of a path of 4 MiB", &call("proxy_get_property", &format!("(i32.const 1048576) (i32.const 4194304) {RESULT}"))),
-        flood("set_property under new paths", &format!("{NEXT_KEY} {}", call("proxy_set_property", &format!("{KEY} {none}")))),
+        flood(
+            "get_property of a path of 4 MiB",
+            &call("proxy_get_property", &format!("(i32.const 1048576) (i32.const 4194304) {RESULT}")),
+        ),
+        flood(
+            "set_property under new paths",
+            &format!("{NEXT_KEY} {}", call("proxy_set_property", &format!("{KEY} {none}"))),
+        ),
         flood("set_property of 64 KiB", &call("proxy_set_property", &format!("{LARGE} {LARGE}"))),
         flood("set_tick_period", &call("proxy_set_tick_period_milliseconds", "(i32.const 1)")),
-        flood("set_effective_context", &format!("{NEXT_KEY} {}", call("proxy_set_effective_context", "(local.get $i)"))),
+        flood(
+            "set_effective_context",
+            &format!("{NEXT_KEY} {}", call("proxy_set_effective_context", "(local.get $i)")),
+        ),
         flood("random_get", &call("random_get", LARGE)),
-        flood("fd_write", &format!("(i32.store (i32.const 400) (i32.const 32)) (i32.store (i32.const 404) (i32.const 4)) {}",
-            call("fd_write", "(i32.const 1) (i32.const 400) (i32.const 1) (i32.const 8)"))),
+        flood(
+            "fd_write",
+            &format!(
+                "(i32.store (i32.const 400) (i32.const 32)) (i32.store (i32.const 404) (i32.const 4)) {}",
+                call("fd_write", "(i32.const 1) (i32.const 400) (i32.const 1) (i32.const 8)")
+            ),
+        ),
         flood("fd_write of no vectors", &call("fd_write", "(i32.const 1) (i32.const 400) (i32.const 0) (i32.const 8)")),
         with_name("compress", "compress"),
         with_name("uncompress", "uncompress"),
@@ -188,10 +224,13 @@ fn streams() -> Vec<Case> {
         flood("send_local_response", &reply(none, none)),
         flood("send_local_response with a body", &reply(LARGE, none)),
         flood("send_local_response with headers", &reply(none, MAP)),
-        flood("send_local_response with details of 4 MiB", &call(
-            "proxy_send_local_response",
-            &format!("(i32.const 403) (i32.const 1048576) (i32.const 4194304) {none} {none} (i32.const -1)"),
-        )),
+        flood(
+            "send_local_response with details of 4 MiB",
+            &call(
+                "proxy_send_local_response",
+                &format!("(i32.const 403) (i32.const 1048576) (i32.const 4194304) {none} {none} (i32.const -1)"),
+            ),
+        ),
         Case::new("floods/200 times continue_stream", Guest::once(&some), &[]).in_chain_of(50),
         Case::new(
             "floods/a body that goes on from within itself",
@@ -204,18 +243,30 @@ fn streams() -> Vec<Case> {
             EITHER,
         )
         .in_chain_of(50),
-        Case::new("floods/a reply in each callback", super::loops::active()
-            .on("proxy_on_request_headers", reply(LARGE, MAP))
-            .on("proxy_on_response_headers", reply(LARGE, MAP))
-            .on("proxy_on_response_body", reply(LARGE, MAP))
-            .on("proxy_on_response_trailers", reply(LARGE, MAP))
-            .on("proxy_on_log", reply(LARGE, MAP))
-            .on("proxy_on_done", reply(LARGE, MAP)).text(), &[]).in_chain_of(3),
+        Case::new(
+            "floods/a reply in each callback",
+            super::loops::active()
+                .on("proxy_on_request_headers", reply(LARGE, MAP))
+                .on("proxy_on_response_headers", reply(LARGE, MAP))
+                .on("proxy_on_response_body", reply(LARGE, MAP))
+                .on("proxy_on_response_trailers", reply(LARGE, MAP))
+                .on("proxy_on_log", reply(LARGE, MAP))
+                .on("proxy_on_done", reply(LARGE, MAP))
+                .text(),
+            &[],
+        )
+        .in_chain_of(3),
         // Headers, body and trailers are held by each of 200 filters, and each lets all go on in its trailers.
-        Case::new("floods/200 filters that hold until the trailers", Guest::default()
-            .on("proxy_on_request_headers", "(return (i32.const 1))")
-            .on("proxy_on_request_body", "(return (i32.const 1))")
-            .on("proxy_on_response_headers", "(return (i32.const 1))")
-            .on("proxy_on_response_body", "(return (i32.const 1))").text(), &["MC0607"]).in_chain_of(200),
+        Case::new(
+            "floods/200 filters that hold until the trailers",
+            Guest::default()
+                .on("proxy_on_request_headers", "(return (i32.const 1))")
+                .on("proxy_on_request_body", "(return (i32.const 1))")
+                .on("proxy_on_response_headers", "(return (i32.const 1))")
+                .on("proxy_on_response_body", "(return (i32.const 1))")
+                .text(),
+            &["MC0607"],
+        )
+        .in_chain_of(200),
     ]
 }

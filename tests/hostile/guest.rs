@@ -42,8 +42,7 @@ const IMPORTS: [(&str, &str); 36] = [
     ("proxy_grpc_cancel", "i"),
 ];
 
-const WASI: [(&str, &str); 4] =
-    [("fd_write", "iiii"), ("random_get", "ii"), ("environ_get", "ii"), ("args_get", "ii")];
+const WASI: [(&str, &str); 4] = [("fd_write", "iiii"), ("random_get", "ii"), ("environ_get", "ii"), ("args_get", "ii")];
 
 /// Every import with its count of parameters.
 pub(crate) fn imports() -> impl Iterator<Item = (&'static str, usize)> {
@@ -142,10 +141,7 @@ impl Guest {
         for (module, table) in [("env", &IMPORTS[..]), ("wasi_snapshot_preview1", &WASI[..])] {
             for (name, letters) in table {
                 let parameters = parameters(letters);
-                _ = writeln!(
-                    text,
-                    "(import \"{module}\" \"{name}\" (func ${name} (param {parameters}) (result i32)))"
-                );
+                _ = writeln!(text, "(import \"{module}\" \"{name}\" (func ${name} (param {parameters}) (result i32)))");
             }
         }
         let headers = map(&[(":method", "GET"), (":path", "/"), (":authority", "a")]);

@@ -18,13 +18,22 @@ pub(super) fn cases() -> Vec<Case> {
 /// Every host function with the same number in all places: as pointer, as size, as id.
 fn arguments() -> Vec<Case> {
     let mut cases = Vec::new();
-    for (what, number) in [("-1", -1), ("0", 0), ("2^31", i32::MIN), ("2^31-1", i32::MAX), ("the last byte", 8_388_607), ("8", 8)] {
-        for callback in ["proxy_on_vm_start", "proxy_on_request_headers", "proxy_on_request_body", "proxy_on_response_trailers", "proxy_on_log"] {
+    for (what, number) in
+        [("-1", -1), ("0", 0), ("2^31", i32::MIN), ("2^31-1", i32::MAX), ("the last byte", 8_388_607), ("8", 8)]
+    {
+        for callback in [
+            "proxy_on_vm_start",
+            "proxy_on_request_headers",
+            "proxy_on_request_body",
+            "proxy_on_response_trailers",
+            "proxy_on_log",
+        ] {
             // What ends or moves the stream is left to the request's headers.
-            let calls = imports().filter(|(name, _)| !name.starts_with("proxy_send") && !name.contains("_stream")).fold(
-                String::new(),
-                |calls, (name, count)| calls + &call(name, &format!("(i32.const {number}) ").repeat(count)),
-            );
+            let calls = imports()
+                .filter(|(name, _)| !name.starts_with("proxy_send") && !name.contains("_stream"))
+                .fold(String::new(), |calls, (name, count)| {
+                    calls + &call(name, &format!("(i32.const {number}) ").repeat(count))
+                });
             let guest = active().on(callback, calls);
             cases.push(Case::new(format!("lies/{what} everywhere in {callback}"), guest.text(), FINE));
         }
@@ -102,7 +111,8 @@ fn texts() -> Vec<Case> {
             escaped(value.as_bytes())
         );
         let set = |function: &str, map: u32| {
-            let place = format!("(i32.const 4096) (i32.const {}) (i32.const 4352) (i32.const {})", name.len(), value.len());
+            let place =
+                format!("(i32.const 4096) (i32.const {}) (i32.const 4352) (i32.const {})", name.len(), value.len());
             call(function, &format!("(i32.const {map}) {place}"))
         };
         for function in ["proxy_add_header_map_value", "proxy_replace_header_map_value"] {
@@ -121,7 +131,9 @@ fn texts() -> Vec<Case> {
     let place = "(i32.const 4096) (i32.const 11)";
     let everywhere = imports()
         .filter(|(name, _)| {
-            ["log", "property", "shared", "metric", "http_call", "grpc_call", "foreign", "dns", "queue"].iter().any(|part| name.contains(part))
+            ["log", "property", "shared", "metric", "http_call", "grpc_call", "foreign", "dns", "queue"]
+                .iter()
+                .any(|part| name.contains(part))
         })
         .fold(String::new(), |calls, (name, count)| {
             let first = if name.contains("log") || name.contains("define") { "(i32.const 1) " } else { "" };
@@ -133,11 +145,14 @@ fn texts() -> Vec<Case> {
             }
             calls + &call(name, &(arguments + &"(i32.const 8)".repeat(given)))
         });
-    let guest = |callback| Guest::default().with(format!("(data (i32.const 4096) \"{bad}\")")).on(callback, everywhere.clone());
+    let guest =
+        |callback| Guest::default().with(format!("(data (i32.const 4096) \"{bad}\")")).on(callback, everywhere.clone());
     cases.push(Case::new("lies/no UTF-8 anywhere", guest("proxy_on_request_headers").text(), FINE));
-    cases.push(Case::new("lies/no UTF-8 anywhere, and then a trap", {
-        guest("proxy_on_request_headers").on("proxy_on_request_body", "unreachable").text()
-    }, &["MC0603"]));
+    cases.push(Case::new(
+        "lies/no UTF-8 anywhere, and then a trap",
+        { guest("proxy_on_request_headers").on("proxy_on_request_body", "unreachable").text() },
+        &["MC0603"],
+    ));
     cases
 }
 
@@ -160,26 +175,61 @@ fn allocators() -> Vec<Case> {
         of("that calls itself", "(call $malloc (local.get 0))", &["MC0603", "MC0606"]),
         of("that calls the host, which allocates", &format!("{restricted} (i32.const 4096)"), &["MC0604"]),
         of("that logs", &log, FINE),
-        of("that logs without end", &format!("(loop $l {} (br $l)) (i32.const 4096)", call("proxy_log", &format!("(i32.const 1) {KEY}"))), &["MC0605", "MC0606"]),
+        of(
+            "that logs without end",
+            &format!("(loop $l {} (br $l)) (i32.const 4096)", call("proxy_log", &format!("(i32.const 1) {KEY}"))),
+            &["MC0605", "MC0606"],
+        ),
         of("that grows its memory", "(i32.mul (memory.grow (i32.const 100)) (i32.const 65536))", FINE),
-        of("that grows its memory without end", "(loop $l (drop (memory.grow (i32.const 1))) (br $l)) (i32.const 1)", &["MC0605", "MC0606"]),
+        of(
+            "that grows its memory without end",
+            "(loop $l (drop (memory.grow (i32.const 1))) (br $l)) (i32.const 1)",
+            &["MC0605", "MC0606"],
+        ),
     ]
 }
 
 fn vectors() -> Vec<Case> {
-    let write = |vectors: u32, count: i32| call("fd_write", &format!("(i32.const 1) (i32.const {vectors}) (i32.const {count}) (i32.const 8)"));
+    let write = |vectors: u32, count: i32| {
+        call("fd_write", &format!("(i32.const 1) (i32.const {vectors}) (i32.const {count}) (i32.const 8)"))
+    };
     // Where memory is zero, each of the vectors is an empty one.
     vec![
         Case::new("lies/2^32-1 vectors", Guest::once(&write(2_000_000, -1)), &[]),
         Case::new("lies/1 million empty vectors", Guest::once(&write(0, 1_000_000)), &["MC0605", "MC0606", ""]),
-        Case::new("lies/vectors of all of memory", Guest::once(&format!(
-            "(i32.store (i32.const 5000) (i32.const 0)) (i32.store (i32.const 5004) (i32.const 8388608)) {}", write(5000, 1)
-        )), &["MC0606"]),
-        Case::new("lies/random_get of 1 GiB", Guest::once(&call("random_get", "(i32.const 0) (i32.const 1073741824)")), FINE),
-        Case::new("lies/random_get at the end", Guest::once(&call("random_get", "(i32.const 8388600) (i32.const 65536)")), FINE),
-        Case::new("lies/a call of 8 MiB", Guest::once(&call("proxy_http_call", &format!(
-            "{AUTH} {MAP} (i32.const 0) (i32.const 8388608) {LARGE} (i32.const -1) (i32.const 8)"))), FINE),
-        Case::new("lies/a call after 2^31 ms", Guest::once(&call("proxy_http_call", &format!(
-            "{AUTH} {MAP} {KEY} (i32.const 0) (i32.const 0) (i32.const 2147483647) (i32.const 8)"))), FINE),
+        Case::new(
+            "lies/vectors of all of memory",
+            Guest::once(&format!(
+                "(i32.store (i32.const 5000) (i32.const 0)) (i32.store (i32.const 5004) (i32.const 8388608)) {}",
+                write(5000, 1)
+            )),
+            &["MC0606"],
+        ),
+        Case::new(
+            "lies/random_get of 1 GiB",
+            Guest::once(&call("random_get", "(i32.const 0) (i32.const 1073741824)")),
+            FINE,
+        ),
+        Case::new(
+            "lies/random_get at the end",
+            Guest::once(&call("random_get", "(i32.const 8388600) (i32.const 65536)")),
+            FINE,
+        ),
+        Case::new(
+            "lies/a call of 8 MiB",
+            Guest::once(&call(
+                "proxy_http_call",
+                &format!("{AUTH} {MAP} (i32.const 0) (i32.const 8388608) {LARGE} (i32.const -1) (i32.const 8)"),
+            )),
+            FINE,
+        ),
+        Case::new(
+            "lies/a call after 2^31 ms",
+            Guest::once(&call(
+                "proxy_http_call",
+                &format!("{AUTH} {MAP} {KEY} (i32.const 0) (i32.const 0) (i32.const 2147483647) (i32.const 8)"),
+            )),
+            FINE,
+        ),
     ]
 }

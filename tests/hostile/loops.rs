@@ -14,7 +14,10 @@ pub(crate) fn active() -> Guest {
     ];
     let request = [
         call("proxy_http_call", &format!("{AUTH} {MAP} {KEY} (i32.const 0) (i32.const 0) (i32.const 9) (i32.const 8)")),
-        call("proxy_grpc_call", &format!("{GRPC} {KEY} {KEY} (i32.const 0) (i32.const 0) {KEY} (i32.const 9) (i32.const 8)")),
+        call(
+            "proxy_grpc_call",
+            &format!("{GRPC} {KEY} {KEY} (i32.const 0) (i32.const 0) {KEY} (i32.const 9) (i32.const 8)"),
+        ),
         call("proxy_grpc_stream", &format!("{GRPC} {KEY} {KEY} (i32.const 0) (i32.const 0) (i32.const 8)")),
         call("proxy_enqueue_shared_queue", &format!("(i32.load (i32.const 4)) {KEY}")),
         call("proxy_get_property", &format!("(i32.const 48) (i32.const 15) {RESULT}")),
@@ -90,16 +93,18 @@ fn events() -> Vec<Case> {
     let log = call("proxy_log", &format!("(i32.const 2) {KEY}"));
     let queue = call("proxy_register_shared_queue", &format!("{KEY} (i32.const 4)"));
     let enqueue = call("proxy_enqueue_shared_queue", &format!("(i32.load (i32.const 4)) {KEY}"));
-    let http = call(
-        "proxy_http_call",
-        &format!("{AUTH} {MAP} {KEY} (i32.const 0) (i32.const 0) (i32.const 9) (i32.const 8)"),
-    );
+    let http =
+        call("proxy_http_call", &format!("{AUTH} {MAP} {KEY} (i32.const 0) (i32.const 0) (i32.const 9) (i32.const 8)"));
     let hold = |guest: Guest| {
         let held = "(return (i32.const 1))";
         guest.on("proxy_on_request_headers", format!("{http} {held}"))
     };
     vec![
-        Case::new("loops/a tick each millisecond that works", started(tick(1)).on("proxy_on_tick", work).text(), ENDLESS),
+        Case::new(
+            "loops/a tick each millisecond that works",
+            started(tick(1)).on("proxy_on_tick", work).text(),
+            ENDLESS,
+        ),
         Case::new("loops/a tick each millisecond that logs", started(tick(1)).on("proxy_on_tick", log).text(), &[]),
         Case::new("loops/a tick that sets its period", started(tick(1)).on("proxy_on_tick", tick(1)).text(), &[]),
         Case::new(
@@ -112,7 +117,11 @@ fn events() -> Vec<Case> {
             hold(Guest::default().on("proxy_on_http_call_response", http.clone())).text(),
             &["MC0605", "MC0606"],
         ),
-        Case::new("loops/work in each of 50 filters", Guest::default().on("proxy_on_request_headers", work).text(), ENDLESS)
-            .in_chain_of(50),
+        Case::new(
+            "loops/work in each of 50 filters",
+            Guest::default().on("proxy_on_request_headers", work).text(),
+            ENDLESS,
+        )
+        .in_chain_of(50),
     ]
 }

@@ -42,26 +42,65 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new("modules/exceptions", filter(memory, "(tag $t) (func (throw $t))"), NOT_HERE),
         Case::new("modules/garbage collection", filter(memory, "(type (struct (field i32)))"), NOT_HERE),
-        Case::new("modules/function references", filter(memory, "(type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0)))"), NOT_HERE),
-        Case::new("modules/threads", filter("(memory (export \"memory\") 1 2 shared)", "(func (drop (i32.atomic.load (i32.const 0))))"), NOT_HERE),
+        Case::new(
+            "modules/function references",
+            filter(memory, "(type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0)))"),
+            NOT_HERE,
+        ),
+        Case::new(
+            "modules/threads",
+            filter("(memory (export \"memory\") 1 2 shared)", "(func (drop (i32.atomic.load (i32.const 0))))"),
+            NOT_HERE,
+        ),
         Case::new("modules/memory64", filter("(memory (export \"memory\") i64 1)", ""), NOT_HERE),
         Case::of_bytes("modules/17 MiB", padded(17 << 20), NOT_HERE).alone(),
         Case::of_bytes("modules/15 MiB", padded(15 << 20), &[]).alone(),
-        Case::new("modules/results of another type", filter(memory,
-            "(func (export \"proxy_on_configure\") (param i32 i32) (result i64) (i64.const 1))"), &["MC0308"]),
-        Case::new("modules/two results", filter(memory,
-            "(func (export \"proxy_on_configure\") (param i32 i32) (result i32 i32) (i32.const 1) (i32.const 1))"), &["MC0308"]),
-        Case::new("modules/a start function that traps", filter(memory, "(func $s unreachable) (start $s)"), &["MC0601"]),
+        Case::new(
+            "modules/results of another type",
+            filter(memory, "(func (export \"proxy_on_configure\") (param i32 i32) (result i64) (i64.const 1))"),
+            &["MC0308"],
+        ),
+        Case::new(
+            "modules/two results",
+            filter(
+                memory,
+                "(func (export \"proxy_on_configure\") (param i32 i32) (result i32 i32) (i32.const 1) (i32.const 1))",
+            ),
+            &["MC0308"],
+        ),
+        Case::new(
+            "modules/a start function that traps",
+            filter(memory, "(func $s unreachable) (start $s)"),
+            &["MC0601"],
+        ),
         Case::new("modules/data that has no room", filter(memory, "(data (i32.const 65536) \"x\")"), &["MC0311"]),
-        Case::new("modules/elements that have no room", filter(memory, "(table 1 funcref) (func $f) (elem (i32.const 1) $f)"), &["MC0311"]),
+        Case::new(
+            "modules/elements that have no room",
+            filter(memory, "(table 1 funcref) (func $f) (elem (i32.const 1) $f)"),
+            &["MC0311"],
+        ),
         Case::new("modules/no memory", filter("", ""), &["MC03"]),
         Case::new("modules/an imported memory", filter("", "(import \"env\" \"memory\" (memory 1))"), &[]),
-        Case::new("modules/an imported memory of 4 GiB", filter("", "(import \"env\" \"memory\" (memory 65536))"), &["MC0314"]),
-        Case::new("modules/an imported table of 10 million", filter(memory, "(import \"env\" \"t\" (table 10000000 funcref))"), &["MC0606"]),
-        Case::new("modules/_initialize that traps in the test alone", late("_initialize"), &["MC0601"]).with_test(later),
+        Case::new(
+            "modules/an imported memory of 4 GiB",
+            filter("", "(import \"env\" \"memory\" (memory 65536))"),
+            &["MC0314"],
+        ),
+        Case::new(
+            "modules/an imported table of 10 million",
+            filter(memory, "(import \"env\" \"t\" (table 10000000 funcref))"),
+            &["MC0606"],
+        ),
+        Case::new("modules/_initialize that traps in the test alone", late("_initialize"), &["MC0601"])
+            .with_test(later),
         Case::new("modules/_start that traps in the test alone", late("_start"), &["MC0601"]).with_test(later),
-        Case::new("modules/a wait of a year", Guest::default().on(
-            "proxy_on_vm_start", "(drop (call $proxy_set_tick_period_milliseconds (i32.const 1)))").text(), &["MC0605"])
-            .with_test("steps = [{ after = \"8760h\", request = { path = \"/\" } }]"),
+        Case::new(
+            "modules/a wait of a year",
+            Guest::default()
+                .on("proxy_on_vm_start", "(drop (call $proxy_set_tick_period_milliseconds (i32.const 1)))")
+                .text(),
+            &["MC0605"],
+        )
+        .with_test("steps = [{ after = \"8760h\", request = { path = \"/\" } }]"),
     ]
 }

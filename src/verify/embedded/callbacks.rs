@@ -285,7 +285,8 @@ impl Proxy<'_> {
         let body = body.map(|body| stream.data(side, body).to_vec()).unwrap_or_default();
         let before = Before { headers: way.headers.clone(), trailers: way.trailers.clone(), body };
         drop(world);
-        let fields = [&before.headers, &before.trailers].into_iter().flatten().map(|it| it.0.len() * 32 + it.size() / 16);
+        let fields =
+            [&before.headers, &before.trailers].into_iter().flatten().map(|it| it.0.len() * 32 + it.size() / 16);
         let cost = fields.sum::<usize>() + before.body.len() / 16;
         self.world.borrow_mut().burn(cost as u64);
         before
