@@ -106,7 +106,11 @@ impl Proxy<'_> {
         if bare {
             return;
         }
-        for chunk in chunks {
+        for (number, chunk) in chunks.into_iter().enumerate() {
+            if number > 0 {
+                // What is due comes between the chunks; the first travels with the headers, the end with the last.
+                self.pass(0);
+            }
             if let Some(data) = self.chunk(side, chunk.clone()) {
                 self.data(side, 0, data, false);
             }

@@ -8,6 +8,7 @@ use super::super::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 use super::super::subject::{FailurePolicy, Plugin, Subject};
 use super::chain::Chain;
 use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
+use crate::spec::types::Direction;
 
 /// When the clock of a proxy without a test starts: 2025-01-01T00:00:00Z.
 const NEW_YEAR_2025: u64 = 1_735_689_600_000_000_000;
@@ -51,6 +52,11 @@ impl<'a> Proxy<'a> {
             world.script = Script::new(&test.callouts);
             world.properties.clone_from(&test.properties);
             world.port = test.port;
+            world.direction = match test.direction {
+                Direction::Inbound => 1,
+                Direction::Outbound | Direction::Gateway => 2,
+                Direction::Any => 0,
+            };
         }
         let mut proxy = Self {
             library,
