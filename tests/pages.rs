@@ -14,7 +14,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no excerpt that shows the mistake, and why.
-const WITHOUT_EXAMPLE: [(&str, &str); 29] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 30] = [
     ("MC0107", "mesh.toml is not there"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
@@ -34,6 +34,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 29] = [
     ("MC0611", "needs a dry run"),
     ("MC0612", "needs a dry run"),
     ("MC0613", "needs a dry run"),
+    ("MC0614", "needs a machine without Envoy"),
     ("MC0615", "needs a dry run"),
     ("MC0616", "needs a dry run"),
     ("MC0701", "needs out/"),
