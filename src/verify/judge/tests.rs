@@ -138,6 +138,7 @@ fn local_reply(details: &str) -> StepOutcome {
 #[test]
 fn what_is_met_is_no_failure() {
     let expect = Expect {
+        reset: None,
         status: Some(expected(200)),
         headers: vec![
             field(":status", vec![like("^2")]),
