@@ -22,10 +22,16 @@ impl Proxy<'_> {
         self.pass(u64::try_from(step.after.as_nanos()).unwrap_or(u64::MAX));
         self.answer = step.upstream.clone();
         self.open(&step.request);
-        self.send(&step.request.framed_request());
-        let stalled = !self.settle();
-        let end = self.end(stalled);
+        let request = step.request.framed_request();
+        let mut stalled = true;
+        if self.connect() && self.downstream(&request) {
+            self.send(&request);
+            stalled = !self.wait(|proxy| proxy.chain.over);
+            self.upstream();
+        }
+        let end = self.end(stalled && !self.chain.reset);
         self.close();
+        self.disconnect();
         self.outcome(end)
     }
 
@@ -161,11 +167,11 @@ impl Proxy<'_> {
         }
     }
 
-    /// Lets happen what has to until the stream is over. `false`: it would never be.
-    fn settle(&mut self) -> bool {
+    /// Lets happen what has to until it is `done`. `false`: it would never be.
+    pub(super) fn wait(&mut self, done: impl Fn(&Self) -> bool) -> bool {
         let mut ticks = 0;
         let mut patience = self.world.borrow().now.saturating_add(PATIENCE);
-        while !self.chain.over {
+        while !done(self) {
             let expecting = self.world.borrow().is_expecting();
             let until = if expecting { u64::MAX } else { patience };
             let event = self.world.borrow_mut().next_event(until);
