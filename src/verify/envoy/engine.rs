@@ -160,7 +160,7 @@ impl Running {
             stats.values().all(|value| *value == 0).then_some(())
         };
         self.wait(gone)?;
-        self.journal().take();
+        self.journal().forget();
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Running {
 
     fn wait<T>(&mut self, mut look: impl FnMut(&mut Self) -> Option<T>) -> Result<T, Lost> {
         let mut ended = None;
-        let found = Deadline::after(self.patience * LOADING).poll(|| {
+        let found = Deadline::after(self.patience.saturating_mul(LOADING)).poll(|| {
             ended = self.process.ended();
             if ended.is_some() { Some(None) } else { look(self).map(Some) }
         });

@@ -78,8 +78,8 @@ impl Engine {
 fn listener(at: usize, placed: &Placed, paths: &config::Paths<'_>) -> serde_json::Value {
     let name = name(at);
     match placed.chain {
-        Chain::Http => config::listener(&name, &[], &[placed], paths),
-        Chain::Network => config::listener(&name, &[placed], &[], paths),
+        Chain::Http => config::listener(&name, placed.direction, [&[], &[placed]], paths),
+        Chain::Network => config::listener(&name, placed.direction, [&[placed], &[]], paths),
     }
 }
 

@@ -19,6 +19,7 @@ const PRELUDE: &str = r#"
   (import "env" "proxy_record_metric" (func $record (param i32 i64) (result i32)))
   (import "env" "proxy_get_buffer_bytes" (func $buffer (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_get_header_map_value" (func $header (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_property" (func $property (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 2)
   (global $stream (mut i32) (i32.const 0))
   (global $free (mut i32) (i32.const 65536))
@@ -42,6 +43,8 @@ pub(super) fn module(functions: &str) -> Vec<u8> {
     };
     let texts = Regex::new(r#"@"([^"]*)"|@\[([^\]]*)\]"#).expect("an expression");
     let functions = texts.replace_all(functions, |found: &Captures<'_>| match found.get(1) {
+        // A property's path is in pieces.
+        Some(text) if text.as_str().starts_with("xds.") => place(text.as_str().replace('.', "\0").as_bytes()),
         Some(text) => place(text.as_str().as_bytes()),
         None => place(&pairs(&found[2])),
     });

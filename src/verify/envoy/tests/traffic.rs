@@ -7,9 +7,10 @@ use super::subjects::{
     after, answer, answers, calls, exchange, get, message, plugin, run, said, steps, subject, test, with_trailers,
     written,
 };
-use crate::verify::case::{Answer, Step};
+use crate::spec::types::Direction;
+use crate::verify::case::{Answer, Property, Step, Test};
 use crate::verify::message::Message;
-use crate::verify::outcome::{End, FaultKind, Level};
+use crate::verify::outcome::{End, FaultKind, Level, Outcome};
 use crate::verify::subject::{Chain, FailurePolicy};
 
 const REQUEST_ID: &str = "x-request-id: 00000000-0000-4000-8000-000000000000";
@@ -253,6 +254,55 @@ fn a_vm_that_is_reloaded_starts_again_among_the_traffic() {
     assert_eq!((found[0].faults.len(), found[1].faults.len()), (1, 1));
 }
 
+/// What each policy makes of the request that traps, and of the next one.
+#[test]
+fn failure_policies_are_envoys() {
+    let subject = |on_failure| {
+        let mut traps = plugin("traps", &module(&headers("unreachable")));
+        traps.on_failure = on_failure;
+        subject(vec![traps], vec![test(vec![get(), get()])])
+    };
+    let policies = [FailurePolicy::Unspecified, FailurePolicy::Closed, FailurePolicy::Open, FailurePolicy::OpenOld];
+    let outcomes = run(&policies.map(subject));
+    let ends =
+        |outcome: &Outcome| outcome.tests[0].steps.iter().map(|step| step.end == End::Complete).collect::<Vec<_>>();
+    let passes: Vec<_> = outcomes.iter().map(ends).collect();
+    assert_eq!(passes, [[false, false], [false, false], [false, true], [true, true]]);
+}
+
+#[test]
+fn a_callback_that_is_no_capability_is_not_called() {
+    let functions = headers("(call $say @\"request\") (i32.const 0)")
+        + &callback("response_headers", 3, "(call $say @\"response\") (i32.const 0)");
+    let mut restricted = plugin("restricted", &module(&functions));
+    restricted.capabilities = Some(["proxy_log", "proxy_on_response_headers"].map(str::to_owned).into());
+    assert_eq!(said(&steps(vec![restricted], test(vec![get()]))[0].log), ["response"]);
+}
+
+#[test]
+fn a_listener_has_the_tests_direction() {
+    let says = "(drop (call $property @\"xds.listener_direction\" (i32.const 0) (i32.const 4)))
+        (i32.store8 (i32.const 64) (i32.add (i32.const 48) (i32.load8_u (i32.load (i32.const 0))))) (call $say (i32.const 64) (i32.const 1))
+        (i32.const 0)";
+    let towards = |direction| Test { direction, ..test(vec![get()]) };
+    let tests = [Direction::Inbound, Direction::Outbound, Direction::Gateway].map(towards).to_vec();
+    let outcomes = run(&[subject(vec![plugin("says", &module(&headers(says)))], tests)]);
+    let logs: Vec<_> = outcomes[0].tests.iter().map(|test| said(&test.steps[0].log)).collect();
+    assert_eq!(logs, [["1"], ["2"], ["2"]]);
+}
+
+#[test]
+fn a_test_that_sets_properties_is_not_run() {
+    let mut sets = test(vec![get()]);
+    sets.properties.insert(vec!["source".to_owned(), "address".to_owned()], Property::Text("10.0.0.7:1".to_owned()));
+    let outcomes = run(&[subject(vec![plugin("it", &module(""))], vec![sets])]);
+    let fault = outcomes[0].tests[0].fault.clone().expect("it is unsupported");
+    assert_eq!(
+        (fault.kind, fault.message.as_str()),
+        (FaultKind::Unsupported, "the property source.address is what a real Envoy makes it")
+    );
+}
+
 #[test]
 fn a_response_that_breaks_off_is_a_reset() {
     let found = steps(vec![plugin("traps", &module(&callback("response_body", 3, "unreachable")))], test(vec![get()]));
@@ -265,9 +315,12 @@ fn a_request_that_is_held_stalls_and_the_next_test_does_not() {
     let holds = plugin("holds", &module(&callback("request_headers", 3, "(local.get 2)")));
     let mut post = exchange(message(&[], &["a"]), answer(&[], &[]));
     post.request.headers.0[0] = (b":method".to_vec(), b"POST".to_vec());
-    let outcomes = run(&[subject(vec![holds], vec![test(vec![get()]), test(vec![post])])]);
+    let outcomes = run(&[subject(
+        vec![plugin("first", &module(&headers("(i32.const 0)"))), holds],
+        vec![test(vec![get()]), test(vec![post])],
+    )]);
     let step = &outcomes[0].tests[0].steps[0];
-    assert_eq!((&step.end, &step.response, &step.upstream), (&End::Stalled(None), &None, &None));
+    assert_eq!((&step.end, &step.response, &step.upstream), (&End::Stalled(Some(1)), &None, &None));
     assert_eq!(outcomes[0].tests[1].steps[0].end, End::Complete);
 }
 
@@ -278,7 +331,7 @@ fn a_filter_that_never_returns_ends_its_test_only() {
     let outcomes = run(&[subject(vec![plugin("first", &module("")), spins], vec![test(vec![get(), get()])]), fine]);
     let step = &outcomes[0].tests[0].steps[..];
     let [step] = step else { panic!("one step: {step:?}") };
-    assert_eq!(step.end, End::Stalled(None));
+    assert_eq!(step.end, End::Stalled(Some(1)));
     let [(1, fault)] = &step.faults[..] else { panic!("{:?}", step.faults) };
     assert_eq!(
         (fault.kind, fault.message.as_str()),
