@@ -76,3 +76,23 @@ pub(super) fn notice(name: &str, parameters: usize, body: &str) -> String {
     let parameters = " i32".repeat(parameters);
     format!("(func (export \"proxy_on_{name}\") (param{parameters}) {body})\n")
 }
+
+pub(super) fn headers(body: &str) -> String {
+    callback("request_headers", 3, body)
+}
+
+/// Logs a body's chunks and whether each is the last.
+pub(super) fn logs_bodies() -> String {
+    let body = |kind: &str, buffer: u8| {
+        let read = format!(
+            "(drop (call $buffer (i32.const {buffer}) (i32.const 0) (local.get 1) (i32.const 0) (i32.const 4)))"
+        );
+        let says = format!("(if (local.get 1) (then {read} (call $say-found)))");
+        let last = format!("(if (local.get 2) (then (call $say @\"{kind} ends\")))");
+        callback(&format!("{kind}_body"), 3, &format!("{says} {last} (i32.const 0)"))
+    };
+    let trailers = |kind: &str| {
+        callback(&format!("{kind}_trailers"), 2, &format!("(call $say @\"{kind} trailers\") (i32.const 0)"))
+    };
+    [body("request", 0), body("response", 1), trailers("request"), trailers("response")].concat()
+}
