@@ -94,7 +94,12 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
     } else {
         json!({ "http_protocol_options": { "enable_trailers": true } })
     };
-    let options = json!({ "@type": format!("type.googleapis.com/{PROTOCOL}"), "explicit_http_config": protocol });
+    let options = json!({
+        "@type": format!("type.googleapis.com/{PROTOCOL}"),
+        "explicit_http_config": protocol,
+        // A filter may make a body longer than its content-length says: what is too much must not be taken for the next request.
+        "common_http_protocol_options": { "max_requests_per_connection": 1 },
+    });
     let endpoints = json!([{ "lb_endpoints": [{ "endpoint": { "address": address(endpoint) } }] }]);
     json!({
         "name": name,

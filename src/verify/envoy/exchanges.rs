@@ -126,7 +126,12 @@ impl Course<'_> {
         }
         if !back {
             let callback = running.as_deref().unwrap_or_default();
-            let fault = without_envoy(&self.envoy.lost(), running.as_deref());
+            let lost = self.envoy.lost();
+            let mut fault = without_envoy(&lost, running.as_deref());
+            if matches!(lost, Lost::Ended(_)) {
+                // It ends at what some filters do: one that answers in proxy_on_log (seen on Envoy 1.40).
+                fault.kind = FaultKind::Trap;
+            }
             let at = chained.failed(callback);
             outcome.faults.push((at, fault));
             outcome.end = End::Stalled(Some(at));

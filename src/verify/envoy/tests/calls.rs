@@ -1,8 +1,8 @@
 //! Calls to other clusters.
 
-use super::guest::{headers, module, notice};
+use super::guest::{callback, headers, module, notice};
 use super::subjects::{
-    MS, answer, answers, calls, get, plugin, run, said, steps, subject, test, with_trailers, written,
+    MS, after, answer, answers, calls, get, plugin, run, said, steps, subject, test, with_trailers, written,
 };
 use crate::verify::case::Answer;
 use crate::verify::message::Message;
@@ -20,17 +20,17 @@ fn calling() -> Vec<u8> {
     module(&(headers(call) + &notice("http_call_response", 5, answer)))
 }
 
+fn created() -> Message {
+    Message { headers: [(":status", "201")].into_iter().collect(), ..answer(&[], &["yes"]) }
+}
+
 #[test]
 fn calls_are_answered_from_the_script() {
     let script = vec![
-        answers(Answer::Message(answer(&[(":status", "")], &["yes"])), MS(0)),
+        answers(Answer::Message(created()), MS(0)),
         answers(Answer::Reset, MS(0)),
         answers(Answer::Message(answer(&[], &[])), MS(800)),
     ];
-    let mut script = script;
-    if let Answer::Message(message) = &mut script[0].answer {
-        message.headers = [(":status", "201")].into_iter().collect();
-    }
     let found = steps(vec![plugin("calls", &calling())], calls(vec![get(), get(), get(), get()], "auth", script));
     let logs: Vec<Vec<&str>> = found.iter().map(|step| said(&step.log)).collect();
     assert_eq!(logs, [["201"], ["503"], ["504"], ["504"]]);
@@ -117,4 +117,27 @@ fn a_cluster_that_is_not_scripted_is_unknown() {
     let logs: Vec<Vec<&str>> = outcomes[0].tests.iter().map(|test| said(&test.steps[0].log)).collect();
     assert_eq!(logs, [["200"], ["unknown"], ["200"]]);
     assert!(outcomes[0].tests[1].steps[0].calls.is_empty());
+}
+
+/// The main thread's VM ticks and calls too: it is answered, and nothing of it is seen.
+#[test]
+fn calls_of_ticks_are_the_workers() {
+    let functions = callback("configure", 2, "(drop (call $tick (i32.const 400))) (i32.const 1)")
+        + &notice(
+            "tick",
+            1,
+            "(drop (call $call @\"auth\" @[:method=GET;:path=/;:authority=auth] (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+              (i32.const 300) (i32.const 16)))",
+        )
+        + &notice(
+            "http_call_response",
+            5,
+            "(drop (call $header (i32.const 6) @\":status\" (i32.const 0) (i32.const 4))) (call $say-found)",
+        );
+    let script = vec![answers(Answer::Message(created()), MS(0)), answers(Answer::Message(answer(&[], &[])), MS(0))];
+    let test = calls(vec![after(MS(1000), get()), after(MS(600), get())], "auth", script);
+    let found = steps(vec![plugin("ticks", &module(&functions))], test);
+    let all: Vec<&str> = found.iter().flat_map(|step| said(&step.log)).collect();
+    assert!(all.starts_with(&["201", "200", "200"]), "{all:?}");
+    assert_eq!(found.iter().map(|step| step.calls.len()).sum::<usize>(), all.len());
 }

@@ -1,6 +1,6 @@
 //! What goes wrong among the traffic.
 
-use super::guest::{callback, headers, logs_bodies, module};
+use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{MS, after, answer, exchange, get, message, plugin, run, said, steps, subject, test};
 use crate::verify::case::{Answer, Step};
 use crate::verify::outcome::{End, FaultKind, Outcome};
@@ -102,4 +102,26 @@ fn a_filter_that_floods_the_log_is_told() {
     let found = steps(vec![plugin("floods", &module(&headers(floods)))], test(vec![get()]));
     let kinds: Vec<FaultKind> = found[0].faults.iter().map(|(_, fault)| fault.kind).collect();
     assert_eq!(kinds, [FaultKind::Limits]);
+}
+
+/// Envoy 1.40 does not survive an answer when all is over.
+#[test]
+fn a_filter_that_ends_envoy_ends_its_test_only() {
+    let late = "(drop (call $reply (i32.const 403) @\"\" @\"late\" (i32.const 0) (i32.const 0) (i32.const -1)))";
+    let fine = subject(vec![plugin("fine", &module(""))], vec![test(vec![get()])]);
+    let late = plugin("late", &module(&notice("log", 1, late)));
+    let outcomes = run(&[subject(vec![late], vec![test(vec![get(), get()])]), fine]);
+    let [step] = &outcomes[0].tests[0].steps[..] else { panic!("one step: {:?}", outcomes[0].tests[0]) };
+    let Some((0, fault)) = step.faults.last() else { panic!("{:?}", step.faults) };
+    assert_eq!(fault.kind, FaultKind::Trap);
+    assert!(fault.message.starts_with("Envoy's process has ended: signal: "), "{}", fault.message);
+    assert_eq!(outcomes[1].tests[0].steps[0].end, End::Complete);
+}
+
+#[test]
+fn an_answer_without_a_status_is_answered_for() {
+    let removes = callback("response_headers", 3, "(drop (call $remove (i32.const 2) @\":status\")) (i32.const 0)");
+    let found = steps(vec![plugin("removes", &module(&removes))], test(vec![get()]));
+    let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
+    assert_eq!(found[0].end, End::LocalReply(details.to_owned()));
 }

@@ -156,3 +156,15 @@ fn another_scheme_is_asked_for_by_its_whole_address() {
     assert_eq!(said(&found[0].log), ["https", "/", "http"]);
     assert_eq!(found[0].upstream.clone().expect("a request").headers.first(":scheme"), Some(&b"https"[..]));
 }
+
+/// As long as a filter says, whatever it makes of the body; the next request is not taken for a part of it.
+#[test]
+fn a_body_longer_than_it_says_ends_where_it_says() {
+    let grows = "(if (local.get 1) (then (drop (call $set-buffer (i32.const 0) (i32.const 0) (i32.const 99) @\"longer\")))) (i32.const 0)";
+    let post = || exchange(message(&[], &["abc"]), answer(&[], &["ok"]));
+    let found =
+        steps(vec![plugin("grows", &module(&callback("request_body", 3, grows)))], test(vec![post(), post(), get()]));
+    let bodies: Vec<_> = found.iter().map(|step| step.upstream.clone().expect("a request").body()).collect();
+    assert_eq!(bodies, [&b"lon"[..], b"lon", b""]);
+    assert!(found.iter().all(|step| step.end == End::Complete));
+}
