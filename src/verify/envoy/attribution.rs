@@ -9,6 +9,9 @@ use super::log::Event;
 use crate::verify::outcome::LogLine;
 use crate::verify::subject::{Chain, FailurePolicy, Placed};
 
+/// Callbacks that may hold a stream, by the ends of their names.
+const PAUSING: [&str; 4] = ["_headers", "_body", "_trailers", "_data"];
+
 /// The plugins that a test's traffic goes through, and what is known of their VMs.
 pub(super) struct Chained<'a> {
     /// Each with its place among the subject's plugins: the network chain, then the HTTP chain.
@@ -18,6 +21,8 @@ pub(super) struct Chained<'a> {
     dead: BTreeSet<usize>,
     /// Whether any VM has failed.
     failed: bool,
+    /// The plugin that has last held the stream and not let it go on, where that can be told.
+    holder: Option<usize>,
     /// How often each callback has run since the exchange began.
     turns: BTreeMap<String, usize>,
 }
@@ -27,18 +32,32 @@ impl<'a> Chained<'a> {
         let place = |placed: &&'a Placed| all.iter().position(|it| std::ptr::eq(it, *placed)).map(|at| (at, *placed));
         let plugins: Vec<_> = chains.into_iter().flatten().filter_map(place).collect();
         let exports = plugins.iter().map(|(_, placed)| exports(&placed.plugin.module.bytes)).collect();
-        Self { plugins, exports, dead: BTreeSet::new(), failed: false, turns: BTreeMap::new() }
+        Self { plugins, exports, dead: BTreeSet::new(), failed: false, holder: None, turns: BTreeMap::new() }
     }
 
     pub(super) fn exchange_begins(&mut self) {
         self.turns.clear();
+        self.holder = None;
     }
 
     /// Follows the callbacks: which is whose can be told by their order.
     pub(super) fn follow(&mut self, entry: &Entry) {
-        if let Event::Entered { callback, .. } = entry.line.event() {
-            *self.turns.entry(callback.to_owned()).or_default() += 1;
+        match entry.line.event() {
+            Event::Entered { callback, .. } => *self.turns.entry(callback.to_owned()).or_default() += 1,
+            Event::Released => self.holder = None,
+            Event::Left { returned } => {
+                let callback = entry.callback.as_deref().unwrap_or_default();
+                if PAUSING.iter().any(|suffix| callback.ends_with(suffix)) {
+                    self.holder = self.whose(callback).filter(|_| returned != 0);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Whom a stream that stalls waits for.
+    pub(super) fn holder(&self) -> Option<usize> {
+        self.holder
     }
 
     /// Whether it comes from the start of the VMs, before all traffic. One that is reloaded starts again among it.
