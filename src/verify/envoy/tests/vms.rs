@@ -7,9 +7,9 @@ use crate::verify::outcome::Level;
 /// The tick of the main thread's VM is not seen.
 #[test]
 fn ticks_come_while_the_clock_goes_on() {
-    let functions = callback("configure", 2, "(drop (call $tick (i32.const 400))) (i32.const 1)")
+    let functions = callback("configure", 2, "(drop (call $tick (i32.const 1000))) (i32.const 1)")
         + &notice("tick", 1, "(call $say @\"tick\")");
-    let found = steps(vec![plugin("ticks", &module(&functions))], test(vec![get(), after(MS(600), get())]));
+    let found = steps(vec![plugin("ticks", &module(&functions))], test(vec![get(), after(MS(1300), get())]));
     assert_eq!((said(&found[0].log), said(&found[1].log)), (vec![], vec!["tick"]));
 }
 
