@@ -92,17 +92,14 @@ impl<'a> Chained<'a> {
 
     /// Whose turn it is: filters get headers one after the other. Of those that have any other callback it may be the first.
     fn whose(&self, callback: &str) -> Option<usize> {
-        let mut may: Vec<usize> = Vec::new();
-        for ((at, placed), exports) in self.plugins.iter().zip(&self.exports) {
-            let chain = if callback.contains("stream") || callback.contains("connection") {
-                Chain::Network
-            } else {
-                placed.chain
-            };
-            if !self.dead.contains(at) && exports.contains(callback) && placed.chain == chain {
-                may.push(*at);
-            }
-        }
+        let chain = chain_of(callback);
+        let may = |(at, placed): &(usize, &Placed), exports: &BTreeSet<String>| {
+            let allowed = placed.plugin.capabilities.as_ref().is_none_or(|names| names.contains(callback));
+            let may = !self.dead.contains(at) && exports.contains(callback) && allowed;
+            (may && chain.is_none_or(|chain| chain == placed.chain)).then_some(*at)
+        };
+        let all = self.plugins.iter().zip(&self.exports);
+        let mut may: Vec<usize> = all.filter_map(|(plugin, exports)| may(plugin, exports)).collect();
         if callback == "proxy_on_response_headers" {
             may.reverse();
         }
@@ -110,6 +107,17 @@ impl<'a> Chained<'a> {
         let one_each = matches!(callback, "proxy_on_request_headers" | "proxy_on_response_headers");
         let by_turn = may.get(turn.saturating_sub(1)).filter(|_| one_each);
         by_turn.or_else(|| may.first()).copied()
+    }
+}
+
+/// The chain that the callback is for; `None`: either.
+fn chain_of(callback: &str) -> Option<Chain> {
+    let name = callback.strip_prefix("proxy_on_")?;
+    let is = |names: &[&str]| names.iter().any(|it| name.contains(it));
+    if is(&["downstream", "upstream", "new_connection"]) {
+        Some(Chain::Network)
+    } else {
+        is(&["_headers", "_body", "_trailers"]).then_some(Chain::Http)
     }
 }
 

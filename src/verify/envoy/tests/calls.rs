@@ -12,7 +12,7 @@ use crate::verify::outcome::End;
 fn calling() -> Vec<u8> {
     let call = "(global.set $stream (local.get 0))
         (if (i32.eqz (call $call @\"auth\" @[:method=POST;:path=/check;:authority=auth.test;x-mine=1] @\"who\" (i32.const 0) (i32.const 0)
-          (i32.const 300) (i32.const 16))) (then (return (i32.const 1))))
+          (i32.const 700) (i32.const 16))) (then (return (i32.const 1))))
         (call $say @\"unknown\") (i32.const 0)";
     let answer = "(if (local.get 2) (then (drop (call $header (i32.const 6) @\":status\" (i32.const 0) (i32.const 4))) (call $say-found))
           (else (call $say @\"failed\")))
@@ -29,7 +29,7 @@ fn calls_are_answered_from_the_script() {
     let script = vec![
         answers(Answer::Message(created()), MS(0)),
         answers(Answer::Reset, MS(0)),
-        answers(Answer::Message(answer(&[], &[])), MS(800)),
+        answers(Answer::Message(answer(&[], &[])), MS(1500)),
     ];
     let found = steps(vec![plugin("calls", &calling())], calls(vec![get(), get(), get(), get()], "auth", script));
     let logs: Vec<Vec<&str>> = found.iter().map(|step| said(&step.log)).collect();
@@ -59,7 +59,7 @@ fn grpc_calls_are_answered_from_the_script() {
     let ended = "(drop (call $context (global.get $stream))) (drop (call $continue (i32.const 0)))";
     let functions = headers(
         "(global.set $stream (local.get 0))
-        (if (call $grpc @\"auth\" @\"svc.Auth\" @\"Check\" @[x-meta=m] @\"who\" (i32.const 500) (i32.const 16))
+        (if (call $grpc @\"auth\" @\"svc.Auth\" @\"Check\" @[x-meta=m] @\"who\" (i32.const 700) (i32.const 16))
           (then (call $say @\"refused\"))) (i32.const 1)",
     ) + &notice(
         "grpc_receive",
@@ -84,7 +84,7 @@ fn grpc_calls_are_answered_from_the_script() {
         grpc(answer(&[("x-initial", "1")], &["yes"]), &[("grpc-status", "0")]),
         answers(Answer::Message(bare), MS(0)),
         answers(Answer::Reset, MS(0)),
-        answers(Answer::Message(answer(&[("grpc-status", "0")], &[])), MS(900)),
+        answers(Answer::Message(answer(&[("grpc-status", "0")], &[])), MS(1500)),
     ];
     let test = calls(vec![get(), get(), get(), get()], "auth", script);
     let found = steps(vec![plugin("calls", &module(&functions))], test);
@@ -101,7 +101,7 @@ fn grpc_calls_are_answered_from_the_script() {
         ":method: POST",
         ":scheme: http",
         "te: trailers",
-        "grpc-timeout: 500m",
+        "grpc-timeout: 700m",
         "content-type: application/grpc",
         "x-meta: m",
     ];
@@ -127,7 +127,7 @@ fn calls_of_ticks_are_the_workers() {
             "tick",
             1,
             "(drop (call $call @\"auth\" @[:method=GET;:path=/;:authority=auth] (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
-              (i32.const 300) (i32.const 16)))",
+              (i32.const 700) (i32.const 16)))",
         )
         + &notice(
             "http_call_response",
@@ -139,5 +139,7 @@ fn calls_of_ticks_are_the_workers() {
     let found = steps(vec![plugin("ticks", &module(&functions))], test);
     let all: Vec<&str> = found.iter().flat_map(|step| said(&step.log)).collect();
     assert!(all.starts_with(&["201", "200", "200"]), "{all:?}");
-    assert_eq!(found.iter().map(|step| step.calls.len()).sum::<usize>(), all.len());
+    let calls: usize = found.iter().map(|step| step.calls.len()).sum();
+    // The last one's answer may still be on its way.
+    assert!(calls == all.len() || calls == all.len() + 1, "{calls} calls: {all:?}");
 }
