@@ -37,7 +37,9 @@ pub(super) fn call(
     let timeout = Duration::from_millis(timeout.into());
     let (cluster, mut headers) = target;
     // Behind `te`, in Envoy's order.
-    headers.0.insert(WRITTEN_BY_ENVOY - 1, (b"grpc-timeout".to_vec(), format!("{}m", timeout.as_millis()).into_bytes()));
+    headers
+        .0
+        .insert(WRITTEN_BY_ENVOY - 1, (b"grpc-timeout".to_vec(), format!("{}m", timeout.as_millis()).into_bytes()));
     let number = send_request(guest, (cluster, headers), CallKind::Grpc, vec![message], timeout)?;
     guest.write_u32(token, number)
 }

@@ -309,7 +309,8 @@ impl Proxy<'_> {
             Side::Response => (&mut self.chain.client, "the answer"),
         };
         let Some(message) = message.as_mut().filter(|message| !message.body.is_empty()) else { return };
-        let written = message.headers.first("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let written =
+            message.headers.first("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
         let length: usize = message.body.iter().map(Vec::len).sum();
         let Some(written) = written.filter(|written| *written != length) else { return };
         let mut left = written;

@@ -89,8 +89,8 @@ impl Proxy<'_> {
     fn bytes(&mut self, filter: usize, way: Way, bytes: &[u8]) -> bool {
         let NetworkFilter { plugin, vm, context } = self.network[filter];
         let place = |context: &mut crate::host::Context| match way {
-            Way::Downstream => std::mem::replace(&mut context.downstream, Some(bytes.to_vec())),
-            Way::Upstream => std::mem::replace(&mut context.upstream, Some(bytes.to_vec())),
+            Way::Downstream => context.downstream.replace(bytes.to_vec()),
+            Way::Upstream => context.upstream.replace(bytes.to_vec()),
         };
         self.vms[vm].state_mut().contexts.get_mut(&context).map(place);
         let callback = match way {
