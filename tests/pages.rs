@@ -14,13 +14,14 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no excerpt that shows the mistake, and why.
-const WITHOUT_EXAMPLE: [(&str, &str); 14] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 15] = [
     ("MC0107", "mesh.toml is not there"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
     ("MC0303", "needs a damaged module"),
     ("MC0318", "needs a module that Envoy crashes on"),
     ("MC0402", "is what `inspect` says"),
+    ("MC0614", "needs a machine without Envoy"),
     ("MC0701", "needs out/"),
     ("MC0702", "needs out/"),
     ("MC0703", "needs out/"),

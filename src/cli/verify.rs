@@ -106,22 +106,23 @@ impl Verify {
             return if stdout(product.as_bytes()) == Outcome::Fine { outcome } else { Outcome::Failed };
         }
         reporter.findings(sink);
-        if let Some(report) = report {
-            tell(&report, reporter);
+        match report {
+            Some(report) if self.what.iter().any(|name| is_module(name)) => reporter.note(&report.module_summary()),
+            Some(report) => tell(&report, reporter),
+            None => {}
         }
         outcome
     }
 
     /// `None` after a report.
     fn report(&self, file: Option<Utf8PathBuf>, reporter: &Reporter, sink: &mut Sink) -> Option<Report> {
-        let is_module = |name: &&String| name.to_ascii_lowercase().ends_with(".wasm");
         let options = Options {
             workloads: self.what.clone(),
             engine: self.engine(),
             envoy: self.envoy.clone(),
             cache: self.cache.folder(),
         };
-        let Some(module) = self.what.iter().find(is_module) else {
+        let Some(module) = self.what.iter().find(|name| is_module(name)) else {
             if let Some(option) = self.module.used() {
                 let finding = Diagnostic::error("MC0708", format!("`{option}` is for a module by itself"));
                 sink.push(finding.help("name the module's file; what a workload's filters have is what was rendered"));
@@ -181,12 +182,16 @@ impl Cache {
     #[expect(clippy::disallowed_methods, reason = "it says where results are kept, not what they are")]
     fn folder(self) -> Option<Utf8PathBuf> {
         let folder = |name: &str| {
-            let path = Utf8PathBuf::from_os_string(std::env::var_os(name)?.into()).ok()?;
+            let path = Utf8PathBuf::from_os_string(std::env::var_os(name)?).ok()?;
             path.is_absolute().then_some(path)
         };
         let caches = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
         (!self.no_cache).then(caches).flatten().map(|caches| caches.join("mesh-compile"))
     }
+}
+
+fn is_module(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".wasm")
 }
 
 /// The dry run as a part of another command: in the embedded host, all workloads.

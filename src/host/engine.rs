@@ -24,8 +24,6 @@ pub(crate) struct Library {
 pub(crate) struct Compiled {
     pub(super) module: Module,
     pub(crate) abi: Abi,
-    /// Names of functions by their index, for traces.
-    pub(super) report: Arc<Report>,
 }
 
 impl Library {
@@ -95,5 +93,5 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
         return Err(unsupported("the module is over 16 MiB".into()));
     }
     let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter says: {error}")))?;
-    Ok(Compiled { module, abi, report: Arc::new(report) })
+    Ok(Compiled { module, abi })
 }

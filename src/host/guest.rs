@@ -1,7 +1,6 @@
 //! A guest during a host call: its memory, its allocator, the context that the call speaks of.
 
-use std::cell::{RefCell, RefMut};
-use std::rc::Rc;
+use std::cell::RefMut;
 
 use wasmi::{AsContextMut as _, Caller, Val};
 
@@ -95,10 +94,6 @@ impl<'a> Guest<'a> {
         self.caller.data().world.borrow_mut()
     }
 
-    pub(super) fn shared_world(&self) -> Rc<RefCell<World>> {
-        Rc::clone(&self.caller.data().world)
-    }
-
     /// The context that the call speaks of.
     pub(super) fn context(&self) -> Result<&Context, Failure> {
         self.state().context().ok_or_else(|| Status::InternalFailure.into())
@@ -172,7 +167,7 @@ impl<'a> Guest<'a> {
     /// Has the guest allocate. A guest that traps there goes on all the same, as on V8, and its VM has failed when it returns.
     pub(super) fn allocate(&mut self, size: usize) -> Result<u32, Failure> {
         self.burn(size)?;
-        let Some(malloc) = self.state().malloc else { return Err(Status::InvalidMemoryAccess.into()) };
+        let Some((name, malloc)) = self.state().malloc else { return Err(Status::InvalidMemoryAccess.into()) };
         let size = i32::from_ne_bytes(u32::try_from(size).unwrap_or(u32::MAX).to_ne_bytes());
         let (phase, current, effective) = {
             let state = self.state_mut();
@@ -189,7 +184,7 @@ impl<'a> Guest<'a> {
             (Ok(()), [Val::I32(at)]) => Ok(u32::from_ne_bytes(at.to_ne_bytes())),
             (Ok(()), _) => Err(Status::InvalidMemoryAccess.into()),
             (Err(error), _) => {
-                let fault = fault_of("malloc", &error, state);
+                let fault = fault_of(name, &error, state);
                 let ends = fault.kind != crate::verify::outcome::FaultKind::Trap;
                 state.nested_fault.get_or_insert(fault);
                 if ends { Err(Failure::Trap(error)) } else { Err(Status::InvalidMemoryAccess.into()) }

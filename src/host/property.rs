@@ -38,6 +38,8 @@ pub(super) fn replacement(name: &str) -> Option<&'static str> {
 
 /// Where all of them are.
 const ADDRESS: &str = "127.0.0.1";
+/// gRPC's UNKNOWN.
+const GRPC_UNKNOWN: i64 = 2;
 /// What the client's connection comes from.
 const SOURCE_PORT: i64 = 40_000;
 /// Where the listener is if no filter names a port.
@@ -83,6 +85,13 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
     }
     let stream = world.stream.as_ref().filter(|_| context.kind == ContextKind::Http);
     let parts: Vec<&str> = named.iter().map(String::as_str).collect();
+    // Envoy has no bytes for a whole group of them, nor for none.
+    if let [] | [""] | ["request" | "response" | "connection" | "upstream" | "source" | "destination" | "xds"] =
+        parts[..]
+        && (stream.is_some() || parts.concat().is_empty())
+    {
+        return Err(Status::SerializationFailure);
+    }
     let found = match parts.as_slice() {
         ["plugin_name"] => plugin(world, context).map(|names| Value::text(names.name.as_str())),
         ["plugin_root_id"] => plugin(world, context).map(|names| Value::text(names.root_id.as_str())),
@@ -115,7 +124,11 @@ fn of_stream(world: &World, stream: &Stream, context: &Context, top: &str, rest:
         ("upstream", ["port"]) if stream.info.upstream => port(UPSTREAM_PORT),
         ("xds", ["route_name"]) => Some(Value::text(stream.info.route_name.as_str())),
         ("xds", ["cluster_name"]) => Some(Value::text("upstream")),
-        ("xds", ["listener_direction"]) => Some(Value::Int(0)),
+        ("xds", ["virtual_host_name"]) => Some(Value::text("all")),
+        ("xds", ["filter_chain_name"]) => Some(Value::text("")),
+        ("xds", ["node", "id"]) => Some(Value::text("sidecar~mesh-compile")),
+        ("xds", ["node", "cluster"]) => Some(Value::text("mesh-compile")),
+        ("xds", ["listener_direction"]) => Some(Value::Int(world.direction)),
         ("metadata", []) => Some(Value::text("")),
         ("filter_state", [name]) => {
             let path = name.strip_prefix("wasm.")?;
@@ -172,7 +185,8 @@ fn request(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
             Some(signed(written.unwrap_or(stream.request.size)))
         }
         ["total_size"] => {
-            let bytes = fields?.0.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum::<u64>();
+            let fields = fields.map_or(&[][..], |fields| &fields.0);
+            let bytes = fields.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum::<u64>();
             Some(signed(stream.request.size + bytes))
         }
         ["headers", rest @ ..] => headers(fields?, rest),
@@ -200,8 +214,10 @@ fn response(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> 
         ["headers", rest @ ..] => headers(fields?, rest),
         ["trailers", rest @ ..] => headers(trailers?, rest),
         ["grpc_status"] => {
-            let status = trailers.and_then(|it| it.first("grpc-status")).or_else(|| fields?.first("grpc-status"))?;
-            std::str::from_utf8(status).ok()?.parse().ok().map(Value::Int)
+            let status = trailers.and_then(|it| it.first("grpc-status")).or_else(|| fields?.first("grpc-status"));
+            let status = status.and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+            // An answer that is not gRPC's is one of UNKNOWN.
+            Some(Value::Int(status.unwrap_or(GRPC_UNKNOWN)))
         }
         _ => None,
     }

@@ -61,7 +61,8 @@ pub(crate) struct State {
     pub(crate) stop_iteration: bool,
     pub(crate) limiter: Limiter,
     pub(crate) memory: Option<Memory>,
-    pub(crate) malloc: Option<Func>,
+    /// The guest's allocator, and its name.
+    pub(crate) malloc: Option<(&'static str, Func)>,
     /// A fault of a call into the guest from within a host call.
     pub(crate) nested_fault: Option<Fault>,
     /// Names of metrics by the ids that the guest knows them by.
@@ -248,8 +249,10 @@ pub(crate) enum Action {
     Continue(u32, Side),
     /// `proxy_send_local_response`.
     LocalReply(u32, LocalResponse),
-    /// `proxy_close_stream` of an HTTP context.
+    /// `proxy_close_stream`.
     Reset(u32),
+    /// `proxy_continue_stream` of a connection's context.
+    Read(u32),
 }
 
 /// An answer in the workload's place.

@@ -61,7 +61,7 @@ impl Vm {
         for callback in [&abi::INIT, &abi::START].into_iter().chain(&abi::AFTER_INIT) {
             exports.extend(exported(callback.name).map(|function| (callback.name, function)));
         }
-        let malloc = abi::MALLOC.iter().find_map(|callback| exported(callback.name));
+        let malloc = abi::MALLOC.iter().find_map(|callback| Some((callback.name, exported(callback.name)?)));
         let state = store.data_mut();
         state.malloc = malloc;
         state.memory = state.memory.or(memory);
@@ -213,7 +213,8 @@ const fn v8(code: TrapCode) -> &'static str {
         TrapCode::UnreachableCodeReached => "unreachable",
         TrapCode::MemoryOutOfBounds => "memory access out of bounds",
         TrapCode::TableOutOfBounds => "table index is out of bounds",
-        TrapCode::IndirectCallToNull | TrapCode::BadSignature => "null function or function signature mismatch",
+        TrapCode::IndirectCallToNull => "null function or function signature mismatch",
+        TrapCode::BadSignature => "function signature mismatch",
         TrapCode::IntegerDivisionByZero => "divide by zero",
         TrapCode::IntegerOverflow => "divide result unrepresentable",
         TrapCode::BadConversionToInteger => "float unrepresentable in integer range",

@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) properties: BTreeMap<Vec<String>, Property>,
     /// Of the listener, where a filter names one.
     pub(crate) port: Option<u16>,
+    /// `envoy.config.core.v3.TrafficDirection`: 1 inbound, 2 outbound, 0 neither.
+    pub(crate) direction: i64,
     /// Names and ids of the plugins, by their place among the subject's.
     pub(crate) plugins: Vec<PluginNames>,
     pub(crate) remarks: Vec<(usize, Remark)>,
@@ -95,6 +97,7 @@ impl World {
             stream: None,
             properties: BTreeMap::new(),
             port: None,
+            direction: 1,
             plugins,
             remarks: Vec::new(),
             events: BTreeMap::new(),

@@ -86,6 +86,8 @@ pub(crate) struct Expect {
     pub(crate) upstream: Option<ExpectedUpstream>,
     /// Whether a filter answers in the workload's place, and with which response code details.
     pub(crate) local_reply: Option<Expected<LocalReply>>,
+    /// Whether the stream is reset; not said: it must not be.
+    pub(crate) reset: Option<Expected<bool>>,
     /// Each has to match a line of the log.
     pub(crate) log: Vec<Expected<Regex>>,
     /// None of these may match a line of the log.

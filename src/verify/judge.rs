@@ -7,7 +7,7 @@ mod words;
 mod tests;
 
 use super::case::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
-use super::message::Message;
+use super::message::{Fields, Message};
 use super::outcome::{Call, End, StepOutcome, TestOutcome};
 use super::subject::Subject;
 use crate::diag::{Location, suggest};
@@ -67,6 +67,9 @@ impl std::fmt::Display for Whose<'_> {
     }
 }
 
+/// An answer of which nothing came.
+static NOTHING: Message = Message { headers: Fields(Vec::new()), body: Vec::new(), trailers: None };
+
 struct Judge<'a> {
     subject: &'a Subject,
     step: usize,
@@ -90,11 +93,17 @@ impl Judge<'_> {
     }
 
     fn exchange(&mut self, step: &Step, found: &StepOutcome) {
-        let answer = match (&found.response, &found.end) {
-            (Some(answer), End::Complete | End::LocalReply(_)) => answer,
+        let expect = &step.expect;
+        let reset = expect.reset.as_ref().filter(|reset| reset.value);
+        let answer = match (&found.response, &found.end, reset) {
+            (Some(answer), End::Complete | End::LocalReply(_), None) => answer,
+            (_, End::Complete | End::LocalReply(_), Some(reset)) => {
+                return self.fail(&reset.location, "the stream was not reset");
+            }
+            // What came before it, or nothing.
+            (answer, End::Reset, Some(_)) => answer.as_ref().unwrap_or(&NOTHING),
             _ => return self.fail(&step.location, self.nothing(found)),
         };
-        let expect = &step.expect;
         self.status(expect.status.as_ref(), answer, &found.end);
         self.message(Whose::Answer, answer, (&expect.headers, &expect.no_headers, &expect.trailers));
         self.body(Whose::Answer, expect.body.as_ref(), answer);

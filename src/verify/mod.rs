@@ -21,6 +21,8 @@ mod report;
 mod run;
 mod select;
 pub(crate) mod subject;
+#[cfg(test)]
+mod tests;
 
 use camino::Utf8PathBuf;
 

@@ -181,6 +181,26 @@ impl Report {
         Self { engine, workloads: vec![workload], passed: false }
     }
 
+    /// Of one module, verified by itself.
+    #[must_use]
+    pub fn module_summary(&self) -> String {
+        let runs: Vec<&Run> = self.workloads.iter().flat_map(|it| &it.runs).collect();
+        let name = runs.first().map_or("", |run| run.module.as_str());
+        let says = |step: fn(&Run) -> Option<bool>, wanted| runs.iter().any(|run| step(run) == Some(wanted));
+        let result = if says(|run| run.loads, false) {
+            "does not load"
+        } else if says(|run| run.starts, false) {
+            "loads, and does not start"
+        } else if says(|run| run.configures, false) {
+            "loads and starts, and does not take its configuration"
+        } else if says(|run| run.configures, true) {
+            "loads, starts and takes its configuration"
+        } else {
+            "could not be tried"
+        };
+        format!("{name}: {result} in {}", self.engine.place())
+    }
+
     /// `3 workloads, 2 filters, 7 tests: all passed in the embedded host`, and how many workloads have no tests.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -197,7 +217,12 @@ impl Report {
         let not_run = of_tests(|test| !test.ran);
         let mut counted = vec![plural(workloads.len(), "workload"), plural(filters.len(), "filter")];
         counted.push(plural(tests, "test"));
+        let unknown = |run: &&Run| run.passed() && run.message.is_some();
+        let unknown: BTreeSet<&str> = runs().filter(unknown).map(|run| run.filter.as_str()).collect();
         let mut bad = Vec::new();
+        if !unknown.is_empty() {
+            bad.push(format!("{} cannot be dry-run", plural(unknown.len(), "filter")));
+        }
         if !refused.is_empty() {
             bad.push(format!("{} refused", plural(refused.len(), "filter")));
         }

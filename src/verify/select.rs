@@ -29,7 +29,9 @@ fn unknown(suites: &[Suite], name: &str) -> Diagnostic {
     let finding = Diagnostic::error("MC0708", format!("there is no workload `{name}`"));
     // As long as what was written: a namespace is not to be counted as a slip.
     let form = name.matches('/').count().min(2);
-    match suggest(name, known.iter().map(|names| names[form].as_str())) {
+    let own = name.rsplit('/').next().unwrap_or_default();
+    let elsewhere = known.iter().find(|names| names[0] == own).map(|names| names[2].as_str());
+    match elsewhere.or_else(|| suggest(name, known.iter().map(|names| names[form].as_str()))) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding.help("name it as mesh.toml does, or as NAMESPACE/NAME, or as KIND/NAMESPACE/NAME"),
     }

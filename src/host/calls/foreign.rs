@@ -48,7 +48,10 @@ fn run(guest: &mut Guest<'_>, name: &str, arguments: &[u8]) -> Result<Vec<u8>, F
             Ok(Vec::new())
         }
         // What is declared is of use to the types of values only; a dry run keeps all as bytes.
-        "declare_property" | "set_envoy_filter_state" => Ok(Vec::new()),
+        "declare_property" => Ok(Vec::new()),
+        "set_envoy_filter_state" if names_filter_state(arguments) => Ok(Vec::new()),
+        "set_envoy_filter_state" => Err(Status::NotFound.into()),
+        _ if NOT_SIMULATED.contains(&name) && arguments.is_empty() => Err(Status::BadArgument.into()),
         _ if NOT_SIMULATED.contains(&name) => {
             let plugin = guest.context()?.plugin;
             guest.world().remark(plugin, Remark::NotSimulated(format!("the foreign function `{name}`")));
@@ -56,4 +59,9 @@ fn run(guest: &mut Guest<'_>, name: &str, arguments: &[u8]) -> Result<Vec<u8>, F
         }
         _ => Err(Status::NotFound.into()),
     }
+}
+
+/// Whether the path, the first field of `SetEnvoyFilterStateArguments`, is one of Envoy's own: only for these there are factories.
+fn names_filter_state(arguments: &[u8]) -> bool {
+    arguments.first() == Some(&0x0a) && arguments.get(2..).is_some_and(|path| path.starts_with(b"envoy."))
 }

@@ -30,6 +30,7 @@ impl Check<'_> {
             body: self.expected_body(written.body.as_ref(), &place.key("body")),
             trailers: self.expected_fields(&written.trailers, &[], &place.key("trailers")),
             upstream: written.upstream.as_ref().map(|it| self.expected_upstream(it, &place.key("upstream"))),
+            reset: written.reset.map(|value| Expected { value, location: self.document.at(&place.key("reset")) }),
             local_reply: written.local_reply.as_ref().map(|it| self.local_reply(it, &place.key("local-reply"))),
             log: self.lines(&written.log, &place.key("log")),
             no_log: self.lines(&written.no_log, &place.key("no-log")),

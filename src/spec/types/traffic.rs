@@ -203,6 +203,8 @@ pub(crate) struct Expect {
     pub(crate) upstream: Option<ExpectedUpstream>,
     /// Whether a filter answers in the workload's place.
     pub(crate) local_reply: Option<ExpectedLocalReply>,
+    /// Whether the stream is reset, before an answer or in the middle of it. Default: it must not be.
+    pub(crate) reset: Option<bool>,
     /// Regular expressions, each of which must match a line of the filters' log.
     pub(crate) log: Vec<String>,
     /// Regular expressions, none of which may match a line of the filters' log.

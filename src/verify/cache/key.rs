@@ -164,8 +164,20 @@ impl Key {
     }
 
     fn expect(&mut self, expect: &Expect) {
-        let Expect { status, headers, no_headers, body, trailers, upstream, local_reply, log, no_log, metrics, calls } =
-            expect;
+        let Expect {
+            status,
+            headers,
+            no_headers,
+            body,
+            trailers,
+            upstream,
+            local_reply,
+            reset,
+            log,
+            no_log,
+            metrics,
+            calls,
+        } = expect;
         self.optional(status.as_ref(), |key, status| key.number(status.value.into()));
         self.each(headers, Self::field);
         self.each(no_headers, |key, name| key.text(&name.value));
@@ -189,6 +201,7 @@ impl Key {
                 key.matcher(details);
             }
         });
+        self.optional(reset.as_ref(), |key, reset| key.flag(reset.value));
         for patterns in [log, no_log] {
             self.each(patterns, |key, pattern| key.text(pattern.value.as_str()));
         }

@@ -46,6 +46,8 @@ impl Proxy<'_> {
         let result = self.vms[vm].call(callback, context, arguments);
         if let (false, Some(fault)) = (had, &self.vms[vm].fault) {
             self.faults.push((plugin, fault.clone()));
+            let now = self.world.borrow().now;
+            self.failed_at.insert(vm, now);
         }
         result
     }
@@ -65,8 +67,9 @@ impl Proxy<'_> {
                         self.local_reply(Reply::of(response));
                     }
                 }
+                Action::Read(context) => self.reading.push((vm, context)),
                 Action::Reset(context) => {
-                    if self.filter_of(vm, context).is_some() {
+                    if self.filter_of(vm, context).is_some() || self.is_connection(vm, context) {
                         self.reset_stream("wasm_close_stream");
                     }
                 }

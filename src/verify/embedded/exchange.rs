@@ -22,10 +22,16 @@ impl Proxy<'_> {
         self.pass(u64::try_from(step.after.as_nanos()).unwrap_or(u64::MAX));
         self.answer = step.upstream.clone();
         self.open(&step.request);
-        self.send(&step.request.framed_request());
-        let stalled = !self.settle();
-        let end = self.end(stalled);
+        let request = step.request.framed_request();
+        let mut stalled = true;
+        if self.connect() && self.downstream(&request) {
+            self.send(&request);
+            stalled = !self.wait(|proxy| proxy.chain.over);
+            self.upstream();
+        }
+        let end = self.end(stalled && !self.chain.reset);
         self.close();
+        self.disconnect();
         self.outcome(end)
     }
 
@@ -106,7 +112,11 @@ impl Proxy<'_> {
         if bare {
             return;
         }
-        for chunk in chunks {
+        for (number, chunk) in chunks.into_iter().enumerate() {
+            if number > 0 {
+                // What is due comes between the chunks; the first travels with the headers, the end with the last.
+                self.pass(0);
+            }
             if let Some(data) = self.chunk(side, chunk.clone()) {
                 self.data(side, 0, data, false);
             }
@@ -157,11 +167,11 @@ impl Proxy<'_> {
         }
     }
 
-    /// Lets happen what has to until the stream is over. `false`: it would never be.
-    fn settle(&mut self) -> bool {
+    /// Lets happen what has to until it is `done`. `false`: it would never be.
+    pub(super) fn wait(&mut self, done: impl Fn(&Self) -> bool) -> bool {
         let mut ticks = 0;
         let mut patience = self.world.borrow().now.saturating_add(PATIENCE);
-        while !self.chain.over {
+        while !done(self) {
             let expecting = self.world.borrow().is_expecting();
             let until = if expecting { u64::MAX } else { patience };
             let event = self.world.borrow_mut().next_event(until);

@@ -1,11 +1,13 @@
 //! The embedded engine: a workload's plugins on [`crate::host`], its traffic through a model of Envoy's filter manager.
 //!
-//! [`proxy`] starts the plugins, [`chain`] is the filter manager, [`exchange`] drives one request through it, [`events`] lets time pass.
+//! [`proxy`] starts the plugins, [`chain`] is the filter manager, [`exchange`] drives one request through it, [`events`] lets time pass,
+//! [`network`] is the connection around it.
 
 mod callbacks;
 mod chain;
 mod events;
 mod exchange;
+mod network;
 mod proxy;
 mod reply;
 mod side;

@@ -2,7 +2,7 @@
 //! source/common/router/router.cc).
 
 use super::proxy::Proxy;
-use crate::host::{DataRef, Event, LocalResponse, Side};
+use crate::host::{DataRef, Event, LocalResponse, Side, field};
 use crate::verify::message::{Fields, Message};
 
 /// An answer in the workload's place.
@@ -47,32 +47,42 @@ impl Reply {
         Self { code, body: body.into(), headers: Fields::default(), details: details.into(), grpc_status: None }
     }
 
+    /// The status and the filter's own fields; the status is not one of these.
+    fn start(&self, fields: &mut Fields, status: &str) {
+        fields.add(":status", status);
+        self.headers.0.iter().for_each(|(name, value)| field::add(fields, name, value));
+        set(fields, ":status", status.as_bytes());
+    }
+
     /// Its headers and its body, for a request that is gRPC's or not.
     fn message(&self, grpc: bool) -> (Fields, Vec<u8>) {
         let mut fields = Fields::default();
         if grpc {
-            fields.add(":status", "200");
-            fields.add("content-type", "application/grpc");
-            fields.add("grpc-status", self.grpc_status.unwrap_or_else(|| grpc_status(self.code)).to_string());
+            let status = self.grpc_status.unwrap_or_else(|| grpc_status(self.code)).to_string();
+            self.start(&mut fields, "200");
+            set(&mut fields, "content-type", b"application/grpc");
+            set(&mut fields, "grpc-status", status.as_bytes());
             if !self.body.is_empty() {
-                fields.add("grpc-message", percent_encoded(&self.body));
+                set(&mut fields, "grpc-message", percent_encoded(&self.body).as_bytes());
             }
-            self.headers.0.iter().for_each(|(name, value)| crate::host::field::add(&mut fields, name, value));
             return (fields, Vec::new());
         }
-        fields.add(":status", self.code.to_string());
-        self.headers.0.iter().for_each(|(name, value)| crate::host::field::add(&mut fields, name, value));
+        self.start(&mut fields, &self.code.to_string());
         if !self.body.is_empty() {
-            let length = self.body.len().to_string().into_bytes();
-            match fields.0.iter_mut().find(|(name, _)| name == b"content-length") {
-                Some((_, written)) => *written = length,
-                None => fields.add("content-length", length),
-            }
+            set(&mut fields, "content-length", self.body.len().to_string().as_bytes());
             if fields.first("content-type").is_none() {
                 fields.add("content-type", "text/plain");
             }
         }
         (fields, self.body.clone())
+    }
+}
+
+/// Writes a field over the one that is there.
+fn set(fields: &mut Fields, name: &str, value: &[u8]) {
+    match fields.0.iter_mut().find(|(other, _)| other == name.as_bytes()) {
+        Some((_, written)) => *written = value.to_vec(),
+        None => fields.add(name, value),
     }
 }
 
@@ -104,7 +114,8 @@ impl Proxy<'_> {
         }
         if self.headers_of(Side::Response).is_none() {
             if self.chain.in_request > 0 {
-                self.chain.prepared = Some(reply);
+                // Of two the first is sent.
+                self.chain.prepared.get_or_insert(reply);
             } else {
                 self.send_through_chain(&reply);
             }

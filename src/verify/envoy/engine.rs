@@ -16,8 +16,9 @@ use super::find;
 use super::journal::{Entry, Journal};
 use super::marker::Marker;
 use super::process::Process;
-use super::upstream::{Upstream, Watched};
+use super::upstream::{Protocol, Upstream, Watched};
 use crate::diag::Diagnostic;
+use crate::verify::case::{Answer, Callout};
 use crate::verify::outcome::{Outcome, PluginOutcome};
 use crate::verify::subject::{Placed, Subject};
 
@@ -109,10 +110,21 @@ impl Engine {
         says.map_or(Ok(()), |says| Err(find::without_wasm(&path, &says)))
     }
 
-    /// The clusters that filters call, each with its endpoint. Those that answer gRPC speak HTTP/2.
-    pub(super) fn clusters<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> io::Result<Vec<Value>> {
-        names.map(|name| Ok(config::cluster(name, self.upstream.cluster(name)?, false))).collect()
+    /// The clusters that filters call, each with its endpoint.
+    pub(super) fn clusters(&mut self, callouts: &BTreeMap<String, Vec<Callout>>) -> io::Result<Vec<Value>> {
+        let cluster = |(name, script): (&String, &Vec<Callout>)| {
+            let http2 = script.iter().any(is_grpc);
+            let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
+            Ok(config::cluster(name, self.upstream.cluster(name, protocol)?, http2))
+        };
+        callouts.iter().map(cluster).collect()
     }
+}
+
+/// Whether it is the answer to a gRPC call.
+fn is_grpc(callout: &Callout) -> bool {
+    let Answer::Message(answer) = &callout.answer else { return false };
+    answer.trailers.iter().chain([&answer.headers]).any(|fields| fields.first("grpc-status").is_some())
 }
 
 impl Running {
@@ -172,10 +184,10 @@ impl Running {
         self.process.admin.listeners()?.get(name).copied()
     }
 
-    /// Counters or gauges that filters have defined, by the filters' own names.
-    pub(super) fn metrics(&self, kind: &str) -> BTreeMap<String, u64> {
+    /// Counters and gauges that filters have defined, by the filters' own names. Envoy drops them with the VMs.
+    pub(super) fn metrics(&self) -> BTreeMap<String, u64> {
         const PREFIX: &str = "wasmcustom.";
-        let stats = self.process.admin.stats(&format!(r"^wasmcustom\.&type={kind}")).unwrap_or_default();
+        let stats = self.process.admin.stats(r"^wasmcustom\.").unwrap_or_default();
         stats.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value))).collect()
     }
 

@@ -1,6 +1,5 @@
 //! Tests: each on a listener of its own, which is taken away before the next.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -38,10 +37,10 @@ impl Engine {
         if let Some(fault) = unsupported(test) {
             return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
         }
-        let clusters = self.clusters(test.callouts.keys().map(String::as_str));
+        let clusters = self.clusters(&test.callouts);
         let patience = self.patience + delays(test);
         let (envoy, upstream) = self.both()?;
-        let mut course = Course { envoy, upstream, patience, counted: BTreeMap::new() };
+        let mut course = Course { envoy, upstream, patience };
         let mut outcome = TestOutcome::default();
         let ended = clusters.map_err(Lost::from).and_then(|clusters| course.run(subject, test, clusters, &mut outcome));
         if let Err(lost) = ended {
@@ -62,8 +61,6 @@ struct Course<'a> {
     envoy: &'a mut Running,
     upstream: &'a Upstream,
     patience: Duration,
-    /// The counters as they stood before.
-    counted: BTreeMap<String, u64>,
 }
 
 impl Course<'_> {
@@ -78,7 +75,6 @@ impl Course<'_> {
         self.envoy.lay_out(network.iter().chain(&http).copied())?;
         self.envoy.clear()?;
         self.envoy.set_clusters(clusters)?;
-        self.counted = self.envoy.metrics("Counters");
         self.upstream.begin(&test.callouts);
         let listener = config::listener(LISTENER, &network, &http, &self.envoy.paths());
         self.envoy.set_listeners(vec![listener])?;
@@ -131,7 +127,7 @@ impl Course<'_> {
             outcome.end = End::Stalled(None);
             return (outcome, Some(self.envoy.lost()));
         }
-        outcome.metrics = self.metrics();
+        outcome.metrics = self.envoy.metrics();
         (outcome, None)
     }
 
@@ -145,7 +141,8 @@ impl Course<'_> {
 
     fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut StepOutcome) {
         chained.exchange_begins();
-        for entry in self.envoy.journal().take().iter().filter(|entry| !entry.main) {
+        let (entries, flooded) = self.envoy.journal().take_all();
+        for entry in entries.iter().filter(|entry| !entry.main) {
             chained.follow(entry);
             let callback = entry.callback.as_deref().unwrap_or_default();
             match entry.line.event() {
@@ -159,20 +156,10 @@ impl Course<'_> {
                 _ => {}
             }
         }
-        if self.envoy.journal().is_flooded() {
+        if flooded {
             let message = "the log of one exchange is over 64 MiB".to_owned();
             outcome.faults.push((0, Fault { kind: FaultKind::Limits, message }));
         }
-    }
-
-    /// Gauges as they are, counters since the test began: Envoy keeps them when VMs go.
-    fn metrics(&self) -> BTreeMap<String, u64> {
-        let mut metrics = self.envoy.metrics("Gauges");
-        for (name, value) in self.envoy.metrics("Counters") {
-            let before = self.counted.get(&name).copied().unwrap_or_default();
-            metrics.insert(name, value.saturating_sub(before));
-        }
-        metrics
     }
 }
 

@@ -13,6 +13,8 @@ use crate::verify::outcome::Level;
 
 /// Bytes of log that are kept between two questions. A filter that logs more is not run on.
 const MOST: usize = 64 << 20;
+/// Bytes that are read at once.
+const PIECE: usize = 1 << 18;
 
 /// Follows the file that Envoy logs to. Envoy writes a line before it goes on, so that the file holds all that led to what was seen
 /// of it.
@@ -22,10 +24,11 @@ pub(super) struct Journal(Mutex<State>);
 #[derive(Debug)]
 struct State {
     file: File,
+    /// How far it has been read.
+    read: u64,
     /// The beginning of a line whose end has not been written.
     partial: Vec<u8>,
     kept: usize,
-    flooded: bool,
     /// Envoy's main thread: the one that logs first.
     main: Option<u64>,
     /// The callbacks that run on each thread, the outermost first.
@@ -58,9 +61,9 @@ impl Journal {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self(Mutex::new(State {
             file: File::open(path)?,
+            read: 0,
             partial: Vec::new(),
             kept: 0,
-            flooded: false,
             main: None,
             running: BTreeMap::new(),
             entries: Vec::new(),
@@ -70,14 +73,15 @@ impl Journal {
 
     /// Everything up to now since the last time.
     pub(super) fn take(&self) -> Vec<Entry> {
-        let mut state = self.read();
-        state.kept = 0;
-        mem::take(&mut state.entries)
+        self.take_all().0
     }
 
-    /// Whether a filter has logged more than is kept.
-    pub(super) fn is_flooded(&self) -> bool {
-        self.read().flooded
+    /// The same, and whether filters have logged more than is kept.
+    pub(super) fn take_all(&self) -> (Vec<Entry>, bool) {
+        let mut state = self.read();
+        let flooded = state.kept > MOST;
+        state.kept = 0;
+        (mem::take(&mut state.entries), flooded)
     }
 
     /// The callback that runs on the main thread or on the worker.
@@ -106,17 +110,28 @@ impl Journal {
 
 impl State {
     fn refresh(&mut self) {
-        let mut bytes = mem::take(&mut self.partial);
-        // What cannot be read now is read the next time.
-        _ = (&self.file).take(MOST as u64).read_to_end(&mut bytes);
-        let mut rest = bytes.as_slice();
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            if let Some(line) = Line::parse(&rest[..end]) {
-                self.add(line);
-            }
-            rest = &rest[end + 1..];
+        // What is written from now on is for the next time; a filter that floods the log would never let this end.
+        let end = self.file.metadata().map_or(0, |file| file.len());
+        let mut piece = vec![0; PIECE];
+        while self.read < end {
+            // What cannot be read now is read the next time.
+            let Ok(length @ 1..) = self.file.read(&mut piece) else { break };
+            self.read += length as u64;
+            self.lines(&piece[..length]);
         }
-        self.partial = rest.to_vec();
+    }
+
+    fn lines(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            self.partial.extend_from_slice(&bytes[..end]);
+            let line = Line::parse(&mem::take(&mut self.partial));
+            line.into_iter().for_each(|line| self.add(line));
+            bytes = &bytes[end + 1..];
+        }
+        // A line alone may be over all that is kept.
+        if self.partial.len() <= MOST {
+            self.partial.extend_from_slice(bytes);
+        }
     }
 
     fn add(&mut self, line: Line) {
@@ -133,9 +148,7 @@ impl State {
             _ => {}
         }
         self.kept += line.text.len();
-        if self.kept > MOST {
-            self.flooded = true;
-        } else {
+        if self.kept <= MOST {
             self.entries.push(Entry { line, main, callback, starting });
         }
     }

@@ -29,6 +29,8 @@ mod config;
 mod engine;
 mod exchanges;
 mod find;
+mod hpack;
+mod http2;
 mod journal;
 mod log;
 mod marker;

@@ -22,7 +22,7 @@ use super::log;
 const START: Duration = Duration::from_secs(20);
 /// What the watcher does when our end of its standard input closes, that is when this process has ended, even by a signal.
 /// Envoy is the first of its group; a script that runs Envoy may have made others.
-const WATCH: &str = r#"read -r _; kill -9 -- "-$1" "$1"; rm -rf -- "$2""#;
+const WATCH: &str = r#"read -r _; kill -9 "-$1" "$1"; rm -rf -- "$2""#;
 
 /// A running Envoy; it ends with the value.
 #[derive(Debug)]
@@ -184,7 +184,7 @@ fn command(path: &Utf8Path, paths: &Paths<'_>, log: File) -> Command {
         .args(["--component-log-level", "wasm:trace,upstream:info,admin:off"])
         .args(["--log-format-escaped", "--log-format", log::FORMAT])
         // What is taken away goes at once, and its VMs with it.
-        .args(["--drain-time-s", "0", "--drain-strategy", "immediate", "--file-flush-min-size-kb", "0"])
+        .args(["--drain-time-s", "0", "--drain-strategy", "immediate", "--file-flush-interval-msec", "1"])
         .args(["--config-path", &paths.file("bootstrap.json"), "--admin-address-path", &paths.file("admin")])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

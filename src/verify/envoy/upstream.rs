@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::clock::Deadline;
+use super::http2::Server;
 use super::journal::Journal;
 use super::marker::Marker;
 use super::wire::{self, Part, Reader, Side};
@@ -26,7 +27,16 @@ const LOGGED: Duration = Duration::from_secs(1);
 pub(super) struct Upstream {
     shared: Arc<Shared>,
     workload: SocketAddr,
-    clusters: BTreeMap<String, SocketAddr>,
+    /// Their endpoints, for HTTP/1.1 and for gRPC.
+    clusters: BTreeMap<(String, Protocol), SocketAddr>,
+}
+
+/// What a cluster speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Protocol {
+    Http1,
+    /// For gRPC.
+    Http2,
 }
 
 #[derive(Debug)]
@@ -64,7 +74,7 @@ impl Shared {
 impl Upstream {
     pub(super) fn start() -> io::Result<Self> {
         let shared = Arc::new(Shared { stage: Mutex::default(), over: AtomicBool::new(false) });
-        let workload = serve(&shared, None)?;
+        let workload = serve(&shared, None, Protocol::Http1)?;
         Ok(Self { shared, workload, clusters: BTreeMap::new() })
     }
 
@@ -73,12 +83,13 @@ impl Upstream {
     }
 
     /// The endpoint of a cluster.
-    pub(super) fn cluster(&mut self, name: &str) -> io::Result<SocketAddr> {
-        if let Some(address) = self.clusters.get(name) {
+    pub(super) fn cluster(&mut self, name: &str, protocol: Protocol) -> io::Result<SocketAddr> {
+        let key = (name.to_owned(), protocol);
+        if let Some(address) = self.clusters.get(&key) {
             return Ok(*address);
         }
-        let address = serve(&self.shared, Some(name))?;
-        self.clusters.insert(name.to_owned(), address);
+        let address = serve(&self.shared, Some(name), protocol)?;
+        self.clusters.insert(key, address);
         Ok(address)
     }
 
@@ -119,7 +130,7 @@ impl Drop for Upstream {
 }
 
 /// Listens; `None` is the workload.
-fn serve(shared: &Arc<Shared>, cluster: Option<&str>) -> io::Result<SocketAddr> {
+fn serve(shared: &Arc<Shared>, cluster: Option<&str>, protocol: Protocol) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let (shared, cluster) = (Arc::clone(shared), cluster.map(str::to_owned));
@@ -130,7 +141,10 @@ fn serve(shared: &Arc<Shared>, cluster: Option<&str>) -> io::Result<SocketAddr> 
             }
             let Ok(stream) = stream else { continue };
             let (shared, cluster) = (Arc::clone(&shared), cluster.clone());
-            thread::spawn(move || _ = connection(&shared, cluster.as_deref(), stream));
+            thread::spawn(move || match (protocol, cluster.as_deref()) {
+                (Protocol::Http2, Some(cluster)) => grpc_connection(&shared, cluster, stream),
+                (_, cluster) => connection(&shared, cluster, stream),
+            });
         }
     });
     Ok(address)
@@ -150,6 +164,19 @@ fn connection(shared: &Shared, cluster: Option<&str>, mut stream: TcpStream) -> 
         // Nothing is scripted where nothing may come any more. Reset and end look the same to Envoy once a request is read.
         let Some(Answer::Message(answer)) = answer else { return Ok(()) };
         send(shared, &mut stream, &answer, to_head)?;
+    }
+}
+
+/// The same, for gRPC.
+fn grpc_connection(shared: &Shared, cluster: &str, stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut server = Server::accept(stream)?;
+    loop {
+        let (stream, request) = server.next()?;
+        let request = wire::observed(request);
+        let is_grpc = request.headers.first("content-type").is_some_and(|it| it.starts_with(b"application/grpc"));
+        let Some(Answer::Message(answer)) = called(shared, cluster, request) else { return Ok(()) };
+        server.answer(stream, &answer, is_grpc)?;
     }
 }
 

@@ -1,6 +1,6 @@
 //! From outcomes to findings. The same fault of one filter in a thousand workloads is one finding.
 
-mod tests;
+mod expectations;
 mod trace;
 mod words;
 
@@ -51,13 +51,13 @@ impl Findings {
         }
         for (number, (test, outcome)) in subject.tests.iter().zip(&outcome.tests).enumerate() {
             if let Some(fault) = &outcome.fault {
-                self.add(subject, engine, &fault.message, tests::not_run(subject, test, fault));
+                self.add(subject, engine, &fault.message, expectations::not_run(subject, test, fault));
             }
             for (step, done) in test.steps.iter().zip(&outcome.steps) {
                 self.step(subject, engine, (test, step), done);
             }
             let failures = failures.get(number).map_or(&[][..], Vec::as_slice);
-            for (finding, said) in tests::failed(subject, test, outcome, failures) {
+            for (finding, said) in expectations::failed(subject, test, outcome, failures) {
                 self.add(subject, engine, &said, finding);
             }
         }
@@ -80,7 +80,7 @@ impl Findings {
         }
         if let End::Stalled(number) = outcome.end {
             let placed = number.and_then(|number| subject.plugins.get(number));
-            let finding = tests::stalled(placed, test, subject, &outcome.effects)
+            let finding = expectations::stalled(placed, test, subject, &outcome.effects)
                 .at(step.location.clone())
                 .detail(trace::exchange(subject, step, outcome));
             self.add(subject, engine, &test.name, finding);

@@ -10,8 +10,9 @@ use crate::verify::subject::Subject;
 
 /// With the four columns that the text format puts before each line it is 100.
 const WIDTH: usize = 96;
-/// Lines of a part; a filter may log a thousand.
+/// Lines of a part, and of a log: a filter may write a thousand.
 const LINES: usize = 40;
+const LOG_LINES: usize = 20;
 
 /// The whole exchange.
 pub(super) fn exchange(subject: &Subject, step: &Step, outcome: &StepOutcome) -> Vec<String> {
@@ -53,11 +54,44 @@ pub(super) fn log(subject: &Subject, log: &[LogLine]) -> Vec<String> {
     let filter = |line: &LogLine| line.plugin.and_then(|number| subject.plugins.get(number));
     let line = |line: &LogLine| {
         let filter = filter(line).map_or_else(String::new, |placed| format!("{}: ", placed.plugin.name));
-        format!("  {:<8} {filter}{}", level(line.level), line.message)
+        wrapped(&format!("  {:<8} ", level(line.level)), &format!("{filter}{}", line.message))
     };
     let mut lines = vec!["the log".to_owned()];
-    push(log.iter().map(line).collect(), &mut lines);
-    lines.iter().map(|line| cut(line)).collect()
+    // The last of them: what a filter says before it gives up.
+    let before = log.len().saturating_sub(LOG_LINES);
+    if before > 0 {
+        lines.push(format!("  … {before} before"));
+    }
+    lines.extend(log.iter().skip(before).flat_map(line));
+    lines
+}
+
+/// A text after a head, in as many lines as it needs, but no more than a few: what went wrong may stand at its end.
+fn wrapped(head: &str, text: &str) -> Vec<String> {
+    const MOST: usize = 8;
+    let width = WIDTH - head.chars().count();
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive([' ', '\n']) {
+        let mut word: Vec<char> = word.chars().collect();
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + word.len() > width {
+            lines.push(String::new());
+        }
+        while word.len() > width {
+            let rest = word.split_off(width);
+            lines.last_mut().into_iter().for_each(|line| line.extend(&word));
+            lines.push(String::new());
+            word = rest;
+        }
+        lines.last_mut().into_iter().for_each(|line| line.extend(&word));
+    }
+    if lines.len() > MOST {
+        lines.truncate(MOST);
+        lines.last_mut().into_iter().for_each(|line| *line = cut_to(&format!("{line}…"), width));
+    }
+    let blank = " ".repeat(head.chars().count());
+    let heads = std::iter::once(head).chain(std::iter::repeat(blank.as_str()));
+    heads.zip(lines).map(|(head, line)| format!("{head}{}", line.trim_end_matches(' '))).collect()
 }
 
 /// What a callback did; one that did nothing and let the exchange go on is passed over.
@@ -142,8 +176,12 @@ fn push(own: Vec<String>, lines: &mut Vec<String>) {
 }
 
 fn cut(line: &str) -> String {
-    match line.char_indices().nth(WIDTH) {
+    cut_to(line, WIDTH)
+}
+
+fn cut_to(line: &str, width: usize) -> String {
+    match line.char_indices().nth(width) {
         None => line.to_owned(),
-        Some(_) => line.chars().take(WIDTH - 1).chain(['…']).collect(),
+        Some(_) => line.chars().take(width - 1).chain(['…']).collect(),
     }
 }

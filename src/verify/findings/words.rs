@@ -66,7 +66,7 @@ pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
         )
         .note("it is not found, as in Envoy 1.33 and newer"),
         Remark::NotSimulated(text) => {
-            Diagnostic::warning("MC0612", format!("the filter `{name}` calls `{text}`, which a dry run does not do"))
+            Diagnostic::warning("MC0612", format!("the filter `{name}` calls {text}, which a dry run does not do"))
                 .help("`mesh-compile verify --engine envoy` has the real one")
         }
     }

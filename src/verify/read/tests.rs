@@ -3,6 +3,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 use super::*;
+use crate::Rendered;
 use crate::diag::{Location, Source};
 use crate::emit::File;
 use crate::spec::types::Direction;
@@ -28,15 +29,15 @@ fn proxies(istio: &str) -> Proxies {
     Proxies { istio: istio.to_owned(), root_namespace: "istio-system".to_owned() }
 }
 
-fn compiled(spec: &Utf8Path) -> Vec<File> {
+fn compiled(spec: &Utf8Path) -> Rendered {
     let mut sink = Sink::new();
     let rendered = crate::compile(spec, &mut sink);
-    rendered.unwrap_or_else(|| panic!("{:#?}", sink.into_sorted())).files
+    rendered.unwrap_or_else(|| panic!("{:#?}", sink.into_sorted()))
 }
 
 /// What `filters.a`, `b` and `c` of one module, and what `spec` says beside, render to.
 #[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
-fn rendered(spec: &str) -> Vec<File> {
+pub(in crate::verify) fn rendered(spec: &str) -> Rendered {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
     let module = include_bytes!("../../../filter/example-filter.wasm");
@@ -86,7 +87,7 @@ fn root() -> &'static Utf8Path {
 
 #[test]
 fn the_repositorys_own_mesh() {
-    let files = compiled(&root().join("mesh.toml"));
+    let Rendered { files, .. } = compiled(&root().join("mesh.toml"));
     let labels = ["app=productpage", "version=v1"];
     let subject = one(&files, suite("Deployment/default/productpage-v1", &labels), &proxies("1.28"));
     assert_eq!(subject.name, "Deployment/default/productpage-v1");
@@ -101,7 +102,7 @@ fn the_repositorys_own_mesh() {
 
 #[test]
 fn the_seeds_own_layout() {
-    let files = compiled(&root().join("examples/asm/mesh.toml"));
+    let Rendered { files, .. } = compiled(&root().join("examples/asm/mesh.toml"));
     let details = suite("Deployment/default/details-v1", &["app=details", "version=v1"]);
     assert_eq!(chain(&one(&files, details, &proxies("1.32"))), ["envoy.filters.http.wasm Http Inbound"]);
     // Without the gate the selector is the workload's own labels, which the patch does not have.
@@ -111,7 +112,7 @@ fn the_seeds_own_layout() {
 
 #[test]
 fn several_namespaces_and_kinds() {
-    let files = compiled(&root().join("examples/many/mesh.toml"));
+    let Rendered { files, .. } = compiled(&root().join("examples/many/mesh.toml"));
     let suites = [
         suite("Deployment/shop/web", &["app=web"]),
         suite("Rollout/shop/checkout", &["app=checkout"]),
@@ -144,7 +145,7 @@ const THREE: &str = "filters.a.module = 'it.wasm'\nfilters.b.module = 'it.wasm'\
 
 #[test]
 fn what_goes_first_turns_the_order_around_and_back() {
-    let files = rendered(&format!(
+    let Rendered { files, .. } = rendered(&format!(
         "{THREE}filters.d = {{ module = 'it.wasm', type = 'network' }}
         workloads.web = {{ selector.app = 'web', filters = [
             {{ filter = 'a', insert = 'first' }}, {{ filter = 'b', insert = 'first' }}, 'c', 'd',
@@ -176,7 +177,7 @@ fn every_field_of_a_plugin_is_read() {
         mount = 'container'
         mount-path = '/opt/wasm'
         filters = ['a']";
-    let files = rendered(spec);
+    let Rendered { files, .. } = rendered(spec);
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
     let plugin = &*subject.plugins[0].plugin;
     assert_eq!((plugin.root_id.as_str(), plugin.vm_id.as_str()), ("root", "vm"));
@@ -192,7 +193,7 @@ fn every_field_of_a_plugin_is_read() {
 fn fields_that_the_declared_istio_does_not_know_are_gone() {
     let spec = "filters.a = { module = 'it.wasm', on-failure = 'closed', stop-iteration = true }
         workloads.web = { selector.app = 'web', filters = ['a'] }";
-    let files = rendered(spec);
+    let Rendered { files, .. } = rendered(spec);
     let read = |istio: &str| {
         let subject = one(&files, suite("Deployment/default/web", &[]), &proxies(istio));
         (subject.plugins[0].plugin.on_failure, subject.plugins[0].plugin.stop_iteration)
@@ -201,14 +202,14 @@ fn fields_that_the_declared_istio_does_not_know_are_gone() {
     assert_eq!(read("1.27"), (FailurePolicy::Closed, false));
     assert_eq!(read("1.24"), (FailurePolicy::Unspecified, false));
     // Rendered for 1.27, it is opaque to istiod.
-    let files = rendered(&format!("mesh.istio = '1.27'\n{spec}"));
+    let Rendered { files, .. } = rendered(&format!("mesh.istio = '1.27'\n{spec}"));
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.27"));
     assert!(subject.plugins[0].plugin.stop_iteration);
 }
 
 #[test]
 fn a_patch_is_for_proxies_of_its_version() {
-    let files = rendered(&format!(
+    let Rendered { files, .. } = rendered(&format!(
         "mesh.proxy-version = '^1\\.2[89]\\.'\n{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b', 'c'] }}"
     ));
     let length = |istio: &str| one(&files, suite("Deployment/default/web", &[]), &proxies(istio)).plugins.len();
@@ -217,7 +218,8 @@ fn a_patch_is_for_proxies_of_its_version() {
 
 #[test]
 fn the_root_namespaces_filters_are_held_against_every_pod() {
-    let mut files = rendered(&format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}"));
+    let Rendered { mut files, .. } =
+        rendered(&format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}"));
     // As a hand may move it: the label is still the pod's.
     edit(&mut files, "envoyfilters/default/wasm-b", "namespace: default", "namespace: istio-system");
     edit(&mut files, "envoyfilters/default/wasm-b", "priority: 20", "priority: 10");
@@ -251,7 +253,7 @@ fn what_was_changed_by_hand_is_a_finding() {
         ("kustomization.yaml", "kind:", "kind: {", "`kustomization.yaml` cannot be read back"),
     ];
     for (path, from, to, said) in cases {
-        let mut files = rendered(&spec);
+        let Rendered { mut files, .. } = rendered(&spec);
         edit(&mut files, path, from, to);
         let message = refused(&files, suite("Deployment/default/web", &[]));
         assert!(message.contains(said), "`{said}` is not in `{message}`");
@@ -260,7 +262,7 @@ fn what_was_changed_by_hand_is_a_finding() {
 
 #[test]
 fn direction_and_port_are_the_patches() {
-    let files = rendered(
+    let Rendered { files, .. } = rendered(
         "filters.a.module = 'it.wasm'
         workloads.web = { selector.app = 'web', direction = 'any', filters = [{ filter = 'a', port = 9080 }] }",
     );

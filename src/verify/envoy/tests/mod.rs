@@ -2,5 +2,6 @@
 
 mod guest;
 mod plugins;
+mod process;
 mod subjects;
 mod traffic;

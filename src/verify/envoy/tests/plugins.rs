@@ -4,9 +4,13 @@ use super::guest::{callback, module, notice};
 use super::subjects::{get, plugin, run, said, steps, subject, test};
 use crate::verify::outcome::{FaultKind, Level, PluginOutcome};
 
-fn told(outcome: &PluginOutcome) -> (Option<bool>, Option<bool>, Option<bool>, Option<(FaultKind, &str)>) {
-    let fault = outcome.fault.as_ref().map(|fault| (fault.kind, fault.message.as_str()));
-    (outcome.loads, outcome.starts, outcome.configures, fault)
+/// How far it gets.
+fn gets(outcome: &PluginOutcome) -> [Option<bool>; 3] {
+    [outcome.loads, outcome.starts, outcome.configures]
+}
+
+fn fault(outcome: &PluginOutcome) -> Option<(FaultKind, &str)> {
+    outcome.fault.as_ref().map(|fault| (fault.kind, fault.message.as_str()))
 }
 
 /// One refusal hides no other plugin, before it or behind it.
@@ -37,27 +41,25 @@ fn each_plugin_is_told_apart() {
     let (initialize, start, configure, context) =
         (trap("_initialize"), trap("proxy_on_vm_start"), trap("proxy_on_configure"), trap("proxy_on_context_create"));
     let expected = [
-        (yes, yes, yes, None),
-        (no, None, None, Some((FaultKind::Load, "Failed to load Wasm module due to a missing import: env.strtol"))),
-        (no, None, None, Some((FaultKind::Load, "Missing or unknown Proxy-Wasm ABI version"))),
-        (no, None, None, Some((FaultKind::Load, "Failed to parse corrupted Wasm module"))),
-        (yes, no, None, Some((FaultKind::Start, &initialize))),
+        ([yes, yes, yes], None),
+        ([no, None, None], Some((FaultKind::Load, "Failed to load Wasm module due to a missing import: env.strtol"))),
+        ([no, None, None], Some((FaultKind::Load, "Missing or unknown Proxy-Wasm ABI version"))),
+        ([no, None, None], Some((FaultKind::Load, "Failed to parse corrupted Wasm module"))),
+        ([yes, no, None], Some((FaultKind::Start, &initialize))),
         (
-            yes,
-            no,
-            None,
+            [yes, no, None],
             Some((FaultKind::Restricted, "Function: _initialize failed: Uncaught Error: restricted_callback")),
         ),
-        (yes, no, None, Some((FaultKind::Start, "Failed to start base Wasm"))),
-        (yes, no, None, Some((FaultKind::Start, &start))),
-        (yes, yes, no, Some((FaultKind::Configure, "Failed to configure base Wasm plugin"))),
-        (yes, yes, no, Some((FaultKind::Configure, &configure))),
-        (yes, no, None, Some((FaultKind::Start, &context))),
-        (yes, yes, yes, None),
+        ([yes, no, None], Some((FaultKind::Start, "Failed to start base Wasm"))),
+        ([yes, no, None], Some((FaultKind::Start, &start))),
+        ([yes, yes, no], Some((FaultKind::Configure, "Failed to configure base Wasm plugin"))),
+        ([yes, yes, no], Some((FaultKind::Configure, &configure))),
+        ([yes, no, None], Some((FaultKind::Start, &context))),
+        ([yes, yes, yes], None),
     ];
     let outcome = &outcomes[0];
     for ((found, expected), (name, _)) in outcome.plugins.iter().zip(&expected).zip(&modules) {
-        assert_eq!(told(found), *expected, "{name}");
+        assert_eq!((gets(found), fault(found)), *expected, "{name}");
     }
     assert_eq!(outcome.plugins.len(), expected.len());
     let log: Vec<Vec<&str>> = outcome.plugins.iter().map(|plugin| said(&plugin.log)).collect();
@@ -76,7 +78,7 @@ fn a_plugin_that_never_gets_configured_hides_no_other() {
         subject(plugins.clone(), Vec::new()),
         subject(vec![plugin("other", &module(""))], vec![test(vec![get()])]),
     ]);
-    let faults: Vec<_> = outcomes[0].plugins.iter().map(|plugin| told(plugin).3).collect();
+    let faults: Vec<_> = outcomes[0].plugins.iter().map(|plugin| fault(plugin)).collect();
     assert_eq!(faults, [None, Some((FaultKind::Endless, "Function: proxy_on_configure does not come back")), None]);
     assert_eq!(outcomes[1].tests[0].steps.len(), 1);
 }

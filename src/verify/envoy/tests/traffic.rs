@@ -7,9 +7,10 @@ use super::subjects::{
     after, answer, answers, calls, exchange, get, message, plugin, run, said, steps, subject, test, with_trailers,
     written,
 };
-use crate::verify::case::Answer;
+use crate::verify::case::{Answer, Step};
+use crate::verify::message::Message;
 use crate::verify::outcome::{End, FaultKind, Level};
-use crate::verify::subject::FailurePolicy;
+use crate::verify::subject::{Chain, FailurePolicy};
 
 const REQUEST_ID: &str = "x-request-id: 00000000-0000-4000-8000-000000000000";
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -153,6 +154,62 @@ fn calls_are_answered_from_the_script() {
     }
 }
 
+/// Envoy wants HTTP/2 for it.
+#[test]
+fn grpc_calls_are_answered_from_the_script() {
+    let ended = "(drop (call $context (global.get $stream))) (drop (call $continue (i32.const 0)))";
+    let functions = headers(
+        "(global.set $stream (local.get 0))
+        (if (call $grpc @\"auth\" @\"svc.Auth\" @\"Check\" @[x-meta=m] @\"who\" (i32.const 500) (i32.const 16))
+          (then (call $say @\"refused\"))) (i32.const 1)",
+    ) + &notice(
+        "grpc_receive",
+        3,
+        &format!(
+            "(call $say @\"received\")
+            (drop (call $buffer (i32.const 5) (i32.const 0) (local.get 2) (i32.const 0) (i32.const 4))) (call $say-found) {ended}"
+        ),
+    ) + &notice(
+        "grpc_close",
+        3,
+        &format!(
+            "(i32.store8 (i32.const 64) (i32.add (i32.const 48) (local.get 2))) (call $say (i32.const 64) (i32.const 1))
+            (drop (call $status (i32.const 16) (i32.const 0) (i32.const 4))) (call $say-found) {ended}"
+        ),
+    );
+    let grpc =
+        |message: Message, status: &[(&str, &str)]| answers(Answer::Message(with_trailers(message, status)), MS(0));
+    let mut bare = answer(&[("grpc-status", "7"), ("grpc-message", "not you")], &[]);
+    bare.trailers = None;
+    let script = vec![
+        grpc(answer(&[("x-initial", "1")], &["yes"]), &[("grpc-status", "0")]),
+        answers(Answer::Message(bare), MS(0)),
+        answers(Answer::Reset, MS(0)),
+        answers(Answer::Message(answer(&[("grpc-status", "0")], &[])), MS(900)),
+    ];
+    let test = calls(vec![get(), get(), get(), get()], "auth", script);
+    let found = steps(vec![plugin("calls", &module(&functions))], test);
+    let logs: Vec<Vec<&str>> = found.iter().map(|step| said(&step.log)).collect();
+    let reset = "upstream connect error or disconnect/reset before headers. reset reason: connection termination\
+        {upstream_reset_before_response_started{connection_termination}}";
+    let late = "upstream request timeout{response_timeout}";
+    // 7, and 14 twice, as characters.
+    assert_eq!(logs, [["received", "yes"], ["7", "not you{via_upstream}"], [">", reset], [">", late]]);
+    let call = &found[0].calls[0];
+    let expected = [
+        ":authority: auth",
+        ":path: /svc.Auth/Check",
+        ":method: POST",
+        ":scheme: http",
+        "te: trailers",
+        "grpc-timeout: 500m",
+        "content-type: application/grpc",
+        "x-meta: m",
+    ];
+    assert_eq!(written(&call.request.headers), expected);
+    assert_eq!(call.request.body, [b"who".to_vec()]);
+}
+
 /// Another test's clusters are not there, though one Envoy runs both.
 #[test]
 fn a_cluster_that_is_not_scripted_is_unknown() {
@@ -267,6 +324,100 @@ fn metrics_are_each_tests_own() {
         outcomes[0].tests.iter().flat_map(|test| &test.steps).map(|step| step.metrics.clone()).collect();
     let expected = |requests| [("level".to_owned(), 7), ("requests".to_owned(), requests)].into();
     assert_eq!(metrics, [expected(2), expected(4), expected(2)]);
+}
+
+/// Envoy drops a metric with the VMs that defined it.
+#[test]
+fn metrics_of_another_test_are_not_this_ones() {
+    let counts = |kind: u8, name: &str| {
+        let functions = headers(&format!(
+            "(drop (call $metric (i32.const {kind}) @\"{name}\" (i32.const 16)))
+            (drop (call $record (i32.load (i32.const 16)) (i64.const 3))) (i32.const 0)"
+        ));
+        subject(vec![plugin(name, &module(&functions))], vec![test(vec![get()])])
+    };
+    let outcomes =
+        run(&[counts(0, "first.requests"), counts(1, "second.level"), counts(0, "third"), counts(0, "first.requests")]);
+    let metrics: Vec<_> = outcomes.iter().map(|outcome| outcome.tests[0].steps[0].metrics.clone()).collect();
+    let only = |name: &str| [(name.to_owned(), 3)].into();
+    assert_eq!(metrics, [only("first.requests"), only("second.level"), only("third"), only("first.requests")]);
+}
+
+/// Envoy tries a plugin out before its main thread and its worker get it.
+#[test]
+fn a_metric_counts_in_every_copy_of_a_vm() {
+    let counts = "(drop (call $metric (i32.const 0) @\"configured\" (i32.const 16)))
+        (drop (call $increment (i32.load (i32.const 16)) (i64.const 1))) (i32.const 1)";
+    let found = steps(vec![plugin("counts", &module(&callback("configure", 2, counts)))], test(vec![get()]));
+    assert_eq!(found[0].metrics, [("configured".to_owned(), 3)].into());
+}
+
+#[test]
+fn network_filters_stand_before_the_connection_manager() {
+    let functions = callback("downstream_data", 3, "(call $say @\"data\") (i32.const 0)")
+        + &callback("new_connection", 1, "(call $say @\"connection\") (i32.const 0)")
+        + &notice("downstream_connection_close", 2, "(call $say @\"closed\")");
+    let mut subject = subject(
+        vec![
+            plugin("http", &module(&headers("(call $say @\"request\") (i32.const 0)"))),
+            plugin("network", &module(&functions)),
+        ],
+        vec![test(vec![get()])],
+    );
+    subject.plugins[1].chain = Chain::Network;
+    let outcomes = run(&[subject]);
+    let step = &outcomes[0].tests[0].steps[0];
+    let whose: Vec<Option<usize>> = step.log.iter().map(|line| line.plugin).collect();
+    assert_eq!(
+        (said(&step.log), whose),
+        (vec!["connection", "data", "request", "closed"], vec![Some(1), Some(1), Some(0), Some(1)])
+    );
+}
+
+#[test]
+fn a_workload_that_breaks_off_is_answered_for() {
+    let reset = Step { upstream: Answer::Reset, ..get() };
+    let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![reset]));
+    let End::LocalReply(details) = &found[0].end else { panic!("{:?}", found[0].end) };
+    assert_eq!(details, "upstream_reset_before_response_started{connection_termination}");
+    let says = "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+    assert_eq!(said(&found[0].log), [says, "response ends"]);
+    assert!(found[0].upstream.is_some());
+}
+
+#[test]
+fn answers_without_a_body_have_none() {
+    let mut head = get();
+    head.request.headers.0[0] = (b":method".to_vec(), b"HEAD".to_vec());
+    let mut empty = get();
+    empty.upstream =
+        Answer::Message(Message { headers: [(":status", "204")].into_iter().collect(), ..Message::default() });
+    let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![head, empty]));
+    let heads: Vec<_> = found.iter().map(|step| written(&step.response.clone().expect("an answer").headers)).collect();
+    assert_eq!(heads, [vec![":status: 200", "content-length: 2"], vec![":status: 204"]]);
+    assert!(found.iter().all(|step| step.log.is_empty() && step.end == End::Complete));
+}
+
+#[test]
+fn another_scheme_is_asked_for_by_its_whole_address() {
+    let mut step = get();
+    step.request.headers.0[1] = (b":scheme".to_vec(), b"https".to_vec());
+    let logs = "(drop (call $header (i32.const 0) @\":scheme\" (i32.const 0) (i32.const 4))) (call $say-found)
+        (drop (call $header (i32.const 0) @\":path\" (i32.const 0) (i32.const 4))) (call $say-found)
+        (drop (call $header (i32.const 0) @\"x-forwarded-proto\" (i32.const 0) (i32.const 4))) (call $say-found) (i32.const 0)";
+    let found = steps(vec![plugin("logs", &module(&headers(logs)))], test(vec![step]));
+    assert_eq!(said(&found[0].log), ["https", "/", "http"]);
+    assert_eq!(found[0].upstream.clone().expect("a request").headers.first(":scheme"), Some(&b"https"[..]));
+}
+
+/// More than is kept of a log.
+#[test]
+fn a_filter_that_floods_the_log_is_told() {
+    let floods = "(local $i i32) (loop $again (call $say (i32.const 0) (i32.const 65536))
+        (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $again (i32.lt_u (local.get $i) (i32.const 1200)))) (i32.const 0)";
+    let found = steps(vec![plugin("floods", &module(&headers(floods)))], test(vec![get()]));
+    let kinds: Vec<FaultKind> = found[0].faults.iter().map(|(_, fault)| fault.kind).collect();
+    assert_eq!(kinds, [FaultKind::Limits]);
 }
 
 #[test]

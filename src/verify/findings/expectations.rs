@@ -27,8 +27,8 @@ pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, e
     }
 }
 
-/// A finding for each step of which something else was expected, and what tells it from others. Of a stalled step there is one
-/// already, and of a test that was not run.
+/// A finding for each step of which something else was expected, and what tells it from others. Of a step that stalled or
+/// in which a filter failed there is one already, and of a test that was not run.
 pub(super) fn failed(
     subject: &Subject,
     test: &Test,
@@ -43,7 +43,7 @@ pub(super) fn failed(
         let failures: Vec<&Failure> = failures.iter().filter(|failure| failure.step == number).collect();
         let Some((first, others)) = failures.split_first() else { continue };
         let done = outcome.steps.get(number);
-        if done.is_some_and(|done| matches!(done.end, End::Stalled(_))) {
+        if done.is_some_and(|done| matches!(done.end, End::Stalled(_)) || !done.faults.is_empty()) {
             continue;
         }
         let nth = if test.steps.len() > 1 { format!(", step {}", number + 1) } else { String::new() };
