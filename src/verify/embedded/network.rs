@@ -53,7 +53,8 @@ impl Proxy<'_> {
             return true;
         }
         let line = |name: &str| request.headers.first(name).unwrap_or_default();
-        let first = [line(":method"), b" ", line(":path"), b" HTTP/1.1\r\nhost: ", line(":authority"), b"\r\n"].concat();
+        let first =
+            [line(":method"), b" ", line(":path"), b" HTTP/1.1\r\nhost: ", line(":authority"), b"\r\n"].concat();
         let bytes = wire(first, request);
         (0..self.network.len()).all(|filter| self.bytes(filter, Way::Downstream, &bytes))
     }
