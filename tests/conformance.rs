@@ -25,7 +25,23 @@ const THREADS: usize = 4;
 
 /// A difference between the engines that is known: the scenario, what of it differs, and why it cannot be otherwise. One that no
 /// longer differs fails.
-const KNOWN_DIFFERENCES: &[(&str, &str, &str)] = &[];
+const KNOWN_DIFFERENCES: &[(&str, &str, &str)] = &[
+    (
+        "bodies/overflow/two million bytes, more than Envoy buffers",
+        "step 0, log",
+        "Envoy resets the stream within the host call, so that on_log comes before the call has returned",
+    ),
+    (
+        "foreign/expressions/expressions",
+        "step 0, log",
+        "the embedded host has no interpreter for CEL: it says Unimplemented",
+    ),
+    (
+        "headers/bad-values-response/bytes that no header may have, in an answer",
+        "step 0, response",
+        "a line end in a value makes another header of what is behind it, on Envoy's way to the client",
+    ),
+];
 
 /// A folder of tests/conformance.
 struct Topic {
@@ -229,7 +245,7 @@ impl Scenario {
         if runs.is_empty() {
             return vec!["it was not run".to_owned()];
         }
-        let messages = runs.iter().filter_map(|run| run["message"].as_str());
+        let messages = runs.iter().map(|run| first_line(&run["message"])).filter(|message| !message.is_empty());
         let of_test = |test: &str| {
             let tests = runs.first().and_then(|run| run["tests"].as_array()).into_iter().flatten();
             tests
@@ -266,7 +282,7 @@ impl Scenario {
         let mut all = Map::new();
         for run in self.runs(printed) {
             let key = format!("filter {}", run["filter"].as_str().unwrap_or_default());
-            let progress = json!([run["loads"], run["starts"], run["configures"], run["message"]]);
+            let progress = json!([run["loads"], run["starts"], run["configures"], first_line(&run["message"])]);
             all.insert(key, progress);
         }
         let exchanges = printed["exchanges"].as_array().into_iter().flatten();
@@ -284,7 +300,7 @@ impl Scenario {
                 ("calls".to_owned(), Value::Array(calls)),
                 ("log".to_owned(), Value::Array(log)),
                 ("metrics".to_owned(), exchange["metrics"].clone()),
-                ("faults".to_owned(), items(&exchange["faults"]).map(|it| it["message"].clone()).collect()),
+                ("faults".to_owned(), items(&exchange["faults"]).map(|it| first_line(&it["message"])).collect()),
             ];
             all.extend(seen.map(|(what, value)| (format!("step {}, {what}", exchange["step"]), value)));
         }
@@ -298,6 +314,11 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+/// The embedded host says more than Envoy on further lines.
+fn first_line(message: &Value) -> &str {
+    text(message).lines().next().unwrap_or_default()
 }
 
 /// The order of the values of one name counts, that of names does not.
