@@ -117,3 +117,16 @@ fn escaped(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_stands_in_a_text_is_well_formed() {
+        assert_eq!(escaped("<a href=\"x\">&amp;</a>"), "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;");
+        assert_eq!(escaped("]]> 'a'"), "]]&gt; 'a'");
+        assert_eq!(escaped("a\r\n\tb"), "a&#13;&#10;&#9;b");
+        assert_eq!(escaped("\0\u{7}\u{1b}[31m\u{fffe}\u{10ffff}"), "\u{fffd}\u{fffd}\u{fffd}[31m\u{fffd}\u{10ffff}");
+    }
+}

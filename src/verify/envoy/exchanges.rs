@@ -38,18 +38,16 @@ impl Engine {
             return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
         }
         let clusters = self.clusters(&test.callouts);
-        let patience = self.patience + delays(test);
+        let patience = self.patience.saturating_add(delays(test));
         let (envoy, upstream) = self.both()?;
-        let mut course = Course { envoy, upstream, patience };
+        let mut course = Course { envoy, upstream, patience, over: false };
         let mut outcome = TestOutcome::default();
-        let ended = clusters.map_err(Lost::from).and_then(|clusters| course.run(subject, test, clusters, &mut outcome));
-        if let Err(lost) = ended {
+        let ran = clusters.map_err(Lost::from).and_then(|clusters| course.run(subject, test, clusters, &mut outcome));
+        if let Err(lost) = &ran {
             let running = course.envoy.journal().running(false);
-            // A step that Envoy did not come back from has taken its fault along.
-            if !matches!(outcome.steps.last(), Some(step) if step.end == End::Stalled(None) && !step.faults.is_empty())
-            {
-                outcome.fault = Some(without_envoy(&lost, running.as_deref()));
-            }
+            outcome.fault = Some(without_envoy(lost, running.as_deref()));
+        }
+        if ran.is_err() || course.over {
             self.discard();
         }
         Ok(outcome)
@@ -61,6 +59,8 @@ struct Course<'a> {
     envoy: &'a mut Running,
     upstream: &'a Upstream,
     patience: Duration,
+    /// Whether an exchange has made Envoy useless; its outcome has the fault.
+    over: bool,
 }
 
 impl Course<'_> {
@@ -76,7 +76,7 @@ impl Course<'_> {
         self.envoy.clear()?;
         self.envoy.set_clusters(clusters)?;
         self.upstream.begin(&test.callouts);
-        let listener = config::listener(LISTENER, &network, &http, &self.envoy.paths());
+        let listener = config::listener(LISTENER, test.direction, [&network, &http], &self.envoy.paths());
         self.envoy.set_listeners(vec![listener])?;
         let Some(address) = self.envoy.address(LISTENER) else {
             outcome.fault = Some(self.refused());
@@ -85,9 +85,10 @@ impl Course<'_> {
         let mut chained = Chained::new(&subject.plugins, [&network, &http]);
         for step in &test.steps {
             thread::sleep(step.after);
-            let (step, lost) = self.step(step, address, &mut chained);
-            outcome.steps.push(step);
-            lost.map_or(Ok(()), Err)?;
+            outcome.steps.push(self.step(step, address, &mut chained));
+            if self.over {
+                break;
+            }
         }
         Ok(())
     }
@@ -100,8 +101,8 @@ impl Course<'_> {
         Fault { kind: FaultKind::Configure, message: says.to_owned() }
     }
 
-    /// One exchange, and whether Envoy has survived it.
-    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> (StepOutcome, Option<Lost>) {
+    /// One exchange.
+    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> StepOutcome {
         self.upstream.answer(&step.upstream);
         let before = self.envoy.access_log().len();
         let watched = Arc::clone(&self.envoy.watched);
@@ -120,15 +121,25 @@ impl Course<'_> {
         };
         let running = self.envoy.journal().running(false);
         self.read_journal(chained, &mut outcome);
+        if outcome.end == End::Stalled(None) {
+            outcome.end = End::Stalled(chained.holder());
+        }
         if !back {
             let callback = running.as_deref().unwrap_or_default();
-            let fault = without_envoy(&self.envoy.lost(), running.as_deref());
-            outcome.faults.push((chained.failed(callback), fault));
-            outcome.end = End::Stalled(None);
-            return (outcome, Some(self.envoy.lost()));
+            let lost = self.envoy.lost();
+            let mut fault = without_envoy(&lost, running.as_deref());
+            if matches!(lost, Lost::Ended(_)) {
+                // It ends at what some filters do: one that answers in proxy_on_log (seen on Envoy 1.40).
+                fault.kind = FaultKind::Trap;
+            }
+            let at = chained.failed(callback);
+            outcome.faults.push((at, fault));
+            outcome.end = End::Stalled(Some(at));
+            self.over = true;
+            return outcome;
         }
         outcome.metrics = self.envoy.metrics();
-        (outcome, None)
+        outcome
     }
 
     /// Why the exchange ended, in Envoy's access log.
@@ -172,7 +183,7 @@ fn unsupported(test: &Test) -> Option<Fault> {
 
 /// How long the test's own callouts may take together.
 fn delays(test: &Test) -> Duration {
-    test.callouts.values().flatten().map(|callout| callout.after).sum()
+    test.callouts.values().flatten().fold(Duration::ZERO, |sum, callout| sum.saturating_add(callout.after))
 }
 
 fn end(received: &Received, details: Option<String>) -> End {

@@ -84,6 +84,14 @@ impl Journal {
         (mem::take(&mut state.entries), flooded)
     }
 
+    /// Nothing of what was is of interest any more.
+    pub(super) fn forget(&self) {
+        let mut state = self.read();
+        state.kept = 0;
+        state.entries.clear();
+        state.calls.clear();
+    }
+
     /// The callback that runs on the main thread or on the worker.
     pub(super) fn running(&self, main: bool) -> Option<String> {
         let state = self.read();
@@ -141,7 +149,7 @@ impl State {
         let starting = running.iter().any(|running| running.starts);
         match line.event() {
             Event::Entered { callback, starts } => running.push(Running { callback: callback.to_owned(), starts }),
-            Event::Left => _ = running.pop(),
+            Event::Left { .. } => _ = running.pop(),
             Event::Failed(_) => running.clear(),
             Event::Called => self.calls.push_back(line.thread),
             Event::Other if line.level < Level::Info => return,

@@ -56,8 +56,12 @@ impl Line {
             let starts = START_UP.contains(&name) && (name != CONTEXT || arguments.ends_with(", 0)"));
             return Event::Entered { callback: name, starts };
         }
-        if text.starts_with("[host<-vm] ") {
-            return Event::Left;
+        if let Some(returned) = text.strip_prefix("[host<-vm] ") {
+            let (_, value) = returned.split_once(" return: ").unwrap_or_default();
+            return Event::Left { returned: value.parse().unwrap_or_default() };
+        }
+        if text.starts_with("[vm->host] env.proxy_continue_") {
+            return Event::Released;
         }
         if let Some(returned) = text.strip_prefix("[vm<-host] ") {
             return match returned.split_once(" return: ") {
@@ -87,8 +91,12 @@ pub(super) enum Event<'a> {
         callback: &'a str,
         starts: bool,
     },
-    /// It has ended.
-    Left,
+    /// It has ended, and returned this, or nothing.
+    Left {
+        returned: u32,
+    },
+    /// A filter lets a stream go on.
+    Released,
     /// A call to another cluster is on its way.
     Called,
     /// A callback has trapped: `Function: proxy_on_tick failed: Uncaught RuntimeError: unreachable`.
@@ -176,7 +184,7 @@ mod tests {
         );
         assert!(event("[trace][wasm] [host->vm] proxy_on_context_create(1, 0)").ends_with("starts: true }"));
         assert!(event("[trace][wasm] [host->vm] proxy_on_context_create(2, 1)").ends_with("starts: false }"));
-        assert_eq!(event("[trace][wasm] [host<-vm] proxy_on_request_headers return: 0"), "Left");
+        assert_eq!(event("[trace][wasm] [host<-vm] proxy_on_request_headers return: 0"), "Left { returned: 0 }");
         assert_eq!(event("[trace][wasm] [vm<-host] env.proxy_http_call return: 0"), "Called");
         assert_eq!(event("[trace][wasm] [vm<-host] env.proxy_http_call return: 2"), "Other");
         assert_eq!(

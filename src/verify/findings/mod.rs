@@ -24,7 +24,10 @@ struct Group {
     /// The first of them.
     finding: Diagnostic,
     number: usize,
+    /// The first that said so; of the other the workloads are the same.
     engine: Engine,
+    /// Whether the other one said so too.
+    agreed: bool,
     workloads: Vec<String>,
 }
 
@@ -119,8 +122,10 @@ impl Findings {
             finding,
             number,
             engine,
+            agreed: false,
             workloads: Vec::new(),
         });
+        group.agreed |= group.engine != engine;
         // Of two engines that say the same the first one has said it.
         if group.engine == engine && group.workloads.last().is_none_or(|last| last != workload) {
             group.workloads.push(workload.to_owned());
@@ -147,12 +152,12 @@ impl Findings {
     pub(super) fn report(self, engine: Engine, sink: &mut Sink) {
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.sort_by_key(|group| group.number);
-        for Group { mut finding, engine: found, workloads, .. } in groups {
+        for Group { mut finding, engine: found, agreed, workloads, .. } in groups {
             if workloads.len() > 1 {
                 finding.notes.push(in_workloads(&workloads));
             }
-            if engine == Engine::Both && found != Engine::Both {
-                finding.notes.push(format!("found by {}", found.place()));
+            if engine == Engine::Both && found != Engine::Both && !agreed {
+                finding.notes.push(format!("in {} only", found.place()));
             }
             sink.push(finding);
         }

@@ -16,6 +16,8 @@ use crate::verify::message::{Fields, Message};
 use crate::verify::outcome::{LogLine, Outcome, StepOutcome};
 use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin, Subject};
 
+pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
+
 pub(super) fn nowhere() -> Location {
     let source = Source { path: "mesh.toml".into(), text: String::new() };
     Location { source: Arc::new(source), range: None }
