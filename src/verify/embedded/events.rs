@@ -1,6 +1,7 @@
 //! What happens while time passes: answers to calls, timers, queues, the workload's answer.
 
 use super::proxy::Proxy;
+use super::reply::VIA_UPSTREAM;
 use crate::host::{CallKind, CallOutcome, Event, Grpc};
 use crate::verify::message::{Fields, Message};
 
@@ -86,7 +87,8 @@ impl Proxy<'_> {
             CallOutcome::Message(message) => {
                 let (status, text) = grpc_end(&message);
                 // Envoy adds its response code details.
-                (status, format!("{text}{{via_upstream}}"), Some(message))
+                let text = if text.is_empty() { VIA_UPSTREAM.to_owned() } else { format!("{text}{{{VIA_UPSTREAM}}}") };
+                (status, text, Some(message))
             }
         };
         if let Some(message) = &message {

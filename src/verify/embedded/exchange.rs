@@ -1,7 +1,7 @@
 //! One exchange: a request through the chain, the workload's answer back, and whatever time has to pass.
 
 use super::proxy::Proxy;
-use super::reply::{Reply, VIA_UPSTREAM};
+use super::reply::{self, Reply, VIA_UPSTREAM};
 use super::side::Filter;
 use crate::host::{ContextKind, Metric, SERVICE_TIME, Side, Stream, field};
 use crate::verify::case::{Answer, Step};
@@ -161,6 +161,7 @@ impl Proxy<'_> {
                 field::replace(&mut headers, name.as_bytes(), value.as_bytes());
                 if let Some(stream) = &mut self.world.borrow_mut().stream {
                     stream.info.details = Some(VIA_UPSTREAM.into());
+                    stream.info.code = reply::code_of(&headers);
                 }
                 self.frames(Side::Response, headers, &message);
             }
@@ -249,7 +250,7 @@ impl Proxy<'_> {
             response: self.chain.client.take().map(Message::observed),
             upstream: self.chain.workload.take().map(Message::observed),
             end,
-            calls: world.take_calls(),
+            calls: world.take_calls().into_iter().map(reply::called).collect(),
             log: std::mem::take(&mut world.log),
             metrics: world.metrics.iter().filter_map(value).collect(),
             faults: std::mem::take(&mut self.faults),
