@@ -49,8 +49,7 @@ pub(crate) enum CallOutcome {
 }
 
 /// gRPC's status for a call that took too long, and for one whose cluster cannot be reached.
-const DEADLINE_EXCEEDED: u32 = 4;
-pub(crate) const UNAVAILABLE: u32 = 14;
+const UNAVAILABLE: u32 = 14;
 
 impl Script {
     pub(crate) fn new(callouts: &BTreeMap<String, Vec<Callout>>) -> Self {
@@ -105,20 +104,20 @@ impl Script {
 }
 
 fn timed_out(kind: CallKind) -> CallOutcome {
-    match kind {
-        CallKind::Http => own_answer(504, "upstream request timeout"),
-        CallKind::Grpc | CallKind::GrpcStream => {
-            CallOutcome::Failed(DEADLINE_EXCEEDED, "upstream request timeout".into())
-        }
-    }
+    not_answered(kind, 504, "upstream request timeout", "response_timeout")
 }
 
 fn reset(kind: CallKind) -> CallOutcome {
     const TEXT: &str =
         "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
+    not_answered(kind, 503, TEXT, "upstream_reset_before_response_started{connection_termination}")
+}
+
+/// HTTP calls are answered by Envoy itself; to gRPC's text it adds its response code details.
+fn not_answered(kind: CallKind, status: u16, text: &str, details: &str) -> CallOutcome {
     match kind {
-        CallKind::Http => own_answer(503, TEXT),
-        CallKind::Grpc | CallKind::GrpcStream => CallOutcome::Failed(UNAVAILABLE, TEXT.into()),
+        CallKind::Http => own_answer(status, text),
+        CallKind::Grpc | CallKind::GrpcStream => CallOutcome::Failed(UNAVAILABLE, format!("{text}{{{details}}}")),
     }
 }
 

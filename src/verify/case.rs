@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::message::{Fields, Message};
+use super::message::Message;
 use crate::diag::Location;
 use crate::spec::types::Direction;
 
@@ -165,13 +165,6 @@ pub(crate) struct ExpectedCall {
     pub(crate) headers: Vec<ExpectedField>,
     pub(crate) body: Option<Expected<Matcher>>,
     pub(crate) location: Location,
-}
-
-impl Test {
-    /// Fields that a request cannot have twice, and that a test may leave out, in the order in which filters see them.
-    pub(crate) fn default_request_headers() -> Fields {
-        [(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")].into_iter().collect()
-    }
 }
 
 /// A workload's tests, and what is needed to find its proxy among the rendered objects.

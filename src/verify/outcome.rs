@@ -153,6 +153,8 @@ pub(crate) enum Remark {
     UnknownCluster(String),
     /// A property that Envoy has removed, and what stands in its place.
     RemovedProperty(String),
+    /// A body that has not the length that its headers say: `content-length: 5` on 6 B of the answer.
+    WrongLength(String),
     /// A function that the dry run has no counterpart of.
     NotSimulated(String),
 }

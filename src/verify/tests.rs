@@ -261,7 +261,7 @@ fn remarks_are_warnings_each_once() {
     let remarks = [
         (Remark::UnknownCluster("idp".into()), "MC0608"),
         (Remark::RemovedProperty("node".into()), "MC0609"),
-        (Remark::NotSimulated("proxy_grpc_stream".into()), "MC0612"),
+        (Remark::NotSimulated("resolves the name `db`".into()), "MC0612"),
     ];
     let plugin = PluginOutcome { remarks: remarks.iter().map(|(remark, _)| remark.clone()).collect(), ..fine() };
     let again = remarks.iter().map(|(remark, _)| (0, remark.clone())).collect();

@@ -19,7 +19,7 @@ pub(super) fn of(subject: &Subject) -> Digest {
     let mut key = Key::default();
     key.text(PROGRAM);
     key.text("embedded");
-    let Subject { name, location: _, plugins, tests } = subject;
+    let Subject { name, plugins, tests } = subject;
     key.text(name);
     key.each(plugins, Key::placed);
     key.each(tests, Key::test);
@@ -74,9 +74,9 @@ impl Key {
     }
 
     fn placed(&mut self, placed: &Placed) {
-        let Placed { plugin, chain, direction, port, first, location: _ } = placed;
+        let Placed { plugin, chain, direction, port, location: _ } = placed;
         self.plugin(plugin);
-        self.variant((chain, direction, port, first));
+        self.variant((chain, direction, port));
     }
 
     fn plugin(&mut self, plugin: &Plugin) {

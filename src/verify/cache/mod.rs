@@ -55,15 +55,12 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::super::report::{Engine, Run, Test};
     use super::*;
-    use crate::diag::{Location, Source};
 
     fn subject(name: &str) -> Subject {
-        let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
-        Subject { name: name.to_owned(), location, plugins: Vec::new(), tests: Vec::new() }
+        Subject { name: name.to_owned(), plugins: Vec::new(), tests: Vec::new() }
     }
 
     fn report(name: &str) -> Workload {

@@ -122,7 +122,7 @@ impl Proxy<'_> {
     /// Whether a response callback is passed over: the guest has not heard of the stream, or 503 was answered in its place.
     fn is_passed_over(&mut self, side: Side, filter: usize) -> bool {
         let created = self.is_created(filter);
-        side == Side::Response && (!created || self.chain.filters[filter].failed) || !created
+        !created || side == Side::Response && self.chain.filters[filter].failed
     }
 
     pub(super) fn headers_callback(&mut self, side: Side, filter: usize, end: bool) -> HeadersStatus {

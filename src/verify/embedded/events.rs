@@ -85,7 +85,8 @@ impl Proxy<'_> {
             CallOutcome::Failed(status, text) => (status, text, None),
             CallOutcome::Message(message) => {
                 let (status, text) = grpc_end(&message);
-                (status, text, Some(message))
+                // Envoy adds its response code details.
+                (status, format!("{text}{{via_upstream}}"), Some(message))
             }
         };
         if let Some(message) = &message {

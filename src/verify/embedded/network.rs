@@ -89,8 +89,8 @@ impl Proxy<'_> {
     fn bytes(&mut self, filter: usize, way: Way, bytes: &[u8]) -> bool {
         let NetworkFilter { plugin, vm, context } = self.network[filter];
         let place = |context: &mut crate::host::Context| match way {
-            Way::Downstream => std::mem::replace(&mut context.downstream, Some(bytes.to_vec())),
-            Way::Upstream => std::mem::replace(&mut context.upstream, Some(bytes.to_vec())),
+            Way::Downstream => context.downstream.replace(bytes.to_vec()),
+            Way::Upstream => context.upstream.replace(bytes.to_vec()),
         };
         self.vms[vm].state_mut().contexts.get_mut(&context).map(place);
         let callback = match way {
@@ -104,7 +104,7 @@ impl Proxy<'_> {
             Way::Upstream => context.upstream.take(),
         });
         if left.is_some_and(|left| left != bytes) {
-            let remark = Remark::NotSimulated("bytes of the connection that a network filter changes".into());
+            let remark = Remark::NotSimulated("changes the bytes of its connection".into());
             self.world.borrow_mut().remark(Some(plugin), remark);
         }
         goes_on

@@ -65,8 +65,11 @@ pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
             format!("the filter `{name}` reads a property that Envoy no longer has: {text}"),
         )
         .note("it is not found, as in Envoy 1.33 and newer"),
+        Remark::WrongLength(text) => Diagnostic::warning("MC0617", format!("the filter `{name}` leaves {text}"))
+            .note("who reads it takes what is over for no part of it, or waits for what is missing")
+            .help("remove `content-length` in the headers' callback: the body then goes in chunks"),
         Remark::NotSimulated(text) => {
-            Diagnostic::warning("MC0612", format!("the filter `{name}` calls {text}, which a dry run does not do"))
+            Diagnostic::warning("MC0612", format!("the filter `{name}` {text}, which a dry run does not do"))
                 .help("`mesh-compile verify --engine envoy` has the real one")
         }
     }

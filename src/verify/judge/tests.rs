@@ -70,8 +70,8 @@ fn subject() -> Subject {
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));
-    let placed = Placed { plugin: Arc::new(plugin), chain: Chain::Http, direction, port: None, first: false, location };
-    Subject { name: "Deployment/default/web".into(), location: at(0), plugins: vec![placed], tests: Vec::new() }
+    let placed = Placed { plugin: Arc::new(plugin), chain: Chain::Http, direction, port: None, location };
+    Subject { name: "Deployment/default/web".into(), plugins: vec![placed], tests: Vec::new() }
 }
 
 fn test(steps: Vec<Expect>) -> Test {
