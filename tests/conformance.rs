@@ -1,6 +1,6 @@
-//! The embedded host against a real Envoy. Every test of `tests/conformance/<topic>/mesh.toml` is a scenario: both engines run it,
-//! it has to come out as mesh.toml says, and what was observed has to be the same, to the log line. tests/conformance/README.md says
-//! how to add one.
+//! The embedded host against a real Envoy. Every test of `tests/conformance/<topic>/mesh.toml` is a scenario: both engines run
+//! it, it has to come out as mesh.toml says, and what was observed has to be the same, to the log line.
+//! tests/conformance/README.md says how to add one.
 
 mod support;
 
@@ -23,8 +23,8 @@ const PROMISED: usize = 120;
 /// Most of the time goes by in waiting for Envoy.
 const THREADS: usize = 4;
 
-/// A difference between the engines that is known: the scenario, what of it differs, and why it cannot be otherwise. One that no
-/// longer differs fails.
+/// A difference between the engines that is known: the scenario, what of it differs, and why it cannot be otherwise. One that
+/// no longer differs fails.
 const KNOWN_DIFFERENCES: &[(&str, &str, &str)] = &[
     (
         "bodies/overflow/two million bytes, more than Envoy buffers",
@@ -48,8 +48,8 @@ struct Topic {
     name: String,
     folder: PathBuf,
     spec: toml::Table,
-    /// What each test fails with, by workload and test: expressions, one a failure. Where there is no test, why the workload's
-    /// filters get no further.
+    /// What each test fails with, by workload and test: expressions, one a failure. Where there is no test, why the
+    /// workload's filters get no further.
     findings: toml::Table,
     runs: OnceLock<Result<Runs, String>>,
 }
