@@ -134,6 +134,8 @@ pub(crate) enum FaultKind {
     Configure,
     /// A trap while requests go through it.
     Trap,
+    /// What it does ends Envoy's process.
+    Crash,
     /// A host call that Envoy restricts during initialisation.
     Restricted,
     /// It ran for longer than the dry run lets it: fuel or time.

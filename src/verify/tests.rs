@@ -219,6 +219,7 @@ fn each_kind_of_fault_has_its_code() {
         (FaultKind::Restricted, "MC0604"),
         (FaultKind::Endless, "MC0605"),
         (FaultKind::Limits, "MC0606"),
+        (FaultKind::Crash, "MC0618"),
         (FaultKind::Unsupported, "MC0611"),
     ];
     for (kind, code) in kinds {

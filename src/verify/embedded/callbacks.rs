@@ -7,7 +7,7 @@ use super::side::{DataStatus, HeadersStatus, TrailersStatus};
 use crate::host::{Action, Context, DataRef, Side};
 use crate::module::abi::Abi;
 use crate::verify::message::Fields;
-use crate::verify::outcome::Effect;
+use crate::verify::outcome::{Effect, Fault, FaultKind};
 use crate::verify::subject::FailurePolicy;
 
 /// What the stream looked like before a callback.
@@ -59,7 +59,11 @@ impl Proxy<'_> {
             match action {
                 Action::Continue(context, side) => {
                     if let Some(filter) = self.filter_of(vm, context) {
-                        self.go_on(side, filter);
+                        if side == Side::Response && self.headers_of(side).is_none() && !self.chain.over {
+                            self.crash(vm, filter, "it continues a response that is not there");
+                        } else {
+                            self.go_on(side, filter);
+                        }
                     }
                 }
                 Action::LocalReply(context, response) => {
@@ -75,6 +79,15 @@ impl Proxy<'_> {
                 }
             }
         }
+    }
+
+    /// What the filter did would end Envoy's process: the stream is over, and nothing more is called.
+    pub(super) fn crash(&mut self, vm: usize, filter: usize, what: &str) {
+        let fault = Fault { kind: FaultKind::Crash, message: what.to_owned() };
+        self.faults.push((self.chain.filters[filter].plugin, fault.clone()));
+        self.vms[vm].fault = Some(fault);
+        self.chain.reset = true;
+        self.chain.over = true;
     }
 
     fn filter_of(&self, vm: usize, context: u32) -> Option<usize> {

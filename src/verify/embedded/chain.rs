@@ -35,6 +35,8 @@ pub(super) struct Chain {
     /// Whether the workload has got all of the request.
     pub(super) requested: bool,
     pub(super) head: bool,
+    /// As the client sent it.
+    pub(super) scheme: Vec<u8>,
     pub(super) grpc: bool,
     /// Whether the body under way is one that no filter holds back as a whole (`…_filters_streaming_`).
     streaming: [bool; 2],

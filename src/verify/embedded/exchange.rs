@@ -3,7 +3,7 @@
 use super::proxy::Proxy;
 use super::reply::{self, Reply, VIA_UPSTREAM};
 use super::side::Filter;
-use crate::host::{ContextKind, Metric, SERVICE_TIME, Side, Stream, field};
+use crate::host::{Action, ContextKind, Metric, SERVICE_TIME, Side, Stream, field};
 use crate::verify::case::{Answer, Step};
 use crate::verify::message::{Fields, Message};
 use crate::verify::outcome::{End, StepOutcome};
@@ -54,6 +54,7 @@ impl Proxy<'_> {
         self.chain = super::chain::Chain::default();
         let content_type = request.headers.first("content-type").unwrap_or_default();
         self.chain.grpc = content_type == b"application/grpc" || content_type.starts_with(b"application/grpc+");
+        self.chain.scheme = request.headers.first(":scheme").unwrap_or(b"http").to_vec();
         self.chain.head = request.headers.first(":method") == Some(b"HEAD");
         let mut stream = Stream::default();
         stream.info.start = start;
@@ -233,9 +234,19 @@ impl Proxy<'_> {
     fn end_call(&mut self, filter: usize, callback: &'static str) {
         let (vm, context) = (self.chain.filters[filter].vm, self.chain.filters[filter].context);
         let plugin = self.chain.filters[filter].plugin;
-        if self.vms[vm].has(callback) && self.vms[vm].fault.is_none() {
-            self.call(vm, plugin, callback, context, &[context]);
-            self.note_acts(vm, plugin, callback);
+        if !self.vms[vm].has(callback) || self.vms[vm].fault.is_some() {
+            return;
+        }
+        self.call_only(vm, plugin, callback, context, &[context]);
+        self.note_acts(vm, plugin, callback);
+        let fatal = self.vms[vm].state().actions.iter().find_map(|action| match action {
+            Action::LocalReply(..) => Some("it answers a request that is over"),
+            Action::Reset(_) if callback == "proxy_on_log" => Some("it closes a stream that is over"),
+            _ => None,
+        });
+        match fatal {
+            Some(what) => self.crash(vm, filter, &format!("{callback}: {what}")),
+            None => self.act(vm),
         }
     }
 

@@ -211,7 +211,7 @@ impl Proxy<'_> {
             let details = format!("filter_removed_required_request_headers{{{}}}", wrong.replace(' ', "_"));
             return self.local_reply(Reply::own(503, &wrong, &details));
         }
-        let sent = with_length(on_the_wire(headers), end);
+        let sent = with_length(on_the_wire(headers, &self.chain.scheme), end);
         self.chain.workload = Some(Message { headers: sent, body: Vec::new(), trailers: None });
         if end {
             self.request_sent();
@@ -258,14 +258,14 @@ impl Proxy<'_> {
     }
 }
 
-/// A request as HTTP/1.1 has it: pseudo-headers in one order, and a scheme that nobody hears of.
-fn on_the_wire(mut headers: Fields) -> Fields {
+/// A request as HTTP/1.1 has it: pseudo-headers in one order. The scheme is the client's: what a filter makes of it nobody hears of.
+fn on_the_wire(mut headers: Fields, scheme: &[u8]) -> Fields {
     const ORDER: [&str; 3] = [":authority", ":path", ":method"];
     let mut sent = Fields::default();
     for name in ORDER {
         headers.first(name).into_iter().for_each(|value| sent.add(name, value));
     }
-    sent.add(":scheme", "http");
+    sent.add(":scheme", scheme);
     headers.0.retain(|(name, _)| !name.starts_with(b":"));
     sent.0.extend(headers.0);
     sent
@@ -282,8 +282,12 @@ fn with_length(mut headers: Fields, empty: bool) -> Fields {
 
 /// A call as the cluster got it.
 pub(super) fn called(mut call: Call) -> Call {
-    let Message { headers, body, .. } = &mut call.request;
-    *headers = with_length(on_the_wire(std::mem::take(headers)), body.is_empty());
+    let Message { headers, body, trailers } = &mut call.request;
+    // Behind a body whose length is said, HTTP/1.1 has no trailers.
+    if headers.first("content-length").is_some() {
+        *trailers = None;
+    }
+    *headers = with_length(on_the_wire(std::mem::take(headers), b"http"), body.is_empty());
     call
 }
 

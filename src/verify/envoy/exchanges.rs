@@ -24,6 +24,8 @@ use crate::verify::subject::Subject;
 
 /// The listener's name and the prefix of its statistics.
 const LISTENER: &str = "test";
+/// How long a call takes at most to get where it goes.
+const ARRIVING: Duration = Duration::from_secs(1);
 /// The response code details of an answer that came from the workload.
 const VIA_UPSTREAM: &str = "via_upstream";
 
@@ -109,7 +111,11 @@ impl Course<'_> {
         let received = client::exchange(address, &step.request, &watched.marker, self.patience);
         let back = watched.marker.reached();
         let details = if back { self.details(before) } else { None };
+        if back {
+            self.envoy.journal().calls_arrive(Deadline::after(ARRIVING));
+        }
         let (upstream, calls) = self.upstream.seen();
+        let calls = self.envoy.journal().in_order(calls);
         let scheme = step.request.headers.first(":scheme").unwrap_or(b"http");
         let upstream = upstream.map(|request| with_scheme(request, scheme));
         let mut outcome = StepOutcome {
@@ -130,7 +136,7 @@ impl Course<'_> {
             let mut fault = without_envoy(&lost, running.as_deref());
             if matches!(lost, Lost::Ended(_)) {
                 // It ends at what some filters do: one that answers in proxy_on_log (seen on Envoy 1.40).
-                fault.kind = FaultKind::Trap;
+                fault.kind = FaultKind::Crash;
             }
             let at = chained.failed(callback);
             outcome.faults.push((at, fault));

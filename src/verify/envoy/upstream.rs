@@ -215,9 +215,10 @@ fn receive(shared: &Shared, cluster: Option<&str>, reader: &mut Reader) -> Optio
 /// taken down.
 fn called(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
     let envoy = shared.stage().envoy.clone()?;
-    let main = envoy.journal.is_call_of_main(Deadline::after(LOGGED));
     let callout = {
+        // From here on, so that no call is seen to have arrived that is not taken down.
         let mut stage = shared.stage();
+        let main = envoy.journal.is_call_of_main(Deadline::after(LOGGED));
         if !main {
             stage.calls.push(Call { cluster: cluster.to_owned(), request });
         }

@@ -185,6 +185,7 @@ const fn code(kind: FaultKind) -> &'static str {
         FaultKind::Limits => "MC0606",
         FaultKind::Unsupported => "MC0611",
         FaultKind::Engine => "MC0614",
+        FaultKind::Crash => "MC0618",
     }
 }
 

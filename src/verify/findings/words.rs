@@ -25,10 +25,11 @@ pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
         FaultKind::Limits => format!("the filter `{name}` needs more than a dry run gives"),
         FaultKind::Unsupported => format!("the filter `{name}` cannot be dry-run here"),
         FaultKind::Engine => format!("the filter `{name}` could not be run"),
+        FaultKind::Crash => format!("the filter `{name}` ends Envoy's process"),
     };
     let finding = of_fault(fault, message);
     match fault.kind {
-        FaultKind::Endless | FaultKind::Limits | FaultKind::Engine => finding.note(&fault.message),
+        FaultKind::Endless | FaultKind::Limits | FaultKind::Engine | FaultKind::Crash => finding.note(&fault.message),
         FaultKind::Unsupported => finding
             .note(&fault.message)
             .note("the module may be fine: V8, which Envoy has, can do more than the embedded host")

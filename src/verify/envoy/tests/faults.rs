@@ -113,7 +113,7 @@ fn a_filter_that_ends_envoy_ends_its_test_only() {
     let outcomes = run(&[subject(vec![late], vec![test(vec![get(), get()])]), fine]);
     let [step] = &outcomes[0].tests[0].steps[..] else { panic!("one step: {:?}", outcomes[0].tests[0]) };
     let Some((0, fault)) = step.faults.last() else { panic!("{:?}", step.faults) };
-    assert_eq!(fault.kind, FaultKind::Trap);
+    assert_eq!(fault.kind, FaultKind::Crash);
     assert!(fault.message.starts_with("Envoy's process has ended: signal: "), "{}", fault.message);
     assert_eq!(outcomes[1].tests[0].steps[0].end, End::Complete);
 }
