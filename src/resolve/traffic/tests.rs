@@ -70,7 +70,7 @@ fn a_suite_knows_its_workload() {
 fn what_is_left_out_is_filled_in() {
     let test = only("");
     assert_eq!((test.direction, test.port, test.seed), (Direction::Inbound, None, 0));
-    assert_eq!(test.time, values::DEFAULT_TIME);
+    assert_eq!(test.time, crate::verify::case::DEFAULT_TIME);
     assert!(test.properties.is_empty() && test.callouts.is_empty());
     let [step] = test.steps.as_slice() else { panic!("{test:#?}") };
     let given = fields(&[(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")]);

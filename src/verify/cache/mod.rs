@@ -65,7 +65,15 @@ mod tests {
 
     fn report(name: &str) -> Workload {
         let (filter, module) = ("auth".to_owned(), "/auth.wasm".to_owned());
-        let run = Run { filter, module, loads: Some(true), starts: Some(true), configures: None, message: None };
+        let run = Run {
+            filter,
+            module,
+            loads: Some(true),
+            starts: Some(true),
+            configures: None,
+            message: None,
+            unsupported: false,
+        };
         let test = Test {
             name: "t".into(),
             passed: true,

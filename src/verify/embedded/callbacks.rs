@@ -314,12 +314,12 @@ impl Proxy<'_> {
         self.effects.push(Effect { plugin, callback, returned, fields, body, acts });
     }
 
-    /// Notes what a callback did that sees no stream of its own.
-    pub(super) fn note_acts(&mut self, vm: usize, plugin: usize, callback: &'static str) {
+    /// Notes what a callback did that sees no stream of its own; one that did nothing only if it is not `quiet`.
+    pub(super) fn note_acts(&mut self, vm: usize, plugin: usize, callback: &'static str, quiet: bool) {
         let acts = self.vms[vm].state().acts.clone();
-        if !acts.is_empty() {
-            let effect = Effect { plugin, callback, returned: String::new(), fields: None, body: None, acts };
-            self.effects.push(effect);
+        let returned = if self.vms[vm].fault.is_some() { "a trap".to_owned() } else { String::new() };
+        if !quiet || !acts.is_empty() || !returned.is_empty() {
+            self.effects.push(Effect { plugin, callback, returned, fields: None, body: None, acts });
         }
     }
 }

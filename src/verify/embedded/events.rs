@@ -32,7 +32,8 @@ impl Proxy<'_> {
         let plugin = self.vms[vm].state().contexts.get(&context).and_then(|it| it.plugin).unwrap_or_default();
         if self.vms[vm].has(callback) {
             self.call_only(vm, plugin, callback, context, arguments);
-            self.note_acts(vm, plugin, callback);
+            // Ticks may be many: those that do nothing are not worth a line.
+            self.note_acts(vm, plugin, callback, callback == "proxy_on_tick");
         }
     }
 

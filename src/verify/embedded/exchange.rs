@@ -238,7 +238,7 @@ impl Proxy<'_> {
             return;
         }
         self.call_only(vm, plugin, callback, context, &[context]);
-        self.note_acts(vm, plugin, callback);
+        self.note_acts(vm, plugin, callback, true);
         let fatal = self.vms[vm].state().actions.iter().find_map(|action| match action {
             Action::LocalReply(..) => Some("it answers a request that is over"),
             Action::Reset(_) if callback == "proxy_on_log" => Some("it closes a stream that is over"),

@@ -15,7 +15,7 @@ mod side;
 use rayon::prelude::*;
 
 use super::case::Test;
-use super::outcome::{Outcome, TestOutcome};
+use super::outcome::{Fault, Outcome, PluginOutcome, Remark, TestOutcome};
 use super::subject::Subject;
 use crate::host::Library;
 use proxy::Proxy;
@@ -42,6 +42,23 @@ fn verify(library: &Library, subject: &Subject) -> Outcome {
 
 fn traffic(library: &Library, subject: &Subject, test: &Test) -> TestOutcome {
     let mut proxy = Proxy::start(library, subject, Some(test));
+    // With this test's clock, random numbers and clusters a plugin may not start that did.
+    if let Some(fault) = proxy.outcomes.iter().find_map(not_started) {
+        return TestOutcome { steps: Vec::new(), fault: Some(fault) };
+    }
     let steps = test.steps.iter().map(|step| proxy.exchange(step)).collect();
     TestOutcome { steps, fault: None }
+}
+
+/// Why a plugin has not started, and the clusters that it may have wanted.
+fn not_started(plugin: &PluginOutcome) -> Option<Fault> {
+    let fault = plugin.fault.as_ref()?;
+    let unknown = plugin.remarks.iter().filter_map(|remark| match remark {
+        Remark::UnknownCluster(cluster) => {
+            Some(format!("; it calls `{cluster}`, which the test has no `callouts` for"))
+        }
+        _ => None,
+    });
+    let message = std::iter::once(fault.message.clone()).chain(unknown).collect();
+    Some(Fault { kind: fault.kind, message })
 }

@@ -4,16 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::super::case::{Answer, Test};
+use super::super::case::{Answer, DEFAULT_TIME, Test};
 use super::super::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 use super::super::subject::{FailurePolicy, Plugin, Subject};
 use super::chain::Chain;
 use super::network::NetworkFilter;
 use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
 use crate::spec::types::Direction;
-
-/// When the clock of a proxy without a test starts: 2025-01-01T00:00:00Z.
-const NEW_YEAR_2025: u64 = 1_735_689_600_000_000_000;
 
 /// How long a VM that has failed stays so, in nanoseconds.
 const BACKOFF: u64 = 1_000_000_000;
@@ -56,8 +53,9 @@ impl<'a> Proxy<'a> {
             .plugins
             .iter()
             .map(|placed| PluginNames { name: placed.plugin.name.clone(), root_id: placed.plugin.root_id.clone() });
-        let (time, seed) = test.map_or((NEW_YEAR_2025, 0), |test| (test.time, test.seed));
+        let (time, seed) = test.map_or((DEFAULT_TIME, 0), |test| (test.time, test.seed));
         let mut world = World::new(time, seed, names.collect());
+        world.script = Script::of_any_cluster();
         if let Some(test) = test {
             world.script = Script::new(&test.callouts);
             world.properties.clone_from(&test.properties);
@@ -88,6 +86,8 @@ impl<'a> Proxy<'a> {
             let outcome = proxy.start_plugin(number, &placed.plugin);
             proxy.outcomes.push(outcome);
         }
+        // They are none of an exchange's.
+        proxy.world.borrow_mut().take_calls();
         proxy
     }
 

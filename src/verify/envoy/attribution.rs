@@ -78,10 +78,11 @@ impl<'a> Chained<'a> {
         }
     }
 
-    /// The plugin whose callback has failed, by its place among the subject's: its VM is lost, unless it is reloaded.
-    pub(super) fn failed(&mut self, callback: &str) -> usize {
+    /// The plugin whose callback has failed, by its place among the subject's: its VM is lost, unless it is reloaded. `speaker` is the one
+    /// that has logged in that callback.
+    pub(super) fn failed(&mut self, callback: &str, speaker: Option<usize>) -> usize {
         self.failed = true;
-        let at = self.whose(callback).unwrap_or_default();
+        let at = speaker.or_else(|| self.whose(callback)).unwrap_or_default();
         let Some((_, failed)) = self.plugins.iter().find(|(place, _)| *place == at) else { return at };
         if failed.plugin.on_failure != FailurePolicy::Reload {
             let key = failed.plugin.vm_key();

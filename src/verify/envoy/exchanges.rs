@@ -17,7 +17,7 @@ use super::plugins::without_envoy;
 use super::upstream::Upstream;
 use super::wire;
 use crate::diag::Diagnostic;
-use crate::verify::case::{Step, Test};
+use crate::verify::case::{DEFAULT_TIME, Step, Test};
 use crate::verify::message::Message;
 use crate::verify::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
 use crate::verify::subject::Subject;
@@ -138,7 +138,7 @@ impl Course<'_> {
                 // It ends at what some filters do: one that answers in proxy_on_log (seen on Envoy 1.40).
                 fault.kind = FaultKind::Crash;
             }
-            let at = chained.failed(callback);
+            let at = chained.failed(callback, None);
             outcome.faults.push((at, fault));
             outcome.end = End::Stalled(Some(at));
             self.over = true;
@@ -159,16 +159,23 @@ impl Course<'_> {
     fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut StepOutcome) {
         chained.exchange_begins();
         let (entries, flooded) = self.envoy.journal().take_all();
+        // Who has logged in the callback under way: what fails mostly says so before.
+        let mut speaker = None;
         for entry in entries.iter().filter(|entry| !entry.main) {
             chained.follow(entry);
             let callback = entry.callback.as_deref().unwrap_or_default();
             match entry.line.event() {
-                Event::Said(rest) if !chained.comes_before_traffic(entry) => {
-                    outcome.log.push(chained.line(entry, rest))
+                Event::Entered { .. } => speaker = None,
+                Event::Said(rest) => {
+                    let line = chained.line(entry, rest);
+                    speaker = line.plugin.or(speaker);
+                    if !chained.comes_before_traffic(entry) {
+                        outcome.log.push(line);
+                    }
                 }
                 Event::Failed(message) => {
                     let fault = Fault { kind: FaultKind::Trap, message: message.to_owned() };
-                    outcome.faults.push((chained.failed(callback), fault));
+                    outcome.faults.push((chained.failed(callback, speaker), fault));
                 }
                 _ => {}
             }
@@ -182,8 +189,11 @@ impl Course<'_> {
 
 /// What of a test this engine cannot do.
 fn unsupported(test: &Test) -> Option<Fault> {
-    let property = test.properties.keys().next()?;
-    let message = format!("the property {} is what a real Envoy makes it", property.join("."));
+    let property = test.properties.keys().next().map(|path| format!("the property {}", path.join(".")));
+    let time = (test.time != DEFAULT_TIME).then(|| "the time".to_owned());
+    let seed = (test.seed != 0).then(|| "what is random".to_owned());
+    let what = property.or(time).or(seed)?;
+    let message = format!("{what} is what a real Envoy makes it");
     Some(Fault { kind: FaultKind::Unsupported, message })
 }
 

@@ -81,7 +81,10 @@ impl Findings {
                 .detail(trace::exchange(subject, step, outcome));
             self.push(subject, engine, (placed, &fault.message), finding, step.location.clone());
         }
-        if let End::Stalled(number) = outcome.end {
+        // A filter that has failed is why nothing goes on.
+        if let End::Stalled(number) = outcome.end
+            && outcome.faults.is_empty()
+        {
             let placed = number.and_then(|number| subject.plugins.get(number));
             let finding = expectations::stalled(placed, test, subject, &outcome.effects)
                 .at(step.location.clone())

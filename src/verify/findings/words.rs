@@ -19,7 +19,7 @@ pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
         }
         FaultKind::Start => format!("the filter `{name}` does not start"),
         FaultKind::Configure => format!("the filter `{name}` does not take its configuration"),
-        FaultKind::Trap => format!("the filter `{name}` fails while a request goes through it"),
+        FaultKind::Trap => format!("the filter `{name}` fails in {}", callback(&fault.message)),
         FaultKind::Restricted => format!("the filter `{name}` calls what it must not call while it is initialised"),
         FaultKind::Endless => format!("the filter `{name}` comes to no end"),
         FaultKind::Limits => format!("the filter `{name}` needs more than a dry run gives"),
@@ -36,6 +36,12 @@ pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
             .help("`mesh-compile verify --engine envoy` can tell"),
         _ => finding.note(format!("Envoy says: {}", fault.message)),
     }
+}
+
+/// The callback of `Function: proxy_on_tick failed: …`.
+fn callback(message: &str) -> String {
+    let name = message.strip_prefix("Function: ").and_then(|rest| rest.split_once(" failed")).map(|(name, _)| name);
+    name.map_or_else(|| "a callback".to_owned(), |name| format!("`{name}`"))
 }
 
 /// What the rules say of the module's bytes, where they see why it does not load.

@@ -18,6 +18,7 @@ pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
         kind: kinds.into_iter().find(|known| *known == kind).expect("a kind"),
         namespace: namespace.to_owned(),
         name: name.to_owned(),
+        key: name.to_owned(),
         labels: labels.iter().filter_map(label).collect(),
         location: Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() })),
         filters: BTreeMap::new(),
