@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! mesh.toml ─ spec ─► resolve ─► plan ─► emit ─► store
-//!   *.wasm ─ module ──┘                          (out/: write, check, prune)
+//!   *.wasm ─ module ──┘                    │     (out/: write, check, prune)
+//!                                          └────► verify
+//!                                                (dry runs, on host or on a real Envoy)
 //! ```
 //!
-//! Data flows one way, and the types carry the phase: [`compile`] is the whole way to the bytes, [`store`] is the only writer.
+//! Data flows one way, and the types carry the phase: [`compile`] is the whole way to the bytes, [`store`] is the only writer,
+//! [`verify`] reads the bytes back.
 
 pub mod diag;
 mod digest;

@@ -161,13 +161,18 @@ fn difference(path: &str, expected: Option<&Vec<u8>>, found: Option<&Vec<u8>>) -
     Some(format!("{path}: differs {at}\n=== expected\n{expected}\n=== found\n{found}"))
 }
 
+/// Codes that no case can show, and why.
+const WITHOUT_CASE: [(&str, &str); 1] =
+    [("MC0613", "needs a fault of the embedded host; src/verify/tests/differing.rs has some")];
+
 /// Every code stands in what some case expects.
 fn every_code_has_a_case() -> Result<(), Failed> {
     let cases = read(&Path::new(ROOT).join("tests/cases"))?;
     let expected = cases.iter().filter(|(path, _)| path.ends_with("/expected"));
     let shown: Vec<_> = expected.map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
     let is_shown = |id: &str| shown.iter().any(|text| text.contains(&format!("[{id}]")));
-    none(CODES.iter().map(|code| code.id).filter(|id| !is_shown(id)), "no case shows")
+    let excused = |id: &str| WITHOUT_CASE.iter().any(|(code, _)| *code == id);
+    none(CODES.iter().map(|code| code.id).filter(|id| !is_shown(id) && !excused(id)), "no case shows")
 }
 
 /// Every code that the program reports has its entry in the list, and so its page.

@@ -14,14 +14,31 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no excerpt that shows the mistake, and why.
-const WITHOUT_EXAMPLE: [(&str, &str); 15] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 32] = [
     ("MC0107", "mesh.toml is not there"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
     ("MC0303", "needs a damaged module"),
     ("MC0318", "needs a module that Envoy crashes on"),
     ("MC0402", "is what `inspect` says"),
+    ("MC0601", "needs a dry run"),
+    ("MC0602", "needs a dry run"),
+    ("MC0603", "needs a dry run"),
+    ("MC0604", "needs a dry run"),
+    ("MC0605", "needs a dry run"),
+    ("MC0606", "needs a dry run"),
+    ("MC0607", "needs a dry run"),
+    ("MC0608", "needs a dry run"),
+    ("MC0609", "needs a dry run"),
+    ("MC0610", "needs a dry run"),
+    ("MC0611", "needs a dry run"),
+    ("MC0612", "needs a dry run"),
+    ("MC0613", "needs a dry run"),
     ("MC0614", "needs a machine without Envoy"),
+    ("MC0615", "needs a dry run"),
+    ("MC0616", "needs a dry run"),
+    ("MC0617", "needs a dry run"),
+    ("MC0618", "needs a dry run"),
     ("MC0701", "needs out/"),
     ("MC0702", "needs out/"),
     ("MC0703", "needs out/"),

@@ -46,16 +46,31 @@ fn name(report: &Report, workload: &Workload) -> String {
 fn cases(workload: &Workload) -> Vec<Case<'_>> {
     let life = workload.runs.iter().flat_map(|run| {
         let steps = [("loads", run.loads), ("starts", run.starts), ("takes its configuration", run.configures)];
-        steps.map(|(step, result)| Case { name: format!("{} {step}", run.filter), result: of_step(run, result) })
+        let case = |(number, (step, result)): (usize, (&str, Option<bool>))| Case {
+            name: format!("{} {step}", run.filter),
+            result: of_step(run, number, result),
+        };
+        steps.into_iter().enumerate().map(case).collect::<Vec<_>>()
     });
     life.chain(workload.tests.iter().map(|test| Case { name: test.name.clone(), result: of_test(test) })).collect()
 }
 
-fn of_step(run: &Run, result: Option<bool>) -> End<'_> {
+/// The place of the first step of which nothing is known, unless one before it has failed.
+fn first_unknown(run: &Run) -> Option<usize> {
+    let steps = [run.loads, run.starts, run.configures];
+    steps.iter().position(|step| *step != Some(true)).filter(|first| steps[*first].is_none())
+}
+
+fn of_step(run: &Run, step: usize, result: Option<bool>) -> End<'_> {
     match result {
         Some(true) => End::Passed,
         Some(false) => {
             let message = run.message.clone().unwrap_or_else(|| "it does not".to_owned());
+            End::Failed(message.clone(), message)
+        }
+        // Where an endless start was cut off it cannot be told which step it was: the first that is not known has failed.
+        None if !run.passed() && first_unknown(run) == Some(step) => {
+            let message = run.message.clone().unwrap_or_default();
             End::Failed(message.clone(), message)
         }
         None => End::Skipped(run.message.as_deref().unwrap_or("not tried")),
@@ -116,4 +131,17 @@ fn escaped(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_stands_in_a_text_is_well_formed() {
+        assert_eq!(escaped("<a href=\"x\">&amp;</a>"), "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;");
+        assert_eq!(escaped("]]> 'a'"), "]]&gt; 'a'");
+        assert_eq!(escaped("a\r\n\tb"), "a&#13;&#10;&#9;b");
+        assert_eq!(escaped("\0\u{7}\u{1b}[31m\u{fffe}\u{10ffff}"), "\u{fffd}\u{fffd}\u{fffd}[31m\u{fffd}\u{10ffff}");
+    }
 }

@@ -35,10 +35,10 @@ impl Render {
         let mut sink = Sink::new();
         let Some(rendered) = compile(&spec, &mut sink) else { return reporter.findings(sink) };
         let dry_run = self.verify.then(|| DryRun::of(&rendered, self.cache, reporter, &mut sink));
-        if dry_run.as_ref().is_some_and(|dry_run| dry_run.outcome() != Outcome::Fine) {
+        if let Some(dry_run) = dry_run.as_ref().filter(|dry_run| dry_run.outcome() != Outcome::Fine) {
             reporter.findings(sink);
-            dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));
-            return Outcome::Failed;
+            dry_run.tell(reporter);
+            return dry_run.outcome();
         }
         if self.stdout {
             let outcome = stdout(&stream(&rendered.files));

@@ -88,7 +88,9 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
     let stream = world.stream.as_ref().filter(|_| context.kind == ContextKind::Http);
     let parts: Vec<&str> = named.iter().map(String::as_str).collect();
     // Envoy has no bytes for a whole group of them, nor for none.
-    if let [] | [""] | ["request" | "response" | "connection" | "upstream" | "source" | "destination" | "xds"] =
+    if let []
+    | [""]
+    | ["request" | "response" | "connection" | "upstream" | "source" | "destination" | "xds" | "filter_state"] =
         parts[..]
         && (stream.is_some() || parts.concat().is_empty())
     {
@@ -134,10 +136,10 @@ fn of_stream(world: &World, stream: &Stream, context: &Context, top: &str, rest:
         ("upstream", ["address"]) if stream.info.upstream => address(UPSTREAM_PORT),
         ("upstream", ["port"]) if stream.info.upstream => port(UPSTREAM_PORT),
         ("xds", ["route_name"]) => Some(Value::text(stream.info.route_name.as_str())),
-        ("xds", ["cluster_name"]) => Some(Value::text("upstream")),
-        ("xds", ["virtual_host_name"]) => Some(Value::text("all")),
+        ("xds", ["cluster_name"]) => Some(Value::text("mesh-compile-workload")),
+        ("xds", ["virtual_host_name"]) => Some(Value::text("inbound|http")),
         ("xds", ["filter_chain_name"]) => Some(Value::text("")),
-        ("xds", ["node", "id"]) => Some(Value::text("sidecar~mesh-compile")),
+        ("xds", ["node", "id"]) => Some(Value::text("mesh-compile")),
         ("xds", ["node", "cluster"]) => Some(Value::text("mesh-compile")),
         ("xds", ["listener_direction"]) => Some(Value::Int(world.direction)),
         ("metadata", []) => Some(Value::text("")),
@@ -177,6 +179,11 @@ fn headers(fields: &Fields, rest: &[&str]) -> Option<Value> {
     }
 }
 
+fn bytes_of(fields: Option<&Fields>) -> u64 {
+    let fields = fields.map_or(&[][..], |fields| &fields.0);
+    fields.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum()
+}
+
 fn signed(number: u64) -> Value {
     Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
@@ -199,11 +206,7 @@ fn request(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
                 fields.and_then(|fields| std::str::from_utf8(fields.first("content-length")?).ok()?.parse().ok());
             Some(signed(written.unwrap_or(stream.request.size)))
         }
-        ["total_size"] => {
-            let fields = fields.map_or(&[][..], |fields| &fields.0);
-            let bytes = fields.iter().map(|(name, value)| (name.len() + value.len()) as u64).sum::<u64>();
-            Some(signed(stream.request.size + bytes))
-        }
+        ["total_size"] => Some(signed(stream.request.size + bytes_of(fields))),
         ["headers", rest @ ..] => headers(fields?, rest),
         ["path"] => header(":path"),
         ["url_path"] => path().map(|path| Value::Bytes(split(path).0)),
@@ -225,6 +228,7 @@ fn response(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> 
         ["code"] => stream.info.code.map(|code| Value::Int(code.into())),
         ["code_details"] => stream.info.details.as_ref().map(|details| Value::text(details.as_str())),
         ["size"] => Some(signed(stream.response.size)),
+        ["total_size"] => Some(signed(stream.response.size + bytes_of(fields) + bytes_of(trailers))),
         ["flags"] => Some(Value::Int(0)),
         ["headers", rest @ ..] => headers(fields?, rest),
         ["trailers", rest @ ..] => headers(trailers?, rest),

@@ -18,15 +18,13 @@ impl SharedData {
 
     /// Writes, unless `cas` is a number other than the last change's. 0 and a key that is not there are unconditional.
     pub(crate) fn set(&mut self, vm_id: &str, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
-        let entry = self.values.entry((vm_id.to_owned(), key.to_vec()));
-        if let std::collections::btree_map::Entry::Occupied(there) = &entry
-            && cas != 0
-            && cas != there.get().1
-        {
+        let place = (vm_id.to_owned(), key.to_vec());
+        let changed = |there: &(Vec<u8>, u32)| cas != 0 && cas != there.1;
+        if self.values.get(&place).is_some_and(changed) {
             return Err(Status::CasMismatch);
         }
         self.last = self.last.checked_add(1).unwrap_or(1);
-        entry.insert_entry((value.to_vec(), self.last));
+        self.values.insert(place, (value.to_vec(), self.last));
         Ok(())
     }
 }

@@ -253,8 +253,10 @@ pub(crate) enum Action {
     Continue(u32, Side),
     /// `proxy_send_local_response`.
     LocalReply(u32, LocalResponse),
-    /// `proxy_close_stream` of an HTTP context.
+    /// `proxy_close_stream`.
     Reset(u32),
+    /// `proxy_continue_stream` of a connection's context.
+    Read(u32),
 }
 
 /// An answer in the workload's place.

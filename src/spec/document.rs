@@ -109,6 +109,16 @@ impl Document {
         place.steps().iter().try_fold(&self.root, |spans, step| spans.child(step)).is_some()
     }
 
+    /// The keys of a table at the root.
+    pub(super) fn keys(&self, table: &str) -> impl Iterator<Item = &str> {
+        let children = self.root.child(&Step::Key(table.to_owned())).map(|spans| &spans.children);
+        let table = match children {
+            Some(Children::Table(table)) => Some(table.keys()),
+            _ => None,
+        };
+        table.into_iter().flatten().map(String::as_str)
+    }
+
     /// The whole file.
     pub(crate) fn whole(&self) -> Location {
         Location::whole(Arc::clone(&self.source))
@@ -201,7 +211,15 @@ pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sin
         sink.push(if is_duplicate {
             duplicate(document, span)
         } else {
-            Diagnostic::error("MC0101", format!("not valid TOML: {}", error.message())).at(document.location(span))
+            let finding = Diagnostic::error("MC0101", format!("not valid TOML: {}", error.message()));
+            let finding = finding.at(document.location(span));
+            if error.message().contains("extend value of type inline table") {
+                finding.help(
+                    "write it inside the braces, or take the braces apart: every key dotted, as `expect.status = 200`",
+                )
+            } else {
+                finding
+            }
         });
     }
     offsets

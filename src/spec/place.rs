@@ -26,7 +26,7 @@ impl Place {
     }
 
     /// The key that leads to this place; empty for an element of an array.
-    pub(super) fn last_key(&self) -> &str {
+    pub(crate) fn last_key(&self) -> &str {
         match self.0.last() {
             Some(Step::Key(key)) => key,
             _ => "",

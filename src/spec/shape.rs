@@ -164,11 +164,15 @@ impl<'a> Shape<'a> {
             present.iter().filter(|key| !known(key)).filter_map(|key| near(schema, key, &present)).collect();
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for key in required.filter(|key| !present.contains(key) && !meant.contains(key)) {
-            self.sink.push(
-                Diagnostic::error("MC0105", format!("`{place}` has no `{key}`"))
-                    .at(self.document.key(place))
-                    .help(format!("add `{key} = …`: {}", lower_first(summary(&schema["properties"][key])))),
-            );
+            let finding = Diagnostic::error("MC0105", format!("`{place}` has no `{key}`")).at(self.document.key(place));
+            // Tests alone are those of a workload whose name is misspelt.
+            let alone = key == "filters" && present.iter().eq(["tests"].iter());
+            let others = self.document.keys("workloads").filter(|name| *name != place.last_key());
+            let meant = alone.then(|| suggest(place.last_key(), others)).flatten();
+            self.sink.push(match meant {
+                Some(near) => finding.help(format!("did you mean `[[workloads.{near}.tests]]`?")),
+                None => finding.help(format!("add `{key} = …`: {}", lower_first(summary(&schema["properties"][key])))),
+            });
         }
     }
 

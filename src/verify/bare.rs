@@ -93,8 +93,7 @@ fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
         chain: if bare.network { Chain::Network } else { Chain::Http },
         direction: Direction::Inbound,
         port: None,
-        first: false,
-        location: location.clone(),
+        location,
     };
-    Subject { name: bare.file.to_string(), location, plugins: vec![placed], tests: Vec::new() }
+    Subject { name: bare.file.to_string(), plugins: vec![placed], tests: Vec::new() }
 }

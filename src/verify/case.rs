@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::message::{Fields, Message};
+use super::message::Message;
 use crate::diag::Location;
 use crate::spec::types::Direction;
+
+/// Where the virtual clock starts unless a test says otherwise: 2025-01-01T00:00:00Z, in nanoseconds since 1970.
+pub(crate) const DEFAULT_TIME: u64 = 1_735_689_600_000_000_000;
 
 /// A test: one or several exchanges through a workload's whole chain, on VMs of its own.
 #[derive(Debug, Clone)]
@@ -167,13 +170,6 @@ pub(crate) struct ExpectedCall {
     pub(crate) location: Location,
 }
 
-impl Test {
-    /// Fields that a request cannot have twice, and that a test may leave out, in the order in which filters see them.
-    pub(crate) fn default_request_headers() -> Fields {
-        [(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")].into_iter().collect()
-    }
-}
-
 /// A workload's tests, and what is needed to find its proxy among the rendered objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Suite {
@@ -181,6 +177,8 @@ pub(crate) struct Suite {
     pub(crate) kind: &'static str,
     pub(crate) namespace: String,
     pub(crate) name: String,
+    /// The name of its table in mesh.toml.
+    pub(crate) key: String,
     /// The pod labels that mesh.toml says its pods have (`selector`): the patch knows only its own.
     pub(crate) labels: BTreeMap<String, String>,
     /// The workload in mesh.toml.

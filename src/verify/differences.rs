@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::Test;
 use super::exchange::{end, level};
 use super::message::{Fields, Message};
-use super::outcome::{End, FaultKind, LogLine, Outcome, PluginOutcome, StepOutcome};
+use super::outcome::{End, FaultKind, LogLine, Outcome, PluginOutcome, StepOutcome, TestOutcome};
 use super::subject::Subject;
 use crate::diag::Diagnostic;
 
@@ -26,6 +26,10 @@ pub(super) fn find(subject: &Subject, embedded: &Outcome, envoy: &Outcome) -> Ve
     }
     for (number, case) in subject.tests.iter().enumerate() {
         let (Some(ours), Some(theirs)) = (embedded.tests.get(number), envoy.tests.get(number)) else { continue };
+        // What one of them cannot do, or was stopped at, is said by itself.
+        if [ours, theirs].into_iter().any(is_cut_short) {
+            continue;
+        }
         let mut notes = Vec::new();
         if ours.steps.len() != theirs.steps.len() {
             notes.push(told("steps", ours.steps.len(), theirs.steps.len()));
@@ -37,6 +41,12 @@ pub(super) fn find(subject: &Subject, embedded: &Outcome, envoy: &Outcome) -> Ve
         found.extend(finding(about(subject, case), notes).map(|finding| finding.at(case.location.clone())));
     }
     found
+}
+
+/// Whether an engine could not run the test, or not to its end.
+fn is_cut_short(outcome: &TestOutcome) -> bool {
+    let cut = |kind: FaultKind| matches!(kind, FaultKind::Limits | FaultKind::Endless | FaultKind::Crash);
+    outcome.fault.is_some() || outcome.steps.iter().flat_map(|step| &step.faults).any(|(_, fault)| cut(fault.kind))
 }
 
 fn about(subject: &Subject, test: &Test) -> String {

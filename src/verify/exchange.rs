@@ -71,6 +71,7 @@ const fn kind(kind: FaultKind) -> &'static str {
         FaultKind::Limits => "limits",
         FaultKind::Unsupported => "unsupported",
         FaultKind::Engine => "engine",
+        FaultKind::Crash => "crash",
     }
 }
 

@@ -9,11 +9,6 @@ impl Fields {
         self.0.push((name.as_ref().to_ascii_lowercase(), value.as_ref().to_vec()));
     }
 
-    /// The values of a field in their order; `name` in lower case.
-    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.0.iter().filter(move |(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
-    }
-
     /// The first value of a field.
     pub(crate) fn first(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())

@@ -134,6 +134,8 @@ pub(crate) enum FaultKind {
     Configure,
     /// A trap while requests go through it.
     Trap,
+    /// What it does ends Envoy's process.
+    Crash,
     /// A host call that Envoy restricts during initialisation.
     Restricted,
     /// It ran for longer than the dry run lets it: fuel or time.
@@ -153,6 +155,8 @@ pub(crate) enum Remark {
     UnknownCluster(String),
     /// A property that Envoy has removed, and what stands in its place.
     RemovedProperty(String),
+    /// A body that has not the length that its headers say: `content-length: 5` on 6 B of the answer.
+    WrongLength(String),
     /// A function that the dry run has no counterpart of.
     NotSimulated(String),
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::bare::Bare;
 use super::exchange;
 use super::judge::Failure;
-use super::outcome::{Outcome, TestOutcome};
+use super::outcome::{FaultKind, Outcome, TestOutcome};
 use super::subject::Subject;
 use crate::diag::Diagnostic;
 use crate::diag::render::json;
@@ -86,6 +86,8 @@ pub struct Run {
     pub configures: Option<bool>,
     /// Why it got no further.
     pub message: Option<String>,
+    /// Whether that says nothing against it: it needs what the engine has not.
+    pub unsupported: bool,
 }
 
 /// What came of a test.
@@ -112,6 +114,7 @@ pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, fai
         starts: outcome.and_then(|it| it.starts),
         configures: outcome.and_then(|it| it.configures),
         message: outcome.and_then(|it| it.fault.as_ref()).map(|fault| fault.message.clone()),
+        unsupported: outcome.and_then(|it| it.fault.as_ref()).is_some_and(|it| it.kind == FaultKind::Unsupported),
     };
     let outcomes = outcome.plugins.iter().map(Some).chain(std::iter::repeat(None));
     let test = |(number, test): (usize, &super::case::Test)| {
@@ -159,10 +162,10 @@ impl Workload {
 }
 
 impl Run {
-    /// Whether nothing is known that kept it from traffic.
+    /// Whether nothing is known against it.
     #[must_use]
     pub fn passed(&self) -> bool {
-        [self.loads, self.starts, self.configures].iter().all(|step| *step != Some(false))
+        self.message.is_none() || self.unsupported
     }
 }
 
@@ -176,6 +179,7 @@ impl Report {
             starts: None,
             configures: None,
             message: Some("Envoy would refuse the module".to_owned()),
+            unsupported: false,
         };
         let workload = Workload { name: bare.file.to_string(), engine, runs: vec![run], tests: Vec::new() };
         Self { engine, workloads: vec![workload], passed: false }
@@ -217,7 +221,7 @@ impl Report {
         let not_run = of_tests(|test| !test.ran);
         let mut counted = vec![plural(workloads.len(), "workload"), plural(filters.len(), "filter")];
         counted.push(plural(tests, "test"));
-        let unknown = |run: &&Run| run.passed() && run.message.is_some();
+        let unknown = |run: &&Run| run.unsupported && !refused.contains(run.filter.as_str());
         let unknown: BTreeSet<&str> = runs().filter(unknown).map(|run| run.filter.as_str()).collect();
         let mut bad = Vec::new();
         if !unknown.is_empty() {

@@ -3,7 +3,8 @@
 use super::case::Suite;
 use crate::diag::{Diagnostic, Sink, suggest};
 
-/// The suites that are named, each once, in their own order; all of them where nothing is named. A name is `productpage-v1`,
+/// The suites that are named, each once, in their own order; all of them where nothing is named. A name is that of its table in
+/// mesh.toml, or `productpage-v1`,
 /// `default/productpage-v1` or `Deployment/default/productpage-v1`; the shorter ones may be of several. One that is nobody's is
 /// reported.
 pub(super) fn select<'a>(suites: &'a [Suite], names: &[String], sink: &mut Sink) -> Vec<&'a Suite> {
@@ -17,9 +18,10 @@ pub(super) fn select<'a>(suites: &'a [Suite], names: &[String], sink: &mut Sink)
 }
 
 fn is_called(suite: &Suite, name: &str) -> bool {
-    names(suite).iter().any(|known| known == name)
+    suite.key == name || names(suite).iter().any(|known| known == name)
 }
 
+/// What the objects call it.
 fn names(Suite { kind, namespace, name, .. }: &Suite) -> [String; 3] {
     [name.clone(), format!("{namespace}/{name}"), format!("{kind}/{namespace}/{name}")]
 }
@@ -31,7 +33,8 @@ fn unknown(suites: &[Suite], name: &str) -> Diagnostic {
     let form = name.matches('/').count().min(2);
     let own = name.rsplit('/').next().unwrap_or_default();
     let elsewhere = known.iter().find(|names| names[0] == own).map(|names| names[2].as_str());
-    match elsewhere.or_else(|| suggest(name, known.iter().map(|names| names[form].as_str()))) {
+    let keys = suites.iter().map(|suite| suite.key.as_str()).filter(|_| form == 0);
+    match elsewhere.or_else(|| suggest(name, known.iter().map(|names| names[form].as_str()).chain(keys))) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding.help("name it as mesh.toml does, or as NAMESPACE/NAME, or as KIND/NAMESPACE/NAME"),
     }

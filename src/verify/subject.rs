@@ -13,9 +13,8 @@ use crate::spec::types::Direction;
 pub(crate) struct Subject {
     /// `Deployment/default/productpage-v1`.
     pub(crate) name: String,
-    /// The workload in mesh.toml.
-    pub(crate) location: Location,
-    /// Every plugin that reaches the proxy, in Istio's order of the request path.
+    /// Every plugin that reaches the proxy, in the order of the request path: those at the head of a chain, before Istio's own filters,
+    /// come first.
     pub(crate) plugins: Vec<Placed>,
     pub(crate) tests: Vec<Test>,
 }
@@ -28,8 +27,6 @@ pub(crate) struct Placed {
     /// `Any` matches every one.
     pub(crate) direction: Direction,
     pub(crate) port: Option<u16>,
-    /// Before Istio's own filters. Where several are, the last one of them runs first, as `INSERT_FIRST` puts it.
-    pub(crate) first: bool,
     /// What names the filter in mesh.toml.
     pub(crate) location: Location,
 }

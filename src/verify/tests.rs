@@ -219,6 +219,7 @@ fn each_kind_of_fault_has_its_code() {
         (FaultKind::Restricted, "MC0604"),
         (FaultKind::Endless, "MC0605"),
         (FaultKind::Limits, "MC0606"),
+        (FaultKind::Crash, "MC0618"),
         (FaultKind::Unsupported, "MC0611"),
     ];
     for (kind, code) in kinds {
@@ -261,7 +262,7 @@ fn remarks_are_warnings_each_once() {
     let remarks = [
         (Remark::UnknownCluster("idp".into()), "MC0608"),
         (Remark::RemovedProperty("node".into()), "MC0609"),
-        (Remark::NotSimulated("proxy_grpc_stream".into()), "MC0612"),
+        (Remark::NotSimulated("resolves the name `db`".into()), "MC0612"),
     ];
     let plugin = PluginOutcome { remarks: remarks.iter().map(|(remark, _)| remark.clone()).collect(), ..fine() };
     let again = remarks.iter().map(|(remark, _)| (0, remark.clone())).collect();

@@ -100,7 +100,7 @@ pub(super) fn get_status(guest: &mut Guest<'_>, code: u32, message: u32, size: u
 pub(super) fn resolve_dns(guest: &mut Guest<'_>, name: u32, size: u32, token: u32) -> Reply {
     let name = name_of(&guest.read(name, size)?);
     let plugin = guest.context()?.plugin;
-    guest.world().remark(plugin, Remark::NotSimulated(format!("envoy_resolve_dns of `{name}`")));
+    guest.world().remark(plugin, Remark::NotSimulated(format!("resolves the name `{name}`")));
     guest.write_u32(token, 0)?;
     Err(Status::InternalFailure.into())
 }

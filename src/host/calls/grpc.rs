@@ -9,6 +9,8 @@ use super::super::status::{Failure, Reply, Status};
 use super::callouts;
 use crate::verify::message::{Fields, Message};
 
+/// Headers that Envoy writes before the guest's metadata.
+const WRITTEN_BY_ENVOY: usize = 6;
 /// Ids of gRPC calls and of gRPC streams, by their last two bits.
 const CALL: u32 = 1;
 const STREAM: u32 = 2;
@@ -35,7 +37,12 @@ pub(super) fn call(
     let target = target(guest, [service, service_size, name, name_size, method, method_size, metadata, metadata_size])?;
     let message = guest.read(message, message_size)?;
     let timeout = Duration::from_millis(timeout.into());
-    let number = send_request(guest, target, CallKind::Grpc, vec![message], timeout)?;
+    let (cluster, mut headers) = target;
+    // Behind `te`, in Envoy's order.
+    headers
+        .0
+        .insert(WRITTEN_BY_ENVOY - 1, (b"grpc-timeout".to_vec(), format!("{}m", timeout.as_millis()).into_bytes()));
+    let number = send_request(guest, (cluster, headers), CallKind::Grpc, vec![message], timeout)?;
     guest.write_u32(token, number)
 }
 

@@ -21,7 +21,15 @@ pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     match stream {
         REQUEST => resume(guest, Side::Request),
         RESPONSE => resume(guest, Side::Response),
-        DOWNSTREAM => Ok(()),
+        DOWNSTREAM => {
+            let context = guest.context()?;
+            let (id, network) = (context.id, context.kind == ContextKind::Network);
+            if network {
+                push(guest, Action::Read(id))?;
+                guest.act(|| "continue the connection".into());
+            }
+            Ok(())
+        }
         UPSTREAM => Err(Status::Unimplemented.into()),
         _ => Err(Status::BadArgument.into()),
     }
@@ -64,10 +72,15 @@ pub(super) fn close_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
         return Err(Status::BadArgument.into());
     }
     let context = guest.context()?;
-    if context.kind == ContextKind::Http && stream <= RESPONSE {
+    let its_own = match context.kind {
+        ContextKind::Http => stream <= RESPONSE,
+        ContextKind::Network => stream >= DOWNSTREAM,
+        ContextKind::Vm | ContextKind::Root => false,
+    };
+    if its_own {
         let id = context.id;
         push(guest, Action::Reset(id))?;
-        guest.act(|| "reset the stream".into());
+        guest.act(|| "close the stream".into());
     }
     Ok(())
 }

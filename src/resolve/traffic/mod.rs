@@ -29,6 +29,7 @@ pub(super) fn resolve(spec: &Spec, resolved: &[Workload<'_>], sink: &mut Sink) -
         kind: workloads::kind(workload.written.kind),
         namespace: workload.namespace.to_string(),
         name: workload.name.to_string(),
+        key: workload.place.last_key().to_owned(),
         labels: workload.selector.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         location: spec.document.key(&workload.place),
         filters: workload.uses.iter().map(|it| (it.filter.name.to_owned(), name_of(spec, &it.place))).collect(),

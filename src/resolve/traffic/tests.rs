@@ -70,10 +70,11 @@ fn a_suite_knows_its_workload() {
 fn what_is_left_out_is_filled_in() {
     let test = only("");
     assert_eq!((test.direction, test.port, test.seed), (Direction::Inbound, None, 0));
-    assert_eq!(test.time, values::DEFAULT_TIME);
+    assert_eq!(test.time, crate::verify::case::DEFAULT_TIME);
     assert!(test.properties.is_empty() && test.callouts.is_empty());
     let [step] = test.steps.as_slice() else { panic!("{test:#?}") };
-    assert_eq!((step.after, &step.request.headers), (Duration::ZERO, &Test::default_request_headers()));
+    let given = fields(&[(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")]);
+    assert_eq!((step.after, &step.request.headers), (Duration::ZERO, &given));
     assert_eq!((step.request.body.len(), &step.request.trailers), (0, &None));
     let Answer::Message(upstream) = &step.upstream else { panic!("{step:#?}") };
     assert_eq!(upstream, &Message { headers: fields(&[(":status", "200")]), ..Message::default() });

@@ -12,10 +12,8 @@ use toml::value::Datetime;
 use crate::diag::{Diagnostic, Location, Sink};
 use crate::spec::types::traffic::{BodyPattern, ExpectedBody, Pattern, Text};
 use crate::spec::{Document, Place};
-use crate::verify::case::Matcher;
+use crate::verify::case::{DEFAULT_TIME, Matcher};
 
-/// Nanoseconds since 1970 of 2025-01-01T00:00:00Z.
-pub(super) const DEFAULT_TIME: u64 = 1_735_689_600 * NANOS;
 const NANOS: u64 = 1_000_000_000;
 /// No `after` is longer, so that no clock runs over.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

@@ -11,15 +11,15 @@ use crate::verify::case::{
 use crate::verify::message::{Fields, Message};
 use crate::verify::subject::{Module, Placed, Plugin, Subject};
 
-/// Raised when the engine, or what is kept, changes within a version of this program.
-const FORMAT: u32 = 1;
+/// The program: its version, and a hash of its sources, for it is built between versions too (build.rs).
+const PROGRAM: &str = concat!("mesh-compile ", env!("CARGO_PKG_VERSION"), " ", env!("MESH_COMPILE_SOURCES"));
 
 /// The key of a subject in the embedded engine.
 pub(super) fn of(subject: &Subject) -> Digest {
     let mut key = Key::default();
-    key.text(concat!("mesh-compile ", env!("CARGO_PKG_VERSION"), " embedded"));
-    key.number(FORMAT.into());
-    let Subject { name, location: _, plugins, tests } = subject;
+    key.text(PROGRAM);
+    key.text("embedded");
+    let Subject { name, plugins, tests } = subject;
     key.text(name);
     key.each(plugins, Key::placed);
     key.each(tests, Key::test);
@@ -74,9 +74,9 @@ impl Key {
     }
 
     fn placed(&mut self, placed: &Placed) {
-        let Placed { plugin, chain, direction, port, first, location: _ } = placed;
+        let Placed { plugin, chain, direction, port, location: _ } = placed;
         self.plugin(plugin);
-        self.variant((chain, direction, port, first));
+        self.variant((chain, direction, port));
     }
 
     fn plugin(&mut self, plugin: &Plugin) {

@@ -55,20 +55,25 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::super::report::{Engine, Run, Test};
     use super::*;
-    use crate::diag::{Location, Source};
 
     fn subject(name: &str) -> Subject {
-        let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
-        Subject { name: name.to_owned(), location, plugins: Vec::new(), tests: Vec::new() }
+        Subject { name: name.to_owned(), plugins: Vec::new(), tests: Vec::new() }
     }
 
     fn report(name: &str) -> Workload {
         let (filter, module) = ("auth".to_owned(), "/auth.wasm".to_owned());
-        let run = Run { filter, module, loads: Some(true), starts: Some(true), configures: None, message: None };
+        let run = Run {
+            filter,
+            module,
+            loads: Some(true),
+            starts: Some(true),
+            configures: None,
+            message: None,
+            unsupported: false,
+        };
         let test = Test {
             name: "t".into(),
             passed: true,

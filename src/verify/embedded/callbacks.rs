@@ -7,7 +7,7 @@ use super::side::{DataStatus, HeadersStatus, TrailersStatus};
 use crate::host::{Action, Context, DataRef, Side, limits};
 use crate::module::abi::Abi;
 use crate::verify::message::Fields;
-use crate::verify::outcome::Effect;
+use crate::verify::outcome::{Effect, Fault, FaultKind};
 use crate::verify::subject::FailurePolicy;
 
 /// What the stream looked like before a callback.
@@ -46,6 +46,8 @@ impl Proxy<'_> {
         let result = self.vms[vm].call(callback, context, arguments);
         if let (false, Some(fault)) = (had, &self.vms[vm].fault) {
             self.faults.push((plugin, fault.clone()));
+            let now = self.world.borrow().now;
+            self.failed_at.insert(vm, now);
         }
         result
     }
@@ -57,7 +59,11 @@ impl Proxy<'_> {
             match action {
                 Action::Continue(context, side) => {
                     if let Some(filter) = self.filter_of(vm, context) {
-                        self.go_on(side, filter);
+                        if side == Side::Response && self.headers_of(side).is_none() && !self.chain.over {
+                            self.crash(vm, filter, "it continues a response that is not there");
+                        } else {
+                            self.go_on(side, filter);
+                        }
                     }
                 }
                 Action::LocalReply(context, response) => {
@@ -65,13 +71,24 @@ impl Proxy<'_> {
                         self.local_reply(Reply::of(response));
                     }
                 }
+                Action::Read(context) if self.reading.contains(&(vm, context)) => {}
+                Action::Read(context) => self.reading.push((vm, context)),
                 Action::Reset(context) => {
-                    if self.filter_of(vm, context).is_some() {
+                    if self.filter_of(vm, context).is_some() || self.is_connection(vm, context) {
                         self.reset_stream("wasm_close_stream");
                     }
                 }
             }
         }
+    }
+
+    /// What the filter did would end Envoy's process: the stream is over, and nothing more is called.
+    pub(super) fn crash(&mut self, vm: usize, filter: usize, what: &str) {
+        let fault = Fault { kind: FaultKind::Crash, message: what.to_owned() };
+        self.faults.push((self.chain.filters[filter].plugin, fault.clone()));
+        self.vms[vm].fault = Some(fault);
+        self.chain.reset = true;
+        self.chain.over = true;
     }
 
     fn filter_of(&self, vm: usize, context: u32) -> Option<usize> {
@@ -119,7 +136,7 @@ impl Proxy<'_> {
     /// Whether a response callback is passed over: the guest has not heard of the stream, or 503 was answered in its place.
     fn is_passed_over(&mut self, side: Side, filter: usize) -> bool {
         let created = self.is_created(filter);
-        side == Side::Response && (!created || self.chain.filters[filter].failed) || !created
+        !created || side == Side::Response && self.chain.filters[filter].failed
     }
 
     pub(super) fn headers_callback(&mut self, side: Side, filter: usize, end: bool) -> HeadersStatus {
@@ -304,16 +321,16 @@ impl Proxy<'_> {
         self.keep_effect(Effect { plugin, callback, returned, fields, body, acts });
     }
 
-    /// Notes what a callback did that sees no stream of its own.
-    pub(super) fn note_acts(&mut self, vm: usize, plugin: usize, callback: &'static str) {
+    /// Notes what a callback did that sees no stream of its own; one that did nothing only if it is not `quiet`.
+    pub(super) fn note_acts(&mut self, vm: usize, plugin: usize, callback: &'static str, quiet: bool) {
         let acts = self.vms[vm].state().acts.clone();
-        if !acts.is_empty() {
-            let effect = Effect { plugin, callback, returned: String::new(), fields: None, body: None, acts };
-            self.keep_effect(effect);
+        let returned = if self.vms[vm].fault.is_some() { "a trap".to_owned() } else { String::new() };
+        if !quiet || !acts.is_empty() || !returned.is_empty() {
+            self.keep_effect(Effect { plugin, callback, returned, fields: None, body: None, acts });
         }
     }
 
-    fn keep_effect(&mut self, mut effect: Effect) {
+    pub(super) fn keep_effect(&mut self, mut effect: Effect) {
         let of_fields = |(before, after): &(Fields, Fields)| before.size() + after.size();
         let of_body = |(before, after): &(Vec<u8>, Vec<u8>)| before.len() + after.len();
         let changed = effect.fields.as_ref().map_or(0, of_fields) + effect.body.as_ref().map_or(0, of_body);

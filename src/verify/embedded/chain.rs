@@ -6,7 +6,7 @@ use super::reply::Reply;
 use super::side::{DataStatus, Filter, HeadersStatus, Iteration, TrailersStatus};
 use crate::host::{DataRef, Side, Stream, limits};
 use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::{Fault, FaultKind};
+use crate::verify::outcome::{Fault, FaultKind, Remark};
 
 /// Bytes that the chain keeps back in one direction before it gives up (Envoy's `per_connection_buffer_limit_bytes`).
 const BUFFER_LIMIT: usize = 1 << 20;
@@ -35,6 +35,8 @@ pub(super) struct Chain {
     /// Whether the workload has got all of the request.
     pub(super) requested: bool,
     pub(super) head: bool,
+    /// As the client sent it.
+    pub(super) scheme: Vec<u8>,
     pub(super) grpc: bool,
     /// Whether the body under way is one that no filter holds back as a whole (`…_filters_streaming_`).
     streaming: [bool; 2],
@@ -315,10 +317,35 @@ impl Proxy<'_> {
 
     /// The last of a direction has gone through.
     pub(super) fn ended(&mut self, side: Side) {
+        self.measure(side);
         match side {
             Side::Request => self.request_sent(),
             Side::Response => self.chain.over = true,
         }
+    }
+
+    /// Cuts a body to the length that its headers say, as whoever reads it does, and remarks upon it.
+    fn measure(&mut self, side: Side) {
+        let (message, what) = match side {
+            Side::Request => (&mut self.chain.workload, "the request"),
+            Side::Response => (&mut self.chain.client, "the answer"),
+        };
+        let Some(message) = message.as_mut().filter(|message| !message.body.is_empty()) else { return };
+        let written =
+            message.headers.first("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+        let length: usize = message.body.iter().map(Vec::len).sum();
+        let Some(written) = written.filter(|written| *written != length) else { return };
+        let mut left = written;
+        for chunk in &mut message.body {
+            chunk.truncate(left);
+            left -= chunk.len();
+        }
+        message.body.retain(|chunk| !chunk.is_empty());
+        // The one that changed the body last, as far as it can be told.
+        let changed = self.effects.iter().rev().find(|effect| effect.body.is_some());
+        let plugin = changed.map(|effect| effect.plugin).or_else(|| Some(self.chain.filters.first()?.plugin));
+        let remark = Remark::WrongLength(format!("`content-length: {written}` on {length} B of {what}"));
+        self.world.borrow_mut().remark(plugin, remark);
     }
 
     /// The first filter that holds the stream, by its place among the subject's plugins.

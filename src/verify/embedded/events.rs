@@ -1,6 +1,7 @@
 //! What happens while time passes: answers to calls, timers, queues, the workload's answer.
 
 use super::proxy::Proxy;
+use super::reply::VIA_UPSTREAM;
 use crate::host::{CallKind, CallOutcome, Event, Grpc, limits};
 use crate::verify::message::{Fields, Message};
 use crate::verify::outcome::{Fault, FaultKind};
@@ -49,7 +50,8 @@ impl Proxy<'_> {
         let plugin = self.vms[vm].state().contexts.get(&context).and_then(|it| it.plugin).unwrap_or_default();
         if self.vms[vm].has(callback) {
             self.call_only(vm, plugin, callback, context, arguments);
-            self.note_acts(vm, plugin, callback);
+            // Ticks may be many: those that do nothing are not worth a line.
+            self.note_acts(vm, plugin, callback, callback == "proxy_on_tick");
         }
     }
 
@@ -104,6 +106,8 @@ impl Proxy<'_> {
             CallOutcome::Failed(status, text) => (status, text, None),
             CallOutcome::Message(message) => {
                 let (status, text) = grpc_end(&message);
+                // Envoy adds its response code details.
+                let text = if text.is_empty() { VIA_UPSTREAM.to_owned() } else { format!("{text}{{{VIA_UPSTREAM}}}") };
                 (status, text, Some(message))
             }
         };

@@ -1,9 +1,9 @@
 //! One exchange: a request through the chain, the workload's answer back, and whatever time has to pass.
 
 use super::proxy::Proxy;
-use super::reply::{Reply, VIA_UPSTREAM};
+use super::reply::{self, Reply, VIA_UPSTREAM};
 use super::side::Filter;
-use crate::host::{ContextKind, Metric, SERVICE_TIME, Side, Stream, field};
+use crate::host::{Action, ContextKind, Metric, SERVICE_TIME, Side, Stream, field};
 use crate::verify::case::{Answer, Step};
 use crate::verify::message::{Fields, Message};
 use crate::verify::outcome::{End, StepOutcome};
@@ -22,10 +22,16 @@ impl Proxy<'_> {
         self.pass(u64::try_from(step.after.as_nanos()).unwrap_or(u64::MAX));
         self.answer = step.upstream.clone();
         self.open(&step.request);
-        self.send(&step.request.framed_request());
-        let stalled = !self.settle();
-        let end = self.end(stalled);
+        let request = step.request.framed_request();
+        let mut stalled = true;
+        if self.connect() && self.downstream(&request) {
+            self.send(&request);
+            stalled = !self.wait(|proxy| proxy.chain.over);
+            self.upstream();
+        }
+        let end = self.end(stalled && !self.chain.reset);
         self.close();
+        self.disconnect();
         self.outcome(end)
     }
 
@@ -48,6 +54,7 @@ impl Proxy<'_> {
         self.chain = super::chain::Chain::default();
         let content_type = request.headers.first("content-type").unwrap_or_default();
         self.chain.grpc = content_type == b"application/grpc" || content_type.starts_with(b"application/grpc+");
+        self.chain.scheme = request.headers.first(":scheme").unwrap_or(b"http").to_vec();
         self.chain.head = request.headers.first(":method") == Some(b"HEAD");
         let mut stream = Stream::default();
         stream.info.start = start;
@@ -155,17 +162,18 @@ impl Proxy<'_> {
                 field::replace(&mut headers, name.as_bytes(), value.as_bytes());
                 if let Some(stream) = &mut self.world.borrow_mut().stream {
                     stream.info.details = Some(VIA_UPSTREAM.into());
+                    stream.info.code = reply::code_of(&headers);
                 }
                 self.frames(Side::Response, headers, &message);
             }
         }
     }
 
-    /// Lets happen what has to until the stream is over. `false`: it would never be.
-    fn settle(&mut self) -> bool {
+    /// Lets happen what has to until it is `done`. `false`: it would never be.
+    pub(super) fn wait(&mut self, done: impl Fn(&Self) -> bool) -> bool {
         let mut ticks = 0;
         let mut patience = self.world.borrow().now.saturating_add(PATIENCE);
-        while !self.chain.over {
+        while !done(self) {
             let expecting = self.world.borrow().is_expecting();
             let until = if expecting { u64::MAX } else { patience };
             let event = self.world.borrow_mut().next_event(until);
@@ -226,9 +234,19 @@ impl Proxy<'_> {
     fn end_call(&mut self, filter: usize, callback: &'static str) {
         let (vm, context) = (self.chain.filters[filter].vm, self.chain.filters[filter].context);
         let plugin = self.chain.filters[filter].plugin;
-        if self.vms[vm].has(callback) && self.vms[vm].fault.is_none() {
-            self.call(vm, plugin, callback, context, &[context]);
-            self.note_acts(vm, plugin, callback);
+        if !self.vms[vm].has(callback) || self.vms[vm].fault.is_some() {
+            return;
+        }
+        self.call_only(vm, plugin, callback, context, &[context]);
+        self.note_acts(vm, plugin, callback, true);
+        let fatal = self.vms[vm].state().actions.iter().find_map(|action| match action {
+            Action::LocalReply(..) => Some("it answers a request that is over"),
+            Action::Reset(_) if callback == "proxy_on_log" => Some("it closes a stream that is over"),
+            _ => None,
+        });
+        match fatal {
+            Some(what) => self.crash(vm, filter, &format!("{callback}: {what}")),
+            None => self.act(vm),
         }
     }
 
@@ -243,7 +261,7 @@ impl Proxy<'_> {
             response: self.chain.client.take().map(Message::observed),
             upstream: self.chain.workload.take().map(Message::observed),
             end,
-            calls: world.take_calls(),
+            calls: world.take_calls().into_iter().map(reply::called).collect(),
             log: std::mem::take(&mut world.log),
             metrics: world.metrics.iter().filter_map(value).collect(),
             faults: std::mem::take(&mut self.faults),

@@ -1,11 +1,13 @@
 //! The embedded engine: a workload's plugins on [`crate::host`], its traffic through a model of Envoy's filter manager.
 //!
-//! [`proxy`] starts the plugins, [`chain`] is the filter manager, [`exchange`] drives one request through it, [`events`] lets time pass.
+//! [`proxy`] starts the plugins, [`chain`] is the filter manager, [`exchange`] drives one request through it, [`events`] lets time pass,
+//! [`network`] is the connection around it.
 
 mod callbacks;
 mod chain;
 mod events;
 mod exchange;
+mod network;
 mod proxy;
 mod reply;
 mod side;
@@ -13,7 +15,7 @@ mod side;
 use rayon::prelude::*;
 
 use super::case::Test;
-use super::outcome::{Outcome, TestOutcome};
+use super::outcome::{Fault, Outcome, PluginOutcome, Remark, TestOutcome};
 use super::subject::Subject;
 use crate::host::Library;
 use proxy::Proxy;
@@ -40,11 +42,23 @@ fn verify(library: &Library, subject: &Subject) -> Outcome {
 
 fn traffic(library: &Library, subject: &Subject, test: &Test) -> TestOutcome {
     let mut proxy = Proxy::start(library, subject, Some(test));
-    // A filter may find the test's clock and properties other than those that it started with before.
-    let fault = proxy.outcomes.iter().find_map(|plugin| plugin.fault.clone());
-    if fault.is_some() {
-        return TestOutcome { steps: Vec::new(), fault };
+    // With this test's clock, random numbers and clusters a plugin may not start that did.
+    if let Some(fault) = proxy.outcomes.iter().find_map(not_started) {
+        return TestOutcome { steps: Vec::new(), fault: Some(fault) };
     }
     let steps = test.steps.iter().map(|step| proxy.exchange(step)).collect();
     TestOutcome { steps, fault: None }
+}
+
+/// Why a plugin has not started, and the clusters that it may have wanted.
+fn not_started(plugin: &PluginOutcome) -> Option<Fault> {
+    let fault = plugin.fault.as_ref()?;
+    let unknown = plugin.remarks.iter().filter_map(|remark| match remark {
+        Remark::UnknownCluster(cluster) => {
+            Some(format!("; it calls `{cluster}`, which the test has no `callouts` for"))
+        }
+        _ => None,
+    });
+    let message = std::iter::once(fault.message.clone()).chain(unknown).collect();
+    Some(Fault { kind: fault.kind, message })
 }

@@ -1,17 +1,19 @@
 //! A proxy with its plugins started, as one of Envoy's workers has them.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::super::case::{Answer, Test};
+use super::super::case::{Answer, DEFAULT_TIME, Test};
 use super::super::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 use super::super::subject::{FailurePolicy, Plugin, Subject};
 use super::chain::Chain;
+use super::network::NetworkFilter;
 use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
 use crate::spec::types::Direction;
 
-/// When the clock of a proxy without a test starts: 2025-01-01T00:00:00Z.
-const NEW_YEAR_2025: u64 = 1_735_689_600_000_000_000;
+/// How long a VM that has failed stays so, in nanoseconds.
+const BACKOFF: u64 = 1_000_000_000;
 
 /// The proxy of one workload in one test.
 pub(super) struct Proxy<'a> {
@@ -27,12 +29,17 @@ pub(super) struct Proxy<'a> {
     pub(super) chain: Chain,
     /// What the workload answers to it.
     pub(super) answer: Answer,
+    /// The connection's filters, and those that have let it go on after they had stopped it.
+    pub(super) network: Vec<NetworkFilter>,
+    pub(super) reading: Vec<(usize, u32)>,
     pub(super) effects: Vec<Effect>,
     pub(super) faults: Vec<(usize, Fault)>,
     /// Bytes of what the effects say was changed.
     pub(super) changed: usize,
     /// How many times the stream goes on from within its going on.
     pub(super) nested: usize,
+    /// When VMs failed, in nanoseconds since 1970.
+    pub(super) failed_at: BTreeMap<usize, u64>,
 }
 
 /// A plugin in its VM.
@@ -50,8 +57,9 @@ impl<'a> Proxy<'a> {
             .plugins
             .iter()
             .map(|placed| PluginNames { name: placed.plugin.name.clone(), root_id: placed.plugin.root_id.clone() });
-        let (time, seed) = test.map_or((NEW_YEAR_2025, 0), |test| (test.time, test.seed));
+        let (time, seed) = test.map_or((DEFAULT_TIME, 0), |test| (test.time, test.seed));
         let mut world = World::new(time, seed, names.collect());
+        world.script = Script::of_any_cluster();
         if let Some(test) = test {
             world.script = Script::new(&test.callouts);
             world.properties.clone_from(&test.properties);
@@ -72,15 +80,20 @@ impl<'a> Proxy<'a> {
             outcomes: Vec::new(),
             chain: Chain::default(),
             answer: Answer::Reset,
+            network: Vec::new(),
+            reading: Vec::new(),
             effects: Vec::new(),
             faults: Vec::new(),
             changed: 0,
             nested: 0,
+            failed_at: BTreeMap::new(),
         };
         for (number, placed) in subject.plugins.iter().enumerate() {
             let outcome = proxy.start_plugin(number, &placed.plugin);
             proxy.outcomes.push(outcome);
         }
+        // They are none of an exchange's.
+        proxy.world.borrow_mut().take_calls();
         proxy
     }
 
@@ -183,7 +196,12 @@ impl<'a> Proxy<'a> {
     }
 
     /// Puts a new VM in the place of one that has failed, with all plugins that it had (`FAIL_RELOAD`).
+    /// Not sooner than a second after it failed (Envoy's `reload_config.backoff`).
     pub(super) fn reload(&mut self, vm: usize) {
+        let failed_at = self.failed_at.get(&vm).copied().unwrap_or_default();
+        if self.world.borrow().now < failed_at.saturating_add(BACKOFF) {
+            return;
+        }
         let of_vm: Vec<usize> = (0..self.plugins.len()).filter(|number| self.plugins[*number].vm == vm).collect();
         let subject = self.subject;
         let Some(first) = of_vm.first() else { return };

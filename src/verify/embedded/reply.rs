@@ -4,6 +4,7 @@
 use super::proxy::Proxy;
 use crate::host::{DataRef, Event, LocalResponse, Side, field};
 use crate::verify::message::{Fields, Message};
+use crate::verify::outcome::Call;
 
 /// An answer in the workload's place.
 #[derive(Debug, Clone)]
@@ -145,6 +146,7 @@ impl Proxy<'_> {
         let data = {
             let mut world = self.world.borrow_mut();
             let Some(stream) = &mut world.stream else { return };
+            stream.info.code = code_of(&headers);
             stream.response.headers = Some(headers);
             stream.response.ended = true;
             (!end).then(|| stream.chunk(body))
@@ -209,12 +211,7 @@ impl Proxy<'_> {
             let details = format!("filter_removed_required_request_headers{{{}}}", wrong.replace(' ', "_"));
             return self.local_reply(Reply::own(503, &wrong, &details));
         }
-        let mut sent = headers;
-        let method = sent.first(":method").unwrap_or_default();
-        let bodiless = matches!(method, b"GET" | b"HEAD" | b"CONNECT");
-        if end && !bodiless && sent.first("content-length").is_none() {
-            sent.add("content-length", "0");
-        }
+        let sent = with_length(on_the_wire(headers, &self.chain.scheme), end);
         self.chain.workload = Some(Message { headers: sent, body: Vec::new(), trailers: None });
         if end {
             self.request_sent();
@@ -236,18 +233,15 @@ impl Proxy<'_> {
             let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
             return self.local_reply(Reply::own(502, MISSING, details));
         };
-        let code = std::str::from_utf8(&status).ok().and_then(|status| status.parse().ok());
         if let Some(stream) = &mut self.world.borrow_mut().stream {
-            stream.info.code = code;
+            stream.info.code = code_of(&headers);
         }
         self.chain.answered = true;
         let mut sent = headers;
-        if end
-            && !self.chain.head
-            && status != b"204"
-            && !status.starts_with(b"1")
-            && sent.first("content-length").is_none()
-        {
+        // Of the pseudo-headers the codec writes only this.
+        sent.0.retain(|(name, _)| name == b":status" || !name.starts_with(b":"));
+        let bodiless = self.chain.head || status == b"204" || status == b"304" || status.starts_with(b"1");
+        if end && !bodiless && sent.first("content-length").is_none() {
             sent.add("content-length", "0");
         }
         self.chain.client = Some(Message { headers: sent, body: Vec::new(), trailers: None });
@@ -263,6 +257,44 @@ impl Proxy<'_> {
         stream.way_mut(side).size += bytes.len() as u64;
         Some(stream.chunk(bytes))
     }
+}
+
+/// A request as HTTP/1.1 has it: pseudo-headers in one order. The scheme is the client's: what a filter makes of it nobody hears of.
+fn on_the_wire(mut headers: Fields, scheme: &[u8]) -> Fields {
+    const ORDER: [&str; 3] = [":authority", ":path", ":method"];
+    let mut sent = Fields::default();
+    for name in ORDER {
+        headers.first(name).into_iter().for_each(|value| sent.add(name, value));
+    }
+    sent.add(":scheme", scheme);
+    headers.0.retain(|(name, _)| !name.starts_with(b":"));
+    sent.0.extend(headers.0);
+    sent
+}
+
+/// Envoy says of a request without a body that it has none, where its method would let it have one.
+fn with_length(mut headers: Fields, empty: bool) -> Fields {
+    let bodiless = matches!(headers.first(":method").unwrap_or_default(), b"GET" | b"HEAD" | b"CONNECT");
+    if empty && !bodiless && headers.first("content-length").is_none() {
+        headers.add("content-length", "0");
+    }
+    headers
+}
+
+/// A call as the cluster got it.
+pub(super) fn called(mut call: Call) -> Call {
+    let Message { headers, body, trailers } = &mut call.request;
+    // Behind a body whose length is said, HTTP/1.1 has no trailers.
+    if headers.first("content-length").is_some() {
+        *trailers = None;
+    }
+    *headers = with_length(on_the_wire(std::mem::take(headers), b"http"), body.is_empty());
+    call
+}
+
+/// The status of an answer.
+pub(super) fn code_of(headers: &Fields) -> Option<u16> {
+    std::str::from_utf8(headers.first(":status")?).ok()?.parse().ok()
 }
 
 /// What may not stand in a field's value.

@@ -9,6 +9,9 @@ use super::log::Event;
 use crate::verify::outcome::LogLine;
 use crate::verify::subject::{Chain, FailurePolicy, Placed};
 
+/// Callbacks that may hold a stream, by the ends of their names.
+const PAUSING: [&str; 4] = ["_headers", "_body", "_trailers", "_data"];
+
 /// The plugins that a test's traffic goes through, and what is known of their VMs.
 pub(super) struct Chained<'a> {
     /// Each with its place among the subject's plugins: the network chain, then the HTTP chain.
@@ -18,6 +21,8 @@ pub(super) struct Chained<'a> {
     dead: BTreeSet<usize>,
     /// Whether any VM has failed.
     failed: bool,
+    /// The plugin that has last held the stream and not let it go on, where that can be told.
+    holder: Option<usize>,
     /// How often each callback has run since the exchange began.
     turns: BTreeMap<String, usize>,
 }
@@ -27,18 +32,32 @@ impl<'a> Chained<'a> {
         let place = |placed: &&'a Placed| all.iter().position(|it| std::ptr::eq(it, *placed)).map(|at| (at, *placed));
         let plugins: Vec<_> = chains.into_iter().flatten().filter_map(place).collect();
         let exports = plugins.iter().map(|(_, placed)| exports(&placed.plugin.module.bytes)).collect();
-        Self { plugins, exports, dead: BTreeSet::new(), failed: false, turns: BTreeMap::new() }
+        Self { plugins, exports, dead: BTreeSet::new(), failed: false, holder: None, turns: BTreeMap::new() }
     }
 
     pub(super) fn exchange_begins(&mut self) {
         self.turns.clear();
+        self.holder = None;
     }
 
     /// Follows the callbacks: which is whose can be told by their order.
     pub(super) fn follow(&mut self, entry: &Entry) {
-        if let Event::Entered { callback, .. } = entry.line.event() {
-            *self.turns.entry(callback.to_owned()).or_default() += 1;
+        match entry.line.event() {
+            Event::Entered { callback, .. } => *self.turns.entry(callback.to_owned()).or_default() += 1,
+            Event::Released => self.holder = None,
+            Event::Left { returned } => {
+                let callback = entry.callback.as_deref().unwrap_or_default();
+                if PAUSING.iter().any(|suffix| callback.ends_with(suffix)) {
+                    self.holder = self.whose(callback).filter(|_| returned != 0);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Whom a stream that stalls waits for.
+    pub(super) fn holder(&self) -> Option<usize> {
+        self.holder
     }
 
     /// Whether it comes from the start of the VMs, before all traffic. One that is reloaded starts again among it.
@@ -59,10 +78,11 @@ impl<'a> Chained<'a> {
         }
     }
 
-    /// The plugin whose callback has failed, by its place among the subject's: its VM is lost, unless it is reloaded.
-    pub(super) fn failed(&mut self, callback: &str) -> usize {
+    /// The plugin whose callback has failed, by its place among the subject's: its VM is lost, unless it is reloaded. `speaker` is the one
+    /// that has logged in that callback.
+    pub(super) fn failed(&mut self, callback: &str, speaker: Option<usize>) -> usize {
         self.failed = true;
-        let at = self.whose(callback).unwrap_or_default();
+        let at = speaker.or_else(|| self.whose(callback)).unwrap_or_default();
         let Some((_, failed)) = self.plugins.iter().find(|(place, _)| *place == at) else { return at };
         if failed.plugin.on_failure != FailurePolicy::Reload {
             let key = failed.plugin.vm_key();
@@ -73,17 +93,14 @@ impl<'a> Chained<'a> {
 
     /// Whose turn it is: filters get headers one after the other. Of those that have any other callback it may be the first.
     fn whose(&self, callback: &str) -> Option<usize> {
-        let mut may: Vec<usize> = Vec::new();
-        for ((at, placed), exports) in self.plugins.iter().zip(&self.exports) {
-            let chain = if callback.contains("stream") || callback.contains("connection") {
-                Chain::Network
-            } else {
-                placed.chain
-            };
-            if !self.dead.contains(at) && exports.contains(callback) && placed.chain == chain {
-                may.push(*at);
-            }
-        }
+        let chain = chain_of(callback);
+        let may = |(at, placed): &(usize, &Placed), exports: &BTreeSet<String>| {
+            let allowed = placed.plugin.capabilities.as_ref().is_none_or(|names| names.contains(callback));
+            let may = !self.dead.contains(at) && exports.contains(callback) && allowed;
+            (may && chain.is_none_or(|chain| chain == placed.chain)).then_some(*at)
+        };
+        let all = self.plugins.iter().zip(&self.exports);
+        let mut may: Vec<usize> = all.filter_map(|(plugin, exports)| may(plugin, exports)).collect();
         if callback == "proxy_on_response_headers" {
             may.reverse();
         }
@@ -91,6 +108,17 @@ impl<'a> Chained<'a> {
         let one_each = matches!(callback, "proxy_on_request_headers" | "proxy_on_response_headers");
         let by_turn = may.get(turn.saturating_sub(1)).filter(|_| one_each);
         by_turn.or_else(|| may.first()).copied()
+    }
+}
+
+/// The chain that the callback is for; `None`: either.
+fn chain_of(callback: &str) -> Option<Chain> {
+    let name = callback.strip_prefix("proxy_on_")?;
+    let is = |names: &[&str]| names.iter().any(|it| name.contains(it));
+    if is(&["downstream", "upstream", "new_connection"]) {
+        Some(Chain::Network)
+    } else {
+        is(&["_headers", "_body", "_trailers"]).then_some(Chain::Http)
     }
 }
 

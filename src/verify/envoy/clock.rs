@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 /// How often a thing is looked at that says nothing by itself.
 const PAUSE: Duration = Duration::from_millis(1);
 
+const YEAR: Duration = Duration::from_secs(31_536_000);
+
 /// A moment after which nobody waits any more.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(Instant);
 
 impl Deadline {
     pub(super) fn after(patience: Duration) -> Self {
-        Self(now() + patience)
+        let now = now();
+        Self(now.checked_add(patience).unwrap_or(now + YEAR))
     }
 
     /// What is left until then; zero afterwards.

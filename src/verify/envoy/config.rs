@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
+use crate::spec::types::Direction;
 use crate::verify::subject::{Chain, FailurePolicy, Placed, Plugin};
 
 /// The listener that answers by itself: an answer of it shows how far the worker has come.
@@ -93,7 +94,12 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
     } else {
         json!({ "http_protocol_options": { "enable_trailers": true } })
     };
-    let options = json!({ "@type": format!("type.googleapis.com/{PROTOCOL}"), "explicit_http_config": protocol });
+    let options = json!({
+        "@type": format!("type.googleapis.com/{PROTOCOL}"),
+        "explicit_http_config": protocol,
+        // A filter may make a body longer than its content-length says: what is too much must not be taken for the next request.
+        "common_http_protocol_options": { "max_requests_per_connection": 1 },
+    });
     let endpoints = json!([{ "lb_endpoints": [{ "endpoint": { "address": address(endpoint) } }] }]);
     json!({
         "name": name,
@@ -104,10 +110,16 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
     })
 }
 
-/// A listener as istiod makes an inbound one, as far as filters can tell.
-pub(super) fn listener(name: &str, network: &[&Placed], http: &[&Placed], paths: &Paths<'_>) -> Value {
-    let filters = |chain: &[&Placed]| chain.iter().map(|it| filter(it, paths)).collect();
-    listener_of(name, filters(network), filters(http), paths)
+/// A listener as istiod makes an inbound one, as far as filters can tell. The chains: network, HTTP.
+pub(super) fn listener(name: &str, direction: Direction, chains: [&[&Placed]; 2], paths: &Paths<'_>) -> Value {
+    let [network, http] = chains.map(|chain| chain.iter().map(|it| filter(it, paths)).collect());
+    let mut listener = listener_of(name, network, http, paths);
+    listener["traffic_direction"] = match direction {
+        Direction::Inbound | Direction::Any => "INBOUND",
+        Direction::Outbound | Direction::Gateway => "OUTBOUND",
+    }
+    .into();
+    listener
 }
 
 /// A listener with the module [`SMALLEST`] that lies in the file.

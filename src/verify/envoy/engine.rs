@@ -26,6 +26,8 @@ const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 /// How much longer than an answer the loading of modules may take.
 const LOADING: u32 = 4;
+/// How long a process may take to end.
+const ENDING: Duration = Duration::from_millis(500);
 
 /// An Envoy for all subjects. One that hangs or breaks down is replaced.
 pub(super) struct Engine {
@@ -160,7 +162,7 @@ impl Running {
             stats.values().all(|value| *value == 0).then_some(())
         };
         self.wait(gone)?;
-        self.journal().take();
+        self.journal().forget();
         Ok(())
     }
 
@@ -191,9 +193,11 @@ impl Running {
         stats.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value))).collect()
     }
 
-    /// Whether the process has ended.
+    /// Why a marker is not reached.
     pub(super) fn lost(&mut self) -> Lost {
-        self.process.ended().map_or(Lost::Hangs, Lost::Ended)
+        // Its sockets end a little before it does.
+        let ended = Deadline::after(ENDING).poll(|| self.process.ended());
+        ended.map_or(Lost::Hangs, Lost::Ended)
     }
 
     fn update(&mut self, file: &str, value: &Value, stats: &str) -> Result<(), Lost> {
@@ -206,7 +210,7 @@ impl Running {
 
     fn wait<T>(&mut self, mut look: impl FnMut(&mut Self) -> Option<T>) -> Result<T, Lost> {
         let mut ended = None;
-        let found = Deadline::after(self.patience * LOADING).poll(|| {
+        let found = Deadline::after(self.patience.saturating_mul(LOADING)).poll(|| {
             ended = self.process.ended();
             if ended.is_some() { Some(None) } else { look(self).map(Some) }
         });

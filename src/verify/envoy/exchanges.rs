@@ -17,13 +17,15 @@ use super::plugins::without_envoy;
 use super::upstream::Upstream;
 use super::wire;
 use crate::diag::Diagnostic;
-use crate::verify::case::{Step, Test};
+use crate::verify::case::{DEFAULT_TIME, Step, Test};
 use crate::verify::message::Message;
 use crate::verify::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
 use crate::verify::subject::Subject;
 
 /// The listener's name and the prefix of its statistics.
 const LISTENER: &str = "test";
+/// How long a call takes at most to get where it goes.
+const ARRIVING: Duration = Duration::from_secs(1);
 /// The response code details of an answer that came from the workload.
 const VIA_UPSTREAM: &str = "via_upstream";
 
@@ -38,18 +40,16 @@ impl Engine {
             return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
         }
         let clusters = self.clusters(&test.callouts);
-        let patience = self.patience + delays(test);
+        let patience = self.patience.saturating_add(delays(test));
         let (envoy, upstream) = self.both()?;
-        let mut course = Course { envoy, upstream, patience };
+        let mut course = Course { envoy, upstream, patience, over: false };
         let mut outcome = TestOutcome::default();
-        let ended = clusters.map_err(Lost::from).and_then(|clusters| course.run(subject, test, clusters, &mut outcome));
-        if let Err(lost) = ended {
+        let ran = clusters.map_err(Lost::from).and_then(|clusters| course.run(subject, test, clusters, &mut outcome));
+        if let Err(lost) = &ran {
             let running = course.envoy.journal().running(false);
-            // A step that Envoy did not come back from has taken its fault along.
-            if !matches!(outcome.steps.last(), Some(step) if step.end == End::Stalled(None) && !step.faults.is_empty())
-            {
-                outcome.fault = Some(without_envoy(&lost, running.as_deref()));
-            }
+            outcome.fault = Some(without_envoy(lost, running.as_deref()));
+        }
+        if ran.is_err() || course.over {
             self.discard();
         }
         Ok(outcome)
@@ -61,6 +61,8 @@ struct Course<'a> {
     envoy: &'a mut Running,
     upstream: &'a Upstream,
     patience: Duration,
+    /// Whether an exchange has made Envoy useless; its outcome has the fault.
+    over: bool,
 }
 
 impl Course<'_> {
@@ -76,7 +78,7 @@ impl Course<'_> {
         self.envoy.clear()?;
         self.envoy.set_clusters(clusters)?;
         self.upstream.begin(&test.callouts);
-        let listener = config::listener(LISTENER, &network, &http, &self.envoy.paths());
+        let listener = config::listener(LISTENER, test.direction, [&network, &http], &self.envoy.paths());
         self.envoy.set_listeners(vec![listener])?;
         let Some(address) = self.envoy.address(LISTENER) else {
             outcome.fault = Some(self.refused());
@@ -85,9 +87,10 @@ impl Course<'_> {
         let mut chained = Chained::new(&subject.plugins, [&network, &http]);
         for step in &test.steps {
             thread::sleep(step.after);
-            let (step, lost) = self.step(step, address, &mut chained);
-            outcome.steps.push(step);
-            lost.map_or(Ok(()), Err)?;
+            outcome.steps.push(self.step(step, address, &mut chained));
+            if self.over {
+                break;
+            }
         }
         Ok(())
     }
@@ -100,15 +103,19 @@ impl Course<'_> {
         Fault { kind: FaultKind::Configure, message: says.to_owned() }
     }
 
-    /// One exchange, and whether Envoy has survived it.
-    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> (StepOutcome, Option<Lost>) {
+    /// One exchange.
+    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> StepOutcome {
         self.upstream.answer(&step.upstream);
         let before = self.envoy.access_log().len();
         let watched = Arc::clone(&self.envoy.watched);
         let received = client::exchange(address, &step.request, &watched.marker, self.patience);
         let back = watched.marker.reached();
         let details = if back { self.details(before) } else { None };
+        if back {
+            self.envoy.journal().calls_arrive(Deadline::after(ARRIVING));
+        }
         let (upstream, calls) = self.upstream.seen();
+        let calls = self.envoy.journal().in_order(calls);
         let scheme = step.request.headers.first(":scheme").unwrap_or(b"http");
         let upstream = upstream.map(|request| with_scheme(request, scheme));
         let mut outcome = StepOutcome {
@@ -120,15 +127,25 @@ impl Course<'_> {
         };
         let running = self.envoy.journal().running(false);
         self.read_journal(chained, &mut outcome);
+        if outcome.end == End::Stalled(None) {
+            outcome.end = End::Stalled(chained.holder());
+        }
         if !back {
             let callback = running.as_deref().unwrap_or_default();
-            let fault = without_envoy(&self.envoy.lost(), running.as_deref());
-            outcome.faults.push((chained.failed(callback), fault));
-            outcome.end = End::Stalled(None);
-            return (outcome, Some(self.envoy.lost()));
+            let lost = self.envoy.lost();
+            let mut fault = without_envoy(&lost, running.as_deref());
+            if matches!(lost, Lost::Ended(_)) {
+                // It ends at what some filters do: one that answers in proxy_on_log (seen on Envoy 1.40).
+                fault.kind = FaultKind::Crash;
+            }
+            let at = chained.failed(callback, None);
+            outcome.faults.push((at, fault));
+            outcome.end = End::Stalled(Some(at));
+            self.over = true;
+            return outcome;
         }
         outcome.metrics = self.envoy.metrics();
-        (outcome, None)
+        outcome
     }
 
     /// Why the exchange ended, in Envoy's access log.
@@ -142,16 +159,23 @@ impl Course<'_> {
     fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut StepOutcome) {
         chained.exchange_begins();
         let (entries, flooded) = self.envoy.journal().take_all();
+        // Who has logged in the callback under way: what fails mostly says so before.
+        let mut speaker = None;
         for entry in entries.iter().filter(|entry| !entry.main) {
             chained.follow(entry);
             let callback = entry.callback.as_deref().unwrap_or_default();
             match entry.line.event() {
-                Event::Said(rest) if !chained.comes_before_traffic(entry) => {
-                    outcome.log.push(chained.line(entry, rest))
+                Event::Entered { .. } => speaker = None,
+                Event::Said(rest) => {
+                    let line = chained.line(entry, rest);
+                    speaker = line.plugin.or(speaker);
+                    if !chained.comes_before_traffic(entry) {
+                        outcome.log.push(line);
+                    }
                 }
                 Event::Failed(message) => {
                     let fault = Fault { kind: FaultKind::Trap, message: message.to_owned() };
-                    outcome.faults.push((chained.failed(callback), fault));
+                    outcome.faults.push((chained.failed(callback, speaker), fault));
                 }
                 _ => {}
             }
@@ -165,14 +189,17 @@ impl Course<'_> {
 
 /// What of a test this engine cannot do.
 fn unsupported(test: &Test) -> Option<Fault> {
-    let property = test.properties.keys().next()?;
-    let message = format!("the property {} is what a real Envoy makes it", property.join("."));
+    let property = test.properties.keys().next().map(|path| format!("the property {}", path.join(".")));
+    let time = (test.time != DEFAULT_TIME).then(|| "the time".to_owned());
+    let seed = (test.seed != 0).then(|| "what is random".to_owned());
+    let what = property.or(time).or(seed)?;
+    let message = format!("{what} is what a real Envoy makes it");
     Some(Fault { kind: FaultKind::Unsupported, message })
 }
 
 /// How long the test's own callouts may take together.
 fn delays(test: &Test) -> Duration {
-    test.callouts.values().flatten().map(|callout| callout.after).sum()
+    test.callouts.values().flatten().fold(Duration::ZERO, |sum, callout| sum.saturating_add(callout.after))
 }
 
 fn end(received: &Received, details: Option<String>) -> End {

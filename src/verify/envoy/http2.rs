@@ -65,17 +65,25 @@ impl Request {
 
     /// Takes whole gRPC messages out of what has come. Whether there were any.
     fn take_messages(&mut self) -> bool {
-        let before = self.message.body.len();
-        while let Some(length) = self.data.first_chunk::<MESSAGE>().map(|head| [head[1], head[2], head[3], head[4]]) {
-            let length = u32::from_be_bytes(length) as usize;
-            if self.data.len() < MESSAGE + length {
-                break;
-            }
-            self.message.body.push(self.data[MESSAGE..MESSAGE + length].to_vec());
-            self.data.drain(..MESSAGE + length);
-        }
-        self.message.body.len() > before
+        let messages = take_messages(&mut self.data);
+        let any = !messages.is_empty();
+        self.message.body.extend(messages);
+        any
     }
+}
+
+/// Takes whole gRPC messages, without their frames, out of the bytes of a body.
+pub(super) fn take_messages(data: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    while let Some(length) = data.first_chunk::<MESSAGE>().map(|head| [head[1], head[2], head[3], head[4]]) {
+        let length = u32::from_be_bytes(length) as usize;
+        if data.len() < MESSAGE + length {
+            break;
+        }
+        messages.push(data[MESSAGE..MESSAGE + length].to_vec());
+        data.drain(..MESSAGE + length);
+    }
+    messages
 }
 
 impl Server {

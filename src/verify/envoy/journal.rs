@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::clock::Deadline;
 use super::log::{Event, Line};
+use crate::verify::outcome::Call;
 use crate::verify::outcome::Level;
 
 /// Bytes of log that are kept between two questions. A filter that logs more is not run on.
@@ -36,6 +37,8 @@ struct State {
     entries: Vec<Entry>,
     /// The threads of the calls that have been made and have not been seen to arrive.
     calls: VecDeque<u64>,
+    /// What the worker has sent to clusters, in its order: the cluster and the path.
+    routed: Vec<(String, String)>,
 }
 
 /// A line that tells something.
@@ -68,6 +71,7 @@ impl Journal {
             running: BTreeMap::new(),
             entries: Vec::new(),
             calls: VecDeque::new(),
+            routed: Vec::new(),
         })))
     }
 
@@ -82,6 +86,15 @@ impl Journal {
         let flooded = state.kept > MOST;
         state.kept = 0;
         (mem::take(&mut state.entries), flooded)
+    }
+
+    /// Nothing of what was is of interest any more.
+    pub(super) fn forget(&self) {
+        let mut state = self.read();
+        state.kept = 0;
+        state.entries.clear();
+        state.calls.clear();
+        state.routed.clear();
     }
 
     /// The callback that runs on the main thread or on the worker.
@@ -99,6 +112,29 @@ impl Journal {
             Some(Some(thread) == state.main)
         });
         arrived.unwrap_or(false)
+    }
+
+    /// Waits until every call that the worker has made has arrived where it goes: none may be answered before the exchange is over.
+    pub(super) fn calls_arrive(&self, deadline: Deadline) {
+        deadline.poll(|| {
+            let state = self.read();
+            state.calls.iter().all(|thread| Some(*thread) == state.main).then_some(())
+        });
+    }
+
+    /// The calls in the order in which they were made: they may arrive in another.
+    pub(super) fn in_order(&self, mut calls: Vec<Call>) -> Vec<Call> {
+        let routed = mem::take(&mut self.read().routed);
+        let mut ordered = Vec::with_capacity(calls.len());
+        for (cluster, path) in routed {
+            let path = Some(path.as_bytes());
+            let it = |call: &Call| call.cluster == cluster && call.request.headers.first(":path") == path;
+            if let Some(at) = calls.iter().position(it) {
+                ordered.push(calls.remove(at));
+            }
+        }
+        ordered.append(&mut calls);
+        ordered
     }
 
     fn read(&self) -> MutexGuard<'_, State> {
@@ -141,9 +177,15 @@ impl State {
         let starting = running.iter().any(|running| running.starts);
         match line.event() {
             Event::Entered { callback, starts } => running.push(Running { callback: callback.to_owned(), starts }),
-            Event::Left => _ = running.pop(),
+            Event::Left { .. } => _ = running.pop(),
             Event::Failed(_) => running.clear(),
             Event::Called => self.calls.push_back(line.thread),
+            Event::Routed { cluster, path } => {
+                if !main {
+                    self.routed.push((cluster.to_owned(), path.to_owned()));
+                }
+                return;
+            }
             Event::Other if line.level < Level::Info => return,
             _ => {}
         }

@@ -41,8 +41,11 @@ impl Line {
         Some(Self { thread: thread.parse().ok()?, level, component: component.to_owned(), text })
     }
 
-    /// What happened, if it is the Wasm component's.
+    /// What happened, if it is the Wasm component's or the router's.
     pub(super) fn event(&self) -> Event<'_> {
+        if self.component == "router" {
+            return routed(&self.text).unwrap_or(Event::Other);
+        }
         if self.component != "wasm" {
             return Event::Other;
         }
@@ -56,8 +59,12 @@ impl Line {
             let starts = START_UP.contains(&name) && (name != CONTEXT || arguments.ends_with(", 0)"));
             return Event::Entered { callback: name, starts };
         }
-        if text.starts_with("[host<-vm] ") {
-            return Event::Left;
+        if let Some(returned) = text.strip_prefix("[host<-vm] ") {
+            let (_, value) = returned.split_once(" return: ").unwrap_or_default();
+            return Event::Left { returned: value.parse().unwrap_or_default() };
+        }
+        if text.starts_with("[vm->host] env.proxy_continue_") {
+            return Event::Released;
         }
         if let Some(returned) = text.strip_prefix("[vm<-host] ") {
             return match returned.split_once(" return: ") {
@@ -87,10 +94,19 @@ pub(super) enum Event<'a> {
         callback: &'a str,
         starts: bool,
     },
-    /// It has ended.
-    Left,
+    /// It has ended, and returned this, or nothing.
+    Left {
+        returned: u32,
+    },
+    /// A filter lets a stream go on.
+    Released,
     /// A call to another cluster is on its way.
     Called,
+    /// A request or a call goes to a cluster.
+    Routed {
+        cluster: &'a str,
+        path: &'a str,
+    },
     /// A callback has trapped: `Function: proxy_on_tick failed: Uncaught RuntimeError: unreachable`.
     Failed(&'a str),
     /// Another error, in Envoy's words.
@@ -100,6 +116,13 @@ pub(super) enum Event<'a> {
     /// A VM has gone.
     Ended,
     Other,
+}
+
+/// `cluster 'auth' match for URL '/check'`, behind what names the stream.
+fn routed(text: &str) -> Option<Event<'_>> {
+    let (_, rest) = text.split_once("cluster '")?;
+    let (cluster, path) = rest.split_once("' match for URL '")?;
+    Some(Event::Routed { cluster, path: path.strip_suffix('\'')? })
 }
 
 /// Without the backtrace below it.
@@ -176,9 +199,12 @@ mod tests {
         );
         assert!(event("[trace][wasm] [host->vm] proxy_on_context_create(1, 0)").ends_with("starts: true }"));
         assert!(event("[trace][wasm] [host->vm] proxy_on_context_create(2, 1)").ends_with("starts: false }"));
-        assert_eq!(event("[trace][wasm] [host<-vm] proxy_on_request_headers return: 0"), "Left");
+        assert_eq!(event("[trace][wasm] [host<-vm] proxy_on_request_headers return: 0"), "Left { returned: 0 }");
         assert_eq!(event("[trace][wasm] [vm<-host] env.proxy_http_call return: 0"), "Called");
         assert_eq!(event("[trace][wasm] [vm<-host] env.proxy_http_call return: 2"), "Other");
+        let routed = event("[debug][router] [Tags: \"StreamId\":\"7\"] cluster 'auth' match for URL '/it's'");
+        assert_eq!(routed, r#"Routed { cluster: "auth", path: "/it's" }"#);
+        assert_eq!(event("[debug][router] [Tags: \"StreamId\":\"7\"] router decoding headers:"), "Other");
         assert_eq!(
             event("[error][wasm] Wasm VM failed Failed to start base Wasm"),
             "Complained(\"Failed to start base Wasm\")"

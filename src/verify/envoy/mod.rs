@@ -17,7 +17,8 @@
 //! - A test that sets `properties` is not run ([`FaultKind::Unsupported`]): they are what the connection and Envoy make them.
 //! - Envoy starts each VM more than once, to try it out, for its main thread and for its worker. The log is one copy's, but a metric
 //!   counts what all of them do while they are configured and in their ticks.
-//! - What each callback did is not seen, nor which filter holds a request, nor the name of an unknown cluster.
+//! - What each callback did is not seen, nor the name of an unknown cluster. Where several plugins have a callback, which of them
+//!   holds a stream or has trapped is told by the order of the callbacks, and may be the wrong one for bodies and ticks.
 //!
 //! [`FaultKind::Unsupported`]: super::outcome::FaultKind::Unsupported
 

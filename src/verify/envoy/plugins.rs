@@ -66,8 +66,14 @@ impl Engine {
         let entries = envoy.journal().take();
         let mut outcomes = outcomes(&entries, plugins.len(), from);
         if let Err(lost) = loaded {
-            let fault = without_envoy(&lost, running.as_deref());
-            outcomes.push(PluginOutcome { fault: Some(fault), ..PluginOutcome::default() });
+            // What ends the process while it loads a module is the module: V8 has no words for all that it may export.
+            let crash = matches!(lost, Lost::Ended(_));
+            let mut fault = without_envoy(&lost, running.as_deref());
+            if crash {
+                fault.kind = FaultKind::Load;
+            }
+            let loads = crash.then_some(false);
+            outcomes.push(PluginOutcome { loads, fault: Some(fault), ..PluginOutcome::default() });
             outcomes.truncate(plugins.len());
             self.discard();
         }
@@ -78,8 +84,8 @@ impl Engine {
 fn listener(at: usize, placed: &Placed, paths: &config::Paths<'_>) -> serde_json::Value {
     let name = name(at);
     match placed.chain {
-        Chain::Http => config::listener(&name, &[], &[placed], paths),
-        Chain::Network => config::listener(&name, &[placed], &[], paths),
+        Chain::Http => config::listener(&name, placed.direction, [&[], &[placed]], paths),
+        Chain::Network => config::listener(&name, placed.direction, [&[placed], &[]], paths),
     }
 }
 

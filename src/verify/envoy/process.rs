@@ -181,7 +181,7 @@ fn command(path: &Utf8Path, paths: &Paths<'_>, log: File) -> Command {
     let mut command = Command::new(path);
     command
         .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"])
-        .args(["--component-log-level", "wasm:trace,upstream:info,admin:off"])
+        .args(["--component-log-level", "wasm:trace,router:debug,upstream:info,admin:off"])
         .args(["--log-format-escaped", "--log-format", log::FORMAT])
         // What is taken away goes at once, and its VMs with it.
         .args(["--drain-time-s", "0", "--drain-strategy", "immediate", "--file-flush-interval-msec", "1"])

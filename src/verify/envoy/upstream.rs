@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::clock::Deadline;
-use super::http2::Server;
+use super::http2::{self, Server};
 use super::journal::Journal;
 use super::marker::Marker;
 use super::wire::{self, Part, Reader, Side};
@@ -174,10 +174,14 @@ fn grpc_connection(shared: &Shared, cluster: &str, stream: TcpStream) -> io::Res
     loop {
         let (stream, request) = server.next()?;
         let request = wire::observed(request);
-        let is_grpc = request.headers.first("content-type").is_some_and(|it| it.starts_with(b"application/grpc"));
+        let is_grpc = is_grpc(&request);
         let Some(Answer::Message(answer)) = called(shared, cluster, request) else { return Ok(()) };
         server.answer(stream, &answer, is_grpc)?;
     }
+}
+
+fn is_grpc(request: &Message) -> bool {
+    request.headers.first("content-type").is_some_and(|it| it.starts_with(b"application/grpc"))
 }
 
 /// Reads a request. Of the workload's each piece is seen at once: the rest may never come.
@@ -189,6 +193,10 @@ fn receive(shared: &Shared, cluster: Option<&str>, reader: &mut Reader) -> Optio
             Part::Body(bytes) => request.body.push(bytes),
             Part::End(trailers) => {
                 request.trailers = trailers;
+                if cluster.is_some() && is_grpc(&request) {
+                    // A cluster that only breaks off is asked over HTTP/1.1.
+                    request.body = http2::take_messages(&mut request.body());
+                }
                 if cluster.is_none() {
                     shared.stage().request = Some(request.clone());
                 }
@@ -207,9 +215,10 @@ fn receive(shared: &Shared, cluster: Option<&str>, reader: &mut Reader) -> Optio
 /// taken down.
 fn called(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
     let envoy = shared.stage().envoy.clone()?;
-    let main = envoy.journal.is_call_of_main(Deadline::after(LOGGED));
     let callout = {
+        // From here on, so that no call is seen to have arrived that is not taken down.
         let mut stage = shared.stage();
+        let main = envoy.journal.is_call_of_main(Deadline::after(LOGGED));
         if !main {
             stage.calls.push(Call { cluster: cluster.to_owned(), request });
         }

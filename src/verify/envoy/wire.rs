@@ -239,7 +239,7 @@ impl Reader {
 fn request_head(request: &Request<'_, '_>) -> Fields {
     let host = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case("host"));
     let mut head = Fields::default();
-    head.add(":authority", host.map_or(&b""[..], |field| field.value));
+    host.iter().for_each(|field| head.add(":authority", field.value));
     head.add(":path", request.path.unwrap_or_default());
     head.add(":method", request.method.unwrap_or_default());
     // HTTP/1.1 does not say it; a filter that changes it changes nothing that a workload sees.

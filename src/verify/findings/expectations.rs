@@ -12,6 +12,10 @@ pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnost
     of_fault(fault, message).at(test.location.clone()).note(&fault.message)
 }
 
+/// Callbacks that a filter waits for when it holds a request.
+const WAITED_FOR: [&str; 4] =
+    ["proxy_on_http_call_response", "proxy_on_grpc_receive", "proxy_on_grpc_close", "proxy_on_queue_ready"];
+
 /// A request that nothing will let go on, not yet at its place.
 pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
     let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name));
@@ -22,9 +26,17 @@ pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, e
         .rev()
         .find(|effect| effect.returned.starts_with("Stop") || effect.returned.starts_with("Pause"))
     {
-        Some(last) => finding.note(format!("{} returned {}, and nothing followed", last.callback, last.returned)),
+        Some(last) => {
+            let finding = finding.note(format!("{} returned {}", last.callback, last.returned));
+            let later = effects.iter().rev().take_while(|effect| !std::ptr::eq(*effect, last));
+            match later.filter(|effect| WAITED_FOR.contains(&effect.callback)).last() {
+                Some(came) => finding.note(format!("{} came, and neither let it go on nor answered it", came.callback)),
+                None => finding.note("nothing followed that could let it go on"),
+            }
+        }
         None => finding,
     }
+    .help("let it go on (`proxy_continue_stream`, in Rust `resume_http_request`), or answer it")
 }
 
 /// A finding for each step of which something else was expected, and what tells it from others. Of a step that stalled or

@@ -24,7 +24,10 @@ struct Group {
     /// The first of them.
     finding: Diagnostic,
     number: usize,
+    /// The first that said so; of the other the workloads are the same.
     engine: Engine,
+    /// Whether the other one said so too.
+    agreed: bool,
     workloads: Vec<String>,
 }
 
@@ -78,7 +81,10 @@ impl Findings {
                 .detail(trace::exchange(subject, step, outcome));
             self.push(subject, engine, (placed, &fault.message), finding, step.location.clone());
         }
-        if let End::Stalled(number) = outcome.end {
+        // A filter that has failed is why nothing goes on.
+        if let End::Stalled(number) = outcome.end
+            && outcome.faults.is_empty()
+        {
             let placed = number.and_then(|number| subject.plugins.get(number));
             let finding = expectations::stalled(placed, test, subject, &outcome.effects)
                 .at(step.location.clone())
@@ -119,8 +125,10 @@ impl Findings {
             finding,
             number,
             engine,
+            agreed: false,
             workloads: Vec::new(),
         });
+        group.agreed |= group.engine != engine;
         // Of two engines that say the same the first one has said it.
         if group.engine == engine && group.workloads.last().is_none_or(|last| last != workload) {
             group.workloads.push(workload.to_owned());
@@ -147,12 +155,12 @@ impl Findings {
     pub(super) fn report(self, engine: Engine, sink: &mut Sink) {
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.sort_by_key(|group| group.number);
-        for Group { mut finding, engine: found, workloads, .. } in groups {
+        for Group { mut finding, engine: found, agreed, workloads, .. } in groups {
             if workloads.len() > 1 {
                 finding.notes.push(in_workloads(&workloads));
             }
-            if engine == Engine::Both && found != Engine::Both {
-                finding.notes.push(format!("found by {}", found.place()));
+            if engine == Engine::Both && found != Engine::Both && !agreed {
+                finding.notes.push(format!("in {} only", found.place()));
             }
             sink.push(finding);
         }
@@ -180,6 +188,7 @@ const fn code(kind: FaultKind) -> &'static str {
         FaultKind::Limits => "MC0606",
         FaultKind::Unsupported => "MC0611",
         FaultKind::Engine => "MC0614",
+        FaultKind::Crash => "MC0618",
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn exchange(subject: &Subject, step: &Step, outcome: &StepOutcome) ->
     }
     let how = match &outcome.end {
         End::Complete => String::new(),
-        End::LocalReply(details) => format!(" ({}, {details})", end(&outcome.end)),
+        End::LocalReply(details) if !details.is_empty() => format!(" ({}, {details})", end(&outcome.end)),
         other => format!(" ({})", end(other)),
     };
     match &outcome.response {

@@ -70,8 +70,8 @@ fn subject() -> Subject {
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));
-    let placed = Placed { plugin: Arc::new(plugin), chain: Chain::Http, direction, port: None, first: false, location };
-    Subject { name: "Deployment/default/web".into(), location: at(0), plugins: vec![placed], tests: Vec::new() }
+    let placed = Placed { plugin: Arc::new(plugin), chain: Chain::Http, direction, port: None, location };
+    Subject { name: "Deployment/default/web".into(), plugins: vec![placed], tests: Vec::new() }
 }
 
 fn test(steps: Vec<Expect>) -> Test {
@@ -138,6 +138,7 @@ fn local_reply(details: &str) -> StepOutcome {
 #[test]
 fn what_is_met_is_no_failure() {
     let expect = Expect {
+        reset: None,
         status: Some(expected(200)),
         headers: vec![
             field(":status", vec![like("^2")]),
@@ -430,4 +431,17 @@ fn a_test_that_could_not_be_run_is_one_failure() {
         judge(&subject(), &test(vec![Expect::default()]), &TestOutcome { steps: Vec::new(), fault: Some(fault) });
     let [only] = found.as_slice() else { panic!("{found:#?}") };
     assert_eq!((only.message.as_str(), &only.location), ("the test could not be run: Envoy ended", &at(1)));
+}
+
+#[test]
+fn a_reset_can_be_what_is_wanted() {
+    let wanted = |value| Expect { reset: Some(expected(value)), ..Expect::default() };
+    let reset = |response| StepOutcome { response, end: End::Reset, ..StepOutcome::default() };
+    assert_eq!(failures(wanted(true), reset(None)), []);
+    assert_eq!(failures(wanted(false), good()), []);
+    let with_status = Expect { status: Some(expected(200)), ..wanted(true) };
+    assert_eq!(failures(with_status.clone(), reset(Some(message(&[(":status", "200")], "")))), []);
+    assert_eq!(failures(with_status, reset(None)).len(), 1);
+    assert_eq!(failures(wanted(true), good())[0].message, "the stream was not reset");
+    assert_eq!(failures(wanted(false), reset(None)).len(), 1);
 }

@@ -95,7 +95,7 @@ fn subject<'a>(
         }
     }
     let plugins = chains.into_iter().flat_map(|(_, head, rest)| head.into_iter().rev().chain(rest)).collect();
-    Ok(Subject { name: name(suite), location: suite.location.clone(), plugins, tests: suite.tests.clone() })
+    Ok(Subject { name: name(suite), plugins, tests: suite.tests.clone() })
 }
 
 fn twice(one: &Placed, other: &Placed) -> bool {
@@ -108,7 +108,6 @@ fn placed(suite: &Suite, patch: &Patch, plugin: Arc<Plugin>) -> Placed {
         chain: patch.chain,
         direction: patch.direction,
         port: patch.port,
-        first: patch.first,
         location: suite.filters.get(&plugin.name).unwrap_or(&suite.location).clone(),
         plugin,
     }

@@ -18,6 +18,7 @@ pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
         kind: kinds.into_iter().find(|known| *known == kind).expect("a kind"),
         namespace: namespace.to_owned(),
         name: name.to_owned(),
+        key: name.to_owned(),
         labels: labels.iter().filter_map(label).collect(),
         location: Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() })),
         filters: BTreeMap::new(),
@@ -50,8 +51,7 @@ pub(in crate::verify) fn rendered(spec: &str) -> Rendered {
 fn chain(subject: &Subject) -> Vec<String> {
     let line = |placed: &Placed| {
         let port = placed.port.map_or_else(String::new, |port| format!(":{port}"));
-        let first = if placed.first { " first" } else { "" };
-        format!("{} {:?} {:?}{port}{first}", placed.plugin.chain_name, placed.chain, placed.direction)
+        format!("{} {:?} {:?}{port}", placed.plugin.chain_name, placed.chain, placed.direction)
     };
     subject.plugins.iter().map(line).collect()
 }
@@ -131,7 +131,7 @@ fn several_namespaces_and_kinds() {
             vec!["wasm.security-headers Http Inbound", "wasm.request-tags Http Inbound"],
             vec!["wasm.request-tags Http Inbound", "wasm.hide-server Http Inbound:8080"],
             vec!["wasm.hide-server Http Outbound"],
-            vec!["wasm.security-headers Http Gateway first", "wasm.request-tags Http Gateway"],
+            vec!["wasm.security-headers Http Gateway", "wasm.request-tags Http Gateway"],
         ]
     );
     assert!(Arc::ptr_eq(&subjects[0].plugins[1].plugin, &subjects[1].plugins[0].plugin), "a shared EnvoyFilter");
@@ -154,7 +154,7 @@ fn what_goes_first_turns_the_order_around_and_back() {
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
     assert_eq!(
         chain(&subject),
-        ["wasm.d Network Inbound", "wasm.a Http Inbound first", "wasm.b Http Inbound first", "wasm.c Http Inbound"]
+        ["wasm.d Network Inbound", "wasm.a Http Inbound", "wasm.b Http Inbound", "wasm.c Http Inbound"]
     );
 }
 

@@ -8,7 +8,6 @@ static const text in = (text)0xffff0000;
 u32 bad(bytes name) {
   char *given;
   u32 size, id;
-  uint64_t time;
   if (is(name, "log")) return proxy_log(2, in, 8);
   if (is(name, "log-size")) return proxy_log(2, "x", 0x7fffffff);
   if (is(name, "get-name")) return proxy_get_header_map_value(0, in, 8, &given, &size);
@@ -49,6 +48,5 @@ u32 bad(bytes name) {
   if (is(name, "random_get")) return wasi_random_get(OUT, 64);
   if (is(name, "clock_time_get")) return wasi_clock_time_get(0, 0, OUT);
   if (is(name, "environ_sizes_get")) return wasi_environ_sizes_get(OUT, &size);
-  time = wasi_clock_time_get(0, 0, &time);
   __builtin_trap();
 }

@@ -93,8 +93,9 @@ static u32 callback(u32 context, text name, int end, u32 answer) {
   u32 slot = slot_of(context);
   root *it = contexts[slot].root ? contexts[slot].root : root_of(context);
   u32 index = 0;
-  while (index < MAX_CALLBACKS - 1 && contexts[slot].callbacks[index] && strcmp(contexts[slot].callbacks[index], name)) index++;
-  contexts[slot].callbacks[index] = name;
+  text *known = contexts[slot].callbacks;
+  while (index < MAX_CALLBACKS - 1 && known[index] && strcmp(known[index], name)) index++;
+  known[index] = name;
   u32 nth = ++contexts[slot].counts[index];
   for (u32 i = 0; i < it->count; i++) {
     block *next = &it->blocks[i];
@@ -161,17 +162,17 @@ u32 EXPORT(proxy_on_configure)(u32 context, u32 size) {
 // The callbacks with numbers, and whether one of them is the stream's end.
 #define ON2(name, end, answer)                                                                                         \
   u32 EXPORT(proxy_on_##name)(u32 context, u32 a) {                                                                    \
-    trace(context, #name, (int32_t)a, NONE, NONE, NONE);                                                                    \
+    trace(context, #name, (int32_t)a, NONE, NONE, NONE);                                                               \
     return callback(context, #name, end, answer);                                                                      \
   }
 #define ON3(name, answer)                                                                                              \
   u32 EXPORT(proxy_on_##name)(u32 context, u32 a, u32 b) {                                                             \
-    trace(context, #name, (int32_t)a, (int32_t)b, NONE, NONE);                                                              \
+    trace(context, #name, (int32_t)a, (int32_t)b, NONE, NONE);                                                         \
     return callback(context, #name, b != 0, answer);                                                                   \
   }
-#define TELLS(name, parameters, a, b, c, d)                                                                              \
+#define TELLS(name, parameters, a, b, c, d)                                                                            \
   void EXPORT(proxy_on_##name) parameters {                                                                            \
-    trace(context, #name, (int32_t)a, (int32_t)b, (int32_t)c, (int32_t)d);                                                        \
+    trace(context, #name, (int32_t)a, (int32_t)b, (int32_t)c, (int32_t)d);                                             \
     callback(context, #name, -1, 0);                                                                                   \
   }
 

@@ -315,10 +315,12 @@ static bool own_command(root *it, bytes *words, u32 count, u32 *answer) {
   return true;
 }
 
+static bool same(bytes a, bytes b) { return a.size == b.size && memcmp(a.at, b.at, a.size) == 0; }
+
 // Keeps a value under a name; `$name` is it from then on.
 static void name(root *it, bytes word, u32 value) {
   u32 i = 0;
-  while (i < MAX_NAMES && it->names[i].size && !(it->names[i].size == word.size && !memcmp(it->names[i].at, word.at, word.size))) i++;
+  while (i < MAX_NAMES && it->names[i].size && !same(it->names[i], word)) i++;
   if (i == MAX_NAMES) abort();
   it->names[i] = word;
   it->values[i] = value;

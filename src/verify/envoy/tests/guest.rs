@@ -18,7 +18,10 @@ const PRELUDE: &str = r#"
   (import "env" "proxy_increment_metric" (func $increment (param i32 i64) (result i32)))
   (import "env" "proxy_record_metric" (func $record (param i32 i64) (result i32)))
   (import "env" "proxy_get_buffer_bytes" (func $buffer (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_buffer_bytes" (func $set-buffer (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_remove_header_map_value" (func $remove (param i32 i32 i32) (result i32)))
   (import "env" "proxy_get_header_map_value" (func $header (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_property" (func $property (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 2)
   (global $stream (mut i32) (i32.const 0))
   (global $free (mut i32) (i32.const 65536))
@@ -42,6 +45,8 @@ pub(super) fn module(functions: &str) -> Vec<u8> {
     };
     let texts = Regex::new(r#"@"([^"]*)"|@\[([^\]]*)\]"#).expect("an expression");
     let functions = texts.replace_all(functions, |found: &Captures<'_>| match found.get(1) {
+        // A property's path is in pieces.
+        Some(text) if text.as_str().starts_with("xds.") => place(text.as_str().replace('.', "\0").as_bytes()),
         Some(text) => place(text.as_str().as_bytes()),
         None => place(&pairs(&found[2])),
     });
@@ -72,4 +77,24 @@ pub(super) fn callback(name: &str, parameters: usize, body: &str) -> String {
 pub(super) fn notice(name: &str, parameters: usize, body: &str) -> String {
     let parameters = " i32".repeat(parameters);
     format!("(func (export \"proxy_on_{name}\") (param{parameters}) {body})\n")
+}
+
+pub(super) fn headers(body: &str) -> String {
+    callback("request_headers", 3, body)
+}
+
+/// Logs a body's chunks and whether each is the last.
+pub(super) fn logs_bodies() -> String {
+    let body = |kind: &str, buffer: u8| {
+        let read = format!(
+            "(drop (call $buffer (i32.const {buffer}) (i32.const 0) (local.get 1) (i32.const 0) (i32.const 4)))"
+        );
+        let says = format!("(if (local.get 1) (then {read} (call $say-found)))");
+        let last = format!("(if (local.get 2) (then (call $say @\"{kind} ends\")))");
+        callback(&format!("{kind}_body"), 3, &format!("{says} {last} (i32.const 0)"))
+    };
+    let trailers = |kind: &str| {
+        callback(&format!("{kind}_trailers"), 2, &format!("(call $say @\"{kind} trailers\") (i32.const 0)"))
+    };
+    [body("request", 0), body("response", 1), trailers("request"), trailers("response")].concat()
 }

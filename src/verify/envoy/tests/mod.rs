@@ -1,7 +1,10 @@
 //! The engine against the real Envoy.
 
+mod calls;
+mod faults;
 mod guest;
 mod plugins;
 mod process;
 mod subjects;
 mod traffic;
+mod vms;

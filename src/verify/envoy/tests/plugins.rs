@@ -83,6 +83,18 @@ fn a_plugin_that_never_gets_configured_hides_no_other() {
     assert_eq!(outcomes[1].tests[0].steps.len(), 1);
 }
 
+/// V8 has no word for the type of an export, and Envoy's process ends. Another one goes on.
+#[test]
+fn a_module_that_envoy_crashes_on_hides_no_other() {
+    let crashes = module("(func (export \"vector\") (param v128))");
+    let plugins = vec![plugin("good", &module("")), plugin("crashes", &crashes), plugin("last", &module(""))];
+    let outcomes = run(&[subject(plugins, Vec::new())]);
+    let loads: Vec<_> = outcomes[0].plugins.iter().map(|plugin| plugin.loads).collect();
+    assert_eq!(loads, [Some(true), Some(false), Some(true)]);
+    let Some((FaultKind::Load, message)) = fault(&outcomes[0].plugins[1]) else { panic!("{:?}", outcomes[0].plugins) };
+    assert!(message.starts_with("Envoy's process has ended: signal: "), "{message}");
+}
+
 #[test]
 fn a_plugin_gets_what_it_is_given() {
     let reads = "(drop (call $buffer (i32.const 7) (i32.const 0) (i32.const 99) (i32.const 0) (i32.const 4))) (call $say-found)

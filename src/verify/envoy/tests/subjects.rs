@@ -16,6 +16,8 @@ use crate::verify::message::{Fields, Message};
 use crate::verify::outcome::{LogLine, Outcome, StepOutcome};
 use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin, Subject};
 
+pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
+
 pub(super) fn nowhere() -> Location {
     let source = Source { path: "mesh.toml".into(), text: String::new() };
     Location { source: Arc::new(source), range: None }
@@ -46,11 +48,10 @@ pub(super) fn subject(plugins: Vec<Plugin>, tests: Vec<Test>) -> Subject {
         chain: Chain::Http,
         direction: Direction::Any,
         port: None,
-        first: false,
         location: nowhere(),
     };
     let plugins = plugins.into_iter().map(place).collect();
-    Subject { name: "Deployment/default/web".to_owned(), location: nowhere(), plugins, tests }
+    Subject { name: "Deployment/default/web".to_owned(), plugins, tests }
 }
 
 pub(super) fn test(steps: Vec<Step>) -> Test {
@@ -81,7 +82,8 @@ pub(super) fn get() -> Step {
 }
 
 pub(super) fn exchange(request: Message, upstream: Message) -> Step {
-    let mut headers = Test::default_request_headers();
+    let given = [(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")];
+    let mut headers: Fields = given.into_iter().collect();
     headers.0.extend(request.headers.0.clone());
     Step {
         location: nowhere(),
