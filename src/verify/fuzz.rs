@@ -63,11 +63,9 @@ pub fn drive(module: &[u8], choices: u8) -> String {
         chain: if number < 3 { Chain::Http } else { Chain::Network },
         direction: Direction::Any,
         port: None,
-        first: false,
         location: location.clone(),
     });
-    let subject =
-        Subject { name: "w".into(), plugins: plugins.collect(), tests: vec![test(&location, choices)], location };
+    let subject = Subject { name: "w".into(), plugins: plugins.collect(), tests: vec![test(&location, choices)] };
     let mut sink = Sink::new();
     let report = run::run(&[subject], &Options::default(), &mut sink, &|_, _| {});
     report.as_ref().map(|report: &Report| report.to_json(&sink.into_sorted())).unwrap_or_default()

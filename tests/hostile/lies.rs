@@ -150,7 +150,7 @@ fn texts() -> Vec<Case> {
     cases.push(Case::new("lies/no UTF-8 anywhere", guest("proxy_on_request_headers").text(), FINE));
     cases.push(Case::new(
         "lies/no UTF-8 anywhere, and then a trap",
-        { guest("proxy_on_request_headers").on("proxy_on_request_body", "unreachable").text() },
+        guest("proxy_on_request_headers").on("proxy_on_request_body", "unreachable").text(),
         &["MC0603"],
     ));
     cases
@@ -196,7 +196,7 @@ fn vectors() -> Vec<Case> {
     // Where memory is zero, each of the vectors is an empty one.
     vec![
         Case::new("lies/2^32-1 vectors", Guest::once(&write(2_000_000, -1)), &[]),
-        Case::new("lies/1 million empty vectors", Guest::once(&write(0, 1_000_000)), &["MC0605", "MC0606", ""]),
+        Case::new("lies/1 million empty vectors", Guest::once(&write(0, 1_000_000)), FINE),
         Case::new(
             "lies/vectors of all of memory",
             Guest::once(&format!(
