@@ -52,6 +52,14 @@ impl Proxy<'_> {
         result
     }
 
+    /// The VM has failed, though not in a call.
+    pub(super) fn fail(&mut self, vm: usize, plugin: usize, fault: Fault) {
+        self.faults.push((plugin, fault.clone()));
+        self.vms[vm].fault = Some(fault);
+        let now = self.world.borrow().now;
+        self.failed_at.insert(vm, now);
+    }
+
     /// Does what the VM's callback has asked for (`doAfterVmCallActions`).
     pub(super) fn act(&mut self, vm: usize) {
         self.vms[vm].state_mut().stop_iteration = false;

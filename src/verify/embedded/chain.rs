@@ -225,15 +225,17 @@ impl Proxy<'_> {
         self.nested -= 1;
     }
 
-    /// A filter that goes on from within what its going on has brought it has Envoy's stack overflow.
+    /// A filter that goes on from within what its going on has brought it, over and over: V8's stack ends that (seen on Envoy 1.40).
     fn goes_on_and_on(&mut self, filter: usize) {
-        const MESSAGE: &str = "it lets the stream go on in each callback that its going on brings";
         let Filter { vm, plugin, .. } = self.chain.filters[filter];
-        if self.vms[vm].fault.is_none() {
-            let fault = Fault { kind: FaultKind::Endless, message: MESSAGE.into() };
-            self.faults.push((plugin, fault.clone()));
-            self.vms[vm].fault = Some(fault);
+        if self.vms[vm].fault.is_some() {
+            return;
         }
+        let last = self.effects.iter().rfind(|effect| effect.plugin == plugin);
+        let callback = last.map_or("proxy_on_request_body", |effect| effect.callback);
+        let message = format!("Function: {callback} failed: Uncaught RangeError: Maximum call stack size exceeded");
+        let fault = Fault { kind: FaultKind::Trap, message };
+        self.fail(vm, plugin, fault);
     }
 
     fn go_on_from(&mut self, side: Side, filter: usize) {

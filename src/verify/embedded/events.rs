@@ -36,8 +36,7 @@ impl Proxy<'_> {
         if self.is_alive(vm) {
             let fault = Fault { kind: FaultKind::Endless, message: MESSAGE.into() };
             let plugin = self.plugins.iter().position(|started| started.vm == vm).unwrap_or_default();
-            self.faults.push((plugin, fault.clone()));
-            self.vms[vm].fault = Some(fault);
+            self.fail(vm, plugin, fault);
         }
     }
 
