@@ -1,11 +1,12 @@
 //! The interpreter, and modules translated for it: once each, however many VMs are made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use wasmi::{CompilationMode, Config, Engine, Linker, Module};
 
 use super::calls;
+use super::frames::{self, Metering};
 use super::limits;
 use super::state::State;
 use crate::digest::Digest;
@@ -17,6 +18,7 @@ use crate::verify::outcome::{Fault, FaultKind};
 pub(crate) struct Library {
     engine: Engine,
     modules: BTreeMap<Digest, Result<Compiled, Fault>>,
+    linkers: BTreeMap<Abi, Linker<State>>,
 }
 
 /// A module that VMs can be made of.
@@ -24,18 +26,30 @@ pub(crate) struct Library {
 pub(crate) struct Compiled {
     pub(super) module: Module,
     pub(crate) abi: Abi,
+    /// Units of fuel that a callback gets at a time.
+    pub(super) slice: u64,
 }
 
 impl Library {
     /// Translates each of the modules, in parallel; those with the same digest once.
     pub(crate) fn new(modules: impl IntoIterator<Item = (Digest, Arc<[u8]>)>) -> Self {
+        Self::translated(modules, compile)
+    }
+
+    fn translated(
+        modules: impl IntoIterator<Item = (Digest, Arc<[u8]>)>,
+        translate: impl Fn(&Engine, &[u8]) -> Result<Compiled, Fault> + Sync,
+    ) -> Self {
         use rayon::prelude::*;
 
         let engine = engine();
         let distinct: BTreeMap<Digest, Arc<[u8]>> = modules.into_iter().collect();
         let modules: Vec<_> =
-            distinct.into_par_iter().map(|(digest, bytes)| (digest, compile(&engine, &bytes))).collect();
-        Self { engine, modules: modules.into_iter().collect() }
+            distinct.into_par_iter().map(|(digest, bytes)| (digest, translate(&engine, &bytes))).collect();
+        let abis = modules.iter().filter_map(|(_, compiled)| Some(compiled.as_ref().ok()?.abi));
+        let abis: BTreeSet<Abi> = abis.collect();
+        let linkers = abis.into_iter().filter_map(|abi| Some((abi, calls::linker(&engine, abi).ok()?))).collect();
+        Self { engine, modules: modules.into_iter().collect(), linkers }
     }
 
     /// The module with this digest.
@@ -54,8 +68,8 @@ impl Library {
     }
 
     /// The host functions that a module of this ABI may import.
-    pub(crate) fn linker(&self, abi: Abi) -> Result<Linker<State>, wasmi::Error> {
-        calls::linker(&self.engine, abi)
+    pub(super) fn linker(&self, abi: Abi) -> Option<&Linker<State>> {
+        self.linkers.get(&abi)
     }
 }
 
@@ -92,6 +106,39 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
     if bytes.len() > limits::MODULE {
         return Err(unsupported("the module is over 16 MiB".into()));
     }
+    let slice = match frames::metering(bytes) {
+        Metering::Slices => limits::SLICE,
+        Metering::Fuel => u64::MAX,
+        Metering::None(why) => return Err(unsupported(why.to_owned())),
+    };
     let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter says: {error}")))?;
-    Ok(Compiled { module, abi })
+    Ok(Compiled { module, abi, slice })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_module_is_translated_once_however_many_workloads_have_it() {
+        let module = |tag: u32| -> (Digest, Arc<[u8]>) {
+            let text = format!(
+                r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+                (func (export "malloc") (param i32) (result i32) (i32.const {tag})))"#
+            );
+            let bytes = wat::parse_str(text).expect("the text is a module");
+            (Digest::of(&bytes), bytes.into())
+        };
+        let three = [1, 2, 3].map(module);
+        let of_workloads = std::iter::repeat_n(&three, 1000).flatten().cloned();
+        let translations = AtomicUsize::new(0);
+        let library = Library::translated(of_workloads, |engine, bytes| {
+            translations.fetch_add(1, Ordering::Relaxed);
+            compile(engine, bytes)
+        });
+        assert_eq!(translations.into_inner(), 3);
+        assert!(three.iter().all(|(digest, _)| library.get(digest).is_ok()));
+    }
 }

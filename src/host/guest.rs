@@ -7,7 +7,7 @@ use wasmi::{AsContextMut as _, Caller, Val};
 use super::limits;
 use super::state::{Context, Phase, State};
 use super::status::{Failure, Status};
-use super::vm::fault_of;
+use super::vm::{fault_of, run};
 use super::world::{Exceeded, World};
 
 /// A guest that has called the host.
@@ -74,12 +74,16 @@ impl<'a> Guest<'a> {
 
     /// Burns what a host call costs that moves so many bytes.
     fn burn(&mut self, bytes: usize) -> Result<(), Failure> {
-        let cost = limits::FUEL_OF_A_CALL + bytes as u64 / 16;
+        self.spend(limits::FUEL_OF_A_CALL + bytes as u64 / 16)
+    }
+
+    /// Burns what work of the host's costs.
+    pub(super) fn spend(&mut self, cost: u64) -> Result<(), Failure> {
         let left = self.caller.get_fuel()?;
-        if left < cost {
-            return Err(Failure::Trap(wasmi::Error::host(HostTrap::Endless)));
-        }
-        Ok(self.caller.set_fuel(left - cost)?)
+        let more = cost.saturating_sub(left);
+        let state = self.state_mut();
+        state.reserve = state.reserve.checked_sub(more).ok_or_else(|| wasmi::Error::host(HostTrap::Endless))?;
+        Ok(self.caller.set_fuel(left.saturating_sub(cost))?)
     }
 
     pub(super) fn state(&self) -> &State {
@@ -108,7 +112,7 @@ impl<'a> Guest<'a> {
         const MOST: usize = 50;
         let acts = &mut self.state_mut().acts;
         if acts.len() < MOST {
-            acts.push(act());
+            acts.push(brief(act()));
         }
     }
 
@@ -123,6 +127,9 @@ impl<'a> Guest<'a> {
         let (start, end) = (pointer as usize, pointer as usize + size as usize);
         if end > u32::MAX as usize || memory.data_size(&self.caller) < end {
             return Ok(None);
+        }
+        if size as usize > limits::HANDED {
+            return Err(Exceeded("16 MiB at once").into());
         }
         self.burn(size as usize)?;
         Ok(memory.data(&self.caller).get(start..end).map(<[u8]>::to_vec))
@@ -176,7 +183,7 @@ impl<'a> Guest<'a> {
             before
         };
         let mut results = [Val::I32(0)];
-        let called = malloc.call(self.caller.as_context_mut(), &[Val::I32(size)], &mut results);
+        let called = run(self.caller.as_context_mut(), malloc, &[Val::I32(size)], &mut results);
         let state = self.state_mut();
         (state.phase, state.current, state.effective) = (phase, current, effective);
         match (called, results) {
@@ -191,4 +198,19 @@ impl<'a> Guest<'a> {
             }
         }
     }
+}
+
+/// Room for a line: names come from the guest.
+fn brief(text: String) -> String {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A name for a finding, of bytes that the guest gives.
+pub(super) fn name_of(bytes: &[u8]) -> String {
+    const MOST: usize = 1000;
+    brief(String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]).into_owned())
 }

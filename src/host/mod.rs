@@ -9,6 +9,7 @@
 mod calls;
 mod engine;
 pub(crate) mod field;
+mod frames;
 mod guest;
 pub(crate) mod limits;
 pub(crate) mod pairs;

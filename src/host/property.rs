@@ -1,6 +1,8 @@
 //! Properties: what a filter may ask of the stream and the proxy (Envoy's source/extensions/filters/common/expr/context.cc, and
 //! `Context::findValue`).
 
+use std::collections::BTreeMap;
+
 use super::pairs;
 use super::state::{Context, ContextKind};
 use super::status::Status;
@@ -105,6 +107,15 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
     found.ok_or(Status::NotFound)
 }
 
+/// The fuel that looking for it costs: header fields are gone through.
+pub(super) fn cost(world: &World, path: &[&[u8]]) -> u64 {
+    let Some(stream) = world.stream.as_ref().filter(|_| matches!(path, [b"request" | b"response", ..])) else {
+        return 0;
+    };
+    let maps = [&stream.request.headers, &stream.response.headers, &stream.response.trailers];
+    maps.into_iter().flatten().map(|fields| 20 * fields.0.len() as u64).sum()
+}
+
 fn plugin<'a>(world: &'a World, context: &Context) -> Option<&'a super::world::PluginNames> {
     world.plugins.get(context.plugin?)
 }
@@ -150,14 +161,18 @@ fn headers(fields: &Fields, rest: &[&str]) -> Option<Value> {
     };
     match rest {
         [] => {
-            let mut names: Vec<&Vec<u8>> = Vec::new();
-            for (name, _) in &fields.0 {
-                if !names.contains(&name) {
-                    names.push(name);
+            // In the order in which the names come first.
+            let mut values: Vec<(&Vec<u8>, Vec<&[u8]>)> = Vec::new();
+            let mut places: BTreeMap<&Vec<u8>, usize> = BTreeMap::new();
+            for (name, value) in &fields.0 {
+                let place = *places.entry(name).or_insert(values.len());
+                if place == values.len() {
+                    values.push((name, Vec::new()));
                 }
+                values[place].1.push(value);
             }
-            let entry = |name: &Vec<u8>| (name.clone(), Value::Bytes(joined(name).unwrap_or_default()));
-            Some(Value::Map(names.into_iter().map(entry).collect()))
+            let entry = |(name, values): (&Vec<u8>, Vec<&[u8]>)| (name.clone(), Value::Bytes(values.join(&b","[..])));
+            Some(Value::Map(values.into_iter().map(entry).collect()))
         }
         [name] => joined(name.to_ascii_lowercase().as_bytes()).map(Value::Bytes),
         _ => None,

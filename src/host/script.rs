@@ -30,6 +30,16 @@ pub(crate) struct PendingCall {
     pub(crate) call: usize,
 }
 
+impl PendingCall {
+    /// Bytes of the answer that waits.
+    pub(crate) fn size(&self) -> usize {
+        match &self.outcome {
+            CallOutcome::Message(message) => message.size(),
+            CallOutcome::Failed(_, text) => text.len(),
+        }
+    }
+}
+
 /// The field that Envoy adds to whatever comes from a cluster.
 pub(crate) const SERVICE_TIME: (&str, &str) = ("x-envoy-upstream-service-time", "0");
 

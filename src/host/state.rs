@@ -60,6 +60,8 @@ pub(crate) struct State {
     /// Whether the callback has answered in the workload's place: whatever it returns, nothing goes on.
     pub(crate) stop_iteration: bool,
     pub(crate) limiter: Limiter,
+    /// Fuel that the callback under way may burn beside what its store has.
+    pub(super) reserve: u64,
     pub(crate) memory: Option<Memory>,
     /// The guest's allocator, and its name.
     pub(crate) malloc: Option<(&'static str, Func)>,
@@ -80,6 +82,7 @@ impl State {
     pub(crate) fn new(number: usize, world: Rc<RefCell<World>>, settings: VmSettings) -> Self {
         let mut contexts = BTreeMap::new();
         contexts.insert(0, Context::new(0, 0, None, ContextKind::Vm));
+        let limiter = Limiter::new(Rc::clone(&world.borrow().memory));
         Self {
             number,
             world,
@@ -91,7 +94,8 @@ impl State {
             phase: Phase::Normal,
             actions: VecDeque::new(),
             stop_iteration: false,
-            limiter: Limiter::default(),
+            limiter,
+            reserve: 0,
             memory: None,
             malloc: None,
             nested_fault: None,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use wasmi::errors::ErrorKind;
-use wasmi::{Extern, ExternType, Func, Linker, Memory, Ref, Store, Table, TrapCode, Val};
+use wasmi::{
+    AsContextMut as _, Extern, ExternType, Func, ImportType, Instance, Linker, Memory, Ref, ResumableCall, Store,
+    StoreContextMut, Table, TrapCode, Val,
+};
 
 use super::engine::{Compiled, Library};
 use super::guest::HostTrap;
@@ -21,6 +24,8 @@ pub(crate) struct Vm {
     /// Callbacks and what starts the module, by name.
     exports: BTreeMap<&'static str, Func>,
     pub(crate) abi: Abi,
+    /// Units of fuel that a callback gets at a time.
+    slice: u64,
     /// Set once it has trapped: nothing more is called.
     pub(crate) fault: Option<Fault>,
 }
@@ -43,12 +48,10 @@ impl Vm {
         };
         let mut store = Store::new(library.engine(), State::new(number, world, settings));
         store.limiter(|state| &mut state.limiter);
-        store.set_fuel(limits::FUEL).map_err(unsupported)?;
-        let mut linker = library.linker(compiled.abi).map_err(unsupported)?;
-        provide(&mut store, &mut linker, compiled).map_err(unsupported)?;
-        let instance = linker
-            .instantiate_and_start(&mut store, &compiled.module)
-            .map_err(|error| not_instantiated(&error, store.data()))?;
+        let granted = refuel(&mut store, u64::MAX).map_err(unsupported)?;
+        let instance = instantiate(library, &mut store, compiled);
+        spent(&mut store, granted);
+        let instance = instance.map_err(|error| not_instantiated(&error, store.data()))?;
         let exported = |name: &str| instance.get_func(&store, name);
         let memory = instance.exports(&store).find_map(|export| export.into_memory());
         let mut exports = BTreeMap::new();
@@ -65,7 +68,7 @@ impl Vm {
         let state = store.data_mut();
         state.malloc = malloc;
         state.memory = state.memory.or(memory);
-        let mut vm = Self { store, exports, abi: compiled.abi, fault: None };
+        let mut vm = Self { store, exports, abi: compiled.abi, slice: compiled.slice, fault: None };
         vm.start()?;
         Ok(vm)
     }
@@ -85,6 +88,14 @@ impl Vm {
         }
         self.state_mut().phase = Phase::Normal;
         self.fault.clone().map_or(Ok(()), Err)
+    }
+
+    /// Gives back what a VM has that has failed. Nothing more is called in it.
+    pub(crate) fn retire(&mut self, library: &Library) {
+        let state = self.store.data();
+        let state = State::new(state.number, Rc::clone(&state.world), state.settings.clone());
+        self.store = Store::new(library.engine(), state);
+        self.exports.clear();
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -112,8 +123,12 @@ impl Vm {
         let arguments: Vec<Val> =
             arguments.iter().map(|value| Val::I32(i32::from_ne_bytes(value.to_ne_bytes()))).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        let fuelled = self.store.set_fuel(limits::FUEL);
-        let called = fuelled.and_then(|()| function.call(&mut self.store, &arguments, &mut results));
+        let granted = refuel(&mut self.store, self.slice);
+        let called = granted.and_then(|granted| {
+            let called = run(self.store.as_context_mut(), function, &arguments, &mut results);
+            spent(&mut self.store, granted);
+            called
+        });
         let state = self.store.data_mut();
         (state.current, state.effective) = (0, 0);
         let nested = state.nested_fault.take();
@@ -133,6 +148,60 @@ impl Vm {
             _ => None,
         }
     }
+}
+
+/// Gives a callback the fuel that it may burn: at first a slice, the others as it needs them. Returns how much that is in all.
+fn refuel(store: &mut Store<State>, slice: u64) -> Result<u64, wasmi::Error> {
+    let granted = store.data().world.borrow().fuel();
+    let first = granted.min(slice);
+    store.data_mut().reserve = granted - first;
+    store.set_fuel(first)?;
+    Ok(granted)
+}
+
+/// Takes what a callback has burnt from the test's fuel.
+fn spent(store: &mut Store<State>, granted: u64) {
+    let left = store.get_fuel().unwrap_or_default() + store.data().reserve;
+    let burnt = granted.saturating_sub(left) + limits::FUEL_OF_AN_EVENT;
+    store.data().world.borrow_mut().burn(burnt);
+}
+
+/// Calls a function, a slice of fuel at a time: what burns little of it may take long all the same.
+pub(super) fn run(
+    mut store: StoreContextMut<'_, State>,
+    function: Func,
+    arguments: &[Val],
+    results: &mut [Val],
+) -> Result<(), wasmi::Error> {
+    let mut call = function.call_resumable(&mut store, arguments, results)?;
+    loop {
+        let paused = match call {
+            ResumableCall::Finished => return Ok(()),
+            ResumableCall::HostTrap(trap) => return Err(trap.into_host_error()),
+            ResumableCall::OutOfFuel(paused) => paused,
+        };
+        let state = store.data_mut();
+        let more = state.reserve.min(paused.required_fuel().max(limits::SLICE));
+        if more == 0 || state.world.borrow().is_late() {
+            return Err(wasmi::Error::host(HostTrap::Endless));
+        }
+        state.reserve -= more;
+        let left = store.get_fuel()?;
+        store.set_fuel(left + more)?;
+        call = paused.resume(&mut store, results)?;
+    }
+}
+
+fn instantiate(library: &Library, store: &mut Store<State>, compiled: &Compiled) -> Result<Instance, wasmi::Error> {
+    let linker =
+        library.linker(compiled.abi).ok_or_else(|| wasmi::Error::new("the host functions cannot be defined"))?;
+    let wants = |import: ImportType<'_>| matches!(import.ty(), ExternType::Memory(_) | ExternType::Table(_));
+    if !compiled.module.imports().any(wants) {
+        return linker.instantiate_and_start(store, &compiled.module);
+    }
+    let mut linker = linker.clone();
+    provide(store, &mut linker, compiled)?;
+    linker.instantiate_and_start(store, &compiled.module)
 }
 
 /// Memories and tables that the module imports: V8's host makes them as they are wanted.

@@ -1,14 +1,17 @@
 //! What all VMs of a proxy have in common.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::limits;
 use super::random::Random;
-use super::script::Script;
+use super::script::{PendingCall, Script};
 use super::shared::{SharedData, SharedQueues};
 use super::stream::Stream;
 use crate::verify::case::Property;
+use crate::verify::message::Fields;
 use crate::verify::outcome::{Call, Level, LogLine, Remark};
 
 /// The proxy around the VMs.
@@ -39,9 +42,15 @@ pub(crate) struct World {
     pub(crate) plugins: Vec<PluginNames>,
     pub(crate) remarks: Vec<(usize, Remark)>,
     events: BTreeMap<(u64, u64), Event>,
+    /// How many of them are no timers.
+    expected: usize,
     scheduled: u64,
     logged: usize,
     kept: usize,
+    /// Units of fuel that are left to the test.
+    fuel: u64,
+    /// Bytes of memory that the VMs have.
+    pub(super) memory: Rc<Cell<usize>>,
     deadline: Instant,
 }
 
@@ -73,6 +82,9 @@ pub(crate) enum Event {
     Upstream,
 }
 
+/// Bytes that each thing takes which is kept, beside its own.
+const OVERHEAD: usize = 128;
+
 /// A dry run's limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exceeded(pub(crate) &'static str);
@@ -101,9 +113,12 @@ impl World {
             plugins,
             remarks: Vec::new(),
             events: BTreeMap::new(),
+            expected: 0,
             scheduled: 0,
             logged: 0,
             kept: 0,
+            fuel: limits::FUEL_OF_A_TEST,
+            memory: Rc::default(),
             deadline: Instant::now() + Duration::from_secs(limits::SECONDS),
         }
     }
@@ -115,6 +130,21 @@ impl World {
     )]
     pub(crate) fn is_late(&self) -> bool {
         Instant::now() > self.deadline
+    }
+
+    /// The fuel that a callback may burn.
+    pub(super) fn fuel(&self) -> u64 {
+        self.fuel.min(limits::FUEL)
+    }
+
+    /// Burns fuel of the test's.
+    pub(crate) fn burn(&mut self, fuel: u64) {
+        self.fuel = self.fuel.saturating_sub(fuel);
+    }
+
+    /// Whether the test has gone on for as long as any may.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.fuel == 0 || self.is_late()
     }
 
     /// Takes a line of a plugin in.
@@ -130,8 +160,32 @@ impl World {
 
     /// Counts bytes that a module leaves with the host.
     pub(crate) fn keep(&mut self, bytes: usize) -> Result<(), Exceeded> {
-        self.kept += bytes + 64;
+        self.kept = self.kept.saturating_add(bytes + OVERHEAD);
         if self.kept > limits::KEPT { Err(Exceeded("64 MiB of headers, bodies and shared data")) } else { Ok(()) }
+    }
+
+    /// As [`Self::keep`], of header fields.
+    pub(crate) fn keep_fields(&mut self, fields: &Fields) -> Result<(), Exceeded> {
+        self.keep(fields.0.iter().map(|(name, value)| name.len() + value.len() + OVERHEAD).sum())
+    }
+
+    /// What was kept is there no more.
+    fn release(&mut self, bytes: usize) {
+        self.kept = self.kept.saturating_sub(bytes + OVERHEAD);
+    }
+
+    /// Lets a call wait for its answer.
+    pub(crate) fn begin_call(&mut self, vm: usize, token: u32, call: PendingCall) -> Result<(), Exceeded> {
+        self.keep(call.size())?;
+        self.script.begin(vm, token, call);
+        Ok(())
+    }
+
+    /// Takes the call out: it is answered, or nobody waits for it any more.
+    pub(crate) fn end_call(&mut self, vm: usize, token: u32) -> Option<PendingCall> {
+        let call = self.script.end(vm, token)?;
+        self.release(call.size());
+        Some(call)
     }
 
     /// Takes a call to another cluster in; the number is what it is known by.
@@ -152,27 +206,49 @@ impl World {
     }
 
     pub(crate) fn remark(&mut self, plugin: Option<usize>, remark: Remark) {
+        const MOST: usize = 50;
         let remark = (plugin.unwrap_or_default(), remark);
-        if !self.remarks.contains(&remark) {
+        if self.remarks.len() < MOST && !self.remarks.contains(&remark) {
             self.remarks.push(remark);
         }
     }
 
     /// Lets the event happen `after` nanoseconds from now; of two at the same time, the one that was scheduled first comes first.
-    pub(crate) fn schedule(&mut self, after: u64, event: Event) {
+    pub(crate) fn schedule(&mut self, after: u64, event: Event) -> Result<(), Exceeded> {
+        if event.vm().is_some() && self.events.len() >= limits::EVENTS {
+            return Err(Exceeded("100,000 timers, messages and calls"));
+        }
         self.scheduled += 1;
+        self.expected += usize::from(!event.is_tick());
         self.events.insert((self.now.saturating_add(after), self.scheduled), event);
+        Ok(())
     }
 
     /// The next event that is not after `until`, with the clock set to its time.
     pub(crate) fn next_event(&mut self, until: u64) -> Option<Event> {
         let (&(time, _), _) = self.events.first_key_value().filter(|((time, _), _)| *time <= until)?;
         self.now = self.now.max(time);
-        self.events.pop_first().map(|(_, event)| event)
+        let (_, event) = self.events.pop_first()?;
+        self.expected -= usize::from(!event.is_tick());
+        Some(event)
     }
 
     /// Whether anything but timers is to come.
-    pub(crate) fn is_expecting(&self) -> bool {
-        self.events.values().any(|event| !matches!(event, Event::Tick { .. }))
+    pub(crate) const fn is_expecting(&self) -> bool {
+        self.expected > 0
+    }
+}
+
+impl Event {
+    const fn is_tick(&self) -> bool {
+        matches!(self, Self::Tick { .. })
+    }
+
+    /// The VM that it is for.
+    pub(crate) const fn vm(&self) -> Option<usize> {
+        match self {
+            Self::Answer { vm, .. } | Self::Tick { vm, .. } | Self::Queue { vm, .. } => Some(*vm),
+            Self::Upstream => None,
+        }
     }
 }

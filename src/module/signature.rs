@@ -23,6 +23,12 @@ impl Signature {
         same(params, found.params()) && same(results, found.results())
     }
 
+    /// As it was written.
+    #[cfg(fuzzing)]
+    pub(crate) const fn text(self) -> &'static str {
+        self.0
+    }
+
     fn parts(self) -> (&'static str, &'static str) {
         self.0.split_once('>').unwrap_or((self.0, ""))
     }

@@ -14,6 +14,11 @@ impl Fields {
         self.0.iter().find(|(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
     }
 
+    /// Bytes of all names and values.
+    pub(crate) fn size(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(key, _)| key != name.as_bytes());
     }
@@ -48,6 +53,12 @@ impl Message {
     /// The whole body.
     pub(crate) fn body(&self) -> Vec<u8> {
         self.body.concat()
+    }
+
+    /// Bytes of all of it.
+    pub(crate) fn size(&self) -> usize {
+        let body: usize = self.body.iter().map(Vec::len).sum();
+        self.headers.size() + body + self.trailers.as_ref().map_or(0, Fields::size)
     }
 
     /// Marks the body as one that is sent in chunks, also where there is but one of them.

@@ -13,6 +13,9 @@ pub(crate) mod embedded;
 mod envoy;
 mod exchange;
 mod findings;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 pub(crate) mod judge;
 pub(crate) mod message;
 pub(crate) mod outcome;

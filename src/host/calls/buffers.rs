@@ -66,15 +66,22 @@ fn part(guest: &Guest<'_>, buffer: Buffer, start: usize, length: usize) -> Resul
     }
 }
 
+/// An answer's body is put together each time that it is looked at.
+fn concatenated(guest: &mut Guest<'_>, buffer: Buffer, whole: usize) -> Reply {
+    if buffer == Buffer::CallBody { guest.spend(whole as u64 / 16) } else { Ok(()) }
+}
+
 pub(super) fn get_bytes(guest: &mut Guest<'_>, buffer: u32, start: u32, length: u32, data: u32, size: u32) -> Reply {
     let buffer = buffer_of(buffer)?;
-    let (bytes, _) = part(guest, buffer, start as usize, length as usize)?;
+    let (bytes, whole) = part(guest, buffer, start as usize, length as usize)?;
+    concatenated(guest, buffer, whole)?;
     guest.give(&bytes, data, size)
 }
 
 pub(super) fn get_status(guest: &mut Guest<'_>, buffer: u32, length: u32, flags: u32) -> Reply {
     let buffer = buffer_of(buffer)?;
     let (_, whole) = part(guest, buffer, 0, 0)?;
+    concatenated(guest, buffer, whole)?;
     guest.write_u32(length, u32::try_from(whole).unwrap_or(u32::MAX))?;
     guest.write_u32(flags, 0)
 }
@@ -82,7 +89,9 @@ pub(super) fn get_status(guest: &mut Guest<'_>, buffer: u32, length: u32, flags:
 pub(super) fn set_bytes(guest: &mut Guest<'_>, buffer: u32, start: u32, length: u32, data: u32, size: u32) -> Reply {
     let buffer = buffer_of(buffer)?;
     // One that is not there is not found, whatever the memory.
-    part(guest, buffer, 0, 0)?;
+    let (_, whole) = part(guest, buffer, 0, 0)?;
+    // What follows is moved, however little is new.
+    guest.spend(whole as u64 / 16)?;
     let new = guest.read(data, size)?;
     guest.world().keep(new.len())?;
     let (start, length) = (start as usize, length as usize);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::guest::Guest;
+use super::super::guest::{Guest, name_of};
 use super::super::pairs;
 use super::super::script::{CallKind, PendingCall};
 use super::super::state::State;
@@ -25,7 +25,7 @@ pub(super) fn http_call(
     timeout: u32,
     token: u32,
 ) -> Reply {
-    let cluster = String::from_utf8_lossy(&guest.read(cluster, cluster_size)?).into_owned();
+    let cluster = name_of(&guest.read(cluster, cluster_size)?);
     let body = guest.read(body, body_size)?;
     let headers = guest.read(headers, headers_size)?;
     let trailers = guest.read(trailers, trailers_size)?;
@@ -74,7 +74,9 @@ pub(super) fn begin(
 ) -> Result<u32, super::super::status::Failure> {
     let root = guest.context()?.root;
     let method = request.headers.first(":method").unwrap_or_default().to_vec();
-    guest.world().keep(request.body().len())?;
+    guest.world().keep(request.body.iter().map(Vec::len).sum())?;
+    guest.world().keep_fields(&request.headers)?;
+    request.trailers.iter().try_for_each(|trailers| guest.world().keep_fields(trailers))?;
     guest.act(|| format!("a call to `{cluster}`"));
     let state = guest.state_mut();
     let number = State::next_id(&mut state.call_ids, kind as usize);
@@ -82,9 +84,9 @@ pub(super) fn begin(
     let mut world = guest.world();
     let (after, outcome) = world.script.answer(cluster, kind, &method, timeout).ok_or(Status::InternalFailure)?;
     let call = world.call(Call { cluster: cluster.to_owned(), request });
-    world.script.begin(vm, number, PendingCall { kind, outcome, call });
+    world.begin_call(vm, number, PendingCall { kind, outcome, call })?;
     let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
-    world.schedule(after, Event::Answer { vm, context: root, token: number });
+    world.schedule(after, Event::Answer { vm, context: root, token: number })?;
     Ok(number)
 }
 
@@ -96,7 +98,7 @@ pub(super) fn get_status(guest: &mut Guest<'_>, code: u32, message: u32, size: u
 
 /// A dry run resolves no names.
 pub(super) fn resolve_dns(guest: &mut Guest<'_>, name: u32, size: u32, token: u32) -> Reply {
-    let name = String::from_utf8_lossy(&guest.read(name, size)?).into_owned();
+    let name = name_of(&guest.read(name, size)?);
     let plugin = guest.context()?.plugin;
     guest.world().remark(plugin, Remark::NotSimulated(format!("resolves the name `{name}`")));
     guest.write_u32(token, 0)?;

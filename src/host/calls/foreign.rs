@@ -1,11 +1,13 @@
 //! Foreign functions (Envoy's source/extensions/common/wasm/foreign.cc): those that make sense without a proxy around.
 
-use super::super::guest::Guest;
+use super::super::guest::{Guest, name_of};
 use super::super::status::{Failure, Reply, Status};
 use crate::verify::outcome::Remark;
 
 /// Those that Envoy has and a dry run has not.
 const NOT_SIMULATED: [&str; 5] = ["verify_signature", "sign", "expr_create", "expr_evaluate", "expr_delete"];
+/// Units of fuel for a byte that is compressed, or uncompressed.
+const FUEL_OF_A_BYTE: u64 = 8;
 /// zlib's level that Envoy compresses with.
 const LEVEL: u8 = 2;
 /// Bytes that a text may have once it is uncompressed.
@@ -22,7 +24,7 @@ pub(super) fn call(
 ) -> Reply {
     let name = guest.read(name, name_size)?;
     let arguments = guest.read(arguments, arguments_size)?;
-    let name = String::from_utf8_lossy(&name).into_owned();
+    let name = name_of(&name);
     let answer = run(guest, &name, &arguments)?;
     let (mut at, length) = (0, u32::try_from(answer.len()).unwrap_or(u32::MAX));
     if results != 0 {
@@ -40,9 +42,16 @@ pub(super) fn call(
 
 fn run(guest: &mut Guest<'_>, name: &str, arguments: &[u8]) -> Result<Vec<u8>, Failure> {
     match name {
-        "compress" => Ok(miniz_oxide::deflate::compress_to_vec_zlib(arguments, LEVEL)),
-        "uncompress" => miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(arguments, UNCOMPRESSED)
-            .map_err(|_| Status::SerializationFailure.into()),
+        "compress" => {
+            guest.spend(arguments.len() as u64 * FUEL_OF_A_BYTE)?;
+            Ok(miniz_oxide::deflate::compress_to_vec_zlib(arguments, LEVEL))
+        }
+        "uncompress" => {
+            let text = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(arguments, UNCOMPRESSED);
+            let bytes = text.as_ref().map_or_else(|failure| failure.output.len(), Vec::len);
+            guest.spend((bytes + arguments.len()) as u64 * FUEL_OF_A_BYTE)?;
+            text.map_err(|_| Status::SerializationFailure.into())
+        }
         "clear_route_cache" => {
             guest.act(|| "clear the route cache".into());
             Ok(Vec::new())

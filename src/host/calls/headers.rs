@@ -46,8 +46,22 @@ fn of_call(root: &Context, map: Map) -> Option<&Fields> {
     }
 }
 
+/// Units of fuel for each field that is gone through.
+const FUEL_TO_LOOK: u64 = 2;
+const FUEL_TO_CHANGE: u64 = 4;
+const FUEL_TO_COPY: u64 = 20;
+
+/// Burns what it costs to go through a map.
+fn go_through(guest: &mut Guest<'_>, map: Map, fuel: u64) -> Reply {
+    let of_call = guest.state().root().and_then(|root| of_call(root, map)).map(|fields| fields.0.len());
+    let of_stream = || guest.world().stream.as_ref().and_then(|stream| of_stream(stream, map)).map(|it| it.0.len());
+    let count = of_call.or_else(of_stream).unwrap_or_default() as u64;
+    guest.spend(count * fuel)
+}
+
 /// Looks at a map; `None`: it is not there in this phase.
-fn look<R>(guest: &Guest<'_>, map: Map, look: impl FnOnce(&Fields) -> R) -> Result<Option<R>, Failure> {
+fn look<R>(guest: &mut Guest<'_>, map: Map, look: impl FnOnce(&Fields) -> R) -> Result<Option<R>, Failure> {
+    go_through(guest, map, FUEL_TO_LOOK)?;
     let context = guest.context()?;
     if side(map).is_none() {
         return Ok(guest.state().root().and_then(|root| of_call(root, map)).map(look));
@@ -62,6 +76,7 @@ fn look<R>(guest: &Guest<'_>, map: Map, look: impl FnOnce(&Fields) -> R) -> Resu
 /// Changes a map of the stream.
 fn change<R>(guest: &mut Guest<'_>, map: Map, change: impl FnOnce(&mut Fields) -> R) -> Result<R, Failure> {
     add_trailers(guest, map)?;
+    go_through(guest, map, FUEL_TO_CHANGE)?;
     let context = guest.context()?;
     if context.access_log || !context.sees(map) {
         return Err(Status::BadArgument.into());
@@ -148,6 +163,7 @@ pub(super) fn remove_value(guest: &mut Guest<'_>, map: u32, key: u32, key_size: 
 
 pub(super) fn get_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) -> Reply {
     let map = map_of(map)?;
+    go_through(guest, map, FUEL_TO_COPY)?;
     let fields = look(guest, map, Fields::clone)?.unwrap_or_default();
     let bytes = if fields.0.is_empty() { Vec::new() } else { pairs::write_fields(&fields) };
     guest.give(&bytes, pairs, size)
@@ -156,8 +172,8 @@ pub(super) fn get_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) 
 pub(super) fn set_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) -> Reply {
     let map = map_of(map)?;
     let bytes = guest.read(pairs, size)?;
-    guest.world().keep(bytes.len())?;
     let new = pairs::read(&bytes);
+    guest.world().keep_fields(&new.iter().copied().collect())?;
     change(guest, map, |fields| {
         fields.0.clear();
         for (name, value) in new {

@@ -1,6 +1,7 @@
 //! Metrics. Two definitions of one name are two ids of one metric.
 
 use super::super::guest::Guest;
+use super::super::limits;
 use super::super::state::State;
 use super::super::status::{Failure, Reply, Status};
 use super::super::world::Metric;
@@ -13,6 +14,7 @@ pub(super) fn define(guest: &mut Guest<'_>, kind: u32, name: u32, size: u32, id:
         2 => Metric::Histogram,
         _ => return Err(Status::BadArgument.into()),
     };
+    guest.spend(limits::FUEL_OF_A_KEY)?;
     guest.world().keep(name.len())?;
     let state = guest.state_mut();
     let number = State::next_id(&mut state.metric_ids, kind as usize);

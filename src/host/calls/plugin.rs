@@ -39,7 +39,7 @@ pub(super) fn set_tick_period(guest: &mut Guest<'_>, period: u32) -> Reply {
     let (set, vm) = (timer.1, state.number);
     guest.act(|| format!("tick period {period} ms"));
     if period > 0 {
-        guest.world().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context: root, set });
+        guest.world().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context: root, set })?;
     }
     Ok(())
 }

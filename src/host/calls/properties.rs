@@ -1,16 +1,25 @@
 //! Properties, and what filters leave for each other under such paths.
 
 use super::super::guest::Guest;
+use super::super::limits;
 use super::super::property;
 use super::super::state::ContextKind;
 use super::super::status::{Reply, Status};
 use crate::verify::outcome::Remark;
 
+/// Bytes of a path that a property may have.
+const MAX_PATH: usize = 4 << 10;
+
 pub(super) fn get(guest: &mut Guest<'_>, path: u32, path_size: u32, value: u32, value_size: u32) -> Reply {
     let path = guest.read(path, path_size)?;
     // A NUL behind the last part ends it.
     let path = path.strip_suffix(b"\0").unwrap_or(&path);
+    if path.len() > MAX_PATH {
+        return Err(Status::NotFound.into());
+    }
     let parts: Vec<&[u8]> = path.split(|byte| *byte == 0).collect();
+    let cost = property::cost(&guest.world(), &parts);
+    guest.spend(cost)?;
     let found = property::get(&guest.world(), guest.context()?, &guest.state().settings.vm_id, &parts);
     if found.is_err() {
         let name = String::from_utf8_lossy(parts.first().copied().unwrap_or_default()).into_owned();
@@ -29,6 +38,7 @@ pub(super) fn set(guest: &mut Guest<'_>, path: u32, path_size: u32, value: u32, 
         return Err(Status::NotFound.into());
     }
     guest.act(|| format!("property {} set", String::from_utf8_lossy(&path).replace('\0', ".")));
+    guest.spend(limits::FUEL_OF_A_KEY)?;
     let mut world = guest.world();
     world.keep(path.len() + value.len())?;
     let stream = world.stream.as_mut().ok_or(Status::NotFound)?;

@@ -1,6 +1,7 @@
 //! Shared data and queues.
 
 use super::super::guest::Guest;
+use super::super::limits;
 use super::super::status::Reply;
 use super::super::world::Event;
 
@@ -13,6 +14,7 @@ pub(super) fn get(guest: &mut Guest<'_>, key: u32, key_size: u32, value: u32, va
 
 pub(super) fn set(guest: &mut Guest<'_>, key: u32, key_size: u32, value: u32, value_size: u32, cas: u32) -> Reply {
     let (key, value) = (guest.read(key, key_size)?, guest.read(value, value_size)?);
+    guest.spend(limits::FUEL_OF_A_KEY)?;
     let mut world = guest.world();
     world.keep(key.len() + value.len())?;
     Ok(world.data.set(&guest.state().settings.vm_id, &key, &value, cas)?)
@@ -21,6 +23,7 @@ pub(super) fn set(guest: &mut Guest<'_>, key: u32, key_size: u32, value: u32, va
 pub(super) fn register(guest: &mut Guest<'_>, name: u32, size: u32, token: u32) -> Reply {
     let name = guest.read(name, size)?;
     let (vm, root) = (guest.state().number, guest.context()?.root);
+    guest.spend(limits::FUEL_OF_A_KEY)?;
     guest.world().keep(name.len())?;
     let number = guest.world().queues.register(&guest.state().settings.vm_id, &name, vm, root);
     guest.write_u32(token, number)
@@ -45,6 +48,5 @@ pub(super) fn enqueue(guest: &mut Guest<'_>, token: u32, data: u32, size: u32) -
     let mut world = guest.world();
     world.keep(message.len())?;
     let (vm, context) = world.queues.enqueue(token, &message)?;
-    world.schedule(0, Event::Queue { vm, context, token });
-    Ok(())
+    Ok(world.schedule(0, Event::Queue { vm, context, token })?)
 }

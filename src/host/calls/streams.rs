@@ -1,15 +1,19 @@
 //! What moves a stream on, or ends it. All of it is done when the callback has returned.
 
 use super::super::guest::Guest;
+use super::super::limits;
 use super::super::pairs;
 use super::super::state::{Action, ContextKind, LocalResponse};
 use super::super::status::{Reply, Status};
 use super::super::stream::Side;
+use super::super::world::Exceeded;
 
 const REQUEST: u32 = 0;
 const RESPONSE: u32 = 1;
 const DOWNSTREAM: u32 = 2;
 const UPSTREAM: u32 = 3;
+/// Units of fuel for each byte of the details, which are rewritten.
+const FUEL_OF_A_BYTE: u64 = 4;
 /// The highest code of gRPC's that Envoy knows.
 const HIGHEST_GRPC_STATUS: u32 = 16;
 
@@ -21,7 +25,7 @@ pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
             let context = guest.context()?;
             let (id, network) = (context.id, context.kind == ContextKind::Network);
             if network {
-                guest.state_mut().actions.push_back(Action::Read(id));
+                push(guest, Action::Read(id))?;
                 guest.act(|| "continue the connection".into());
             }
             Ok(())
@@ -29,6 +33,16 @@ pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
         UPSTREAM => Err(Status::Unimplemented.into()),
         _ => Err(Status::BadArgument.into()),
     }
+}
+
+/// Has it done when the callback has returned.
+fn push(guest: &mut Guest<'_>, action: Action) -> Reply {
+    let actions = &mut guest.state_mut().actions;
+    if actions.len() >= limits::EVENTS {
+        return Err(Exceeded("100,000 requests to go on").into());
+    }
+    actions.push_back(action);
+    Ok(())
 }
 
 pub(super) fn continue_request(guest: &mut Guest<'_>) -> Reply {
@@ -47,7 +61,7 @@ fn resume(guest: &mut Guest<'_>, side: Side) -> Reply {
     context.request.trailers = false;
     context.request.body = None;
     if http {
-        guest.state_mut().actions.push_back(Action::Continue(id, side));
+        push(guest, Action::Continue(id, side))?;
         guest.act(|| format!("continue the {}", if side == Side::Request { "request" } else { "response" }));
     }
     Ok(())
@@ -65,7 +79,7 @@ pub(super) fn close_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     };
     if its_own {
         let id = context.id;
-        guest.state_mut().actions.push_back(Action::Reset(id));
+        push(guest, Action::Reset(id))?;
         guest.act(|| "close the stream".into());
     }
     Ok(())
@@ -86,15 +100,17 @@ pub(super) fn send_local_response(
     let details = guest.read(details, details_size)?;
     let body = guest.read(body, body_size)?;
     let headers = pairs::read_fields(&guest.read(headers, headers_size)?);
-    guest.world().keep(body.len())?;
+    guest.world().keep(body.len() + details.len())?;
+    guest.world().keep_fields(&headers)?;
     let context = guest.context()?;
     let (id, http) = (context.id, context.kind == ContextKind::Http);
     if http {
+        guest.spend(details.len() as u64 * FUEL_OF_A_BYTE)?;
         let details = String::from_utf8_lossy(&details).replace(|c: char| c.is_ascii_whitespace(), "_");
         let grpc_status = Some(grpc).filter(|status| *status <= HIGHEST_GRPC_STATUS);
         let response = LocalResponse { code, details, body, headers, grpc_status };
         guest.act(|| format!("local reply {code}"));
-        guest.state_mut().actions.push_back(Action::LocalReply(id, response));
+        push(guest, Action::LocalReply(id, response))?;
     }
     guest.state_mut().stop_iteration = true;
     Ok(())

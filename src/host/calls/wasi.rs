@@ -115,7 +115,7 @@ fn clock_time_get(guest: &mut Guest<'_>, clock: u32, _precision: u64, time: u32)
         // Not from 0: Go takes that for no clock at all.
         1 => {
             let world = guest.world();
-            world.now - world.epoch + 1_000_000_000
+            world.now.saturating_sub(world.epoch).saturating_add(1_000_000_000)
         }
         _ => return Err(errno(NOTSUP)),
     };
@@ -133,6 +133,7 @@ fn random_get(guest: &mut Guest<'_>, buffer: u32, size: u32) -> Reply {
     if size > RANDOM {
         return Err(errno(INVAL));
     }
+    guest.spend(size.into())?;
     let bytes = guest.world().random.bytes(size as usize);
     if size == 0 { Ok(()) } else { write(guest, buffer, &bytes) }
 }

@@ -4,7 +4,7 @@
 use super::proxy::Proxy;
 use super::reply::Reply;
 use super::side::{DataStatus, HeadersStatus, TrailersStatus};
-use crate::host::{Action, Context, DataRef, Side};
+use crate::host::{Action, Context, DataRef, Side, limits};
 use crate::module::abi::Abi;
 use crate::verify::message::Fields;
 use crate::verify::outcome::{Effect, Fault, FaultKind};
@@ -299,7 +299,13 @@ impl Proxy<'_> {
         let Some(stream) = &world.stream else { return Before::default() };
         let way = stream.way(side);
         let body = body.map(|body| stream.data(side, body).to_vec()).unwrap_or_default();
-        Before { headers: way.headers.clone(), trailers: way.trailers.clone(), body }
+        let before = Before { headers: way.headers.clone(), trailers: way.trailers.clone(), body };
+        drop(world);
+        let fields =
+            [&before.headers, &before.trailers].into_iter().flatten().map(|it| it.0.len() * 32 + it.size() / 16);
+        let cost = fields.sum::<usize>() + before.body.len() / 16;
+        self.world.borrow_mut().burn(cost as u64);
+        before
     }
 
     fn note(&mut self, plugin: usize, callback: &'static str, returned: &str, before: Before, after: Before) {
@@ -311,7 +317,7 @@ impl Proxy<'_> {
         let fields = changed(before.headers, after.headers).or_else(|| changed(before.trailers, after.trailers));
         let body = (before.body != after.body).then_some((before.body, after.body));
         let returned = returned.to_owned();
-        self.effects.push(Effect { plugin, callback, returned, fields, body, acts });
+        self.keep_effect(Effect { plugin, callback, returned, fields, body, acts });
     }
 
     /// Notes what a callback did that sees no stream of its own; one that did nothing only if it is not `quiet`.
@@ -319,7 +325,22 @@ impl Proxy<'_> {
         let acts = self.vms[vm].state().acts.clone();
         let returned = if self.vms[vm].fault.is_some() { "a trap".to_owned() } else { String::new() };
         if !quiet || !acts.is_empty() || !returned.is_empty() {
-            self.effects.push(Effect { plugin, callback, returned, fields: None, body: None, acts });
+            self.keep_effect(Effect { plugin, callback, returned, fields: None, body: None, acts });
+        }
+    }
+
+    pub(super) fn keep_effect(&mut self, mut effect: Effect) {
+        let of_fields = |(before, after): &(Fields, Fields)| before.size() + after.size();
+        let of_body = |(before, after): &(Vec<u8>, Vec<u8>)| before.len() + after.len();
+        let changed = effect.fields.as_ref().map_or(0, of_fields) + effect.body.as_ref().map_or(0, of_body);
+        if self.changed + changed > limits::EFFECT_BYTES {
+            (effect.fields, effect.body) = (None, None);
+            effect.acts.push("a change that is too much to be shown".to_owned());
+        } else {
+            self.changed += changed;
+        }
+        if self.effects.len() < limits::EFFECTS {
+            self.effects.push(effect);
         }
     }
 }

@@ -4,9 +4,9 @@
 use super::proxy::Proxy;
 use super::reply::Reply;
 use super::side::{DataStatus, Filter, HeadersStatus, Iteration, TrailersStatus};
-use crate::host::{DataRef, Side, Stream};
+use crate::host::{DataRef, Side, Stream, limits};
 use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::Remark;
+use crate::verify::outcome::{Fault, FaultKind, Remark};
 
 /// Bytes that the chain keeps back in one direction before it gives up (Envoy's `per_connection_buffer_limit_bytes`).
 const BUFFER_LIMIT: usize = 1 << 20;
@@ -217,6 +217,26 @@ impl Proxy<'_> {
         if self.chain.over || self.aborted(side) || (side == Side::Request && self.response_ended()) {
             return;
         }
+        if self.nested > limits::NESTED + self.chain.filters.len() {
+            return self.goes_on_and_on(filter);
+        }
+        self.nested += 1;
+        self.go_on_from(side, filter);
+        self.nested -= 1;
+    }
+
+    /// A filter that goes on from within what its going on has brought it has Envoy's stack overflow.
+    fn goes_on_and_on(&mut self, filter: usize) {
+        const MESSAGE: &str = "it lets the stream go on in each callback that its going on brings";
+        let Filter { vm, plugin, .. } = self.chain.filters[filter];
+        if self.vms[vm].fault.is_none() {
+            let fault = Fault { kind: FaultKind::Endless, message: MESSAGE.into() };
+            self.faults.push((plugin, fault.clone()));
+            self.vms[vm].fault = Some(fault);
+        }
+    }
+
+    fn go_on_from(&mut self, side: Side, filter: usize) {
         let place = self.on_path(side, filter);
         let position = self.chain.filters[filter].at_mut(side);
         position.from_itself |= position.iteration == Iteration::StopAll;

@@ -2,8 +2,9 @@
 
 use super::proxy::Proxy;
 use super::reply::VIA_UPSTREAM;
-use crate::host::{CallKind, CallOutcome, Event, Grpc};
+use crate::host::{CallKind, CallOutcome, Event, Grpc, limits};
 use crate::verify::message::{Fields, Message};
+use crate::verify::outcome::{Fault, FaultKind};
 
 fn length(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
@@ -11,6 +12,12 @@ fn length(count: usize) -> u32 {
 
 impl Proxy<'_> {
     pub(super) fn happen(&mut self, event: Event) {
+        self.world.borrow_mut().burn(limits::FUEL_OF_AN_EVENT);
+        if let Some(vm) = event.vm()
+            && self.world.borrow().is_spent()
+        {
+            return self.endless(vm);
+        }
         match event {
             Event::Answer { vm, context, token } => self.answered(vm, context, token),
             Event::Tick { vm, context, set } => self.tick(vm, context, set),
@@ -20,6 +27,17 @@ impl Proxy<'_> {
                 }
             }
             Event::Upstream => self.upstream_answers(),
+        }
+    }
+
+    /// The test has gone on for long enough: a VM that wants more of it has failed.
+    fn endless(&mut self, vm: usize) {
+        const MESSAGE: &str = "its timers, queues and calls do not end";
+        if self.is_alive(vm) {
+            let fault = Fault { kind: FaultKind::Endless, message: MESSAGE.into() };
+            let plugin = self.plugins.iter().position(|started| started.vm == vm).unwrap_or_default();
+            self.faults.push((plugin, fault.clone()));
+            self.vms[vm].fault = Some(fault);
         }
     }
 
@@ -47,12 +65,13 @@ impl Proxy<'_> {
         if let Some((period, now)) = timer(self)
             && now == set
         {
-            self.world.borrow_mut().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context, set });
+            // One has just made room.
+            let _ = self.world.borrow_mut().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context, set });
         }
     }
 
     fn answered(&mut self, vm: usize, root: u32, token: u32) {
-        let pending = self.world.borrow_mut().script.end(vm, token);
+        let pending = self.world.borrow_mut().end_call(vm, token);
         let Some(pending) = pending.filter(|_| self.is_alive(vm)) else { return };
         match (pending.kind, pending.outcome) {
             (CallKind::Http, CallOutcome::Message(message)) => self.http_answer(vm, root, token, message),

@@ -177,7 +177,7 @@ impl Proxy<'_> {
             let expecting = self.world.borrow().is_expecting();
             let until = if expecting { u64::MAX } else { patience };
             let event = self.world.borrow_mut().next_event(until);
-            let Some(event) = event.filter(|_| ticks < TICKS && !self.world.borrow().is_late()) else { return false };
+            let Some(event) = event.filter(|_| ticks < TICKS) else { return false };
             if expecting {
                 patience = self.world.borrow().now.saturating_add(PATIENCE);
             } else {

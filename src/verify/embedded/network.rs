@@ -120,7 +120,7 @@ impl Proxy<'_> {
         let returned = self.call(vm, plugin, callback, context, &arguments);
         let acts = self.vms[vm].state().acts.clone();
         let words = if returned == Some(0) { "Continue" } else { "StopIteration" };
-        self.effects.push(Effect { plugin, callback, returned: words.into(), fields: None, body: None, acts });
+        self.keep_effect(Effect { plugin, callback, returned: words.into(), fields: None, body: None, acts });
         if self.vms[vm].fault.is_some() {
             let passes = matches!(self.policy(plugin), FailurePolicy::Open | FailurePolicy::OpenOld);
             self.chain.reset |= !passes;

@@ -36,6 +36,10 @@ pub(super) struct Proxy<'a> {
     pub(super) faults: Vec<(usize, Fault)>,
     /// When VMs failed, in nanoseconds since 1970.
     pub(super) failed_at: BTreeMap<usize, u64>,
+    /// Bytes of what the effects say was changed.
+    pub(super) changed: usize,
+    /// How many times the stream goes on from within its going on.
+    pub(super) nested: usize,
 }
 
 /// A plugin in its VM.
@@ -81,6 +85,8 @@ impl<'a> Proxy<'a> {
             effects: Vec::new(),
             faults: Vec::new(),
             failed_at: BTreeMap::new(),
+            changed: 0,
+            nested: 0,
         };
         for (number, placed) in subject.plugins.iter().enumerate() {
             let outcome = proxy.start_plugin(number, &placed.plugin);
@@ -199,6 +205,7 @@ impl<'a> Proxy<'a> {
         let of_vm: Vec<usize> = (0..self.plugins.len()).filter(|number| self.plugins[*number].vm == vm).collect();
         let subject = self.subject;
         let Some(first) = of_vm.first() else { return };
+        self.vms[vm].retire(self.library);
         let Ok(new) = self.new_vm(&subject.plugins[*first].plugin) else { return };
         for number in of_vm {
             self.plugins[number].vm = new;

@@ -221,7 +221,8 @@ impl Proxy<'_> {
     /// The workload has got the whole request: it answers.
     pub(super) fn request_sent(&mut self) {
         if !std::mem::replace(&mut self.chain.requested, true) {
-            self.world.borrow_mut().schedule(0, Event::Upstream);
+            // The workload's answer always has room.
+            let _ = self.world.borrow_mut().schedule(0, Event::Upstream);
         }
     }
 

@@ -1,0 +1,120 @@
+//! The door for the fuzzer (fuzz/fuzz_targets/host.rs): a module of its own in a chain of three, through a fixed test.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::case::{Answer, Callout, Expect, Property, Step, Test};
+use super::message::Message;
+use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
+use super::{Options, Report, run};
+use crate::diag::{Location, Sink, Source};
+use crate::digest::Digest;
+use crate::module::abi::{self, Abi};
+use crate::spec::types::Direction;
+
+/// Every function that a module of ABI 0.2.1 may import: module, name, type as `ili>i`.
+#[must_use]
+pub fn functions() -> Vec<(&'static str, &'static str, &'static str)> {
+    let known = |module: &'static str| {
+        move |name: &'static str| {
+            abi::host_function(Abi::V0_2_1, module, name).map(|found| (module, found.name, found.signature.text()))
+        }
+    };
+    let others = ["emscripten_notify_memory_growth", "pthread_equal", "envoy_resolve_dns"];
+    let names = || abi::all_names().chain(others);
+    names().filter_map(known("env")).chain(names().filter_map(known(abi::WASI_MODULES[0]))).collect()
+}
+
+/// Every function that Envoy calls in it: name, type.
+#[must_use]
+pub fn callbacks() -> Vec<(&'static str, &'static str)> {
+    let starting = [&abi::INIT, &abi::START].into_iter().chain(&abi::AFTER_INIT).chain(&abi::MALLOC);
+    let all = starting.chain(abi::callbacks(Abi::V0_2_1));
+    all.map(|callback| (callback.name, callback.signature.text())).collect()
+}
+
+/// Runs it, and writes the report and the findings as a user would get them. `choices`: failure policies, and how the stream ends.
+///
+/// # Panics
+/// Never: that is what is fuzzed.
+#[must_use]
+pub fn drive(module: &[u8], choices: u8) -> String {
+    let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
+    let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
+    let policies = [FailurePolicy::Unspecified, FailurePolicy::Open, FailurePolicy::OpenOld, FailurePolicy::Reload];
+    // Two plugins in one VM, and one in its own.
+    let plugins = ["a", "a", "b"].into_iter().enumerate().map(|(number, vm_id)| Placed {
+        plugin: Arc::new(Plugin {
+            chain_name: format!("filter-{number}"),
+            name: format!("filter-{number}"),
+            root_id: String::new(),
+            configuration: b"{\"a\":1}".to_vec(),
+            vm_id: vm_id.into(),
+            vm_configuration: b"vm".to_vec(),
+            env: BTreeMap::from([("A".into(), "b".into())]),
+            host_env: Vec::new(),
+            capabilities: None,
+            on_failure: policies[usize::from(choices >> (2 * number)) % policies.len()],
+            stop_iteration: choices & 0x40 != 0,
+            filename: "/filter.wasm".into(),
+            module: module.clone(),
+        }),
+        chain: Chain::Http,
+        direction: Direction::Any,
+        port: None,
+        first: false,
+        location: location.clone(),
+    });
+    let subject =
+        Subject { name: "w".into(), plugins: plugins.collect(), tests: vec![test(&location, choices)], location };
+    let mut sink = Sink::new();
+    let report = run::run(&[subject], &Options::default(), &mut sink, &|_, _| {});
+    report.as_ref().map(|report: &Report| report.to_json(&sink.into_sorted())).unwrap_or_default()
+}
+
+fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -> Message {
+    let body = body.iter().map(|chunk| chunk.as_bytes().to_vec()).collect();
+    let trailers = (!trailers.is_empty()).then(|| trailers.iter().copied().collect());
+    Message { headers: headers.iter().copied().collect(), body, trailers }
+}
+
+fn test(location: &Location, choices: u8) -> Test {
+    let request = |method, body: &[&str], trailers: &[(&str, &str)]| {
+        let headers =
+            [(":authority", "mesh.test"), (":path", "/a?b"), (":method", method), (":scheme", "http"), ("a", "1")];
+        message(&headers, body, trailers)
+    };
+    let ok = |body: &[&str], trailers: &[(&str, &str)]| {
+        Answer::Message(message(&[(":status", "200"), ("b", "2")], body, trailers))
+    };
+    let step = |after, request, upstream| Step {
+        location: location.clone(),
+        after: Duration::from_millis(after),
+        request,
+        upstream,
+        expect: Expect::default(),
+    };
+    let last = if choices & 0x80 == 0 { ok(&[], &[]) } else { Answer::Reset };
+    let callout = |after, answer| vec![Callout { after: Duration::from_millis(after), answer }];
+    let grpc = Answer::Message(message(&[(":status", "200")], &["m", "n"], &[("grpc-status", "0")]));
+    Test {
+        name: "t".into(),
+        location: location.clone(),
+        direction: Direction::Inbound,
+        port: None,
+        time: 1_735_689_600_000_000_000,
+        seed: 0,
+        properties: BTreeMap::from([(vec!["p".into()], Property::Integer(1))]),
+        callouts: BTreeMap::from([
+            ("auth".into(), callout(10, ok(&["yes"], &[("t", "1")]))),
+            ("grpc".into(), callout(0, grpc)),
+            ("slow".into(), callout(5000, Answer::Reset)),
+        ]),
+        steps: vec![
+            step(0, request("GET", &[], &[]), ok(&["body"], &[])),
+            step(1000, request("POST", &["one", "two"], &[("t", "1")]), ok(&["three", "four"], &[("u", "2")])),
+            step(100, request("HEAD", &[], &[]), last),
+        ],
+    }
+}
