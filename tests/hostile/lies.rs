@@ -150,7 +150,7 @@ fn texts() -> Vec<Case> {
     cases.push(Case::new("lies/no UTF-8 anywhere", guest("proxy_on_request_headers").text(), FINE));
     cases.push(Case::new(
         "lies/no UTF-8 anywhere, and then a trap",
-        { guest("proxy_on_request_headers").on("proxy_on_request_body", "unreachable").text() },
+        guest("proxy_on_request_headers").on("proxy_on_request_body", "unreachable").text(),
         &["MC0603"],
     ));
     cases
