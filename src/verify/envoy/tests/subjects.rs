@@ -51,7 +51,7 @@ pub(super) fn subject(plugins: Vec<Plugin>, tests: Vec<Test>) -> Subject {
         location: nowhere(),
     };
     let plugins = plugins.into_iter().map(place).collect();
-    Subject { name: "Deployment/default/web".to_owned(), plugins, tests }
+    Subject { name: "Deployment/default/web".to_owned(), envoy: 40, plugins, tests }
 }
 
 pub(super) fn test(steps: Vec<Step>) -> Test {
