@@ -1,4 +1,4 @@
-//! The door for the fuzzer (fuzz/fuzz_targets/host.rs): a module of its own in a chain of three, through a fixed test.
+//! The door for the fuzzer (fuzz/fuzz_targets/host.rs): a module of its own in a chain of four, through a fixed test.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,8 +43,8 @@ pub fn drive(module: &[u8], choices: u8) -> String {
     let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
     let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
     let policies = [FailurePolicy::Unspecified, FailurePolicy::Open, FailurePolicy::OpenOld, FailurePolicy::Reload];
-    // Two plugins in one VM, and one in its own.
-    let plugins = ["a", "a", "b"].into_iter().enumerate().map(|(number, vm_id)| Placed {
+    // Two plugins in one VM, one in its own, and one for connections.
+    let plugins = ["a", "a", "b", "b"].into_iter().enumerate().map(|(number, vm_id)| Placed {
         plugin: Arc::new(Plugin {
             chain_name: format!("filter-{number}"),
             name: format!("filter-{number}"),
@@ -60,14 +60,12 @@ pub fn drive(module: &[u8], choices: u8) -> String {
             filename: "/filter.wasm".into(),
             module: module.clone(),
         }),
-        chain: Chain::Http,
+        chain: if number < 3 { Chain::Http } else { Chain::Network },
         direction: Direction::Any,
         port: None,
-        first: false,
         location: location.clone(),
     });
-    let subject =
-        Subject { name: "w".into(), plugins: plugins.collect(), tests: vec![test(&location, choices)], location };
+    let subject = Subject { name: "w".into(), plugins: plugins.collect(), tests: vec![test(&location, choices)] };
     let mut sink = Sink::new();
     let report = run::run(&[subject], &Options::default(), &mut sink, &|_, _| {});
     report.as_ref().map(|report: &Report| report.to_json(&sink.into_sorted())).unwrap_or_default()

@@ -93,7 +93,7 @@ pub(super) fn cases() -> Vec<Case> {
             FAILS,
         )
         .with_test(""),
-        translation("many locals", &functions(20_000, "(local i64)")),
+        translation("20,000 functions", &functions(20_000, "(local i64)")),
         nested(),
         branches(),
         locals(),

@@ -71,6 +71,7 @@ impl Proxy<'_> {
                         self.local_reply(Reply::of(response));
                     }
                 }
+                Action::Read(context) if self.reading.contains(&(vm, context)) => {}
                 Action::Read(context) => self.reading.push((vm, context)),
                 Action::Reset(context) => {
                     if self.filter_of(vm, context).is_some() || self.is_connection(vm, context) {

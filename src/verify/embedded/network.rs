@@ -35,6 +35,7 @@ impl Proxy<'_> {
         };
         let plugins: Vec<usize> = chain.iter().filter_map(place).collect();
         self.network.clear();
+        self.reading.clear();
         for plugin in plugins {
             let started = self.plugins[plugin];
             let context = self.vms[started.vm].state_mut().create(Some(started.root), plugin, ContextKind::Network);

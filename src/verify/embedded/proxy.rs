@@ -34,12 +34,12 @@ pub(super) struct Proxy<'a> {
     pub(super) reading: Vec<(usize, u32)>,
     pub(super) effects: Vec<Effect>,
     pub(super) faults: Vec<(usize, Fault)>,
-    /// When VMs failed, in nanoseconds since 1970.
-    pub(super) failed_at: BTreeMap<usize, u64>,
     /// Bytes of what the effects say was changed.
     pub(super) changed: usize,
     /// How many times the stream goes on from within its going on.
     pub(super) nested: usize,
+    /// When VMs failed, in nanoseconds since 1970.
+    pub(super) failed_at: BTreeMap<usize, u64>,
 }
 
 /// A plugin in its VM.
@@ -85,9 +85,9 @@ impl<'a> Proxy<'a> {
             reading: Vec::new(),
             effects: Vec::new(),
             faults: Vec::new(),
-            failed_at: BTreeMap::new(),
             changed: 0,
             nested: 0,
+            failed_at: BTreeMap::new(),
         };
         for (number, placed) in subject.plugins.iter().enumerate() {
             let outcome = proxy.start_plugin(number, &placed.plugin);
