@@ -8,6 +8,7 @@ use super::state::{Context, ContextKind};
 use super::status::Status;
 use super::stream::{Map, Stream};
 use super::world::World;
+use crate::module::abi::EnvoyMinor;
 use crate::verify::case::Property;
 use crate::verify::message::Fields;
 
@@ -32,6 +33,9 @@ const REMOVED: [(&str, &str); 8] = [
     ("listener_metadata", "xds.listener_metadata"),
     ("upstream_host_metadata", "xds.upstream_host_metadata"),
 ];
+
+/// The Envoy that removed them.
+const REMOVED_IN: EnvoyMinor = 33;
 
 /// What stands in the place of a property that Envoy has no more.
 pub(super) fn replacement(name: &str) -> Option<&'static str> {
@@ -85,6 +89,18 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
     if let Some(value) = world.properties.get(&named) {
         return Ok(value.into());
     }
+    let found = of_path(world, context, vm_id, &named);
+    // An older Envoy has it under its old name.
+    match (&found, named.first().and_then(|name| replacement(name))) {
+        (Err(Status::NotFound), Some(new)) if world.envoy < REMOVED_IN => {
+            let renamed: Vec<String> = new.split('.').map(str::to_owned).chain(named.into_iter().skip(1)).collect();
+            of_path(world, context, vm_id, &renamed)
+        }
+        _ => found,
+    }
+}
+
+fn of_path(world: &World, context: &Context, vm_id: &str, named: &[String]) -> Result<Value, Status> {
     let stream = world.stream.as_ref().filter(|_| context.kind == ContextKind::Http);
     let parts: Vec<&str> = named.iter().map(String::as_str).collect();
     // Envoy has no bytes for a whole group of them, nor for none.

@@ -10,6 +10,7 @@ use super::random::Random;
 use super::script::{PendingCall, Script};
 use super::shared::{SharedData, SharedQueues};
 use super::stream::Stream;
+use crate::module::abi::EnvoyMinor;
 use crate::verify::case::Property;
 use crate::verify::message::Fields;
 use crate::verify::outcome::{Call, Level, LogLine, Remark};
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) port: Option<u16>,
     /// `envoy.config.core.v3.TrafficDirection`: 1 inbound, 2 outbound, 0 neither.
     pub(crate) direction: i64,
+    /// The minor version of the Envoy that it stands for.
+    pub(crate) envoy: EnvoyMinor,
     /// Names and ids of the plugins, by their place among the subject's.
     pub(crate) plugins: Vec<PluginNames>,
     pub(crate) remarks: Vec<(usize, Remark)>,
@@ -110,6 +113,7 @@ impl World {
             properties: BTreeMap::new(),
             port: None,
             direction: 1,
+            envoy: EnvoyMinor::MAX,
             plugins,
             remarks: Vec::new(),
             events: BTreeMap::new(),

@@ -93,6 +93,7 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> Resolved {
         envoy_filters,
     };
     let proxies = Proxies {
+        envoy: settings.istio.envoy_minor(),
         istio: settings.istio.to_string(),
         root_namespace: settings.root_namespace.as_ref().map_or_else(String::new, ToString::to_string),
     };

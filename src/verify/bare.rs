@@ -95,5 +95,10 @@ fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
         port: None,
         location,
     };
-    Subject { name: bare.file.to_string(), plugins: vec![placed], tests: Vec::new() }
+    Subject {
+        name: bare.file.to_string(),
+        envoy: Istio::NEWEST.envoy_minor(),
+        plugins: vec![placed],
+        tests: Vec::new(),
+    }
 }

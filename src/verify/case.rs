@@ -7,6 +7,7 @@ use regex::bytes::Regex;
 
 use super::message::Message;
 use crate::diag::Location;
+use crate::module::abi::EnvoyMinor;
 use crate::spec::types::Direction;
 
 /// Where the virtual clock starts unless a test says otherwise: 2025-01-01T00:00:00Z, in nanoseconds since 1970.
@@ -193,6 +194,8 @@ pub(crate) struct Suite {
 pub(crate) struct Proxies {
     /// The declared Istio, as `1.28`: what `match.proxy.proxyVersion` is held against, with `.0` behind it.
     pub(crate) istio: String,
+    /// The minor version of the Envoy that it ships.
+    pub(crate) envoy: EnvoyMinor,
     /// An EnvoyFilter in it is held against the pods of every namespace.
     pub(crate) root_namespace: String,
 }

@@ -165,7 +165,8 @@ impl Run {
     /// Whether nothing is known against it.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.message.is_none() || self.unsupported
+        let went_well = [self.loads, self.starts, self.configures].iter().all(|step| *step != Some(false));
+        self.unsupported || went_well && self.message.is_none()
     }
 }
 

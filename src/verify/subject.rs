@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::case::Test;
 use crate::diag::Location;
 use crate::digest::Digest;
+use crate::module::abi::EnvoyMinor;
 use crate::spec::types::Direction;
 
 /// A workload to verify.
@@ -13,6 +14,8 @@ use crate::spec::types::Direction;
 pub(crate) struct Subject {
     /// `Deployment/default/productpage-v1`.
     pub(crate) name: String,
+    /// The minor version of the oldest Envoy that it has: 36 for 1.36.
+    pub(crate) envoy: EnvoyMinor,
     /// Every plugin that reaches the proxy, in the order of the request path: those at the head of a chain, before Istio's own filters,
     /// come first.
     pub(crate) plugins: Vec<Placed>,

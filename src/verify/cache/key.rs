@@ -19,7 +19,8 @@ pub(super) fn of(subject: &Subject) -> Digest {
     let mut key = Key::default();
     key.text(PROGRAM);
     key.text("embedded");
-    let Subject { name, plugins, tests } = subject;
+    let Subject { name, envoy, plugins, tests } = subject;
+    key.number(u64::from(*envoy));
     key.text(name);
     key.each(plugins, Key::placed);
     key.each(tests, Key::test);

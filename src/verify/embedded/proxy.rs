@@ -59,6 +59,7 @@ impl<'a> Proxy<'a> {
             .map(|placed| PluginNames { name: placed.plugin.name.clone(), root_id: placed.plugin.root_id.clone() });
         let (time, seed) = test.map_or((DEFAULT_TIME, 0), |test| (test.time, test.seed));
         let mut world = World::new(time, seed, names.collect());
+        world.envoy = subject.envoy;
         world.script = Script::of_any_cluster();
         if let Some(test) = test {
             world.script = Script::new(&test.callouts);

@@ -204,8 +204,7 @@ impl Proxy<'_> {
         let wrong = if missing(":method") {
             Some("missing required header: :method".to_owned())
         } else {
-            let invalid = headers.0.iter().find(|(_, value)| value.iter().any(|byte| is_control(*byte)));
-            invalid.map(|(name, _)| format!("invalid header value for: {}", String::from_utf8_lossy(name)))
+            headers.0.iter().find_map(|(name, value)| invalid(name, value))
         };
         if let Some(wrong) = wrong {
             let details = format!("filter_removed_required_request_headers{{{}}}", wrong.replace(' ', "_"));
@@ -295,6 +294,22 @@ pub(super) fn called(mut call: Call) -> Call {
 /// The status of an answer.
 pub(super) fn code_of(headers: &Fields) -> Option<u16> {
     std::str::from_utf8(headers.first(":status")?).ok()?.parse().ok()
+}
+
+/// What Envoy says of a field that it does not send.
+fn invalid(name: &[u8], value: &[u8]) -> Option<String> {
+    const OTHER_THAN_LETTERS: &[u8] = b"!#$%&'*+-.^_`|~";
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || OTHER_THAN_LETTERS.contains(byte);
+    let what = if !name.strip_prefix(b":").unwrap_or(name).iter().all(token) {
+        "name:"
+    } else if value.iter().any(|byte| is_control(*byte)) {
+        "value for:"
+    } else {
+        return None;
+    };
+    let escaped = |c: char| if c.is_ascii_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    let name: String = String::from_utf8_lossy(name).chars().map(escaped).collect();
+    Some(format!("invalid header {what} {name}"))
 }
 
 /// What may not stand in a field's value.

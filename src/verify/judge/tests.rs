@@ -71,7 +71,7 @@ fn subject() -> Subject {
     };
     let (direction, location) = (Direction::Inbound, at(0));
     let placed = Placed { plugin: Arc::new(plugin), chain: Chain::Http, direction, port: None, location };
-    Subject { name: "Deployment/default/web".into(), plugins: vec![placed], tests: Vec::new() }
+    Subject { name: "Deployment/default/web".into(), envoy: 40, plugins: vec![placed], tests: Vec::new() }
 }
 
 fn test(steps: Vec<Expect>) -> Test {

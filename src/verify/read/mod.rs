@@ -95,7 +95,7 @@ fn subject<'a>(
         }
     }
     let plugins = chains.into_iter().flat_map(|(_, head, rest)| head.into_iter().rev().chain(rest)).collect();
-    Ok(Subject { name: name(suite), plugins, tests: suite.tests.clone() })
+    Ok(Subject { name: name(suite), envoy: proxies.envoy, plugins, tests: suite.tests.clone() })
 }
 
 fn twice(one: &Placed, other: &Placed) -> bool {

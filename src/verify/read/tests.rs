@@ -27,7 +27,7 @@ pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
 }
 
 fn proxies(istio: &str) -> Proxies {
-    Proxies { istio: istio.to_owned(), root_namespace: "istio-system".to_owned() }
+    Proxies { istio: istio.to_owned(), envoy: 40, root_namespace: "istio-system".to_owned() }
 }
 
 fn compiled(spec: &Utf8Path) -> Rendered {

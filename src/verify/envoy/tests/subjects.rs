@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 use crate::Digest;
 use crate::diag::{Location, Source};
 use crate::spec::types::Direction;
-use crate::verify::case::{Answer, Callout, Expect, Step, Test};
+use crate::verify::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
 use crate::verify::message::{Fields, Message};
 use crate::verify::outcome::{LogLine, Outcome, StepOutcome};
@@ -51,7 +51,7 @@ pub(super) fn subject(plugins: Vec<Plugin>, tests: Vec<Test>) -> Subject {
         location: nowhere(),
     };
     let plugins = plugins.into_iter().map(place).collect();
-    Subject { name: "Deployment/default/web".to_owned(), plugins, tests }
+    Subject { name: "Deployment/default/web".to_owned(), envoy: 40, plugins, tests }
 }
 
 pub(super) fn test(steps: Vec<Step>) -> Test {
@@ -60,7 +60,7 @@ pub(super) fn test(steps: Vec<Step>) -> Test {
         location: nowhere(),
         direction: Direction::Inbound,
         port: None,
-        time: 0,
+        time: DEFAULT_TIME,
         seed: 0,
         properties: BTreeMap::new(),
         callouts: BTreeMap::new(),
