@@ -22,6 +22,7 @@ mod plan;
 mod resolve;
 mod spec;
 pub mod store;
+mod traffic;
 pub mod verify;
 pub mod yaml;
 
@@ -42,9 +43,9 @@ pub struct Rendered {
     /// In the order of their paths, mesh.lock last.
     pub files: Vec<File>,
     /// The tests of each workload, in the workloads' order.
-    pub(crate) suites: Vec<verify::case::Suite>,
+    pub(crate) suites: Vec<traffic::case::Suite>,
     /// What the proxies that they go through have in common.
-    pub(crate) proxies: verify::case::Proxies,
+    pub(crate) proxies: traffic::case::Proxies,
 }
 
 /// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.

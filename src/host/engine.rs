@@ -12,7 +12,7 @@ use super::state::State;
 use crate::digest::Digest;
 use crate::module::abi::Abi;
 use crate::module::{Report, Setting, rules};
-use crate::verify::outcome::{Fault, FaultKind};
+use crate::traffic::outcome::{Fault, FaultKind};
 
 /// An engine and the modules that it has translated.
 pub(crate) struct Library {

@@ -1,6 +1,6 @@
 //! How Envoy's header maps take fields in (envoy/http/header_map.h, source/common/http/header_map_impl.cc).
 
-use crate::verify::message::Fields;
+use crate::traffic::message::Fields;
 
 /// Fields that Envoy has a place of their own for: each is there once, a second value goes behind the first with a comma.
 const INLINE: [&str; 61] = [

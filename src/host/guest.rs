@@ -192,7 +192,7 @@ impl<'a> Guest<'a> {
             (Ok(()), _) => Err(Status::InvalidMemoryAccess.into()),
             (Err(error), _) => {
                 let fault = fault_of(name, &error, state);
-                let ends = fault.kind != crate::verify::outcome::FaultKind::Trap;
+                let ends = fault.kind != crate::traffic::outcome::FaultKind::Trap;
                 state.nested_fault.get_or_insert(fault);
                 if ends { Err(Failure::Trap(error)) } else { Err(Status::InvalidMemoryAccess.into()) }
             }

@@ -1,7 +1,7 @@
 //! Header maps as bytes (proxy-wasm-cpp-host, src/pairs_util.cc): a count, the lengths of each name and value, then each name and value
 //! with a NUL behind it; integers are 32 bits, little-endian.
 
-use crate::verify::message::Fields;
+use crate::traffic::message::Fields;
 
 /// Bytes that a serialised map may have (limits.h).
 const MAX_BYTES: usize = 1 << 20;

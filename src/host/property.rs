@@ -9,8 +9,8 @@ use super::status::Status;
 use super::stream::{Map, Stream};
 use super::world::World;
 use crate::module::abi::EnvoyMinor;
-use crate::verify::case::Property;
-use crate::verify::message::Fields;
+use crate::traffic::case::Property;
+use crate::traffic::message::Fields;
 
 /// A value on the way to a filter.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::verify::case::{Answer, Callout};
-use crate::verify::message::{Fields, Message};
+use crate::traffic::case::{Answer, Callout};
+use crate::traffic::message::{Fields, Message};
 
 /// The clusters by name, each with its answers in turn, and the calls that wait for one.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use super::limits::Limiter;
 use super::stream::{DataRef, Map, Side};
 use super::world::World;
 use crate::module::abi::Abi;
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::Fault;
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::Fault;
 
 /// What a VM is made with.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::verify::message::Fields;
+use crate::traffic::message::Fields;
 
 /// A header map by its number in the ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::limits;
 use super::state::{Phase, State, VmSettings};
 use super::world::World;
 use crate::module::abi::{self, Abi};
-use crate::verify::outcome::{Fault, FaultKind};
+use crate::traffic::outcome::{Fault, FaultKind};
 
 /// An instance.
 pub(crate) struct Vm {

@@ -11,9 +11,9 @@ use super::script::{PendingCall, Script};
 use super::shared::{SharedData, SharedQueues};
 use super::stream::Stream;
 use crate::module::abi::EnvoyMinor;
-use crate::verify::case::Property;
-use crate::verify::message::Fields;
-use crate::verify::outcome::{Call, Level, LogLine, Remark};
+use crate::traffic::case::Property;
+use crate::traffic::message::Fields;
+use crate::traffic::outcome::{Call, Level, LogLine, Remark};
 
 /// The proxy around the VMs.
 #[derive(Debug)]

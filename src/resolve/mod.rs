@@ -26,7 +26,7 @@ use camino::Utf8PathBuf;
 use crate::diag::{Diagnostic, Sink};
 use crate::spec::types::{Direction, Provider};
 use crate::spec::{Place, Spec};
-use crate::verify::case::{Proxies, Suite};
+use crate::traffic::case::{Proxies, Suite};
 use mesh::{Mesh, Mount};
 use template::{MeshVars, Templates};
 

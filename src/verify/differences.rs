@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::case::Test;
 use super::exchange::{end, level};
-use super::message::{Fields, Message};
-use super::outcome::{End, FaultKind, LogLine, Outcome, PluginOutcome, StepOutcome, TestOutcome};
 use super::subject::Subject;
 use crate::diag::Diagnostic;
+use crate::traffic::case::Test;
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{End, FaultKind, LogLine, Outcome, PluginOutcome, StepOutcome, TestOutcome};
 
 /// Notes that a finding has.
 const SHOWN: usize = 12;

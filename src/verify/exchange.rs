@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::message::{Fields, Message};
-use super::outcome::{Call, End, FaultKind, Level, LogLine, StepOutcome};
 use super::subject::Subject;
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{Call, End, FaultKind, Level, LogLine, StepOutcome};
 
 /// All that came of one step, filters by their names.
 pub(super) fn json(subject: &Subject, outcome: &StepOutcome) -> Value {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::case::{Answer, Callout, Expect, Property, Step, Test};
-use super::message::Message;
 use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
 use super::{Options, Report, run};
 use crate::diag::{Location, Sink, Source};
 use crate::digest::Digest;
 use crate::module::abi::{self, Abi};
 use crate::spec::types::Direction;
+use crate::traffic::case::{Answer, Callout, Expect, Property, Step, Test};
+use crate::traffic::message::Message;
 
 /// Every function that a module of ABI 0.2.1 may import: module, name, type as `ili>i`.
 #[must_use]

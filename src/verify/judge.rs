@@ -6,11 +6,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use super::case::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
-use super::message::{Fields, Message};
-use super::outcome::{Call, End, StepOutcome, TestOutcome};
 use super::subject::Subject;
 use crate::diag::{Location, suggest};
+use crate::traffic::case::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{Call, End, StepOutcome, TestOutcome};
 use fields::{FieldsOf, Kind};
 use words::{difference, list, quoted, show};
 
@@ -144,9 +144,9 @@ impl Judge<'_> {
         whose: Whose<'_>,
         found: &Message,
         (headers, no_headers, trailers): (
-            &[super::case::ExpectedField],
+            &[crate::traffic::case::ExpectedField],
             &[Expected<String>],
-            &[super::case::ExpectedField],
+            &[crate::traffic::case::ExpectedField],
         ),
     ) {
         let of_headers = FieldsOf { kind: Kind::Header, whose, fields: Some(&found.headers) };

@@ -7,7 +7,6 @@
 
 mod bare;
 mod cache;
-pub(crate) mod case;
 mod differences;
 pub(crate) mod embedded;
 mod envoy;
@@ -17,8 +16,6 @@ mod findings;
 #[doc(hidden)]
 pub mod fuzz;
 pub(crate) mod judge;
-pub(crate) mod message;
-pub(crate) mod outcome;
 pub(crate) mod read;
 mod report;
 mod run;
@@ -34,7 +31,7 @@ pub use report::{Engine, Report, Run, Test, Workload};
 
 use crate::Rendered;
 use crate::diag::Sink;
-use case::Suite;
+use crate::traffic::case::Suite;
 
 /// What is run, and where.
 #[derive(Debug, Clone)]

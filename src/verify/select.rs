@@ -1,7 +1,7 @@
 //! The workloads that the command line names.
 
-use super::case::Suite;
 use crate::diag::{Diagnostic, Sink, suggest};
+use crate::traffic::case::Suite;
 
 /// The suites that are named, each once, in their own order; all of them where nothing is named. A name is that of its table in
 /// mesh.toml, or `productpage-v1`,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::case::Test;
 use crate::diag::Location;
 use crate::digest::Digest;
 use crate::module::abi::EnvoyMinor;
 use crate::spec::types::Direction;
+use crate::traffic::case::Test;
 
 /// A workload to verify.
 #[derive(Debug, Clone)]

@@ -5,15 +5,15 @@ mod differing;
 use super::differences;
 use super::findings::Findings;
 use super::judge::judge;
-use super::message::{Fields, Message};
-use super::outcome::{
-    Call, Effect, End, Fault, FaultKind, Level, LogLine, Outcome, PluginOutcome, Remark, StepOutcome, TestOutcome,
-};
 use super::read::{subjects, tests::rendered};
 use super::report::{self, Engine, Report, Workload};
 use super::subject::Subject;
 use crate::diag::render::{Color, text};
 use crate::diag::{Diagnostic, Severity, Sink};
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{
+    Call, Effect, End, Fault, FaultKind, Level, LogLine, Outcome, PluginOutcome, Remark, StepOutcome, TestOutcome,
+};
 
 const SPEC: &str = r#"
 [filters.auth]

@@ -8,8 +8,8 @@ use super::super::script::{CallKind, PendingCall};
 use super::super::state::State;
 use super::super::status::{Reply, Status};
 use super::super::world::Event;
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::{Call, Remark};
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{Call, Remark};
 
 #[expect(clippy::too_many_arguments, reason = "the ABI's")]
 pub(super) fn http_call(

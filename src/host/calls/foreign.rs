@@ -2,7 +2,7 @@
 
 use super::super::guest::{Guest, name_of};
 use super::super::status::{Failure, Reply, Status};
-use crate::verify::outcome::Remark;
+use crate::traffic::outcome::Remark;
 
 /// Those that Envoy has and a dry run has not.
 const NOT_SIMULATED: [&str; 5] = ["verify_signature", "sign", "expr_create", "expr_evaluate", "expr_delete"];

@@ -7,7 +7,7 @@ use super::super::pairs;
 use super::super::script::CallKind;
 use super::super::status::{Failure, Reply, Status};
 use super::callouts;
-use crate::verify::message::{Fields, Message};
+use crate::traffic::message::{Fields, Message};
 
 /// Headers that Envoy writes before the guest's metadata.
 const WRITTEN_BY_ENVOY: usize = 6;

@@ -7,7 +7,7 @@ use super::super::state::{Context, ContextKind};
 use super::super::status::{Failure, Reply, Status};
 use super::super::stream::{Map, Side, Stream};
 use crate::module::abi::Abi;
-use crate::verify::message::Fields;
+use crate::traffic::message::Fields;
 
 fn map_of(number: u32) -> Result<Map, Failure> {
     Map::of(number).ok_or_else(|| Status::BadArgument.into())

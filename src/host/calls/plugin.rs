@@ -4,7 +4,7 @@ use super::super::guest::Guest;
 use super::super::state::ContextKind;
 use super::super::status::{Failure, Reply, Status};
 use super::super::world::Event;
-use crate::verify::outcome::Level;
+use crate::traffic::outcome::Level;
 
 const LEVELS: [Level; 6] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical];
 

@@ -5,7 +5,7 @@ use super::super::limits;
 use super::super::property;
 use super::super::state::ContextKind;
 use super::super::status::{Reply, Status};
-use crate::verify::outcome::Remark;
+use crate::traffic::outcome::Remark;
 
 /// Bytes of a path that a property may have.
 const MAX_PATH: usize = 4 << 10;

@@ -6,7 +6,7 @@ use super::super::guest::Guest;
 use super::super::state::State;
 use super::super::status::{Failure, Reply};
 use super::{call, define, plugin};
-use crate::verify::outcome::Level;
+use crate::traffic::outcome::Level;
 
 const BADF: u32 = 8;
 const FAULT: u32 = 21;

@@ -6,8 +6,8 @@ use super::values::{Check, is_token, short};
 use crate::diag::suggest;
 use crate::spec::Place;
 use crate::spec::types::traffic::{self, ExpectedBody, ExpectedLocalReply, ExpectedValues};
-use crate::verify::case::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
-use crate::verify::message::UNOBSERVED;
+use crate::traffic::case::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
+use crate::traffic::message::UNOBSERVED;
 
 /// Pseudo-headers, by what has them.
 const OF_REQUESTS: &[&str] = &[":authority", ":method", ":path", ":scheme"];

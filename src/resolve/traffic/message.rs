@@ -6,8 +6,8 @@ use super::values::{Check, is_token, short};
 use crate::diag::Diagnostic;
 use crate::spec::Place;
 use crate::spec::types::traffic::{self, Text, Values};
-use crate::verify::case::{Answer, Callout};
-use crate::verify::message::{Fields, Message};
+use crate::traffic::case::{Answer, Callout};
+use crate::traffic::message::{Fields, Message};
 
 /// Headers that speak of the connection or that Envoy answers by itself: none of them gets through a proxy as it is.
 const OF_THE_CONNECTION: [&str; 5] = ["connection", "expect", "keep-alive", "proxy-connection", "upgrade"];

@@ -15,7 +15,7 @@ use crate::diag::{Diagnostic, Location, Sink};
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
 use crate::spec::types::{self, Direction, Use, traffic};
 use crate::spec::{Place, Spec};
-use crate::verify::case::{Callout, Property, Step, Suite, Test};
+use crate::traffic::case::{Callout, Property, Step, Suite, Test};
 use values::{Check, short};
 
 /// The tests of each workload, in the workloads' order. Those of workloads that are not among `resolved` are checked too.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::verify::case::{Answer, ExpectedUpstream, LocalReply, Matcher};
-use crate::verify::message::{Fields, Message};
+use crate::traffic::case::{Answer, ExpectedUpstream, LocalReply, Matcher};
+use crate::traffic::message::{Fields, Message};
 
 /// The suites of a mesh.toml that has the filters `a` and `b` beside `text`, and the codes of what is said of it.
 #[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
@@ -70,7 +70,7 @@ fn a_suite_knows_its_workload() {
 fn what_is_left_out_is_filled_in() {
     let test = only("");
     assert_eq!((test.direction, test.port, test.seed), (Direction::Inbound, None, 0));
-    assert_eq!(test.time, crate::verify::case::DEFAULT_TIME);
+    assert_eq!(test.time, crate::traffic::case::DEFAULT_TIME);
     assert!(test.properties.is_empty() && test.callouts.is_empty());
     let [step] = test.steps.as_slice() else { panic!("{test:#?}") };
     let given = fields(&[(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")]);

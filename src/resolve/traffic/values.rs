@@ -12,7 +12,7 @@ use toml::value::Datetime;
 use crate::diag::{Diagnostic, Location, Sink};
 use crate::spec::types::traffic::{BodyPattern, ExpectedBody, Pattern, Text};
 use crate::spec::{Document, Place};
-use crate::verify::case::{DEFAULT_TIME, Matcher};
+use crate::traffic::case::{DEFAULT_TIME, Matcher};
 
 const NANOS: u64 = 1_000_000_000;
 /// No `after` is longer, so that no clock runs over.

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
-use crate::verify::case::{
+use crate::traffic::case::{
     Answer, Callout, Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Property,
     Step, Test,
 };
-use crate::verify::message::{Fields, Message};
+use crate::traffic::message::{Fields, Message};
 use crate::verify::subject::{Module, Placed, Plugin, Subject};
 
 /// The program: its version, and a hash of its sources, for it is built between versions too (build.rs).

@@ -6,8 +6,8 @@ use super::reply::Reply;
 use super::side::{DataStatus, HeadersStatus, TrailersStatus};
 use crate::host::{Action, Context, DataRef, Side, limits};
 use crate::module::abi::Abi;
-use crate::verify::message::Fields;
-use crate::verify::outcome::{Effect, Fault, FaultKind};
+use crate::traffic::message::Fields;
+use crate::traffic::outcome::{Effect, Fault, FaultKind};
 use crate::verify::subject::FailurePolicy;
 
 /// What the stream looked like before a callback.

@@ -5,8 +5,8 @@ use super::proxy::Proxy;
 use super::reply::Reply;
 use super::side::{DataStatus, Filter, HeadersStatus, Iteration, TrailersStatus};
 use crate::host::{DataRef, Side, Stream, limits};
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::{Fault, FaultKind, Remark};
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{Fault, FaultKind, Remark};
 
 /// Bytes that the chain keeps back in one direction before it gives up (Envoy's `per_connection_buffer_limit_bytes`).
 const BUFFER_LIMIT: usize = 1 << 20;

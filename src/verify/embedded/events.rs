@@ -3,8 +3,8 @@
 use super::proxy::Proxy;
 use super::reply::VIA_UPSTREAM;
 use crate::host::{CallKind, CallOutcome, Event, Grpc, limits};
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::{Fault, FaultKind};
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{Fault, FaultKind};
 
 fn length(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)

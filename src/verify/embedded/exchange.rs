@@ -4,9 +4,9 @@ use super::proxy::Proxy;
 use super::reply::{self, Reply, VIA_UPSTREAM};
 use super::side::Filter;
 use crate::host::{Action, ContextKind, Metric, SERVICE_TIME, Side, Stream, field};
-use crate::verify::case::{Answer, Step};
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::{End, StepOutcome};
+use crate::traffic::case::{Answer, Step};
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{End, StepOutcome};
 use crate::verify::subject::{FailurePolicy, Placed};
 
 /// How long a stream is given when nothing but timers is to come, in nanoseconds, and how many times they may tick.

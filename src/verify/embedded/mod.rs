@@ -14,10 +14,10 @@ mod side;
 
 use rayon::prelude::*;
 
-use super::case::Test;
-use super::outcome::{Fault, Outcome, PluginOutcome, Remark, TestOutcome};
 use super::subject::Subject;
 use crate::host::Library;
+use crate::traffic::case::Test;
+use crate::traffic::outcome::{Fault, Outcome, PluginOutcome, Remark, TestOutcome};
 use proxy::Proxy;
 
 /// Verifies the subjects, in parallel; each distinct module is translated once. `progress` is called when a subject is done.

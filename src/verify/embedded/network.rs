@@ -3,8 +3,8 @@
 
 use super::proxy::Proxy;
 use crate::host::ContextKind;
-use crate::verify::message::Message;
-use crate::verify::outcome::{Effect, Remark};
+use crate::traffic::message::Message;
+use crate::traffic::outcome::{Effect, Remark};
 use crate::verify::subject::FailurePolicy;
 
 /// A network filter of the connection.

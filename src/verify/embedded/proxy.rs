@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::super::case::{Answer, DEFAULT_TIME, Test};
-use super::super::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 use super::super::subject::{FailurePolicy, Plugin, Subject};
 use super::chain::Chain;
 use super::network::NetworkFilter;
 use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
 use crate::spec::types::Direction;
+use crate::traffic::case::{Answer, DEFAULT_TIME, Test};
+use crate::traffic::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 
 /// How long a VM that has failed stays so, in nanoseconds.
 const BACKOFF: u64 = 1_000_000_000;

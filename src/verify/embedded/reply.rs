@@ -3,8 +3,8 @@
 
 use super::proxy::Proxy;
 use crate::host::{DataRef, Event, LocalResponse, Side, field};
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::Call;
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::Call;
 
 /// An answer in the workload's place.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use wasmparser::{ExternalKind, Parser, Payload};
 
 use super::journal::Entry;
 use super::log::Event;
-use crate::verify::outcome::LogLine;
+use crate::traffic::outcome::LogLine;
 use crate::verify::subject::{Chain, FailurePolicy, Placed};
 
 /// Callbacks that may hold a stream, by the ends of their names.

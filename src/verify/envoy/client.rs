@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clock::Deadline;
 use super::marker::Marker;
 use super::wire::{self, Reader, Side, Stop};
-use crate::verify::message::Message;
+use crate::traffic::message::Message;
 
 /// What came back.
 #[derive(Debug)]

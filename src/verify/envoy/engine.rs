@@ -18,8 +18,8 @@ use super::marker::Marker;
 use super::process::Process;
 use super::upstream::{Protocol, Upstream, Watched};
 use crate::diag::Diagnostic;
-use crate::verify::case::{Answer, Callout};
-use crate::verify::outcome::{Outcome, PluginOutcome};
+use crate::traffic::case::{Answer, Callout};
+use crate::traffic::outcome::{Outcome, PluginOutcome};
 use crate::verify::subject::{Placed, Subject};
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";

@@ -17,9 +17,9 @@ use super::plugins::without_envoy;
 use super::upstream::Upstream;
 use super::wire;
 use crate::diag::Diagnostic;
-use crate::verify::case::{DEFAULT_TIME, Step, Test};
-use crate::verify::message::Message;
-use crate::verify::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
+use crate::traffic::case::{DEFAULT_TIME, Step, Test};
+use crate::traffic::message::Message;
+use crate::traffic::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
 use crate::verify::subject::Subject;
 
 /// The listener's name and the prefix of its statistics.

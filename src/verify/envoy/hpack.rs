@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::verify::message::Fields;
+use crate::traffic::message::Fields;
 
 /// Bytes that the dynamic table may hold when nobody says otherwise, and each entry beside its texts.
 const TABLE: usize = 4096;

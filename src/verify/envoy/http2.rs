@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use super::hpack::{self, Decoder};
 use super::wire;
-use crate::verify::message::{Fields, Message};
+use crate::traffic::message::{Fields, Message};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The head of a frame: its length, kind, flags and stream.

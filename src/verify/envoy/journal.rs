@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::clock::Deadline;
 use super::log::{Event, Line};
-use crate::verify::outcome::Call;
-use crate::verify::outcome::Level;
+use crate::traffic::outcome::Call;
+use crate::traffic::outcome::Level;
 
 /// Bytes of log that are kept between two questions. A filter that logs more is not run on.
 const MOST: usize = 64 << 20;

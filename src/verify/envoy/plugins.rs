@@ -7,7 +7,7 @@ use super::engine::{Engine, Lost};
 use super::journal::Entry;
 use super::log::Event;
 use crate::diag::Diagnostic;
-use crate::verify::outcome::{Fault, FaultKind, LogLine, PluginOutcome};
+use crate::traffic::outcome::{Fault, FaultKind, LogLine, PluginOutcome};
 use crate::verify::subject::{Chain, Placed, Subject};
 
 /// What Envoy says last of a module that got so far.

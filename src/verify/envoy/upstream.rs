@@ -13,9 +13,9 @@ use super::http2::{self, Server};
 use super::journal::Journal;
 use super::marker::Marker;
 use super::wire::{self, Part, Reader, Side};
-use crate::verify::case::{Answer, Callout};
-use crate::verify::message::Message;
-use crate::verify::outcome::Call;
+use crate::traffic::case::{Answer, Callout};
+use crate::traffic::message::Message;
+use crate::traffic::outcome::Call;
 
 /// How long a connection may say nothing. Envoy ends its connections long before.
 const IDLE: Duration = Duration::from_secs(3600);

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use httparse::{EMPTY_HEADER, Request, Response, Status};
 
 use super::clock::Deadline;
-use crate::verify::message::{Fields, Message};
+use crate::traffic::message::{Fields, Message};
 
 /// Fields of a head at most; Envoy itself takes a hundred from upstream.
 const FIELDS: usize = 256;

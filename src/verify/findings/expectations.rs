@@ -2,9 +2,9 @@
 
 use super::trace;
 use super::{Diagnostic, Fault, Placed, Subject, of_fault};
-use crate::verify::case::Test;
+use crate::traffic::case::Test;
+use crate::traffic::outcome::{Effect, End, TestOutcome};
 use crate::verify::judge::Failure;
-use crate::verify::outcome::{Effect, End, TestOutcome};
 
 /// A test that could not be run at all.
 pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnostic {

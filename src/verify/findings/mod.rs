@@ -7,10 +7,10 @@ mod words;
 use std::collections::BTreeMap;
 
 use super::judge::Failure;
-use super::outcome::{End, Fault, FaultKind, Outcome, StepOutcome};
 use super::report::Engine;
 use super::subject::{Placed, Subject};
 use crate::diag::{Diagnostic, Location, Severity, Sink};
+use crate::traffic::outcome::{End, Fault, FaultKind, Outcome, StepOutcome};
 
 /// Findings, those that say the same of the same filter together.
 #[derive(Debug, Default)]
@@ -71,7 +71,7 @@ impl Findings {
         &mut self,
         subject: &Subject,
         engine: Engine,
-        (test, step): (&super::case::Test, &super::case::Step),
+        (test, step): (&crate::traffic::case::Test, &crate::traffic::case::Step),
         outcome: &StepOutcome,
     ) {
         for (number, fault) in &outcome.faults {

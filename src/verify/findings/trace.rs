@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::verify::case::Step;
+use crate::traffic::case::Step;
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{Effect, End, LogLine, StepOutcome};
 use crate::verify::exchange::{end, level};
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::{Effect, End, LogLine, StepOutcome};
 use crate::verify::subject::Subject;
 
 /// With the four columns that the text format puts before each line it is 100.

@@ -4,7 +4,7 @@ use super::{Diagnostic, Fault, FaultKind, Placed, Severity, of_fault};
 use crate::module::{Report, Setting, rules};
 use crate::resolve::version::Istio;
 use crate::spec::types::FilterType;
-use crate::verify::outcome::Remark;
+use crate::traffic::outcome::Remark;
 use crate::verify::subject::Chain;
 
 /// The finding, not yet at its place.

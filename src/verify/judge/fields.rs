@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::words::{list, not, quoted, show, wanted};
 use super::{Judge, Whose};
 use crate::diag::suggest;
-use crate::verify::case::{Expected, ExpectedField};
-use crate::verify::message::Fields;
+use crate::traffic::case::{Expected, ExpectedField};
+use crate::traffic::message::Fields;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {

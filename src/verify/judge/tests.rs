@@ -10,9 +10,9 @@ use super::*;
 use crate::diag::Source;
 use crate::digest::Digest;
 use crate::spec::types::Direction;
-use crate::verify::case::{Answer, Expect, ExpectedField};
-use crate::verify::message::Fields;
-use crate::verify::outcome::{Fault, FaultKind, Level, LogLine};
+use crate::traffic::case::{Answer, Expect, ExpectedField};
+use crate::traffic::message::Fields;
+use crate::traffic::outcome::{Fault, FaultKind, Level, LogLine};
 use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin};
 
 /// A place that a failure is known by: the byte of mesh.toml that it points to.

@@ -11,11 +11,11 @@ pub(super) mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::case::{Proxies, Suite};
 use super::subject::{Chain, Module, Placed, Plugin, Subject};
 use crate::diag::{Diagnostic, Sink};
 use crate::digest::Digest;
 use crate::emit::File;
+use crate::traffic::case::{Proxies, Suite};
 use envoy_filter::{EnvoyFilter, Patch};
 use objects::Objects;
 use pod::Pod;

@@ -4,9 +4,9 @@ use super::guest::{callback, headers, module, notice};
 use super::subjects::{
     MS, after, answer, answers, calls, get, plugin, run, said, steps, subject, test, with_trailers, written,
 };
-use crate::verify::case::Answer;
-use crate::verify::message::Message;
-use crate::verify::outcome::End;
+use crate::traffic::case::Answer;
+use crate::traffic::message::Message;
+use crate::traffic::outcome::End;
 
 /// Calls `auth` on each request, logs the answer's status and goes on.
 fn calling() -> Vec<u8> {

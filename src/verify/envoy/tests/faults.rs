@@ -2,8 +2,8 @@
 
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{MS, after, answer, exchange, get, message, plugin, run, said, steps, subject, test};
-use crate::verify::case::{Answer, Step};
-use crate::verify::outcome::{End, FaultKind, Outcome};
+use crate::traffic::case::{Answer, Step};
+use crate::traffic::outcome::{End, FaultKind, Outcome};
 use crate::verify::subject::FailurePolicy;
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::guest::{callback, module, notice};
 use super::subjects::{get, plugin, run, said, steps, subject, test};
-use crate::verify::outcome::{FaultKind, Level, PluginOutcome};
+use crate::traffic::outcome::{FaultKind, Level, PluginOutcome};
 
 /// How far it gets.
 fn gets(outcome: &PluginOutcome) -> [Option<bool>; 3] {

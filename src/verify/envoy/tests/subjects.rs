@@ -10,10 +10,10 @@ use camino::Utf8PathBuf;
 use crate::Digest;
 use crate::diag::{Location, Source};
 use crate::spec::types::Direction;
-use crate::verify::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
+use crate::traffic::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
+use crate::traffic::message::{Fields, Message};
+use crate::traffic::outcome::{LogLine, Outcome, StepOutcome};
 use crate::verify::envoy::{self, Options};
-use crate::verify::message::{Fields, Message};
-use crate::verify::outcome::{LogLine, Outcome, StepOutcome};
 use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin, Subject};
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;

@@ -5,9 +5,9 @@ use super::subjects::{
     answer, exchange, get, message, plugin, run, said, steps, subject, test, with_trailers, written,
 };
 use crate::spec::types::Direction;
-use crate::verify::case::{Answer, Property, Test};
-use crate::verify::message::Message;
-use crate::verify::outcome::{End, FaultKind};
+use crate::traffic::case::{Answer, Property, Test};
+use crate::traffic::message::Message;
+use crate::traffic::outcome::{End, FaultKind};
 use crate::verify::subject::Chain;
 
 const REQUEST_ID: &str = "x-request-id: 00000000-0000-4000-8000-000000000000";

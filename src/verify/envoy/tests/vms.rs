@@ -2,7 +2,7 @@
 
 use super::guest::{callback, headers, module, notice};
 use super::subjects::{MS, after, get, plugin, run, said, steps, subject, test};
-use crate::verify::outcome::Level;
+use crate::traffic::outcome::Level;
 
 /// The tick of the main thread's VM is not seen, but counted.
 #[test]
