@@ -16,7 +16,7 @@ pub(crate) const MEMORY_OF_ALL: usize = 384 << 20;
 pub(crate) const TABLE: usize = 100_000;
 /// Units of fuel that one callback may burn: about a second of an optimised build.
 /// The fuzzer's guests are to be done sooner.
-pub(crate) const FUEL: u64 = if cfg!(fuzzing) { 1_000_000 } else { 400_000_000 };
+pub(crate) const FUEL: u64 = if cfg!(fuzzing) { 300_000 } else { 400_000_000 };
 /// Units of fuel after which a callback is looked after.
 pub(crate) const SLICE: u64 = 200_000;
 /// Units of fuel that all callbacks of a test may burn.
@@ -44,6 +44,8 @@ pub(crate) const EFFECTS: usize = 10_000;
 pub(crate) const EFFECT_BYTES: usize = 32 << 20;
 /// How often a stream may go on from within a callback that came of its going on, beside once for each filter.
 pub(crate) const NESTED: usize = 50;
+/// Seconds of real time for one callback: several times what its fuel takes.
+pub(crate) const SECONDS_OF_A_CALLBACK: u64 = 5;
 /// Seconds of real time for one test.
 pub(crate) const SECONDS: u64 = 20;
 

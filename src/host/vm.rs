@@ -173,6 +173,7 @@ pub(super) fn run(
     arguments: &[Val],
     results: &mut [Val],
 ) -> Result<(), wasmi::Error> {
+    let until = store.data().world.borrow().callback_deadline();
     let mut call = function.call_resumable(&mut store, arguments, results)?;
     loop {
         let paused = match call {
@@ -182,7 +183,7 @@ pub(super) fn run(
         };
         let state = store.data_mut();
         let more = state.reserve.min(paused.required_fuel().max(limits::SLICE));
-        if more == 0 || state.world.borrow().is_late() {
+        if more == 0 || World::is_past(until) {
             return Err(wasmi::Error::host(HostTrap::Endless));
         }
         state.reserve -= more;

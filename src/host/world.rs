@@ -136,6 +136,23 @@ impl World {
         Instant::now() > self.deadline
     }
 
+    /// When a callback that starts now has to have ended.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a guard against guests that do not end; nothing of it reaches a result"
+    )]
+    pub(super) fn callback_deadline(&self) -> Instant {
+        self.deadline.min(Instant::now() + Duration::from_secs(limits::SECONDS_OF_A_CALLBACK))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a guard against guests that do not end; nothing of it reaches a result"
+    )]
+    pub(super) fn is_past(deadline: Instant) -> bool {
+        Instant::now() > deadline
+    }
+
     /// The fuel that a callback may burn.
     pub(super) fn fuel(&self) -> u64 {
         self.fuel.min(limits::FUEL)

@@ -9,6 +9,7 @@ use super::{Options, Report, run};
 use crate::diag::{Location, Sink, Source};
 use crate::digest::Digest;
 use crate::module::abi::{self, Abi};
+use crate::resolve::version::Istio;
 use crate::spec::types::Direction;
 use crate::traffic::case::{Answer, Callout, Expect, Property, Step, Test};
 use crate::traffic::message::Message;
@@ -65,7 +66,9 @@ pub fn drive(module: &[u8], choices: u8) -> String {
         port: None,
         location: location.clone(),
     });
-    let subject = Subject { name: "w".into(), plugins: plugins.collect(), tests: vec![test(&location, choices)] };
+    let envoy = Istio::NEWEST.envoy_minor();
+    let subject =
+        Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(&location, choices)] };
     let mut sink = Sink::new();
     let report = run::run(&[subject], &Options::default(), &mut sink, &|_, _| {});
     report.as_ref().map(|report: &Report| report.to_json(&sink.into_sorted())).unwrap_or_default()
