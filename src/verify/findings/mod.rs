@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use super::judge::Failure;
 use super::report::Engine;
 use super::subject::{Placed, Subject};
-use crate::diag::{Diagnostic, Location, Severity, Sink};
-use crate::traffic::outcome::{End, Fault, FaultKind, Outcome, StepOutcome};
+use crate::diag::{Diagnostic, Location, Severity, Sink, suggest};
+use crate::traffic::outcome::{End, Fault, FaultKind, Outcome, Remark, StepOutcome};
 
 /// Findings, those that say the same of the same filter together.
 #[derive(Debug, Default)]
@@ -93,7 +93,12 @@ impl Findings {
         }
         for (number, remark) in &outcome.remarks {
             let Some(placed) = subject.plugins.get(*number) else { continue };
-            let finding = words::remark(placed, remark);
+            let mut finding = words::remark(placed, remark);
+            if let Remark::UnknownCluster(cluster) = remark
+                && let Some(near) = suggest(cluster, test.callouts.keys().map(String::as_str))
+            {
+                finding = finding.help(format!("the test has `callouts.\"{near}\"`: did you mean `{cluster}`?"));
+            }
             self.push(subject, engine, (placed, ""), finding, step.location.clone());
         }
     }
