@@ -112,7 +112,8 @@ fn an_owner_of_a_component_gets_what_the_overlay_builds() {
 #[test]
 fn a_workload_that_is_not_there_is_named() {
     let project = component();
-    project.edit("mesh.toml", "[workloads.details-v1]", "[workloads.detials-v1]");
+    let spec = project.read("mesh.toml");
+    project.write("mesh.toml", spec.replace("workloads.details-v1", "workloads.detials-v1"));
     project.run(&["render"]).ends(0, &[]);
     owner(&project, "../examples/bookinfo", "");
     kubectl(&["kustomize", &project.text_path("owner")]).ends(1, &["no resource matches", "detials-v1"]);
