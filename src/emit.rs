@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use rayon::prelude::*;
 
-use crate::digest::Digest;
+use crate::domain::Digest;
 use crate::lock::Lock;
 use crate::plan::{Document, generated};
 use crate::resolve::mesh::Mesh;

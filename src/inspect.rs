@@ -6,11 +6,11 @@ use camino::Utf8Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::diag::{Diagnostic, Location, Severity, Source};
-use crate::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
+use crate::diag::{Code, Diagnostic, Location, Severity, Source};
+use crate::domain::Istio;
+use crate::domain::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
 use crate::module::rules::host_age::oldest_envoy;
 use crate::module::{Finding, Module, ModuleError, Report, Setting, Slim, capabilities, rules, sdk, slim};
-use crate::resolve::version::Istio;
 
 /// `1056134` as `1,056,134`.
 #[must_use]
@@ -123,7 +123,7 @@ pub fn inspect(path: &Utf8Path, target: Target) -> Result<Inspection, Box<Diagno
     match Module::read(path) {
         Ok(module) => Ok(located(path, of(path, &module, target))),
         Err(ModuleError::Read(error)) => {
-            let finding = Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"));
+            let finding = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"));
             Err(finding.at(whole(path)).into())
         }
         Err(ModuleError::Header(bytes, finding)) => Ok(without_header(path, bytes, &finding, target)),
@@ -214,11 +214,11 @@ fn limits(path: &Utf8Path, size: usize, slim: Option<usize>) -> Option<Diagnosti
         slim.filter(|slim| *slim < size).map(|slim| format!("without debug sections it is {} B", group(slim)));
     let finding = if size > CONFIG_MAP {
         let message = format!("`{path}` is {} B over what a ConfigMap holds", group(size - CONFIG_MAP));
-        Diagnostic::warning("MC0401", message).note("a ConfigMap's values have 1,048,576 B together")
+        Diagnostic::warning(Code::MC0401, message).note("a ConfigMap's values have 1,048,576 B together")
     } else if size > CLIENT_SIDE_APPLY {
         let message =
             format!("`{path}` is {} B over what a client-side `kubectl apply` takes", group(size - CLIENT_SIDE_APPLY));
-        Diagnostic::warning("MC0402", message)
+        Diagnostic::warning(Code::MC0402, message)
             .note("it keeps the object in an annotation, and annotations have 262,144 B together")
             .help("apply server-side; the ConfigMaps of mesh-compile ask Argo CD for it, and Flux does so anyway")
     } else {

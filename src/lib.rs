@@ -11,11 +11,10 @@
 //! [`verify`] reads the bytes back.
 
 pub mod diag;
-mod digest;
+mod domain;
 mod emit;
 mod host;
 pub mod inspect;
-mod limits;
 mod lock;
 mod module;
 mod plan;
@@ -28,7 +27,7 @@ pub mod yaml;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use digest::Digest;
+pub use domain::Digest;
 pub use emit::{File, stream};
 pub use module::{NotSlim, Slim, slim};
 pub use spec::schema;

@@ -8,7 +8,7 @@ use std::error::Error;
 
 use camino::Utf8Path;
 use mesh_compile::compile;
-use mesh_compile::diag::{CODES, Code, Sink};
+use mesh_compile::diag::{Code, Sink};
 
 const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\n";
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
@@ -102,16 +102,16 @@ fn each_example_gives_its_code() -> Outcome {
     let folder = folder()?;
     let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
     let mut without = Vec::new();
-    for code in CODES {
+    for &code in Code::ALL {
         let examples = excerpts(code, "## Example");
         if examples.is_empty() {
-            without.push(code.id);
+            without.push(code.as_str());
         }
         for example in examples {
             let found = findings(dir, code, &example)?;
-            assert!(found.contains(&code.id), "{}: gives {found:?} from\n{example}", code.id);
-            let others: Vec<_> = found.iter().filter(|id| **id != code.id).collect();
-            assert!(others.is_empty(), "{}: gives {others:?} too from\n{example}", code.id);
+            assert!(found.contains(&code.as_str()), "{}: gives {found:?} from\n{example}", code.as_str());
+            let others: Vec<_> = found.iter().filter(|id| **id != code.as_str()).collect();
+            assert!(others.is_empty(), "{}: gives {others:?} too from\n{example}", code.as_str());
         }
     }
     assert_eq!(without, WITHOUT_EXAMPLE.map(|(id, _)| id));
@@ -123,10 +123,10 @@ fn no_fix_gives_a_finding() -> Outcome {
     let folder = folder()?;
     let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
     let mut fixes = 0;
-    for code in CODES {
+    for &code in Code::ALL {
         for fix in excerpts(code, "## Fix") {
             let found = findings(dir, code, &fix)?;
-            assert!(found.is_empty(), "{}: gives {found:?} from\n{fix}", code.id);
+            assert!(found.is_empty(), "{}: gives {found:?} from\n{fix}", code.as_str());
             fixes += 1;
         }
     }
@@ -161,9 +161,9 @@ fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
 
 /// The codes that the compiler gives for an excerpt of a page, each once.
 #[expect(clippy::disallowed_methods, reason = "no manifest comes from here")]
-fn findings(dir: &Utf8Path, code: &Code, excerpt: &str) -> Result<Vec<&'static str>, Box<dyn Error>> {
+fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static str>, Box<dyn Error>> {
     let declares = |table: &str| excerpt.lines().any(|line| line.starts_with(table));
-    let whole = WITHOUT_PREAMBLE.contains(&code.id);
+    let whole = WITHOUT_PREAMBLE.contains(&code.as_str());
     let mut text = String::new();
     for (table, preamble) in [("[filters", FILTER), ("[workloads", WORKLOAD)] {
         if !whole && !declares(table) {
@@ -175,18 +175,18 @@ fn findings(dir: &Utf8Path, code: &Code, excerpt: &str) -> Result<Vec<&'static s
     std::fs::write(&file, text)?;
     let mut sink = Sink::new();
     let rendered = compile(&file, &mut sink);
-    assert_eq!(rendered.is_none(), sink.has_errors(), "{}: an error and a render, or neither", code.id);
-    let mut codes: Vec<_> = sink.into_sorted().iter().map(|finding| finding.code).collect();
+    assert_eq!(rendered.is_none(), sink.has_errors(), "{}: an error and a render, or neither", code.as_str());
+    let mut codes: Vec<_> = sink.into_sorted().iter().map(|finding| finding.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
     Ok(codes)
 }
 
 /// The TOML fences of a page's section.
-fn excerpts(code: &Code, section: &str) -> Vec<String> {
+fn excerpts(code: Code, section: &str) -> Vec<String> {
     let mut excerpts = Vec::new();
     let (mut here, mut open): (bool, Option<String>) = (false, None);
-    for line in code.page.lines() {
+    for line in code.page().lines() {
         match (&mut open, line) {
             (Some(_), "```") => excerpts.extend(open.take()),
             (Some(excerpt), line) => excerpt.extend([line, "\n"]),
@@ -195,6 +195,6 @@ fn excerpts(code: &Code, section: &str) -> Vec<String> {
             _ => {}
         }
     }
-    assert!(open.is_none(), "{}: a fence without an end", code.id);
+    assert!(open.is_none(), "{}: a fence without an end", code.as_str());
     excerpts
 }

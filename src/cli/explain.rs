@@ -1,7 +1,7 @@
 //! `mesh-compile explain`
 
 use clap::Args;
-use mesh_compile::diag::{CODES, Code, Diagnostic, Sink};
+use mesh_compile::diag::{Code, Diagnostic, Sink};
 
 use super::Outcome;
 use super::report::{Reporter, stdout};
@@ -16,14 +16,14 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(&self, reporter: &Reporter) -> Outcome {
         let Some(id) = &self.code else {
-            let list: String = CODES.iter().map(|code| format!("{}  {}\n", code.id, code.title())).collect();
+            let list: String = Code::ALL.iter().map(|code| format!("{code}  {}\n", code.title())).collect();
             return stdout(list.as_bytes());
         };
         if let Some(code) = Code::find(id) {
-            return stdout(code.page.as_bytes());
+            return stdout(code.page().as_bytes());
         }
         let mut sink = Sink::new();
-        let finding = Diagnostic::error("MC0708", format!("there is no code `{id}`"));
+        let finding = Diagnostic::error(Code::MC0708, format!("there is no code `{id}`"));
         sink.push(finding.help("`mesh-compile explain` lists them all"));
         reporter.findings(sink)
     }

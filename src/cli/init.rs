@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use mesh_compile::diag::{Diagnostic, Location, Severity, Sink, Source};
+use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink, Source};
 
 use super::Outcome;
 use super::report::Reporter;
@@ -101,8 +101,8 @@ impl Init {
 fn finding(severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
     let location = Location::whole(Source { path: path.to_owned(), text: String::new() }.into());
     let finding = match severity {
-        Severity::Error => Diagnostic::error("MC0708", message),
-        Severity::Warning => Diagnostic::warning("MC0708", message),
+        Severity::Error => Diagnostic::error(Code::MC0708, message),
+        Severity::Warning => Diagnostic::warning(Code::MC0708, message),
     };
     finding.at(location)
 }

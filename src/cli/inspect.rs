@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::render::{Format, json};
-use mesh_compile::diag::{Diagnostic, Sink};
+use mesh_compile::diag::{Code, Diagnostic, Sink};
 use mesh_compile::inspect::{Inspection, Target, inspect};
 
 use super::Outcome;
@@ -33,7 +33,7 @@ impl Inspect {
         let mut sink = Sink::new();
         let Some(target) = Target::parse(self.istio.as_deref()) else {
             let version = self.istio.as_deref().unwrap_or_default();
-            let finding = Diagnostic::error("MC0208", format!("`{version}` is not a version of Istio"));
+            let finding = Diagnostic::error(Code::MC0208, format!("`{version}` is not a version of Istio"));
             sink.push(finding.help("write the oldest minor version of any proxy in the mesh, as 1.28"));
             return reporter.findings(sink);
         };

@@ -42,7 +42,7 @@ impl Reporter {
             let counts = [(errors, "error"), (found.len() - errors, "warning")];
             let words: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| plural(*n, word)).collect();
             let gravest = found.iter().min_by_key(|finding| finding.severity);
-            let code = gravest.map_or("", |finding| finding.code);
+            let code = gravest.map_or("", |finding| finding.code.as_str());
             text.push_str(&format!("\n{}; `mesh-compile explain {code}` says more\n", words.join(", ")));
         }
         stderr(&text);

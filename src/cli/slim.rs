@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use mesh_compile::diag::{Diagnostic, Location, Sink, Source};
+use mesh_compile::diag::{Code, Diagnostic, Location, Sink, Source};
 use mesh_compile::inspect::grouped;
 use mesh_compile::{NotSlim, Slim as Which};
 
@@ -46,28 +46,29 @@ impl Slim {
             let source = Source { path: file.clone(), text: String::new() };
             Box::new(finding.at(Location::whole(source.into())))
         };
-        let bytes = std::fs::read(file)
-            .map_err(|error| at(Diagnostic::error("MC0115", format!("cannot read the module `{file}`: {error}"))))?;
+        let bytes = std::fs::read(file).map_err(|error| {
+            at(Diagnostic::error(Code::MC0115, format!("cannot read the module `{file}`: {error}")))
+        })?;
         mesh_compile::inspect::header(file, &bytes).map_err(|finding| at(*finding))?;
         let which = if self.all { Which::All } else { Which::Debug };
         let slim = mesh_compile::slim(&bytes, which).map_err(|error| {
             at(match error {
-                NotSlim::Signed => Diagnostic::error("MC0118", format!("`{file}` cannot be slimmed: it is signed"))
+                NotSlim::Signed => Diagnostic::error(Code::MC0118, format!("`{file}` cannot be slimmed: it is signed"))
                     .note("the signature covers every section")
                     .help("slim it before it is signed"),
                 NotSlim::Corrupt => Diagnostic::error(
-                    "MC0303",
+                    Code::MC0303,
                     format!("`{file}` cannot be slimmed: its sections cannot be told apart"),
                 )
                 .help("the file is cut off or damaged: build or fetch it again"),
             })
         })?;
         mesh_compile::inspect::validate(&slim).map_err(|reason| {
-            at(Diagnostic::error("MC0305", format!("`{file}` is not valid WebAssembly: {reason}")))
+            at(Diagnostic::error(Code::MC0305, format!("`{file}` is not valid WebAssembly: {reason}")))
         })?;
         // The output may be the input.
         write(&self.output, &slim)
-            .map_err(|error| at(Diagnostic::error("MC0708", format!("cannot write `{}`: {error}", self.output))))?;
+            .map_err(|error| at(Diagnostic::error(Code::MC0708, format!("cannot write `{}`: {error}", self.output))))?;
         Ok((bytes.len(), slim.len()))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use mesh_compile::diag::render::Format;
-use mesh_compile::diag::{Diagnostic, Sink};
+use mesh_compile::diag::{Code, Diagnostic, Sink};
 use mesh_compile::verify::{Bare, Engine, Options, Report, verify, verify_module};
 use mesh_compile::{Rendered, compile};
 
@@ -97,7 +97,7 @@ impl Verify {
         if let (Some(report), Some(path)) = (&report, &self.junit)
             && let Err(error) = write(path, junit::document(report).as_bytes())
         {
-            sink.push(Diagnostic::error("MC0708", format!("cannot write `{path}`: {error}")));
+            sink.push(Diagnostic::error(Code::MC0708, format!("cannot write `{path}`: {error}")));
             outcome = Outcome::Failed;
         }
         if matches!(reporter.format(), Format::Json) {
@@ -124,7 +124,7 @@ impl Verify {
         };
         let Some(module) = self.what.iter().find(|name| is_module(name)) else {
             if let Some(option) = self.module.used() {
-                let finding = Diagnostic::error("MC0708", format!("`{option}` is for a module by itself"));
+                let finding = Diagnostic::error(Code::MC0708, format!("`{option}` is for a module by itself"));
                 sink.push(finding.help("name the module's file; what a workload's filters have is what was rendered"));
                 return None;
             }
@@ -132,7 +132,7 @@ impl Verify {
             return bar(reporter, |progress| verify(&rendered, &options, sink, progress));
         };
         if self.what.len() > 1 {
-            let finding = Diagnostic::error("MC0708", format!("`{module}` is to be verified by itself"));
+            let finding = Diagnostic::error(Code::MC0708, format!("`{module}` is to be verified by itself"));
             sink.push(finding.help("name workloads, or one module"));
             return None;
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
-pub use codes::{CODES, Code};
+pub use codes::Code;
 pub use sink::Sink;
 pub(crate) use suggest::suggest;
 
@@ -54,7 +54,7 @@ pub struct Label {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Its stable code, `MC0101`.
-    pub code: &'static str,
+    pub code: Code,
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong, in one line.
@@ -87,13 +87,13 @@ impl Diagnostic {
     /// A finding that stops the render. `message` is one line that is understood without the
     /// source beside it, for that is how JSON and GitHub show it.
     #[must_use]
-    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
         Self::new(code, Severity::Error, message.into())
     }
 
     /// A finding that lets the render go on.
     #[must_use]
-    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self::new(code, Severity::Warning, message.into())
     }
 
@@ -138,7 +138,7 @@ impl Diagnostic {
         self
     }
 
-    fn new(code: &'static str, severity: Severity, message: String) -> Self {
+    fn new(code: Code, severity: Severity, message: String) -> Self {
         let (related, notes, help, detail) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { code, severity, message, primary: None, related, notes, help, detail }
     }

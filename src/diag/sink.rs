@@ -65,7 +65,7 @@ impl Extend<Diagnostic> for Sink {
 fn order(a: &Diagnostic, b: &Diagnostic) -> Ordering {
     start(a)
         .cmp(&start(b))
-        .then_with(|| a.code.cmp(b.code))
+        .then_with(|| a.code.cmp(&b.code))
         .then_with(|| a.message.cmp(&b.message))
         .then_with(|| a.severity.cmp(&b.severity))
         .then_with(|| a.primary.iter().map(key).cmp(b.primary.iter().map(key)))
@@ -90,7 +90,7 @@ fn key(label: &Label) -> (&str, Option<(usize, usize)>, &str) {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::Source;
+    use super::super::{Code, Source};
     use super::*;
 
     fn at(path: &str, start: usize) -> Location {
@@ -101,13 +101,13 @@ mod tests {
     #[test]
     fn sorted_by_path_offset_code_and_message() {
         let expected = vec![
-            Diagnostic::error("MC0900", "without a place"),
-            Diagnostic::error("MC0101", "a file").at(Location::whole(at("a", 0).source)),
-            Diagnostic::error("MC0102", "x").at(at("a", 2)),
-            Diagnostic::warning("MC0101", "x").at(at("a", 9)),
-            Diagnostic::error("MC0101", "x").at(at("b", 1)),
-            Diagnostic::error("MC0101", "y").at(at("b", 1)),
-            Diagnostic::error("MC0102", "a").at(at("b", 1)),
+            Diagnostic::error(Code::MC0708, "without a place"),
+            Diagnostic::error(Code::MC0101, "a file").at(Location::whole(at("a", 0).source)),
+            Diagnostic::error(Code::MC0102, "x").at(at("a", 2)),
+            Diagnostic::warning(Code::MC0101, "x").at(at("a", 9)),
+            Diagnostic::error(Code::MC0101, "x").at(at("b", 1)),
+            Diagnostic::error(Code::MC0101, "y").at(at("b", 1)),
+            Diagnostic::error(Code::MC0102, "a").at(at("b", 1)),
         ];
         for turn in 0..expected.len() {
             let mut sink = Sink::new();
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn each_finding_comes_out_once() {
-        let plain = Diagnostic::error("MC0101", "x").at(at("a", 1));
+        let plain = Diagnostic::error(Code::MC0101, "x").at(at("a", 1));
         let mut sink = Sink::new();
         sink.extend([plain.clone(), plain.clone().note("n"), plain.clone()]);
         assert_eq!(sink.into_sorted(), [plain.clone(), plain.note("n")]);
@@ -129,10 +129,10 @@ mod tests {
     #[test]
     fn only_errors_are_counted() {
         let mut sink = Sink::new();
-        sink.push(Diagnostic::warning("MC0105", "w"));
+        sink.push(Diagnostic::warning(Code::MC0105, "w"));
         assert!(!sink.has_errors());
         let mut other = Sink::new();
-        other.push(Diagnostic::error("MC0101", "e"));
+        other.push(Diagnostic::error(Code::MC0101, "e"));
         sink.absorb(other);
         assert!(sink.has_errors());
         assert_eq!((sink.errors(), sink.into_sorted().len()), (1, 2));

@@ -9,7 +9,7 @@ use super::calls;
 use super::frames::{self, Metering};
 use super::limits;
 use super::state::State;
-use crate::digest::Digest;
+use crate::domain::Digest;
 use crate::module::abi::Abi;
 use crate::module::{Report, Setting, rules};
 use crate::traffic::outcome::{Fault, FaultKind};

@@ -2,6 +2,7 @@
 
 use super::bytecode;
 use super::rules::Finding;
+use crate::diag::Code;
 
 /// What is wrong with the header, in Envoy's words and ours.
 pub(crate) fn check(bytes: &[u8]) -> Option<Finding> {
@@ -11,7 +12,7 @@ pub(crate) fn check(bytes: &[u8]) -> Option<Finding> {
         Ok(None) => "Missing or unknown Proxy-Wasm ABI version",
         Ok(Some(_)) => "Failed to load Wasm bytecode",
     };
-    let not_wasm = |message: &str| Finding::header("MC0301", message, envoy);
+    let not_wasm = |message: &str| Finding::header(Code::MC0301, message, envoy);
     if bytes.is_empty() {
         return Some(not_wasm("is empty, not a WebAssembly module").help("build the module again"));
     }
@@ -25,13 +26,13 @@ pub(crate) fn check(bytes: &[u8]) -> Option<Finding> {
     match version {
         [1, 0, 0, 0, ..] => None,
         [_, _, 1, 0, ..] => Some(
-            Finding::header("MC0302", "is a WebAssembly component, not a module", envoy)
+            Finding::header(Code::MC0302, "is a WebAssembly component, not a module", envoy)
                 .help("build for wasm32-wasip1, not wasm32-wasip2"),
         ),
         [a, b, c, d, ..] => {
             let version = u32::from_le_bytes([*a, *b, *c, *d]);
             let message = format!("has version {version} of the binary format, and Envoy knows 1");
-            Some(Finding::header("MC0302", &message, envoy).help("build the module again with a current toolchain"))
+            Some(Finding::header(Code::MC0302, &message, envoy).help("build the module again with a current toolchain"))
         }
         _ => Some(not_wasm("is not a WebAssembly module").help("its header ends early: the file is cut off")),
     }

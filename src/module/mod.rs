@@ -13,12 +13,12 @@ mod signature;
 mod slim;
 mod v8;
 
+use crate::domain::Digest;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
 use camino::Utf8Path;
 
-use crate::digest::Digest;
 pub(crate) use header::check as header_fault;
 pub(crate) use report::{Import, Kind, Report};
 pub(crate) use rules::{Finding, Setting};

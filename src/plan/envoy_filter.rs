@@ -1,8 +1,8 @@
 //! A filter in Envoy's chain as Istio's EnvoyFilter.
 
 use super::{FLUX_NO_SUBSTITUTE, strings};
+use crate::domain::{Direction, FilterType, Insert, Runtime};
 use crate::resolve::mesh::{Capabilities, EnvoyFilter, FailureField, Mesh, Plugin};
-use crate::spec::types::{Direction, FilterType, Insert, Runtime};
 use crate::yaml::{Node, map, seq};
 
 /// Pruned last, when the rollout is through: until then the old pods still have the label that it selects.

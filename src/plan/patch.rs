@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::strings;
+use crate::domain::MountBy;
 use crate::resolve::mesh::Workload;
-use crate::spec::types::{Kind, MountBy};
 use crate::yaml::{Node, map, seq};
 
 pub(super) fn path(workload: &Workload) -> String {
-    let kind = api(workload.kind).1.to_ascii_lowercase();
+    let kind = workload.kind.as_str().to_ascii_lowercase();
     format!("patches/{}/{kind}-{}.yaml", workload.namespace, workload.name)
 }
 
 pub(super) fn tree(workload: &Workload) -> Node {
-    let (api_version, kind) = api(workload.kind);
+    let (api_version, kind) = (workload.kind.api_version(), workload.kind.as_str());
     let mut metadata = vec![("name", workload.name.to_string().into())];
     if let Some(namespace) = &workload.patch_namespace {
         metadata.push(("namespace", namespace.to_string().into()));
@@ -26,15 +26,6 @@ pub(super) fn tree(workload: &Workload) -> Node {
         ("metadata", map(metadata)),
         ("spec", map([("template", pod_template(workload))])),
     ])
-}
-
-const fn api(kind: Kind) -> (&'static str, &'static str) {
-    match kind {
-        Kind::Deployment => ("apps/v1", "Deployment"),
-        Kind::StatefulSet => ("apps/v1", "StatefulSet"),
-        Kind::DaemonSet => ("apps/v1", "DaemonSet"),
-        Kind::Rollout => ("argoproj.io/v1alpha1", "Rollout"),
-    }
 }
 
 fn pod_template(workload: &Workload) -> Node {

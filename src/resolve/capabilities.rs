@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::mesh::Capabilities;
 use super::modules::Embedded;
 use super::settings::Settings;
-use super::version::Istio;
-use crate::diag::{Diagnostic, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Sink, suggest};
+use crate::domain::Istio;
 use crate::module::{abi, capabilities};
 use crate::spec::types::{self, CapabilityRule};
 use crate::spec::{Place, Spec};
@@ -33,7 +33,7 @@ pub(super) fn resolve(
     if !silenced.is_empty() {
         let list = silenced.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         sink.push(
-            Diagnostic::error("MC0316", format!("the list silences what the module exports: {list}"))
+            Diagnostic::error(Code::MC0316, format!("the list silences what the module exports: {list}"))
                 .at(spec.document.at(&place))
                 .note("a list of capabilities gates callbacks too: Envoy would never call these, and say nothing")
                 .help("add them, or write `capabilities = \"derived\"`"),
@@ -47,7 +47,7 @@ pub(super) fn resolve(
 fn unknown(spec: &Spec, names: &[String], place: &Place, sink: &mut Sink) {
     let known: BTreeSet<&str> = abi::all_names().collect();
     for (i, name) in names.iter().enumerate().filter(|(_, name)| !known.contains(name.as_str())) {
-        let finding = Diagnostic::error("MC0104", format!("`{name}` is no capability"))
+        let finding = Diagnostic::error(Code::MC0104, format!("`{name}` is no capability"))
             .at(spec.document.at(&place.index(i)))
             .note("capabilities are names of host functions, as `proxy_log` and `fd_write`, and of callbacks");
         sink.push(match suggest(name, known.iter().copied()) {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use super::envoy_filters::{object_name, unique};
 use super::filters::Filter;
-use super::kube::{Namespace, ObjectName};
 use super::mesh::ConfigMap;
 use super::template::{Scope, Templates};
 use super::workloads::Workload;
 use crate::diag::Sink;
-use crate::digest::Digest;
+use crate::domain::{Digest, Namespace, ObjectName};
 use crate::spec::types::ConfigMapName;
 use crate::spec::{Place, Spec};
 

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use super::filters::{self, Filter};
 use super::gate::{self, Gates};
-use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use super::limits;
 use super::mesh::{EnvoyFilter, Plugin};
 use super::order::{self, Position};
 use super::settings::Settings;
 use super::template::{Scope, Templates};
 use super::workloads::{Use, Workload};
-use crate::diag::{Diagnostic, Location, Sink};
-use crate::spec::types::{EnvoyFilters, Gate, Insert};
+use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::domain::{Insert, LabelKey, LabelValue, Namespace, ObjectName};
+use crate::spec::types::{EnvoyFilters, Gate};
 use crate::spec::{Place, Spec};
 
 /// The EnvoyFilters, and each workload's gate labels in the order of `workloads`.
@@ -243,7 +243,7 @@ fn comes_through(spec: &Spec, text: &str, place: &Place, sink: &mut Sink) {
     if let Some(lost) = text.chars().find(|c| filters::lost_in_kustomize(*c)) {
         let message = format!("the text holds U+{:04X}, which kustomize does not bring through", u32::from(lost));
         let help = "write it in a form that the filter undoes, as JSON's `\\u007f`";
-        sink.push(Diagnostic::error("MC0221", message).at(spec.document.at(place)).help(help));
+        sink.push(Diagnostic::error(Code::MC0221, message).at(spec.document.at(place)).help(help));
     }
 }
 
@@ -263,7 +263,7 @@ pub(super) fn object_name(
         Ok(name) => return Some(name),
         Err(reason) => reason,
     };
-    let finding = Diagnostic::error("MC0201", format!("`{text}` is not a name for the {kind}: {reason}"));
+    let finding = Diagnostic::error(Code::MC0201, format!("`{text}` is not a name for the {kind}: {reason}"));
     let finding = if spec.document.has(template) {
         finding.at_label(spec.document.at(template), "the template").related(user.clone(), "rendered for this")
     } else {
@@ -294,7 +294,7 @@ pub(super) fn unique(
         return true;
     };
     sink.push(
-        Diagnostic::error("MC0203", format!("two {kind}s would be named {namespace}/{name}"))
+        Diagnostic::error(Code::MC0203, format!("two {kind}s would be named {namespace}/{name}"))
             .at_label(location, format!("one for {user}"))
             .related(first.clone(), format!("one for {first_user}"))
             .help("make the template under [names] tell them apart"),
@@ -307,7 +307,7 @@ fn root_namespace(spec: &Spec, settings: &Settings, workload: &Workload<'_>, sin
     if settings.gate == Gate::None && settings.root_namespace.as_ref() == Some(&workload.namespace) {
         let message = format!("EnvoyFilters in `{}` reach the pods of every namespace", workload.namespace);
         sink.push(
-            Diagnostic::warning("MC0222", message)
+            Diagnostic::warning(Code::MC0222, message)
                 .at(spec.document.key(&workload.place))
                 .note(
                     "it is Istio's root namespace: pods elsewhere with these labels get the filters too, and no module",
@@ -336,7 +336,7 @@ fn shared_vms(spec: &Spec, plugins: &[(&Use<'_>, Plugin)], sink: &mut Sink) {
                 loaded.name, plugin.name
             );
             sink.push(
-                Diagnostic::error("MC0209", message)
+                Diagnostic::error(Code::MC0209, message)
                     .at_label(spec.document.key(&one.filter.place), "this one's are ignored")
                     .related(spec.document.key(&other.filter.place), "the first one loaded wins")
                     .note("same vm-id, same module, same VM configuration: same VM. Environment and capabilities are no part of that key")
@@ -353,7 +353,7 @@ fn chain_names(spec: &Spec, workload: &Workload<'_>, sink: &mut Sink) {
         if let Some(other) = first.get(&key) {
             let message = format!("two filters of one chain are named `{}`", one.filter.chain_name);
             sink.push(
-                Diagnostic::warning("MC0219", message)
+                Diagnostic::warning(Code::MC0219, message)
                     .at_label(spec.document.at(&one.place), "has the name too")
                     .related(spec.document.at(&other.place), "has the name")
                     .note("Envoy allows it, but neither can be configured or disabled by itself")

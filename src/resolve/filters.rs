@@ -6,14 +6,13 @@ use camino::Utf8Path;
 use serde_json::{Map, Value};
 
 use super::capabilities;
-use super::kube::LabelKey;
 use super::mesh::{Capabilities, FailureField, StopIteration};
 use super::modules::{self, Embedded};
 use super::settings::Settings;
 use super::template::{FilterVars, Scope, Templates};
-use super::version::Istio;
-use crate::diag::{Diagnostic, Sink};
-use crate::spec::types::{self, FilterType, OnFailure};
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::domain::{FilterType, Istio, LabelKey};
+use crate::spec::types::{self, OnFailure};
 use crate::spec::{Place, Spec};
 
 /// The gate's label is this prefix and the filter's name.
@@ -175,7 +174,7 @@ fn gate_label(spec: &Spec, name: &str, place: &Place, sink: &mut Sink) -> Option
     label
         .map_err(|reason| {
             sink.push(
-                Diagnostic::error("MC0201", format!("`{name}` cannot be the name of a filter: {reason}"))
+                Diagnostic::error(Code::MC0201, format!("`{name}` cannot be the name of a filter: {reason}"))
                     .at(spec.document.key(place))
                     .note(format!("it becomes the pod label `{GATE_PREFIX}{name}` and the file `{name}.wasm`")),
             );
@@ -189,7 +188,9 @@ fn chain_name(spec: &Spec, vars: &FilterVars<'_>, templates: &Templates<'_>, sin
     let scope = Scope { filter: Some(vars), workload: None };
     let name = templates.render(template, &place, &scope, sink)?;
     if name.is_empty() {
-        sink.push(Diagnostic::error("MC0201", "the filter's name in the chain is empty").at(spec.document.at(&place)));
+        sink.push(
+            Diagnostic::error(Code::MC0201, "the filter's name in the chain is empty").at(spec.document.at(&place)),
+        );
         return None;
     }
     Some(name)
@@ -210,7 +211,7 @@ pub(super) fn configuration<'a>(
             .collect();
     if let [first, second, ..] = written.as_slice() {
         sink.push(
-            Diagnostic::error("MC0114", format!("`{first}` and `{second}` exclude each other"))
+            Diagnostic::error(Code::MC0114, format!("`{first}` and `{second}` exclude each other"))
                 .at_label(spec.document.key(&place.key(*second)), "a plugin has one configuration")
                 .related(spec.document.key(&place.key(*first)), "and this is one already")
                 .help("keep one of them"),
@@ -234,13 +235,13 @@ pub(super) fn configuration<'a>(
         Ok(Ok(text)) => Some(Configuration::File(text, place)),
         Ok(Err(_)) => {
             let message = format!("`{path}` is not valid UTF-8, which the EnvoyFilter's StringValue takes");
-            sink.push(Diagnostic::error("MC0115", message).at(location));
+            sink.push(Diagnostic::error(Code::MC0115, message).at(location));
             None
         }
         Err(error) => {
             let message = format!("cannot read the configuration `{path}`: {error}");
             let note = "the path starts from mesh.toml's folder";
-            sink.push(Diagnostic::error("MC0115", message).at(location).note(note));
+            sink.push(Diagnostic::error(Code::MC0115, message).at(location).note(note));
             None
         }
     }
@@ -256,10 +257,10 @@ fn environment(spec: &Spec, written: &types::Filter, place: &Place, sink: &mut S
     for (name, location) in own.chain(from_host) {
         if name.is_empty() || name.contains(['=', '\0']) {
             let message = format!("{name:?} cannot be the name of an environment variable");
-            sink.push(Diagnostic::error("MC0217", message).at(location));
+            sink.push(Diagnostic::error(Code::MC0217, message).at(location));
         } else if let Some(first) = seen.get(name.as_str()) {
             sink.push(
-                Diagnostic::error("MC0217", format!("the environment variable `{name}` is given twice"))
+                Diagnostic::error(Code::MC0217, format!("the environment variable `{name}` is given twice"))
                     .at_label(location, "given again here")
                     .related(first.clone(), "first given here")
                     .note("Envoy refuses the listener"),
@@ -307,7 +308,7 @@ fn stop_iteration(
     let here = place.key("stop-iteration");
     if written.filter_type == FilterType::Network {
         sink.push(
-            Diagnostic::error("MC0214", "`stop-iteration` is for HTTP filters")
+            Diagnostic::error(Code::MC0214, "`stop-iteration` is for HTTP filters")
                 .at(spec.document.key(&here))
                 .related(spec.document.at(&place.key("type")), "a network filter has no header callbacks"),
         );
@@ -322,7 +323,7 @@ fn stop_iteration(
 
 fn too_old(spec: &Spec, settings: &Settings, what: &str, place: &Place, since: Istio) -> Diagnostic {
     let istio = settings.istio;
-    let finding = Diagnostic::error("MC0206", format!("{what} Istio {istio} (Envoy 1.{})", istio.envoy_minor()))
+    let finding = Diagnostic::error(Code::MC0206, format!("{what} Istio {istio} (Envoy 1.{})", istio.envoy_minor()))
         .at_label(spec.document.at(place), format!("came with Istio {since} (Envoy 1.{})", since.envoy_minor()))
         .note("istiod drops a field that it does not know, without a word")
         .help("remove it, or raise `mesh.istio` once no older proxy is left");

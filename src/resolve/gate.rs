@@ -1,12 +1,11 @@
 //! The gate: the pod label, put on by the patch that mounts a module, that an EnvoyFilter selects. A pod without the module never
 //! matches, so adding and removing need no order of rollout.
 
+use crate::domain::{Digest, LabelKey, LabelValue, Namespace, ObjectName};
 use std::collections::BTreeMap;
 
-use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use super::settings::Settings;
-use super::workloads::{Workload, kind};
-use crate::digest::Digest;
+use super::workloads::Workload;
 
 /// The labels of one workload's pods, a label a filter.
 pub(super) type Gates = BTreeMap<LabelKey, LabelValue>;
@@ -35,7 +34,7 @@ pub(super) fn values(settings: &Settings, workloads: &[Workload<'_>]) -> Vec<Val
         let in_root = settings.root_namespace.as_ref() == Some(&workload.namespace);
         let scoped = |text: &str| if in_root { format!("{text}.{}", workload.namespace) } else { text.to_owned() };
         let own = scoped(name);
-        let identity = format!("{}/{own}", kind(workload.written.kind));
+        let identity = format!("{}/{own}", workload.written.kind.as_str());
         let plain = if unique { LabelValue::new(&own).ok() } else { None };
         Values { shared: short(&scoped(SHARED)), own: plain.or_else(|| hashed(&own, &identity)) }
     };

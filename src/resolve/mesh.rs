@@ -6,9 +6,10 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use serde_json::{Map, Value};
 
-use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
+use crate::domain::{
+    Direction, FilterType, Insert, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace, ObjectName, Runtime,
+};
 use crate::module;
-use crate::spec::types::{Direction, FilterType, Insert, Kind, LogLevel, MountBy, Runtime};
 
 /// All that a render needs to know. Turning it into objects cannot fail.
 #[derive(Debug)]

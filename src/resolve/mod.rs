@@ -6,7 +6,6 @@ mod config_maps;
 mod envoy_filters;
 mod filters;
 mod gate;
-pub(crate) mod kube;
 mod limits;
 pub(crate) mod mesh;
 mod modules;
@@ -14,7 +13,6 @@ mod order;
 mod settings;
 mod template;
 mod traffic;
-pub(crate) mod version;
 mod volumes;
 mod workloads;
 
@@ -23,8 +21,8 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
-use crate::diag::{Diagnostic, Sink};
-use crate::spec::types::{Direction, Provider};
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::domain::Direction;
 use crate::spec::{Place, Spec};
 use crate::traffic::case::{Proxies, Suite};
 use mesh::{Mesh, Mount};
@@ -48,7 +46,7 @@ pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> Resolved {
     let vars = MeshVars {
         namespace: settings.namespace.as_ref().map_or_else(String::new, ToString::to_string),
         istio: settings.istio.to_string(),
-        provider: provider(spec.mesh.provider).to_owned(),
+        provider: spec.mesh.provider.as_str().to_owned(),
     };
     let templates = Templates::new(&spec.document, &spec.vars, vars);
     let filters = filters::resolve(spec, &settings, &modules, &templates, sink);
@@ -114,16 +112,6 @@ fn locked(spec: &Spec, modules: &BTreeMap<&str, modules::Embedded>) -> BTreeMap<
     locked
 }
 
-const fn provider(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Istio => "istio",
-        Provider::Asm => "asm",
-        Provider::Tcm => "tcm",
-        Provider::Openshift => "openshift",
-        Provider::GoogleManaged => "google-managed",
-    }
-}
-
 fn unused(spec: &Spec, sink: &mut Sink) {
     use crate::spec::types::Use;
     let name = |one: &'_ Use| match one {
@@ -134,7 +122,7 @@ fn unused(spec: &Spec, sink: &mut Sink) {
         spec.workloads.values().flat_map(|workload| workload.filters.iter().map(name)).collect();
     if spec.workloads.is_empty() && !spec.refused_workloads {
         sink.push(
-            Diagnostic::error("MC0109", "there are no workloads, so there is nothing to render")
+            Diagnostic::error(Code::MC0109, "there are no workloads, so there is nothing to render")
                 .at(spec.document.whole())
                 .help("add a `[workloads.NAME]` with the list of its `filters`"),
         );
@@ -148,7 +136,7 @@ fn unused(spec: &Spec, sink: &mut Sink) {
     for name in spec.filters.keys().filter(|name| !used.contains(*name)) {
         let place = Place::default().key("filters").key(name);
         sink.push(
-            Diagnostic::warning("MC0112", format!("no workload uses the filter `{name}`"))
+            Diagnostic::warning(Code::MC0112, format!("no workload uses the filter `{name}`"))
                 .at(spec.document.key(&place))
                 .note("nothing is written for it"),
         );

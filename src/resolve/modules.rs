@@ -8,9 +8,10 @@ use rayon::prelude::*;
 
 use super::limits;
 use super::settings::Settings;
-use crate::diag::{Diagnostic, Severity, Sink};
+use crate::diag::{Code, Diagnostic, Severity, Sink};
+use crate::domain::FilterType;
 use crate::module::{Module, ModuleError, NotSlim, Setting, rules};
-use crate::spec::types::{self, FilterType};
+use crate::spec::types;
 use crate::spec::{Place, Spec};
 
 /// A module as one filter uses it.
@@ -89,12 +90,12 @@ fn embedded(
         Err(error) => {
             let (code, reason, help) = match error {
                 NotSlim::Signed => (
-                    "MC0118",
+                    Code::MC0118,
                     "it is signed, and the signature covers every section",
                     "remove `slim`, or slim it before it is signed",
                 ),
                 NotSlim::Corrupt => (
-                    "MC0303",
+                    Code::MC0303,
                     "its sections cannot be told apart",
                     "the file is cut off or damaged: build or fetch it again",
                 ),
@@ -108,7 +109,7 @@ fn embedded(
 
 /// A path that starts from the root of one machine's file system.
 pub(super) fn absolute(path: &str) -> Diagnostic {
-    Diagnostic::error("MC0117", format!("`{path}` is an absolute path"))
+    Diagnostic::error(Code::MC0117, format!("`{path}` is an absolute path"))
         .note("on another machine it is another file, or none")
         .help("write it relative to mesh.toml's folder")
 }
@@ -116,7 +117,7 @@ pub(super) fn absolute(path: &str) -> Diagnostic {
 fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
     match error {
         ModuleError::Read(error) => {
-            let finding = Diagnostic::error("MC0115", format!("cannot read the module `{path}`: {error}"))
+            let finding = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"))
                 .note("the path starts from mesh.toml's folder");
             match neighbour(&spec.document.folder().join(path)) {
                 Some(near) => finding.help(format!("there is a `{near}` in that folder")),
@@ -145,12 +146,12 @@ fn check_pin(spec: &Spec, filter: &types::Filter, module: &Module, place: &Place
     }
     let location = spec.document.at(&place.key("sha256"));
     sink.push(if pinned.len() == 64 && pinned.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        Diagnostic::error("MC0113", format!("`{}` is not the module that `sha256` pins", filter.module))
+        Diagnostic::error(Code::MC0113, format!("`{}` is not the module that `sha256` pins", filter.module))
             .at_label(location, "the pin")
             .related(spec.document.at(&place.key("module")), format!("has the SHA-256 {digest}"))
             .help("if the module was meant to change, write its SHA-256 here")
     } else {
-        Diagnostic::error("MC0113", "`sha256` takes 64 hexadecimal digits")
+        Diagnostic::error(Code::MC0113, "`sha256` takes 64 hexadecimal digits")
             .at(location)
             .help(format!("the module's is \"{digest}\""))
     });

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-use super::kube::{LabelKey, LabelValue, Namespace};
 use super::mesh::Layout;
-use super::version::Istio;
-use crate::diag::{Diagnostic, Sink};
-use crate::spec::types::{EnvoyFilters, Gate, Layout as WrittenLayout, Provider};
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::domain::{Istio, LabelKey, LabelValue, Namespace, Provider};
+use crate::spec::types::{EnvoyFilters, Gate, Layout as WrittenLayout};
 use crate::spec::{Place, Spec};
 
 /// What holds for every filter and workload.
@@ -54,7 +53,7 @@ pub(super) fn namespace(spec: &Spec, text: &str, place: &Place, sink: &mut Sink)
         Ok(namespace) => Some(namespace),
         Err(reason) => {
             let message = format!("`{text}` is not the name of a namespace: {reason}");
-            sink.push(Diagnostic::error("MC0201", message).at(spec.document.at(place)));
+            sink.push(Diagnostic::error(Code::MC0201, message).at(spec.document.at(place)));
             None
         }
     }
@@ -71,7 +70,7 @@ pub(super) fn labels(
     for (key, value) in written {
         let here = place.key(key);
         let key_location = spec.document.key(&here);
-        let mut refuse = |what: String, location| sink.push(Diagnostic::error("MC0202", what).at(location));
+        let mut refuse = |what: String, location| sink.push(Diagnostic::error(Code::MC0202, what).at(location));
         let checked_key = LabelKey::new(key)
             .map_err(|reason| refuse(format!("`{key}` is not the key of a label: {reason}"), key_location));
         let checked_value = LabelValue::new(value).map_err(|reason| {
@@ -99,7 +98,7 @@ fn istio(spec: &Spec, mesh: &Place, sink: &mut Sink) -> Istio {
     let location = spec.document.at(&mesh.key("istio"));
     let Some(version) = Istio::parse(text) else {
         sink.push(
-            Diagnostic::error("MC0208", format!("`{text}` is not a version of Istio"))
+            Diagnostic::error(Code::MC0208, format!("`{text}` is not a version of Istio"))
                 .at(location)
                 .help(format!("write the oldest minor version of any proxy in the mesh, as \"{}\"", Istio::NEWEST)),
         );
@@ -108,7 +107,7 @@ fn istio(spec: &Spec, mesh: &Place, sink: &mut Sink) -> Istio {
     if version > Istio::NEWEST {
         let message = format!("Istio {version} is newer than any that mesh-compile knows");
         let note = format!("its fields are taken to be those of {}", Istio::NEWEST);
-        sink.push(Diagnostic::warning("MC0208", message).at(location).note(note));
+        sink.push(Diagnostic::warning(Code::MC0208, message).at(location).note(note));
     }
     version
 }
@@ -117,13 +116,13 @@ fn provider(spec: &Spec, mesh: &Place, sink: &mut Sink) {
     let location = spec.document.at(&mesh.key("provider"));
     match spec.mesh.provider {
         Provider::GoogleManaged => sink.push(
-            Diagnostic::error("MC0207", "Google's managed mesh does not support EnvoyFilter")
+            Diagnostic::error(Code::MC0207, "Google's managed mesh does not support EnvoyFilter")
                 .at(location)
                 .note("its control plane takes neither EnvoyFilter nor WasmPlugin, so no filter would ever run")
                 .help("run an Istio control plane of your own for these workloads"),
         ),
         Provider::Openshift => sink.push(
-            Diagnostic::warning("MC0218", "EnvoyFilter is a technology preview in OpenShift Service Mesh 3")
+            Diagnostic::warning(Code::MC0218, "EnvoyFilter is a technology preview in OpenShift Service Mesh 3")
                 .at(location)
                 .note("Red Hat gives no support for it in production"),
         ),
@@ -149,7 +148,7 @@ fn proxy_version(spec: &Spec, mesh: &Place, sink: &mut Sink) {
     };
     if let Some(reason) = reason {
         sink.push(
-            Diagnostic::error("MC0216", format!("`proxy-version` is not a regular expression: {reason}"))
+            Diagnostic::error(Code::MC0216, format!("`proxy-version` is not a regular expression: {reason}"))
                 .at(spec.document.at(&mesh.key("proxy-version")))
                 .note("Istio's webhook refuses the EnvoyFilter"),
         );
@@ -163,7 +162,7 @@ fn envoy_filters(spec: &Spec, sink: &mut Sink) -> EnvoyFilters {
     if gate == Gate::None && written == EnvoyFilters::Shared {
         let place = Place::default();
         sink.push(
-            Diagnostic::error("MC0214", "shared EnvoyFilters need the gate")
+            Diagnostic::error(Code::MC0214, "shared EnvoyFilters need the gate")
                 .at_label(spec.document.at(&place.key("output").key("envoy-filters")), "shared by whom?")
                 .related(spec.document.at(&place.key("rollout").key("gate")), "no pod gets a label to subscribe with")
                 .help("remove one of the two"),
@@ -183,7 +182,7 @@ fn out_folder(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
         }
         Some(path) => return path,
     };
-    let finding = Diagnostic::error("MC0117", format!("`{written}` cannot be the output folder: {reason}"));
+    let finding = Diagnostic::error(Code::MC0117, format!("`{written}` cannot be the output folder: {reason}"));
     sink.push(finding.at(spec.document.at(&place)).help("name a folder beside mesh.toml, as `dir = \"out\"`"));
     Utf8PathBuf::from("out")
 }
@@ -197,7 +196,7 @@ fn layout(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Layout {
         (_, Base::At(path)) => Layout::Overlay { base: path },
         (Some(WrittenLayout::Overlay), Base::None) => {
             sink.push(
-                Diagnostic::error("MC0214", "the overlay layout needs a base")
+                Diagnostic::error(Code::MC0214, "the overlay layout needs a base")
                     .at(spec.document.at(&layout_place))
                     .help(
                         "name the folder of the workloads' manifests as `mesh.base`, or use `layout = \"component\"`",
@@ -229,21 +228,21 @@ fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
     };
     let Some(base) = normal(Utf8Path::new(written)) else {
         return refuse(
-            "MC0117",
+            Code::MC0117,
             "it must be relative to mesh.toml's folder",
             "a path of one machine works on no other",
         );
     };
     if base.starts_with(out) {
         return refuse(
-            "MC0117",
+            Code::MC0117,
             "it lies in the output folder",
             "what is in there is removed or overwritten; move it out",
         );
     }
     if out.starts_with(&base) {
         return refuse(
-            "MC0117",
+            Code::MC0117,
             "the output folder lies in it",
             "kustomize refuses a base that holds what is built over it: move one of the two",
         );
@@ -251,18 +250,18 @@ fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
     let Some(relative) = relative(out, &base) else {
         let help = "put `output.dir` below mesh.toml's folder, or use `layout = \"component\"`";
         return refuse(
-            "MC0117",
+            Code::MC0117,
             "there is no way to it from the output folder without naming this machine's folders",
             help,
         );
     };
     let folder = spec.document.folder().join(&base);
     if !folder.is_dir() {
-        return refuse("MC0501", "there is no such folder", "the path starts from mesh.toml's folder");
+        return refuse(Code::MC0501, "there is no such folder", "the path starts from mesh.toml's folder");
     }
     if !KUSTOMIZATION.iter().any(|name| folder.join(name).is_file()) {
         let help = "`kustomize create --autodetect` in that folder writes one";
-        return refuse("MC0501", "there is no kustomization.yaml in it", help);
+        return refuse(Code::MC0501, "there is no kustomization.yaml in it", help);
     }
     Base::At(relative)
 }

@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::diag::{Diagnostic, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Sink, suggest};
 use crate::spec::{Document, Place, types::Var};
 
 /// Renders templates and reports those that fail.
@@ -153,7 +153,7 @@ impl<'a> Templates<'a> {
         let of_another = |name: &&str| name.split_once('.').is_some_and(|(_, last)| last == part);
         let near = known.iter().copied().find(of_another).or_else(|| suggest(part, known.iter().copied()));
         let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let finding = Diagnostic::error("MC0111", what).at(location);
+        let finding = Diagnostic::error(Code::MC0111, what).at(location);
         match near {
             Some(near) => finding.help(format!("did you mean `{near}`? There are {list}")),
             None if error.kind() == minijinja::ErrorKind::UndefinedError => finding.help(format!("there are {list}")),

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::kube;
 use super::template::{Scope, Templates};
-use crate::diag::{Diagnostic, Location, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
+use crate::domain::names;
 use crate::spec::{Place, Spec, types};
 
 /// The name of our volume unless `names.volume` says otherwise.
@@ -113,13 +113,13 @@ pub(super) fn mount_path(spec: &Spec, written: &str, place: &Place, sink: &mut S
         }
         return Some(path.to_owned());
     };
-    let finding = Diagnostic::error("MC0215", format!("`{written}` cannot be a mount path: {reason}"));
+    let finding = Diagnostic::error(Code::MC0215, format!("`{written}` cannot be a mount path: {reason}"));
     sink.push(finding.at(location).help("for instance `/var/local/lib/wasm-filters`"));
     None
 }
 
 fn sidecar_mount(path: &str) -> Diagnostic {
-    Diagnostic::error("MC0205", format!("the sidecar has its own mount at `{path}`"))
+    Diagnostic::error(Code::MC0205, format!("the sidecar has its own mount at `{path}`"))
         .note("the injector merges mounts by path, so one of the two would be lost")
         .help("mount it somewhere else")
 }
@@ -135,7 +135,7 @@ pub(super) fn check_own(spec: &Spec, written: &types::Workload, ours: (&str, &st
         known_fields(spec, volume, &VOLUME_FIELDS, &here, sink);
         if !volume.keys().any(|field| field != "name") {
             sink.push(
-                Diagnostic::error("MC0220", "the volume has no source")
+                Diagnostic::error(Code::MC0220, "the volume has no source")
                     .at(spec.document.at(&here))
                     .note("Kubernetes makes it an empty folder")
                     .help("say what is in it, as `configMap = { name = \"…\" }`"),
@@ -173,11 +173,11 @@ fn trim(path: &str) -> &str {
 /// A name is a DNS label and none of the injector's own.
 fn check_name(name: &str, location: &Location, sink: &mut Sink) -> bool {
     let finding = if RESERVED.contains(&name) {
-        Diagnostic::error("MC0204", format!("`{name}` is the name of one of the sidecar's own volumes"))
+        Diagnostic::error(Code::MC0204, format!("`{name}` is the name of one of the sidecar's own volumes"))
             .note("the injector merges volumes by name, so one of the two would be lost")
             .help("give it another name")
-    } else if let Err(reason) = kube::label(name) {
-        Diagnostic::error("MC0201", format!("`{name}` is not the name of a volume: {reason}"))
+    } else if let Err(reason) = names::label(name) {
+        Diagnostic::error(Code::MC0201, format!("`{name}` is not the name of a volume: {reason}"))
     } else {
         return true;
     };
@@ -194,7 +194,7 @@ fn once(
 ) {
     match taken.get(name) {
         Some(first) => sink.push(
-            Diagnostic::error("MC0205", format!("the {what} `{name}` is used twice"))
+            Diagnostic::error(Code::MC0205, format!("the {what} `{name}` is used twice"))
                 .at_label(location, "used again here")
                 .related(first.clone(), if name == our_name { ours } else { "first used here" })
                 .note("the injector merges the two, and one is lost"),
@@ -205,7 +205,7 @@ fn once(
 
 fn known_fields(spec: &Spec, entry: &Map<String, Value>, known: &[&str], place: &Place, sink: &mut Sink) {
     for field in entry.keys().filter(|field| !known.contains(&field.as_str())) {
-        let finding = Diagnostic::error("MC0220", format!("Kubernetes has no field `{field}` here"))
+        let finding = Diagnostic::error(Code::MC0220, format!("Kubernetes has no field `{field}` here"))
             .at(spec.document.key(&place.key(field)))
             .note("it would be dropped without a word, and the folder would be empty");
         sink.push(match suggest(field, known.iter().copied()) {
@@ -225,7 +225,7 @@ fn text<'a>(
     let text = entry.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
     if text.is_none() {
         let location = spec.document.at(&place.key(field));
-        let finding = Diagnostic::error("MC0220", format!("`{place}` has no `{field}` that is a text"));
+        let finding = Diagnostic::error(Code::MC0220, format!("`{place}` has no `{field}` that is a text"));
         sink.push(finding.at(location).help(format!("add `{field} = \"…\"`")));
     }
     text

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::filters::{self, Configuration, Filter};
-use super::kube::{LabelKey, LabelValue, Namespace, ObjectName};
 use super::limits;
 use super::settings::{self, Settings};
 use super::template::{Scope, Templates, WorkloadVars};
 use super::volumes;
-use crate::diag::{Diagnostic, Sink, suggest};
-use crate::spec::types::{self, Direction, EnvoyFilters, Insert, Kind, MountBy, UseWith};
+use crate::diag::{Code, Diagnostic, Sink, suggest};
+use crate::domain::{Direction, Insert, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName};
+use crate::spec::types::{self, EnvoyFilters, UseWith};
 use crate::spec::{Place, Spec};
 
 /// Where modules stand in the proxy unless a workload says otherwise.
@@ -47,16 +47,7 @@ pub(super) struct Use<'a> {
 
 impl Workload<'_> {
     pub(super) fn vars(&self) -> WorkloadVars<'_> {
-        WorkloadVars { name: self.name.as_str(), namespace: self.namespace.as_str(), kind: kind(self.written.kind) }
-    }
-}
-
-pub(super) const fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Deployment => "Deployment",
-        Kind::StatefulSet => "StatefulSet",
-        Kind::DaemonSet => "DaemonSet",
-        Kind::Rollout => "Rollout",
+        WorkloadVars { name: self.name.as_str(), namespace: self.namespace.as_str(), kind: self.written.kind.as_str() }
     }
 }
 
@@ -77,12 +68,13 @@ pub(super) fn resolve<'a>(
         };
         let identity = (written.kind, workload.namespace.clone(), workload.name.clone());
         if let Some(first) = taken.get(&identity) {
-            let message = format!("{} {}/{} is patched twice", kind(written.kind), workload.namespace, workload.name);
+            let message =
+                format!("{} {}/{} is patched twice", written.kind.as_str(), workload.namespace, workload.name);
             let mut places = [first, &workload.place].map(|place| spec.document.key(place));
             places.sort_by_key(|place| place.bytes().start);
             let [first, again] = places;
             sink.push(
-                Diagnostic::error("MC0212", message)
+                Diagnostic::error(Code::MC0212, message)
                     .at_label(again, "here again")
                     .related(first, "first here")
                     .help("list all its filters in one place: of two patches the last would win"),
@@ -119,7 +111,7 @@ fn workload<'a>(
     let mount = mount(spec, written, &uses, &place, sink);
     insert_order(spec, &uses, sink);
     let (name, namespace) = (name?, namespace?);
-    let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: kind(written.kind) };
+    let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: written.kind.as_str() };
     // After a report the default stands in, so that what else is wrong with the workload is shown in the same run.
     let volume = volumes::volume_name(spec, &Scope { filter: None, workload: Some(&vars) }, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
@@ -138,8 +130,8 @@ fn name(spec: &Spec, key: &str, written: &types::Workload, place: &Place, sink: 
     };
     ObjectName::new(text)
         .map_err(|reason| {
-            let message = format!("`{text}` is not the name of a {}: {reason}", kind(written.kind));
-            sink.push(Diagnostic::error("MC0201", message).at(location));
+            let message = format!("`{text}` is not the name of a {}: {reason}", written.kind.as_str());
+            sink.push(Diagnostic::error(Code::MC0201, message).at(location));
         })
         .ok()
 }
@@ -154,7 +146,7 @@ fn selector(
     let selector = place.key("selector");
     if settings.envoy_filters == EnvoyFilters::PerWorkload && written.selector.is_empty() {
         sink.push(
-            Diagnostic::error("MC0213", format!("`{place}` has no `selector`"))
+            Diagnostic::error(Code::MC0213, format!("`{place}` has no `selector`"))
                 .at(spec.document.key(&selector))
                 .note("a per-workload EnvoyFilter selects by it; an empty one would reach every pod of the namespace that has a module")
                 .help("add the labels that its pods have and no others, as `selector = { app = \"…\" }`"),
@@ -162,7 +154,7 @@ fn selector(
     }
     for key in written.selector.iter().filter(|(_, value)| value.is_empty()).map(|(key, _)| key) {
         sink.push(
-            Diagnostic::error("MC0202", format!("the selector's `{key}` is empty"))
+            Diagnostic::error(Code::MC0202, format!("the selector's `{key}` is empty"))
                 .at(spec.document.at(&selector.key(key)))
                 .note("Istio's webhook refuses an EnvoyFilter with an empty value in its selector"),
         );
@@ -189,7 +181,7 @@ fn uses<'a>(
         };
         if let Some(first) = seen.get(name.as_str()) {
             sink.push(
-                Diagnostic::error("MC0211", format!("`{name}` stands twice in the list"))
+                Diagnostic::error(Code::MC0211, format!("`{name}` stands twice in the list"))
                     .at_label(spec.document.at(&name_place), "again here")
                     .related(spec.document.at(first), "first here")
                     .help("declare a second filter with the same module and give it the other configuration"),
@@ -238,7 +230,7 @@ fn undefined(spec: &Spec, name: &str, place: &Place, sink: &mut Sink) {
             format!("declare it as `[filters.{name}]`; there are {list}")
         }
     };
-    let finding = Diagnostic::error("MC0110", format!("there is no filter `{name}`"));
+    let finding = Diagnostic::error(Code::MC0110, format!("there is no filter `{name}`"));
     sink.push(finding.at(spec.document.at(place)).help(help));
 }
 
@@ -249,14 +241,14 @@ fn mount(spec: &Spec, written: &types::Workload, uses: &[Use<'_>], place: &Place
     let location = spec.document.at(&place.key("mount"));
     match (mount, gateway) {
         (MountBy::Annotation, Some(gateway)) => sink.push(
-            Diagnostic::error("MC0210", "gateways never read the sidecar annotations, so no module would be mounted")
+            Diagnostic::error(Code::MC0210, "gateways never read the sidecar annotations, so no module would be mounted")
                 .at_label(location, "the sidecar's annotations")
                 .related(spec.document.at(&gateway.place), "runs in a gateway")
                 .note("istio/istio#36999: the gateway's injection template has no userVolume")
                 .help("remove `mount`, or write `mount = \"container\"`"),
         ),
         (MountBy::Container, gateway) if written.kind == Kind::Rollout => sink.push(
-            Diagnostic::error("MC0214", "a Rollout's containers cannot be patched")
+            Diagnostic::error(Code::MC0214, "a Rollout's containers cannot be patched")
                 .at(location)
                 .related(spec.document.at(&place.key("kind")), "a custom resource")
                 .note("kustomize merges lists only for the kinds it knows: for a Rollout the patch would replace all containers")
@@ -277,7 +269,7 @@ fn insert_order(spec: &Spec, uses: &[Use<'_>], sink: &mut Sink) {
             let message =
                 format!("`{}` would run before `{}`, against the list", after.filter.name, before.filter.name);
             sink.push(
-                Diagnostic::error("MC0214", message)
+                Diagnostic::error(Code::MC0214, message)
                     .at_label(spec.document.at(&after.place.key("insert")), "goes to the head of the chain")
                     .related(spec.document.at(&before.place), "stays behind Istio's own filters")
                     .help("list it first, or remove its `insert`"),

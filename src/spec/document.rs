@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{Place, Step};
-use crate::diag::{Diagnostic, Location, Sink, Source};
+use crate::diag::{Code, Diagnostic, Location, Sink, Source};
 
 /// The file and the places of all that is in it.
 #[derive(Debug)]
@@ -199,7 +199,7 @@ pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sin
         }
         if let Some(marker) = CONFLICT_MARKERS.iter().find(|marker| text[line..].starts_with(**marker)) {
             sink.push(
-                Diagnostic::error("MC0101", format!("not valid TOML: git left a conflict here (`{marker}`)"))
+                Diagnostic::error(Code::MC0101, format!("not valid TOML: git left a conflict here (`{marker}`)"))
                     .at(document.location(line..line + marker.len()))
                     .help("settle the conflict, then remove its markers"),
             );
@@ -211,7 +211,7 @@ pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sin
         sink.push(if is_duplicate {
             duplicate(document, span)
         } else {
-            let finding = Diagnostic::error("MC0101", format!("not valid TOML: {}", error.message()));
+            let finding = Diagnostic::error(Code::MC0101, format!("not valid TOML: {}", error.message()));
             let finding = finding.at(document.location(span));
             if error.message().contains("extend value of type inline table") {
                 finding.help(
@@ -228,7 +228,7 @@ pub(super) fn syntax_errors(document: &Document, errors: &[toml::de::Error], sin
 fn duplicate(document: &Document, span: Range<usize>) -> Diagnostic {
     let text = &document.source.text;
     let name = text[span.clone()].trim_matches(['"', '\'']);
-    let finding = Diagnostic::error("MC0106", format!("`{name}` is defined twice"))
+    let finding = Diagnostic::error(Code::MC0106, format!("`{name}` is defined twice"))
         .at_label(document.location(span.clone()), "defined again here")
         .help("remove or rename one of the two");
     match first_definition(document, name, span.start) {

@@ -22,7 +22,7 @@ pub(crate) use place::Place;
 pub use schema::schema;
 pub(crate) use types::{Filter, Mesh, Names, Output, Rollout, Workload};
 
-use crate::diag::{Diagnostic, Location, Sink, Source};
+use crate::diag::{Code, Diagnostic, Location, Sink, Source};
 
 /// The whole file, each entry well-formed, nothing yet checked against anything else.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
         Ok(bytes) => bytes,
         Err(error) => {
             sink.push(
-                Diagnostic::error("MC0107", format!("cannot read `{file}`: {error}"))
+                Diagnostic::error(Code::MC0107, format!("cannot read `{file}`: {error}"))
                     .at(Location::whole(named(String::new())))
                     .help("name the file with `-f`, or start one with `mesh-compile init`"),
             );
@@ -73,7 +73,7 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
     match String::from_utf8(bytes) {
         Ok(text) if text.trim_start_matches(BOM).trim().is_empty() => {
             sink.push(
-                Diagnostic::error("MC0109", format!("`{file}` is empty"))
+                Diagnostic::error(Code::MC0109, format!("`{file}` is empty"))
                     .at(Location::whole(named(String::new())))
                     .help("`mesh-compile init` writes a mesh.toml that renders at once"),
             );
@@ -87,7 +87,7 @@ fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let end = text[valid..].chars().next().map_or(valid, |c| valid + c.len_utf8());
             sink.push(
-                Diagnostic::error("MC0108", format!("`{file}` is not valid UTF-8"))
+                Diagnostic::error(Code::MC0108, format!("`{file}` is not valid UTF-8"))
                     .at_label(Location::new(named(text), valid..end), format!("byte {valid} of the file"))
                     .help("save the file as UTF-8"),
             );
@@ -161,7 +161,7 @@ impl<'toml> Decoder<'_, 'toml> {
             Err(error) => error,
         };
         let location = error.span().map_or_else(|| self.document.at(place), |span| self.document.location(span));
-        self.sink.push(Diagnostic::error("MC0103", error.message().to_owned()).at(location));
+        self.sink.push(Diagnostic::error(Code::MC0103, error.message().to_owned()).at(location));
         None
     }
 }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Document, Place, schema};
-use crate::diag::{Diagnostic, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Sink, suggest};
 
 /// The schema's keywords that are acted on here, then those that only describe.
 #[cfg(test)]
@@ -115,7 +115,7 @@ impl<'a> Shape<'a> {
             DeValue::Table(table) => self.table(schema, table, place),
             DeValue::Array(array) => {
                 if array.len() < usize::try_from(schema["minItems"].as_u64().unwrap_or(0)).unwrap_or(0) {
-                    self.report("MC0104", format!("`{place}` is empty"), place, "list at least one".into());
+                    self.report(Code::MC0104, format!("`{place}` is empty"), place, "list at least one".into());
                 }
                 for (i, item) in array.iter().enumerate() {
                     self.value(&schema["items"], item, &place.index(i));
@@ -125,13 +125,13 @@ impl<'a> Shape<'a> {
             DeValue::Integer(_) => self.integer(schema, value, place),
             DeValue::Datetime(_) => {
                 let help = "quote it to make it a string".into();
-                self.report("MC0116", format!("`{place}` is a TOML date, which JSON has no form for"), place, help);
+                self.report(Code::MC0116, format!("`{place}` is a TOML date, which JSON has no form for"), place, help);
             }
             DeValue::Float(float) => {
                 let finite = float.as_str().parse::<f64>().is_ok_and(f64::is_finite);
                 if !finite && !float.as_str().contains('_') {
                     let help = "quote it to make it a string".into();
-                    self.report("MC0116", format!("`{place}` is {float}, which JSON has no form for"), place, help);
+                    self.report(Code::MC0116, format!("`{place}` is {float}, which JSON has no form for"), place, help);
                 }
             }
             DeValue::Boolean(_) => {}
@@ -164,7 +164,8 @@ impl<'a> Shape<'a> {
             present.iter().filter(|key| !known(key)).filter_map(|key| near(schema, key, &present)).collect();
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for key in required.filter(|key| !present.contains(key) && !meant.contains(key)) {
-            let finding = Diagnostic::error("MC0105", format!("`{place}` has no `{key}`")).at(self.document.key(place));
+            let finding =
+                Diagnostic::error(Code::MC0105, format!("`{place}` has no `{key}`")).at(self.document.key(place));
             // Tests alone are those of a workload whose name is misspelt.
             let alone = key == "filters" && present.iter().eq(["tests"].iter());
             let others = self.document.keys("workloads").filter(|name| *name != place.last_key());
@@ -186,7 +187,7 @@ impl<'a> Shape<'a> {
             Some(near) => format!("did you mean `{near}`? It takes {list}"),
             None => format!("it takes {list}"),
         };
-        self.report("MC0104", format!("`{text}` is not a value of `{place}`"), place, help);
+        self.report(Code::MC0104, format!("`{text}` is not a value of `{place}`"), place, help);
     }
 
     fn integer(&mut self, schema: &Value, value: &Spanned<DeValue<'_>>, place: &Place) {
@@ -196,14 +197,14 @@ impl<'a> Shape<'a> {
         if !fits {
             let low = low.unwrap_or(i64::MIN);
             let range = high.map_or_else(|| format!("{low} and more"), |high| format!("{low} to {high}"));
-            self.report("MC0104", format!("`{place}` is out of range"), place, format!("it takes {range}"));
+            self.report(Code::MC0104, format!("`{place}` is out of range"), place, format!("it takes {range}"));
         }
     }
 
     fn wrong_type(&mut self, schema: &'a Value, value: &Spanned<DeValue<'_>>, place: &Place) {
         let wanted = self.types(schema);
         let found = article(value.get_ref().type_str());
-        let finding = Diagnostic::error("MC0103", format!("`{place}` takes {wanted}, not {found}"))
+        let finding = Diagnostic::error(Code::MC0103, format!("`{place}` takes {wanted}, not {found}"))
             .at_label(self.document.at(place), format!("this is {found}"));
         let written = self.document.text_at(place);
         self.sink.push(match value.get_ref() {
@@ -263,7 +264,7 @@ impl<'a> Shape<'a> {
 
     /// Returns whether it is rather a part of the entry's name: `[workloads.web.v1]`.
     fn unknown_key(&mut self, schema: &Value, place: &Place, value: &DeValue<'_>, present: &BTreeSet<&str>) -> bool {
-        let mut finding = Diagnostic::error("MC0102", format!("unknown key `{place}`"))
+        let mut finding = Diagnostic::error(Code::MC0102, format!("unknown key `{place}`"))
             .at_label(self.document.key(place), "no such key here");
         let key = place.last_key();
         let owner = if place.is_in_test() { self.owner_in_test(key) } else { self.owner(key) };
@@ -316,7 +317,7 @@ impl<'a> Shape<'a> {
         self.root["definitions"][definition]["properties"].get(key).is_some()
     }
 
-    fn report(&mut self, code: &'static str, message: String, place: &Place, help: String) {
+    fn report(&mut self, code: Code, message: String, place: &Place, help: String) {
         self.sink.push(Diagnostic::error(code, message).at(self.document.at(place)).help(help));
     }
 }

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::domain::{Direction, FilterType, Insert, Kind, LogLevel, MountBy, Provider, Runtime};
+
 // Only the schema uses it: the entries are decoded one by one.
 /// Filters, and the workloads that they run beside.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -49,23 +51,6 @@ pub(crate) struct Mesh {
     pub(crate) proxy_version: Option<String>,
     /// Labels on every ConfigMap and EnvoyFilter.
     pub(crate) labels: BTreeMap<String, String>,
-}
-
-/// Who runs the control plane.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Provider {
-    /// Istio as released.
-    #[default]
-    Istio,
-    /// Alibaba Cloud Service Mesh: adds the labels `asm-system` and `provider`.
-    Asm,
-    /// Tencent Cloud Mesh.
-    Tcm,
-    /// OpenShift Service Mesh.
-    Openshift,
-    /// Google's managed mesh, which refuses EnvoyFilter.
-    GoogleManaged,
 }
 
 /// Where the manifests go and what form they take.
@@ -224,26 +209,6 @@ pub(crate) enum CapabilityRule {
     Derived,
 }
 
-/// Which chain a filter runs in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum FilterType {
-    /// The HTTP filter chain, before the router.
-    #[default]
-    Http,
-    /// The network filter chain, before its terminal filter.
-    Network,
-}
-
-/// Envoy's sandbox.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Runtime {
-    /// The only sandbox of Envoy's official builds and of Istio's proxy.
-    #[default]
-    V8,
-}
-
 /// What happens to requests when the module fails at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -295,20 +260,6 @@ pub(crate) struct Workload {
     pub(crate) tests: Vec<traffic::Test>,
 }
 
-/// The kind of a workload.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-pub(crate) enum Kind {
-    /// apps/v1
-    #[default]
-    Deployment,
-    /// apps/v1
-    StatefulSet,
-    /// apps/v1
-    DaemonSet,
-    /// argoproj.io/v1alpha1, of Argo Rollouts
-    Rollout,
-}
-
 /// A filter as a workload uses it: its name, or its name and what differs here.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -338,68 +289,4 @@ pub(crate) struct UseWith {
     pub(crate) insert: Option<Insert>,
     /// Which traffic it sees. Default: the workload's.
     pub(crate) direction: Option<Direction>,
-}
-
-/// Which traffic a filter sees.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Direction {
-    /// What comes to the workload.
-    #[default]
-    Inbound,
-    /// What the workload sends.
-    Outbound,
-    /// What goes through a gateway.
-    Gateway,
-    /// All of it.
-    Any,
-}
-
-/// How the modules get into the proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum MountBy {
-    /// The sidecar injector's annotations. Gateways never read them.
-    Annotation,
-    /// A volume of the pod and a mount of its `istio-proxy` container.
-    Container,
-}
-
-/// Where in the chain a filter goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Insert {
-    /// Behind Istio's own filters, before the router (or the terminal network filter).
-    #[default]
-    BeforeRouter,
-    /// At the head of the chain, before Istio's own filters.
-    First,
-}
-
-/// A level of Envoy's loggers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum LogLevel {
-    Trace,
-    Debug,
-    Info,
-    Warning,
-    Error,
-    Critical,
-    Off,
-}
-
-impl LogLevel {
-    /// As Envoy's command line takes it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-            Self::Off => "off",
-        }
-    }
 }

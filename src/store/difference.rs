@@ -4,8 +4,8 @@ use camino::Utf8Path;
 
 use super::{Difference, State, about, damaged, parse};
 use crate::Rendered;
-use crate::diag::{Diagnostic, Location, Source};
-use crate::digest::Digest;
+use crate::diag::{Code, Diagnostic, Location, Source};
+use crate::domain::Digest;
 use crate::emit::LOCK;
 
 /// Longer files and lines are not shown: of a ConfigMap, size and digest say more than its base64.
@@ -19,32 +19,40 @@ impl Difference {
         let path = rendered.dir.join(&self.path);
         let render = "run `mesh-compile render` and commit the result";
         let finding = match self.state {
-            State::Missing => about("MC0702", &path, format!("`{path}` is missing")).help(render),
-            State::Outdated => {
-                about("MC0701", &path, format!("`{path}` is out of date: {spec} or what it names has changed since"))
-                    .help(render)
-            }
+            State::Missing => about(Code::MC0702, &path, format!("`{path}` is missing")).help(render),
+            State::Outdated => about(
+                Code::MC0701,
+                &path,
+                format!("`{path}` is out of date: {spec} or what it names has changed since"),
+            )
+            .help(render),
             State::Tampered if self.path == LOCK => {
                 let reason = parse(self.on_disk.as_deref().unwrap_or_default()).err();
                 match reason {
                     Some(reason) => damaged(&path, &reason),
-                    None => about("MC0706", &path, format!("git could not merge `{path}`"))
+                    None => about(Code::MC0706, &path, format!("git could not merge `{path}`"))
                         .help("settle the conflicts in mesh.toml, then run `mesh-compile render`: it takes the files of both sides"),
                 }
             }
-            State::Tampered => about("MC0704", &path, format!("`{path}` was changed by hand since it was rendered"))
-                .help(format!("make the change in {spec}, then render again: a render overwrites it")),
-            State::Stale => about("MC0703", &path, format!("`{path}` is no longer rendered")).help(render),
-            State::StaleTampered => {
-                about("MC0704", &path, format!("`{path}` is no longer rendered, and was changed by hand since it was"))
-                    .help("a render does not delete it: move or delete it yourself")
+            State::Tampered => {
+                about(Code::MC0704, &path, format!("`{path}` was changed by hand since it was rendered"))
+                    .help(format!("make the change in {spec}, then render again: a render overwrites it"))
             }
-            State::Leftover => about("MC0703", &path, format!("`{path}` was left behind by a render that was stopped"))
-                .help("run `mesh-compile render`: it removes it"),
-            State::Extra => about("MC0703", &path, format!("`{path}` was not rendered by mesh-compile"))
+            State::Stale => about(Code::MC0703, &path, format!("`{path}` is no longer rendered")).help(render),
+            State::StaleTampered => about(
+                Code::MC0704,
+                &path,
+                format!("`{path}` is no longer rendered, and was changed by hand since it was"),
+            )
+            .help("a render does not delete it: move or delete it yourself"),
+            State::Leftover => {
+                about(Code::MC0703, &path, format!("`{path}` was left behind by a render that was stopped"))
+                    .help("run `mesh-compile render`: it removes it")
+            }
+            State::Extra => about(Code::MC0703, &path, format!("`{path}` was not rendered by mesh-compile"))
                 .help("move it out of the folder, where only what mesh.toml renders to should be"),
             State::InTheWay => about(
-                "MC0705",
+                Code::MC0705,
                 &path,
                 format!("`{path}` stands where a file is to be rendered, and is not one that mesh-compile wrote"),
             )

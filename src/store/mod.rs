@@ -8,8 +8,8 @@ mod write;
 
 use camino::Utf8Path;
 
-use crate::diag::{Diagnostic, Location, Sink, Source};
-use crate::digest::Digest;
+use crate::diag::{Code, Diagnostic, Location, Sink, Source};
+use crate::domain::Digest;
 use crate::emit::LOCK;
 use crate::lock::Lock;
 
@@ -59,13 +59,13 @@ pub enum State {
 }
 
 /// A finding about a file of `out/` as a whole.
-fn about(code: &'static str, path: &Utf8Path, message: String) -> Diagnostic {
+fn about(code: Code, path: &Utf8Path, message: String) -> Diagnostic {
     let source = Source { path: path.to_owned(), text: String::new() };
     Diagnostic::error(code, message).at(Location::whole(source.into()))
 }
 
 fn unreadable(path: &Utf8Path, error: &std::io::Error) -> Diagnostic {
-    about("MC0707", path, format!("cannot read `{path}`: {error}"))
+    about(Code::MC0707, path, format!("cannot read `{path}`: {error}"))
 }
 
 /// The lock of `dir`; without one, nothing there is ours. An error says what is wrong with a damaged one.
@@ -113,7 +113,7 @@ fn lock_or_report(dir: &Utf8Path, sink: &mut Sink) -> Lock {
 }
 
 fn damaged(path: &Utf8Path, reason: &str) -> Diagnostic {
-    about("MC0706", path, format!("`{path}` is damaged: {reason}"))
+    about(Code::MC0706, path, format!("`{path}` is damaged: {reason}"))
         .note("it says which files may be overwritten and deleted")
         .help("restore it from git, or delete the whole folder and render again")
 }

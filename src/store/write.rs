@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{Difference, State, TEMPORARY, about, compare, lock_or_report};
 use crate::Rendered;
-use crate::diag::{Diagnostic, Sink};
+use crate::diag::{Code, Diagnostic, Sink};
 use crate::emit::LOCK;
 
 /// What is to be done to one file.
@@ -128,7 +128,7 @@ fn all<T: Send, R: Send>(
 }
 
 fn failure(step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
-    about("MC0707", path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
+    about(Code::MC0707, path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
 }
 
 /// Makes the folders that files go to. What is wrong with one shows at its files.
@@ -153,7 +153,7 @@ fn announce(rendered: &Rendered, sink: &mut Sink) -> bool {
     let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
     let written = temporary(&path, text.as_bytes()).and_then(|file| file.persist(&path).map_err(|error| error.error));
     if let Err(error) = &written {
-        sink.push(about("MC0707", &path, format!("cannot write `{path}`: {error}")));
+        sink.push(about(Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
     }
     written.is_ok()
 }
@@ -167,7 +167,7 @@ fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
     for folder in folders.into_iter().filter(|folder| *folder != "") {
         let path = rendered.dir.join(folder);
         if path.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
-            let finding = about("MC0705", &path, format!("`{path}` stands where a folder is to be"));
+            let finding = about(Code::MC0705, &path, format!("`{path}` stands where a folder is to be"));
             sink.push(finding.help("move or delete it, then render again"));
         }
     }

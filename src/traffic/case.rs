@@ -7,8 +7,8 @@ use regex::bytes::Regex;
 
 use super::message::Message;
 use crate::diag::Location;
+use crate::domain::Direction;
 use crate::module::abi::EnvoyMinor;
-use crate::spec::types::Direction;
 
 /// Where the virtual clock starts unless a test says otherwise: 2025-01-01T00:00:00Z, in nanoseconds since 1970.
 pub(crate) const DEFAULT_TIME: u64 = 1_735_689_600_000_000_000;

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 
 use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
-use crate::diag::{Diagnostic, Location, Sink, Source};
+use crate::diag::{Code, Diagnostic, Location, Sink, Source};
+use crate::domain::{Direction, FilterType, Istio};
 use crate::module::{Module, ModuleError, Setting, rules};
-use crate::resolve::version::Istio;
-use crate::spec::types::{Direction, FilterType};
 
 /// A module and what it is configured with.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +50,7 @@ pub(super) fn read(bare: &Bare, sink: &mut Sink) -> Option<Read> {
         Ok(module) => module,
         Err(ModuleError::Read(error)) => {
             let message = format!("cannot read the module `{file}`: {error}");
-            sink.push(Diagnostic::error("MC0115", message).at(at));
+            sink.push(Diagnostic::error(Code::MC0115, message).at(at));
             return None;
         }
         Err(ModuleError::Header(_, finding)) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exchange::{end, level};
 use super::subject::Subject;
-use crate::diag::Diagnostic;
+use crate::diag::{Code, Diagnostic};
 use crate::traffic::case::Test;
 use crate::traffic::message::{Fields, Message};
 use crate::traffic::outcome::{End, FaultKind, LogLine, Outcome, PluginOutcome, StepOutcome, TestOutcome};
@@ -60,7 +60,7 @@ fn finding(message: String, notes: Vec<String>) -> Option<Diagnostic> {
         shown.push(format!("and {more} more"));
     }
     let found = !shown.is_empty();
-    found.then(|| shown.into_iter().fold(Diagnostic::warning("MC0613", message), Diagnostic::note))
+    found.then(|| shown.into_iter().fold(Diagnostic::warning(Code::MC0613, message), Diagnostic::note))
 }
 
 fn told(what: &str, ours: impl std::fmt::Display, theirs: impl std::fmt::Display) -> String {

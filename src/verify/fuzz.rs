@@ -7,10 +7,8 @@ use std::time::Duration;
 use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
 use super::{Options, Report, run};
 use crate::diag::{Location, Sink, Source};
-use crate::digest::Digest;
+use crate::domain::{Digest, Direction, Istio};
 use crate::module::abi::{self, Abi};
-use crate::resolve::version::Istio;
-use crate::spec::types::Direction;
 use crate::traffic::case::{Answer, Callout, Expect, Property, Step, Test};
 use crate::traffic::message::Message;
 

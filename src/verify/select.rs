@@ -1,6 +1,6 @@
 //! The workloads that the command line names.
 
-use crate::diag::{Diagnostic, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Sink, suggest};
 use crate::traffic::case::Suite;
 
 /// The suites that are named, each once, in their own order; all of them where nothing is named. A name is that of its table in
@@ -28,7 +28,7 @@ fn names(Suite { kind, namespace, name, .. }: &Suite) -> [String; 3] {
 
 fn unknown(suites: &[Suite], name: &str) -> Diagnostic {
     let known: Vec<[String; 3]> = suites.iter().map(names).collect();
-    let finding = Diagnostic::error("MC0708", format!("there is no workload `{name}`"));
+    let finding = Diagnostic::error(Code::MC0708, format!("there is no workload `{name}`"));
     // As long as what was written: a namespace is not to be counted as a slip.
     let form = name.matches('/').count().min(2);
     let own = name.rsplit('/').next().unwrap_or_default();

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diag::Location;
-use crate::digest::Digest;
+use crate::domain::{Digest, Direction};
 use crate::module::abi::EnvoyMinor;
-use crate::spec::types::Direction;
 use crate::traffic::case::Test;
 
 /// A workload to verify.

@@ -9,7 +9,7 @@ use super::read::{subjects, tests::rendered};
 use super::report::{self, Engine, Report, Workload};
 use super::subject::Subject;
 use crate::diag::render::{Color, text};
-use crate::diag::{Diagnostic, Severity, Sink};
+use crate::diag::{Code, Diagnostic, Severity, Sink};
 use crate::traffic::message::{Fields, Message};
 use crate::traffic::outcome::{
     Call, Effect, End, Fault, FaultKind, Level, LogLine, Outcome, PluginOutcome, Remark, StepOutcome, TestOutcome,
@@ -179,7 +179,7 @@ error[MC0610]: `Deployment/default/web`: the test `lets nobody in` failed: the s
                long long long long long long long long
 "
     );
-    assert_eq!((finding.code, finding.related.len()), ("MC0610", 2), "{finding:#?}");
+    assert_eq!((finding.code, finding.related.len()), (Code::MC0610, 2), "{finding:#?}");
     assert!(shown.lines().skip(7).all(|line| line.chars().count() <= 100), "{shown}");
     assert_eq!(workloads[0].tests[0].failures.len(), 3);
     assert!(!workloads[0].passed());
@@ -196,7 +196,7 @@ fn one_fault_in_many_workloads_is_one_finding() {
     let (same, other) = (refused("on_configure: no"), refused("on_configure: never"));
     let (one, _) = found(&[(&subjects[0], &same), (&subjects[1], &same)], Engine::Embedded);
     let [finding] = &one[..] else { panic!("{one:#?}") };
-    assert_eq!((finding.code, finding.severity), ("MC0602", Severity::Error));
+    assert_eq!((finding.code, finding.severity), (Code::MC0602, Severity::Error));
     assert_eq!(finding.message, "the filter `tags` does not take its configuration");
     assert_eq!(
         finding.notes,
@@ -212,15 +212,15 @@ fn one_fault_in_many_workloads_is_one_finding() {
 fn each_kind_of_fault_has_its_code() {
     let web = web();
     let kinds = [
-        (FaultKind::Load, "MC0601"),
-        (FaultKind::Start, "MC0601"),
-        (FaultKind::Configure, "MC0602"),
-        (FaultKind::Trap, "MC0603"),
-        (FaultKind::Restricted, "MC0604"),
-        (FaultKind::Endless, "MC0605"),
-        (FaultKind::Limits, "MC0606"),
-        (FaultKind::Crash, "MC0618"),
-        (FaultKind::Unsupported, "MC0611"),
+        (FaultKind::Load, Code::MC0601),
+        (FaultKind::Start, Code::MC0601),
+        (FaultKind::Configure, Code::MC0602),
+        (FaultKind::Trap, Code::MC0603),
+        (FaultKind::Restricted, Code::MC0604),
+        (FaultKind::Endless, Code::MC0605),
+        (FaultKind::Limits, Code::MC0606),
+        (FaultKind::Crash, Code::MC0618),
+        (FaultKind::Unsupported, Code::MC0611),
     ];
     for (kind, code) in kinds {
         let at_start = PluginOutcome { fault: Some(fault(kind, "why")), ..PluginOutcome::default() };
@@ -250,7 +250,7 @@ fn a_stalled_request_is_one_finding() {
     let [finding] = &found[..] else { panic!("{found:#?}") };
     assert_eq!(
         (finding.code, &*finding.message),
-        ("MC0607", "the filter `auth` holds a request and never lets it go on")
+        (Code::MC0607, "the filter `auth` holds a request and never lets it go on")
     );
     assert!(finding.notes[1].contains("proxy_on_request_headers returned StopIteration"), "{finding:#?}");
     assert!(finding.detail.contains(&"no answer (stalled)".to_owned()), "{finding:#?}");
@@ -260,9 +260,9 @@ fn a_stalled_request_is_one_finding() {
 fn remarks_are_warnings_each_once() {
     let web = web();
     let remarks = [
-        (Remark::UnknownCluster("idp".into()), "MC0608"),
-        (Remark::RemovedProperty("node".into()), "MC0609"),
-        (Remark::NotSimulated("resolves the name `db`".into()), "MC0612"),
+        (Remark::UnknownCluster("idp".into()), Code::MC0608),
+        (Remark::RemovedProperty("node".into()), Code::MC0609),
+        (Remark::NotSimulated("resolves the name `db`".into()), Code::MC0612),
     ];
     let plugin = PluginOutcome { remarks: remarks.iter().map(|(remark, _)| remark.clone()).collect(), ..fine() };
     let again = remarks.iter().map(|(remark, _)| (0, remark.clone())).collect();

@@ -17,7 +17,7 @@ pub fn render(diagnostics: &[Diagnostic]) -> String {
             out.push_str(&place(&primary.location));
         }
         out.push_str("title=");
-        out.push_str(&property(diagnostic.code));
+        out.push_str(&property(diagnostic.code.as_str()));
         out.push_str("::");
         out.push_str(&data(&body(diagnostic)));
         out.push('\n');
@@ -80,7 +80,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::diag::Source;
+    use crate::diag::{Code, Source};
 
     fn source(path: &str) -> Arc<Source> {
         Arc::new(Source { path: path.into(), text: "a = 1\r\nb = \"漢\"\r\n[c]\r\n".to_owned() })
@@ -90,16 +90,16 @@ mod tests {
     fn a_command_a_line() {
         let text = source("mesh.toml");
         let found = [
-            Diagnostic::error("MC0102", "unknown key").at(Location::new(text.clone(), 11..16)),
-            Diagnostic::warning("MC0105", "unused").at(Location::whole(text)),
-            Diagnostic::error("MC0900", "no place"),
+            Diagnostic::error(Code::MC0102, "unknown key").at(Location::new(text.clone(), 11..16)),
+            Diagnostic::warning(Code::MC0105, "unused").at(Location::whole(text)),
+            Diagnostic::error(Code::MC0708, "no place"),
         ];
         assert_eq!(
             render(&found),
             "\
 ::error file=mesh.toml,line=2,col=5,endLine=2,endColumn=8,title=MC0102::unknown key
 ::warning file=mesh.toml,title=MC0105::unused
-::error title=MC0900::no place
+::error title=MC0708::no place
 "
         );
     }
@@ -108,8 +108,8 @@ mod tests {
     fn columns_go_when_the_span_crosses_lines() {
         let text = source("mesh.toml");
         let found = [
-            Diagnostic::error("MC0101", "two lines").at(Location::new(text.clone(), 0..16)),
-            Diagnostic::error("MC0101", "one and its end").at(Location::new(text, 0..7)),
+            Diagnostic::error(Code::MC0101, "two lines").at(Location::new(text.clone(), 0..16)),
+            Diagnostic::error(Code::MC0101, "one and its end").at(Location::new(text, 0..7)),
         ];
         assert_eq!(
             render(&found),
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn what_ends_a_command_or_a_property_is_escaped() {
         let text = source("a:b,100%.toml");
-        let found = Diagnostic::error("MC0101", "50%: a, b\r\nc")
+        let found = Diagnostic::error(Code::MC0101, "50%: a, b\r\nc")
             .at(Location::new(text.clone(), 0..1))
             .related(Location::new(text.clone(), 7..8), "the other")
             .related(Location::whole(text), "")

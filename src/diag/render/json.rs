@@ -78,7 +78,7 @@ impl<'a> From<&'a Diagnostic> for Finding<'a> {
     fn from(diagnostic: &'a Diagnostic) -> Self {
         let primary = diagnostic.primary.as_ref();
         Self {
-            code: diagnostic.code,
+            code: diagnostic.code.as_str(),
             severity: diagnostic.severity.as_str(),
             message: &diagnostic.message,
             place: primary.map_or_else(Place::default, |label| Place::from(&label.location)),
@@ -118,7 +118,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::diag::Source;
+    use crate::diag::{Code, Source};
 
     fn source() -> Arc<Source> {
         Arc::new(Source { path: "mesh.toml".into(), text: "[filters.a]\nmodule = \"漢\"\n".to_owned() })
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn every_field_in_its_order() {
-        let diagnostic = Diagnostic::error("MC0102", "a \"quoted\" name")
+        let diagnostic = Diagnostic::error(Code::MC0102, "a \"quoted\" name")
             .at_label(Location::new(source(), 21..26), "not shown here")
             .related(Location::new(source(), 0..12), "the filter")
             .related(Location::whole(source()), "")
@@ -155,14 +155,14 @@ mod tests {
 
     #[test]
     fn what_happened_stands_last() {
-        let line = render(&[Diagnostic::error("MC0610", "e").detail(["request".to_owned(), "  GET /".to_owned()])]);
+        let line = render(&[Diagnostic::error(Code::MC0610, "e").detail(["request".to_owned(), "  GET /".to_owned()])]);
         assert!(line.contains(r#""related":[],"detail":["request","  GET /"]}]"#), "{line}");
     }
 
     #[test]
     fn no_place_is_null_everywhere() {
         assert_eq!(
-            render(&[Diagnostic::warning("MC0105", "w")]),
+            render(&[Diagnostic::warning(Code::MC0105, "w")]),
             concat!(
                 r#"{"version":1,"diagnostics":[{"code":"MC0105","severity":"warning","#,
                 r#""message":"w","file":null,"line":null,"column":null,"end_line":null,"#,

@@ -53,7 +53,7 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(clean(&diagnostic.message));
-    let mut group = Group::with_title(title.id(diagnostic.code));
+    let mut group = Group::with_title(title.id(diagnostic.code.as_str()));
     let notes = notes(diagnostic);
     // The crate parts its elements with an empty `|`, except before and after a bare path.
     let mut after_lines = false;

@@ -1,6 +1,7 @@
 //! A module without a marker that says which version of the Proxy-Wasm ABI it speaks.
 
 use super::{Finding, Report, Setting, Stage};
+use crate::diag::Code;
 
 const MARKER: &str = "proxy_abi_version_";
 
@@ -9,7 +10,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         return;
     }
     let finding = Finding::error(
-        "MC0304",
+        Code::MC0304,
         Stage::AbiScan,
         "the module exports no Proxy-Wasm ABI marker that Envoy knows",
         "Missing or unknown Proxy-Wasm ABI version",

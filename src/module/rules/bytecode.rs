@@ -1,12 +1,13 @@
 //! Bytecode that V8 refuses.
 
 use super::{Finding, Report, Setting, Stage};
+use crate::diag::Code;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     let Some(invalid) = &report.invalid else { return };
     found.push(
         Finding::error(
-            "MC0305",
+            Code::MC0305,
             Stage::Compile,
             format!("not valid WebAssembly at byte {}: {}", invalid.offset, invalid.message),
             "Failed to load Wasm bytecode",

@@ -1,6 +1,7 @@
 //! Bytes that Envoy's own reader stumbles over, valid WebAssembly or not.
 
 use super::{Finding, Report, Setting, Stage};
+use crate::diag::Code;
 use crate::module::bytecode::{Corrupt, NAME_SECTION};
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
@@ -10,7 +11,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         scans.into_iter().find_map(|(stage, result)| result.err().map(|corrupt| (stage, corrupt)))
     {
         let finding = Finding::error(
-            "MC0303",
+            Code::MC0303,
             stage,
             format!("{what} cannot be read at byte {offset}"),
             "Failed to parse corrupted Wasm module",

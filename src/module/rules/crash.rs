@@ -1,6 +1,7 @@
 //! Imports and exports that end Envoy's process.
 
 use super::{Finding, Report, Setting, Stage, abi};
+use crate::diag::Code;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     types(report, found);
@@ -13,7 +14,7 @@ fn doubles(report: &Report, found: &mut Vec<Finding>) {
         if abi(report).is_some() && report.imports.iter().filter(|import| import.kind.as_str() == word).count() > 1 {
             let message =
                 format!("the module imports several {what}, and Envoy crashes on that or goes on with freed memory");
-            let mut finding = Finding::error("MC0318", Stage::Instantiate, message, "");
+            let mut finding = Finding::error(Code::MC0318, Stage::Instantiate, message, "");
             finding.envoy = None;
             found.push(finding.help("import one at most, and define the others in the module"));
         }
@@ -24,7 +25,7 @@ fn types(report: &Report, found: &mut Vec<Finding>) {
     let Some(crash) = report.crash.as_ref().filter(|_| abi(report).is_some()) else { return };
     let (verb, stage) = if crash.imported { ("imports", Stage::Link) } else { ("exports", Stage::Exports) };
     let message = format!("the module {verb} `{}` with {}, and Envoy crashes on that", crash.name, crash.what);
-    let mut finding = Finding::error("MC0318", stage, message, "");
+    let mut finding = Finding::error(Code::MC0318, stage, message, "");
     finding.envoy = crash.says.map(str::to_owned);
     found.push(
         finding

@@ -1,5 +1,6 @@
 //! Exports that Envoy calls, of another type than it calls them with.
 
+use crate::diag::Code;
 use wasmparser::FuncType;
 
 use super::{Finding, Report, Setting, Stage, abi};
@@ -23,7 +24,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
 fn finding(abi: Abi, callback: &Callback, own: &FuncType) -> Finding {
     let Callback { name, signature } = callback;
     let finding = Finding::error(
-        "MC0308",
+        Code::MC0308,
         Stage::Exports,
         format!("the module exports `{name}` with another type than Envoy calls it with"),
         format!("Bad function signature for: {name}, want: {signature}, but the module exports: {}", Written(own)),

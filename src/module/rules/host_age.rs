@@ -1,6 +1,7 @@
 //! Host functions that came later than the oldest Envoy of the mesh.
 
 use super::{Finding, Report, Setting, Stage, abi};
+use crate::diag::Code;
 use crate::module::abi::{EnvoyMinor, host_function};
 
 /// From this Envoy on, `poll_oneoff` returns to the guest as a sleep does (golang/go#78513).
@@ -14,7 +15,7 @@ pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>
         if host.since > setting.envoy {
             found.push(
                 Finding::error(
-                    "MC0312",
+                    Code::MC0312,
                     Stage::Link,
                     format!(
                         "Envoy 1.{} has no function `{module}.{name}`: it came with 1.{}",
@@ -31,7 +32,7 @@ pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>
             );
         } else if name == "poll_oneoff" && setting.envoy < POLL_RETURNS {
             found.push(
-                Finding::warning("MC0317", format!("`poll_oneoff` fails in Envoy 1.{}", setting.envoy))
+                Finding::warning(Code::MC0317, format!("`poll_oneoff` fails in Envoy 1.{}", setting.envoy))
                     .note("a Go module calls it when its garbage collector waits, and dies then (golang/go#78513)")
                     .help(format!("raise the mesh to Istio 1.{}, or build with TinyGo", POLL_RETURNS - 8)),
             );

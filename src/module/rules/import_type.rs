@@ -1,6 +1,7 @@
 //! Imports of another type than Envoy's function has.
 
 use super::{Finding, Report, Setting, Stage, abi};
+use crate::diag::Code;
 use crate::module::abi::{WASI_MODULES, host_function};
 use crate::module::report::Kind;
 use crate::module::signature::Written;
@@ -15,7 +16,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         }
         let (module, name, own) = (&import.module, &import.name, Written(function));
         let finding = Finding::error(
-            "MC0307",
+            Code::MC0307,
             Stage::Link,
             format!("the module imports `{module}.{name}` with another type than Envoy's"),
             format!(

@@ -3,6 +3,7 @@
 //! For an imported memory or table Envoy makes one of the same limits, and a plain one otherwise.
 
 use super::{Finding, Report, Setting, Stage};
+use crate::diag::Code;
 use crate::module::report::{Import, Kind};
 
 /// Elements of a table that V8 makes for an import, at most.
@@ -32,7 +33,7 @@ fn tables(report: &Report, found: &mut Vec<Finding>) {
             let message =
                 format!("`{module}.{name}` is a table of up to {most} elements, and Envoy makes {MOST_ELEMENTS}");
             found.push(
-                Finding::error("MC0311", Stage::Link, message, "Failed to initialize Wasm code")
+                Finding::error(Code::MC0311, Stage::Link, message, "Failed to initialize Wasm code")
                     .help("give the table a smaller maximum, or none")
                     .number(number),
             );
@@ -40,7 +41,7 @@ fn tables(report: &Report, found: &mut Vec<Finding>) {
             let what = if table.table64 { "is indexed by 64 bits" } else { "holds no nulls" };
             let message = format!("`{module}.{name}` is a table that {what}, and Envoy has a plain one");
             found.push(
-                Finding::error("MC0311", Stage::Instantiate, message, "Failed to create new Wasm instance")
+                Finding::error(Code::MC0311, Stage::Instantiate, message, "Failed to create new Wasm instance")
                     .help("let the module have a table of its own"),
             );
         }
@@ -55,7 +56,7 @@ fn memories(report: &Report, found: &mut Vec<Finding>) {
             let what = if memory.memory64 { "of 64 bits" } else { "shared by threads" };
             let message = format!("`{module}.{name}` is a memory {what}, and Envoy has a plain one");
             found.push(
-                Finding::error("MC0311", Stage::Instantiate, message, "Failed to create new Wasm instance")
+                Finding::error(Code::MC0311, Stage::Instantiate, message, "Failed to create new Wasm instance")
                     .help("let the module have a memory of its own, and export it"),
             );
         }
@@ -78,7 +79,7 @@ fn names(report: &Report, found: &mut Vec<Finding>) {
         };
         let message = format!("Envoy cannot give the module its import `{module}.{name}`: {why}");
         found.push(
-            Finding::error("MC0311", Stage::Instantiate, message, "Failed to create new Wasm instance")
+            Finding::error(Code::MC0311, Stage::Instantiate, message, "Failed to create new Wasm instance")
                 .help("give the import another name, or define what it is in the module"),
         );
     }
@@ -95,7 +96,7 @@ fn overflow(report: &Report, found: &mut Vec<Finding>) {
     let room = if what == "data" { "the memory" } else { "the table" };
     found.push(
         Finding::error(
-            "MC0311",
+            Code::MC0311,
             Stage::Instantiate,
             format!("{what} segment {index} ends at {}, and {room} at {}", overflow.end, overflow.available),
             "Failed to create new Wasm instance",

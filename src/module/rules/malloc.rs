@@ -1,6 +1,7 @@
 //! A module in which Envoy cannot allocate: every text that it passes needs it.
 
 use super::{Finding, Report, Setting, Stage, abi};
+use crate::diag::Code;
 use crate::module::abi::MALLOC;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
@@ -11,7 +12,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     }
     found.push(
         Finding::error(
-            "MC0309",
+            Code::MC0309,
             Stage::Exports,
             "the module exports no function `malloc` and none `proxy_on_memory_allocate`",
             "Wasm module is missing malloc function.",

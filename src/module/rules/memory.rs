@@ -2,7 +2,8 @@
 
 use super::instance::imported;
 use super::{Finding, Report, Setting, Stage};
-use crate::limits::group;
+use crate::diag::Code;
+use crate::domain::limits::group;
 use crate::module::report::Kind;
 
 /// 64 KiB each: 1 GiB.
@@ -23,16 +24,16 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         // One that is imported is made while the imports are looked at, and Envoy has no words for that.
         let finding = match imported.get(index) {
             Some(number) => {
-                Finding::error("MC0314", Stage::Link, message, "Failed to initialize Wasm code").number(*number)
+                Finding::error(Code::MC0314, Stage::Link, message, "Failed to initialize Wasm code").number(*number)
             }
-            None => Finding::error("MC0314", Stage::Instantiate, message, "Failed to create new Wasm instance"),
+            None => Finding::error(Code::MC0314, Stage::Instantiate, message, "Failed to create new Wasm instance"),
         };
         found.push(finding.help("lower the initial memory (--initial-memory of the linker)"));
     }
     let exported = report.exports.iter().any(|export| matches!(export.kind, Kind::Memory));
     if !exported && imported.is_empty() && super::abi(report).is_some() {
         found.push(
-            Finding::warning("MC0310", "the module exports no memory")
+            Finding::warning(Code::MC0310, "the module exports no memory")
                 .note("every host call that passes a text reads or writes it; Envoy does not look whether it is there")
                 .help("export it (for wasm-ld it is the default; `(export \"memory\" (memory 0))` in WAT)"),
         );

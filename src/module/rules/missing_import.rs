@@ -1,7 +1,7 @@
 //! Imports that Envoy has nothing for.
 
 use super::{Finding, Report, Setting, Stage, abi};
-use crate::diag::suggest;
+use crate::diag::{Code, suggest};
 use crate::module::abi::{Abi, PROXY, WASI, WASI_MODULES, host_function};
 use crate::module::report::{Import, Kind};
 
@@ -22,7 +22,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
 fn finding(abi: Abi, import: &Import) -> Finding {
     let Import { module, name, kind } = import;
     let finding = Finding::error(
-        "MC0306",
+        Code::MC0306,
         Stage::Link,
         format!("Envoy has no {} `{module}.{name}`", if matches!(kind, Kind::Global) { "global" } else { "function" }),
         format!("Failed to load Wasm module due to a missing import: {module}.{name}"),

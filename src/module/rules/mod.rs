@@ -16,8 +16,8 @@ mod precompiled;
 
 use super::abi::{Abi, EnvoyMinor};
 use super::report::Report;
-use crate::diag::{Diagnostic, Severity};
-use crate::spec::types::FilterType;
+use crate::diag::{Code, Diagnostic, Severity};
+use crate::domain::FilterType;
 
 /// What a module is held against.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ pub(crate) struct Setting {
 /// What is wrong with a module.
 #[derive(Debug, Clone)]
 pub(crate) struct Finding {
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     /// An error is what Envoy refuses; a warning is what misbehaves.
     pub(crate) severity: Severity,
     pub(crate) message: String,
@@ -59,18 +59,18 @@ enum Stage {
 }
 
 impl Finding {
-    fn error(code: &'static str, stage: Stage, message: impl Into<String>, envoy: impl Into<String>) -> Self {
+    fn error(code: Code, stage: Stage, message: impl Into<String>, envoy: impl Into<String>) -> Self {
         let envoy = Some(envoy.into());
         let message = message.into();
         Self { code, severity: Severity::Error, message, envoy, notes: Vec::new(), help: None, order: (stage, 0) }
     }
 
     /// What is wrong with the header; the message goes on from the file's name.
-    pub(super) fn header(code: &'static str, message: &str, envoy: &str) -> Self {
+    pub(super) fn header(code: Code, message: &str, envoy: &str) -> Self {
         Self::error(code, Stage::AbiScan, message, envoy)
     }
 
-    fn warning(code: &'static str, message: impl Into<String>) -> Self {
+    fn warning(code: Code, message: impl Into<String>) -> Self {
         let (message, order) = (message.into(), (Stage::Run, 0));
         Self { code, severity: Severity::Warning, message, envoy: None, notes: Vec::new(), help: None, order }
     }
@@ -95,7 +95,7 @@ impl Finding {
     /// The finding about the module at `path`, not yet at a place.
     pub(crate) fn diagnostic(&self, path: &str) -> Diagnostic {
         let message = match self.code {
-            "MC0301" | "MC0302" => format!("`{path}` {}", self.message),
+            Code::MC0301 | Code::MC0302 => format!("`{path}` {}", self.message),
             _ => format!("`{path}`: {}", self.message),
         };
         let finding = match self.severity {

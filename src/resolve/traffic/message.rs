@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::values::{Check, is_token, short};
-use crate::diag::Diagnostic;
+use crate::diag::{Code, Diagnostic};
 use crate::spec::Place;
 use crate::spec::types::traffic::{self, Text, Values};
 use crate::traffic::case::{Answer, Callout};
@@ -239,7 +239,7 @@ impl Check<'_> {
         for name in names {
             if let Some(first) = seen.insert(name.to_ascii_lowercase(), name) {
                 self.sink.push(
-                    Diagnostic::error("MC0119", format!("`{first}` and `{name}` are one header"))
+                    Diagnostic::error(Code::MC0119, format!("`{first}` and `{name}` are one header"))
                         .at_label(self.document.key(&place.key(name)), "again here")
                         .related(self.document.key(&place.key(first)), "first here")
                         .help("write it once, with a list of its values"),

@@ -10,10 +10,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::workloads::{self, Workload};
-use crate::diag::{Diagnostic, Location, Sink};
+use super::workloads::Workload;
+use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::domain::Direction;
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
-use crate::spec::types::{self, Direction, Use, traffic};
+use crate::spec::types::{self, Use, traffic};
 use crate::spec::{Place, Spec};
 use crate::traffic::case::{Callout, Property, Step, Suite, Test};
 use values::{Check, short};
@@ -26,7 +27,7 @@ pub(super) fn resolve(spec: &Spec, resolved: &[Workload<'_>], sink: &mut Sink) -
         tests.insert(place.clone(), workload(spec, written, &place, sink));
     }
     let suite = |workload: &Workload<'_>| Suite {
-        kind: workloads::kind(workload.written.kind),
+        kind: workload.written.kind.as_str(),
         namespace: workload.namespace.to_string(),
         name: workload.name.to_string(),
         key: workload.place.last_key().to_owned(),
@@ -76,7 +77,7 @@ fn names(tests: &[Test], sink: &mut Sink) {
     for test in tests {
         if let Some(first) = seen.get(test.name.as_str()) {
             sink.push(
-                Diagnostic::error("MC0120", format!("two tests are named {}", short(&test.name)))
+                Diagnostic::error(Code::MC0120, format!("two tests are named {}", short(&test.name)))
                     .at_label(test.location.clone(), "again here")
                     .related((*first).clone(), "first here")
                     .help("give one of them another name, or make them `steps` of one test"),
@@ -121,7 +122,7 @@ impl Check<'_> {
         let key = ["direction", "name"].map(|key| place.key(key)).into_iter().find(|key| self.document.has(key));
         let direction = format!("{direction:?}").to_lowercase();
         self.sink.push(
-            Diagnostic::warning("MC0121", format!("no filter of the workload takes {direction} traffic"))
+            Diagnostic::warning(Code::MC0121, format!("no filter of the workload takes {direction} traffic"))
                 .at_label(self.document.at(key.as_ref().unwrap_or(place)), "this test goes through none")
                 .help("set the test's `direction` to that of the filters, or the filters' to `any`"),
         );
@@ -133,7 +134,7 @@ impl Check<'_> {
             listeners.iter().filter_map(|it| it.port.as_ref().map(|(port, place)| (*port, place))).collect();
         let ports: BTreeSet<u16> = named.keys().copied().collect();
         if let (Some(first), true) = (ports.first(), ports.len() > 1) {
-            let finding = Diagnostic::error("MC0119", "the test does not say which port its requests come to")
+            let finding = Diagnostic::error(Code::MC0119, "the test does not say which port its requests come to")
                 .at_label(self.document.at(&place.key("name")), "needs a `port`")
                 .help(format!("add `port = {first}`: its filters are on several"));
             let places = named.values().map(|place| self.document.at(place));

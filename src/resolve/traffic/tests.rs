@@ -1,5 +1,6 @@
 //! What tests become, with what mesh.toml leaves out filled in.
 
+use crate::diag::Code;
 use std::time::Duration;
 
 use super::*;
@@ -8,7 +9,7 @@ use crate::traffic::message::{Fields, Message};
 
 /// The suites of a mesh.toml that has the filters `a` and `b` beside `text`, and the codes of what is said of it.
 #[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
-fn suites(text: &str) -> (Vec<Suite>, Vec<&'static str>) {
+fn suites(text: &str) -> (Vec<Suite>, Vec<Code>) {
     let folder = tempfile::tempdir().unwrap();
     let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
     let module = wat::parse_str(
@@ -22,7 +23,10 @@ fn suites(text: &str) -> (Vec<Suite>, Vec<&'static str>) {
     let mut sink = Sink::new();
     let spec = crate::spec::load(&folder.join("mesh.toml"), &mut sink).unwrap();
     let resolved = crate::resolve::resolve(&spec, &mut sink);
-    (resolved.suites, sink.into_sorted().iter().map(|finding| finding.code).filter(|code| *code != "MC0112").collect())
+    (
+        resolved.suites,
+        sink.into_sorted().iter().map(|finding| finding.code).filter(|code| *code != Code::MC0112).collect(),
+    )
 }
 
 /// The one test of a workload with the filter `a`.
@@ -195,11 +199,11 @@ fn the_listener_of_a_test() {
     let one = "filters = [{ filter = 'a', port = 80 }, 'b']";
     assert_eq!(listener(one, ""), (Direction::Inbound, Some(80), vec![]));
     assert_eq!(listener(one, "port = 81"), (Direction::Inbound, Some(81), vec![]));
-    assert_eq!(listener(one, "direction = 'outbound'"), (Direction::Outbound, None, vec!["MC0121"]));
+    assert_eq!(listener(one, "direction = 'outbound'"), (Direction::Outbound, None, vec![Code::MC0121]));
     let same = "filters = [{ filter = 'a', port = 80 }, { filter = 'b', port = 80 }]";
     assert_eq!(listener(same, ""), (Direction::Inbound, Some(80), vec![]));
     let two = "filters = [{ filter = 'a', port = 80 }, { filter = 'b', port = 81 }]";
-    assert_eq!(listener(two, "").2, ["MC0119"]);
+    assert_eq!(listener(two, "").2, [Code::MC0119]);
     assert_eq!(listener(two, "port = 81"), (Direction::Inbound, Some(81), vec![]));
     let ways = "filters = [{ filter = 'a', port = 80 }, { filter = 'b', port = 81, direction = 'outbound' }]";
     assert_eq!(listener(ways, ""), (Direction::Inbound, Some(80), vec![]));
@@ -214,5 +218,5 @@ fn the_listener_of_a_test() {
 fn tests_of_refused_workloads_are_checked() {
     let (suites, codes) =
         suites("[workloads.web]\nnamespace = 'Not!'\nfilters = ['a']\ntests = [{ name = 'x', after = '1' }]");
-    assert_eq!((suites.len(), codes), (0, vec!["MC0201", "MC0119"]));
+    assert_eq!((suites.len(), codes), (0, vec![Code::MC0201, Code::MC0119]));
 }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use regex::bytes::Regex;
 use toml::value::Datetime;
 
-use crate::diag::{Diagnostic, Location, Sink};
+use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::spec::types::traffic::{BodyPattern, ExpectedBody, Pattern, Text};
 use crate::spec::{Document, Place};
 use crate::traffic::case::{DEFAULT_TIME, Matcher};
@@ -26,13 +26,13 @@ pub(super) struct Check<'a> {
 
 impl Check<'_> {
     pub(super) fn refuse(&mut self, location: Location, message: impl Into<String>, help: impl Into<String>) {
-        self.sink.push(Diagnostic::error("MC0119", message).at(location).help(help));
+        self.sink.push(Diagnostic::error(Code::MC0119, message).at(location).help(help));
     }
 
     /// Two keys of the table at `place` of which one is to be there.
     pub(super) fn exclusive(&mut self, place: &Place, [first, other]: [&str; 2], help: &str) {
         self.sink.push(
-            Diagnostic::error("MC0122", format!("`{first}` and `{other}` exclude each other in a test"))
+            Diagnostic::error(Code::MC0122, format!("`{first}` and `{other}` exclude each other in a test"))
                 .at_label(self.document.key(&place.key(other)), format!("cannot stand beside `{first}`"))
                 .related(self.document.key(&place.key(first)), "there is this already")
                 .help(help),

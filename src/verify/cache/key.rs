@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::digest::Digest;
+use crate::domain::Digest;
 use crate::traffic::case::{
     Answer, Callout, Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Property,
     Step, Test,

@@ -5,13 +5,13 @@
 
 mod key;
 
+use crate::domain::Digest;
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::report::Workload;
 use super::subject::Subject;
-use crate::digest::Digest;
 
 /// The folder, or none.
 #[derive(Debug)]

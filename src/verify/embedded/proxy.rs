@@ -7,8 +7,8 @@ use std::rc::Rc;
 use super::super::subject::{FailurePolicy, Plugin, Subject};
 use super::chain::Chain;
 use super::network::NetworkFilter;
+use crate::domain::Direction;
 use crate::host::{ContextKind, Library, PluginNames, Script, Vm, VmSettings, World};
-use crate::spec::types::Direction;
 use crate::traffic::case::{Answer, DEFAULT_TIME, Test};
 use crate::traffic::outcome::{Effect, Fault, FaultKind, PluginOutcome};
 

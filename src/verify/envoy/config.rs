@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
-use crate::spec::types::Direction;
+use crate::domain::Direction;
 use crate::verify::subject::{Chain, FailurePolicy, Placed, Plugin};
 
 /// The listener that answers by itself: an answer of it shows how far the worker has come.

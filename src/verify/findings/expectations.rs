@@ -2,6 +2,7 @@
 
 use super::trace;
 use super::{Diagnostic, Fault, Placed, Subject, of_fault};
+use crate::diag::Code;
 use crate::traffic::case::Test;
 use crate::traffic::outcome::{Effect, End, TestOutcome};
 use crate::verify::judge::Failure;
@@ -19,7 +20,7 @@ const WAITED_FOR: [&str; 4] =
 /// A request that nothing will let go on, not yet at its place.
 pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
     let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name));
-    let finding = Diagnostic::error("MC0607", format!("{name} holds a request and never lets it go on"))
+    let finding = Diagnostic::error(Code::MC0607, format!("{name} holds a request and never lets it go on"))
         .note(format!("in the test `{}` of `{}`", test.name, subject.name));
     match effects
         .iter()
@@ -60,7 +61,7 @@ pub(super) fn failed(
         }
         let nth = if test.steps.len() > 1 { format!(", step {}", number + 1) } else { String::new() };
         let message = format!("`{}`: the test `{}` failed{nth}: {}", subject.name, test.name, first.message);
-        let mut finding = notes(Diagnostic::error("MC0610", message).at(first.location.clone()), first);
+        let mut finding = notes(Diagnostic::error(Code::MC0610, message).at(first.location.clone()), first);
         for other in others {
             finding = notes(finding.related(other.location.clone(), &other.message), other);
         }

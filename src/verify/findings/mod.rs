@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use super::judge::Failure;
 use super::report::Engine;
 use super::subject::{Placed, Subject};
-use crate::diag::{Diagnostic, Location, Severity, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Location, Severity, Sink, suggest};
 use crate::traffic::outcome::{End, Fault, FaultKind, Outcome, Remark, StepOutcome};
 
 /// Findings, those that say the same of the same filter together.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    groups: BTreeMap<(&'static str, String), Group>,
+    groups: BTreeMap<(Code, String), Group>,
     order: usize,
 }
 
@@ -182,18 +182,18 @@ fn in_workloads(workloads: &[String]) -> String {
 }
 
 /// The code of a fault of this kind.
-const fn code(kind: FaultKind) -> &'static str {
+const fn code(kind: FaultKind) -> Code {
     match kind {
         // Where the module's own rules have none for it.
-        FaultKind::Load | FaultKind::Start => "MC0601",
-        FaultKind::Configure => "MC0602",
-        FaultKind::Trap => "MC0603",
-        FaultKind::Restricted => "MC0604",
-        FaultKind::Endless => "MC0605",
-        FaultKind::Limits => "MC0606",
-        FaultKind::Unsupported => "MC0611",
-        FaultKind::Engine => "MC0614",
-        FaultKind::Crash => "MC0618",
+        FaultKind::Load | FaultKind::Start => Code::MC0601,
+        FaultKind::Configure => Code::MC0602,
+        FaultKind::Trap => Code::MC0603,
+        FaultKind::Restricted => Code::MC0604,
+        FaultKind::Endless => Code::MC0605,
+        FaultKind::Limits => Code::MC0606,
+        FaultKind::Unsupported => Code::MC0611,
+        FaultKind::Engine => Code::MC0614,
+        FaultKind::Crash => Code::MC0618,
     }
 }
 

@@ -1,9 +1,9 @@
 //! What is said of a filter's fault.
 
 use super::{Diagnostic, Fault, FaultKind, Placed, Severity, of_fault};
+use crate::diag::Code;
+use crate::domain::{FilterType, Istio};
 use crate::module::{Report, Setting, rules};
-use crate::resolve::version::Istio;
-use crate::spec::types::FilterType;
 use crate::traffic::outcome::Remark;
 use crate::verify::subject::Chain;
 
@@ -62,21 +62,21 @@ pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
     let name = &placed.plugin.name;
     match remark {
         Remark::UnknownCluster(cluster) => Diagnostic::warning(
-            "MC0608",
+            Code::MC0608,
             format!("the filter `{name}` calls the cluster `{cluster}`, which is unknown"),
         )
         .note("the call fails at once, as it does where the proxy has no such cluster")
         .help(format!("say what it answers: `callouts.\"{cluster}\" = {{ status = 200 }}`")),
         Remark::RemovedProperty(text) => Diagnostic::warning(
-            "MC0609",
+            Code::MC0609,
             format!("the filter `{name}` reads a property that Envoy no longer has: {text}"),
         )
         .note("it is not found, as in Envoy 1.33 and newer"),
-        Remark::WrongLength(text) => Diagnostic::warning("MC0617", format!("the filter `{name}` leaves {text}"))
+        Remark::WrongLength(text) => Diagnostic::warning(Code::MC0617, format!("the filter `{name}` leaves {text}"))
             .note("who reads it takes what is over for no part of it, or waits for what is missing")
             .help("remove `content-length` in the headers' callback: the body then goes in chunks"),
         Remark::NotSimulated(text) => {
-            Diagnostic::warning("MC0612", format!("the filter `{name}` {text}, which a dry run does not do"))
+            Diagnostic::warning(Code::MC0612, format!("the filter `{name}` {text}, which a dry run does not do"))
                 .help("`mesh-compile verify --engine envoy` has the real one")
         }
     }

@@ -8,8 +8,7 @@ use regex::bytes::Regex;
 
 use super::*;
 use crate::diag::Source;
-use crate::digest::Digest;
-use crate::spec::types::Direction;
+use crate::domain::{Digest, Direction};
 use crate::traffic::case::{Answer, Expect, ExpectedField};
 use crate::traffic::message::Fields;
 use crate::traffic::outcome::{Fault, FaultKind, Level, LogLine};

@@ -1,5 +1,6 @@
 //! ConfigMaps: each value decoded and digested once, however many pods mount it.
 
+use crate::domain::Digest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::super::subject::Module;
-use crate::digest::Digest;
 
 /// A ConfigMap's values by their keys.
 pub(super) type ConfigMap = BTreeMap<String, Module>;

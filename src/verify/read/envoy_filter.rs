@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::plugin::{self, Settings};
-use crate::spec::types::Direction;
+use crate::domain::Direction;
 use crate::verify::subject::Chain;
 
 const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";

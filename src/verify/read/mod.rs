@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::subject::{Chain, Module, Placed, Plugin, Subject};
-use crate::diag::{Diagnostic, Sink};
-use crate::digest::Digest;
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::domain::Digest;
 use crate::emit::File;
 use crate::traffic::case::{Proxies, Suite};
 use envoy_filter::{EnvoyFilter, Patch};
@@ -41,7 +41,7 @@ pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink
 
 /// A finding that is no mistake in mesh.toml.
 fn unreadable(message: String) -> Diagnostic {
-    Diagnostic::error("MC0615", message)
+    Diagnostic::error(Code::MC0615, message)
         .note("what is verified is the rendered objects, not mesh.toml")
         .help("unless it is an entry of the workload's own `volumes` or `volume-mounts`, it is a bug of mesh-compile")
 }
@@ -56,7 +56,7 @@ fn unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
         if !subject.plugins.iter().any(|placed| placed.plugin.name == *filter) {
             let message = format!("the filter `{filter}` does not reach the proxy of `{}`", subject.name);
             sink.push(
-                Diagnostic::warning("MC0616", message)
+                Diagnostic::warning(Code::MC0616, message)
                     .at(location.clone())
                     .note("no rendered EnvoyFilter that has it fits the pods' labels and the declared Istio"),
             );

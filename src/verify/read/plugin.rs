@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::resolve::version::Istio;
+use crate::domain::Istio;
 use crate::verify::subject::{Chain, FailurePolicy, Module, Plugin};
 
 const TYPED_STRUCTS: [&str; 2] =

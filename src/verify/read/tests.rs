@@ -4,9 +4,9 @@ use camino::Utf8Path;
 
 use super::*;
 use crate::Rendered;
-use crate::diag::{Location, Source};
+use crate::diag::{Code, Location, Source};
+use crate::domain::Direction;
 use crate::emit::File;
-use crate::spec::types::Direction;
 use crate::verify::subject::FailurePolicy;
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
@@ -70,7 +70,7 @@ fn refused(files: &[File], suite: Suite) -> String {
     let mut sink = Sink::new();
     assert!(subjects(files, &[suite], &proxies("1.28"), &mut sink).is_empty());
     let found = sink.into_sorted();
-    assert!(found.iter().all(|finding| finding.code == "MC0615"), "{found:#?}");
+    assert!(found.iter().all(|finding| finding.code == Code::MC0615), "{found:#?}");
     found.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")
 }
 

@@ -1,11 +1,12 @@
 use super::*;
+use crate::diag::Code;
 
 fn notes(change: impl FnOnce(&mut StepOutcome)) -> Vec<String> {
     let web = web();
     let mut other = step();
     change(&mut other);
     let found = differences::find(&web, &outcome(step()), &outcome(other));
-    assert!(found.iter().all(|finding| finding.code == "MC0613" && finding.severity == Severity::Warning));
+    assert!(found.iter().all(|finding| finding.code == Code::MC0613 && finding.severity == Severity::Warning));
     assert!(found.len() < 2, "one a test: {found:#?}");
     found.into_iter().flat_map(|finding| finding.notes).collect()
 }

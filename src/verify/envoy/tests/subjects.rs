@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 
 use crate::Digest;
 use crate::diag::{Location, Source};
-use crate::spec::types::Direction;
+use crate::domain::Direction;
 use crate::traffic::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
 use crate::traffic::message::{Fields, Message};
 use crate::traffic::outcome::{LogLine, Outcome, StepOutcome};

@@ -4,7 +4,7 @@ use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{
     answer, exchange, get, message, plugin, run, said, steps, subject, test, with_trailers, written,
 };
-use crate::spec::types::Direction;
+use crate::domain::Direction;
 use crate::traffic::case::{Answer, Property, Test};
 use crate::traffic::message::Message;
 use crate::traffic::outcome::{End, FaultKind};

@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::diag::Code;
 
 #[test]
 fn long_lines_are_cut_around_the_underline() {
     let x = "x".repeat(3000);
     let mesh = source("mesh.toml", &format!("a = \"{x}!{x}\" # end\n"));
     check(
-        Diagnostic::error("MC0101", "m")
+        Diagnostic::error(Code::MC0101, "m")
             .at_label(find(&mesh, "!", 0), "here")
             .related(find(&mesh, "end", 0), "and there"),
         &format!(
@@ -39,7 +40,7 @@ fn long_wide_lines_are_cut_too() {
     let wide = "漢".repeat(500);
     let mesh = source("mesh.toml", &format!("{wide}!{wide}\n"));
     check(
-        Diagnostic::error("MC0101", "m").at_label(find(&mesh, "!", 0), "here"),
+        Diagnostic::error(Code::MC0101, "m").at_label(find(&mesh, "!", 0), "here"),
         &format!(
             "\
 error[MC0101]: m
@@ -60,7 +61,7 @@ fn long_spans_are_cut() {
     let mesh = source("mesh.toml", &format!("a = \"{}\"\n", "x".repeat(3000)));
     let whole = find(&mesh, &mesh.text[4..3006], 0);
     check(
-        Diagnostic::error("MC0101", "m").at_label(whole, "long"),
+        Diagnostic::error(Code::MC0101, "m").at_label(whole, "long"),
         &format!(
             "\
 error[MC0101]: m
@@ -87,7 +88,7 @@ proptest! {
             Location::new(mesh.clone(), start..start + length)
         });
         let primary = places.next().expect("one span at least");
-        let mut found = Diagnostic::error("MC0101", "m").at_label(primary.clone(), "label");
+        let mut found = Diagnostic::error(Code::MC0101, "m").at_label(primary.clone(), "label");
         for place in places {
             found = found.related(place, "label");
         }

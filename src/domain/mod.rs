@@ -1,0 +1,26 @@
+//! The vocabulary that every other module may use and that uses none of them.
+
+mod digest;
+mod direction;
+mod filter_type;
+mod insert;
+mod istio;
+mod kind;
+pub(crate) mod limits;
+mod log_level;
+mod mount;
+pub(crate) mod names;
+mod provider;
+mod runtime;
+
+pub use digest::Digest;
+pub(crate) use direction::Direction;
+pub(crate) use filter_type::FilterType;
+pub(crate) use insert::Insert;
+pub(crate) use istio::Istio;
+pub(crate) use kind::Kind;
+pub(crate) use log_level::LogLevel;
+pub(crate) use mount::MountBy;
+pub(crate) use names::{LabelKey, LabelValue, Namespace, ObjectName};
+pub(crate) use provider::Provider;
+pub(crate) use runtime::Runtime;
