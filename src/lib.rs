@@ -13,7 +13,6 @@
 pub mod diag;
 mod domain;
 mod emit;
-mod host;
 pub mod inspect;
 mod lock;
 mod module;
@@ -29,7 +28,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use domain::Digest;
 pub use emit::{File, stream};
-pub use module::{NotSlim, Slim, slim};
+pub use mesh_compile_module::{NotSlim, Slim, slim};
 pub use spec::schema;
 
 use diag::Sink;
@@ -42,9 +41,9 @@ pub struct Rendered {
     /// In the order of their paths, mesh.lock last.
     pub files: Vec<File>,
     /// The tests of each workload, in the workloads' order.
-    pub(crate) suites: Vec<traffic::case::Suite>,
+    pub(crate) suites: Vec<traffic::Suite>,
     /// What the proxies that they go through have in common.
-    pub(crate) proxies: traffic::case::Proxies,
+    pub(crate) proxies: traffic::Proxies,
 }
 
 /// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.

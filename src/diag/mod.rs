@@ -4,15 +4,14 @@ mod codes;
 mod location;
 pub mod render;
 mod sink;
-mod suggest;
 
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
 pub use codes::Code;
+pub(crate) use mesh_compile_module::suggest;
 pub use sink::Sink;
-pub(crate) use suggest::suggest;
 
 /// How bad a finding is. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

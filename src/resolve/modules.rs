@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use mesh_compile_module::{Module, NotSlim, Setting, Severity, rules};
 use rayon::prelude::*;
 
 use super::limits;
 use super::settings::Settings;
-use crate::diag::{Code, Diagnostic, Severity, Sink};
+use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::FilterType;
-use crate::module::{Module, ModuleError, NotSlim, Setting, rules};
+use crate::module::{self, ModuleError};
 use crate::spec::types;
 use crate::spec::{Place, Spec};
 
@@ -55,8 +56,8 @@ pub(super) fn read<'a>(spec: &'a Spec, settings: &Settings, sink: &mut Sink) -> 
         let findings = rules::check(&embedded.module.report, &setting);
         let refused = findings.iter().any(|finding| finding.severity == Severity::Error);
         for finding in findings {
-            if shown.insert((key, finding.code, finding.message.clone())) {
-                sink.push(finding.diagnostic(path).at(location.clone()));
+            if shown.insert((key, finding.rule, finding.message.clone())) {
+                sink.push(module::diagnostic(&finding, path).at(location.clone()));
             }
         }
         if sink.errors() == before && !refused {
@@ -71,7 +72,7 @@ fn files(spec: &Spec) -> BTreeMap<&str, Result<Arc<Module>, ModuleError>> {
     let paths: BTreeSet<&str> = spec.filters.values().map(|filter| filter.module.as_str()).collect();
     let relative = paths.into_par_iter().filter(|path| Utf8Path::new(path).is_relative());
     let read: Vec<_> =
-        relative.map(|path| (path, Module::read(&spec.document.folder().join(path)).map(Arc::new))).collect();
+        relative.map(|path| (path, module::read(&spec.document.folder().join(path)).map(Arc::new))).collect();
     read.into_iter().collect()
 }
 
@@ -124,7 +125,7 @@ fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
                 None => finding.help("build the module first, or correct the path"),
             }
         }
-        ModuleError::Header(_, finding) => finding.diagnostic(path),
+        ModuleError::Header(_, finding) => module::diagnostic(finding, path),
     }
 }
 

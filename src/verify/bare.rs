@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use mesh_compile_host::FailurePolicy;
+use mesh_compile_module::{Module, Setting, rules};
 
-use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
+use super::subject::{self, Placed, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Location, Sink, Source};
 use crate::domain::{Direction, FilterType, Istio};
-use crate::module::{Module, ModuleError, Setting, rules};
+use crate::module::{self, ModuleError};
 
 /// A module and what it is configured with.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +48,7 @@ pub(super) enum Read {
 pub(super) fn read(bare: &Bare, sink: &mut Sink) -> Option<Read> {
     let file = bare.file.as_path();
     let at = Location::whole(Arc::new(Source { path: file.to_owned(), text: String::new() }));
-    let module = match Module::read(file) {
+    let module = match module::read(file) {
         Ok(module) => module,
         Err(ModuleError::Read(error)) => {
             let message = format!("cannot read the module `{file}`: {error}");
@@ -54,7 +56,7 @@ pub(super) fn read(bare: &Bare, sink: &mut Sink) -> Option<Read> {
             return None;
         }
         Err(ModuleError::Header(_, finding)) => {
-            sink.push(finding.diagnostic(file.as_str()).at(at));
+            sink.push(module::diagnostic(&finding, file.as_str()).at(at));
             return Some(Read::Refused);
         }
     };
@@ -63,7 +65,7 @@ pub(super) fn read(bare: &Bare, sink: &mut Sink) -> Option<Read> {
     let setting = Setting { envoy, filter_type: Some(filter_type), allow_precompiled: false };
     let before = sink.errors();
     let found = rules::check(&module.report, &setting);
-    sink.extend(found.iter().map(|finding| finding.diagnostic(file.as_str()).at(at.clone())));
+    sink.extend(found.iter().map(|finding| module::diagnostic(finding, file.as_str()).at(at.clone())));
     if sink.errors() > before {
         return Some(Read::Refused);
     }
@@ -89,7 +91,7 @@ fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
     };
     let placed = Placed {
         plugin: Arc::new(plugin),
-        chain: if bare.network { Chain::Network } else { Chain::Http },
+        chain: if bare.network { FilterType::Network } else { FilterType::Http },
         direction: Direction::Inbound,
         port: None,
         location,

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use mesh_compile_host::DEFAULT_TIME;
 use regex::bytes::Regex;
 use toml::value::Datetime;
 
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::spec::types::traffic::{BodyPattern, ExpectedBody, Pattern, Text};
 use crate::spec::{Document, Place};
-use crate::traffic::case::{DEFAULT_TIME, Matcher};
+use crate::traffic::Matcher;
 
 const NANOS: u64 = 1_000_000_000;
 /// No `after` is longer, so that no clock runs over.

@@ -3,10 +3,11 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use mesh_compile_host::Message;
+
 use super::clock::Deadline;
 use super::marker::Marker;
 use super::wire::{self, Reader, Side, Stop};
-use crate::traffic::message::Message;
 
 /// What came back.
 #[derive(Debug)]

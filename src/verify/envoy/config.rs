@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use camino::Utf8Path;
+use mesh_compile_host::FailurePolicy;
 use serde_json::{Value, json};
 
-use crate::domain::Direction;
-use crate::verify::subject::{Chain, FailurePolicy, Placed, Plugin};
+use crate::domain::{Direction, FilterType};
+use crate::verify::subject::{Placed, Plugin};
 
 /// The listener that answers by itself: an answer of it shows how far the worker has come.
 pub(super) const MARKER: &str = "mesh-compile-marker";
@@ -168,8 +169,8 @@ fn router() -> Value {
 
 fn filter(placed: &Placed, paths: &Paths<'_>) -> Value {
     let type_url = match placed.chain {
-        Chain::Http => HTTP_WASM,
-        Chain::Network => NETWORK_WASM,
+        FilterType::Http => HTTP_WASM,
+        FilterType::Network => NETWORK_WASM,
     };
     let config = plugin_config(&placed.plugin, paths);
     json!({ "name": placed.plugin.chain_name, "typed_config": { "@type": type_url, "config": config } })

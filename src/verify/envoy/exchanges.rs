@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use mesh_compile_host::outcome::{End, ExchangeOutcome, Fault, FaultKind};
+use mesh_compile_host::{DEFAULT_TIME, Message};
 use serde_json::Value;
 
 use super::attribution::Chained;
@@ -17,9 +19,8 @@ use super::plugins::without_envoy;
 use super::upstream::Upstream;
 use super::wire;
 use crate::diag::Diagnostic;
-use crate::traffic::case::{DEFAULT_TIME, Step, Test};
-use crate::traffic::message::Message;
-use crate::traffic::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
+use crate::traffic::{Step, Test};
+use crate::verify::outcome::TestOutcome;
 use crate::verify::subject::Subject;
 
 /// The listener's name and the prefix of its statistics.
@@ -39,7 +40,7 @@ impl Engine {
         if let Some(fault) = unsupported(test) {
             return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
         }
-        let clusters = self.clusters(&test.callouts);
+        let clusters = self.clusters(&test.scenario.callouts);
         let patience = self.patience.saturating_add(delays(test));
         let (envoy, upstream) = self.both()?;
         let mut course = Course { envoy, upstream, patience, over: false };
@@ -77,7 +78,7 @@ impl Course<'_> {
         self.envoy.lay_out(network.iter().chain(&http).copied())?;
         self.envoy.clear()?;
         self.envoy.set_clusters(clusters)?;
-        self.upstream.begin(&test.callouts);
+        self.upstream.begin(&test.scenario.callouts);
         let listener = config::listener(LISTENER, test.direction, [&network, &http], &self.envoy.paths());
         self.envoy.set_listeners(vec![listener])?;
         let Some(address) = self.envoy.address(LISTENER) else {
@@ -86,7 +87,7 @@ impl Course<'_> {
         };
         let mut chained = Chained::new(&subject.plugins, [&network, &http]);
         for step in &test.steps {
-            thread::sleep(step.after);
+            thread::sleep(step.exchange.after);
             outcome.steps.push(self.step(step, address, &mut chained));
             if self.over {
                 break;
@@ -104,11 +105,11 @@ impl Course<'_> {
     }
 
     /// One exchange.
-    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> StepOutcome {
-        self.upstream.answer(&step.upstream);
+    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> ExchangeOutcome {
+        self.upstream.answer(&step.exchange.upstream);
         let before = self.envoy.access_log().len();
         let watched = Arc::clone(&self.envoy.watched);
-        let received = client::exchange(address, &step.request, &watched.marker, self.patience);
+        let received = client::exchange(address, &step.exchange.request, &watched.marker, self.patience);
         let back = watched.marker.reached();
         let details = if back { self.details(before) } else { None };
         if back {
@@ -116,14 +117,14 @@ impl Course<'_> {
         }
         let (upstream, calls) = self.upstream.seen();
         let calls = self.envoy.journal().in_order(calls);
-        let scheme = step.request.headers.first(":scheme").unwrap_or(b"http");
+        let scheme = step.exchange.request.headers.first(":scheme").unwrap_or(b"http");
         let upstream = upstream.map(|request| with_scheme(request, scheme));
-        let mut outcome = StepOutcome {
+        let mut outcome = ExchangeOutcome {
             end: end(&received, details),
             response: received.response.map(wire::observed),
             upstream,
             calls,
-            ..StepOutcome::default()
+            ..ExchangeOutcome::default()
         };
         let running = self.envoy.journal().running(false);
         self.read_journal(chained, &mut outcome);
@@ -156,7 +157,7 @@ impl Course<'_> {
         details
     }
 
-    fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut StepOutcome) {
+    fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut ExchangeOutcome) {
         chained.exchange_begins();
         let (entries, flooded) = self.envoy.journal().take_all();
         // Who has logged in the callback under way: what fails mostly says so before.
@@ -189,9 +190,9 @@ impl Course<'_> {
 
 /// What of a test this engine cannot do.
 fn unsupported(test: &Test) -> Option<Fault> {
-    let property = test.properties.keys().next().map(|path| format!("the property {}", path.join(".")));
-    let time = (test.time != DEFAULT_TIME).then(|| "the time".to_owned());
-    let seed = (test.seed != 0).then(|| "what is random".to_owned());
+    let property = test.scenario.properties.keys().next().map(|path| format!("the property {}", path.join(".")));
+    let time = (test.scenario.time != DEFAULT_TIME).then(|| "the time".to_owned());
+    let seed = (test.scenario.seed != 0).then(|| "what is random".to_owned());
     let what = property.or(time).or(seed)?;
     let message = format!("{what} is what a real Envoy makes it");
     Some(Fault { kind: FaultKind::Unsupported, message })
@@ -199,7 +200,7 @@ fn unsupported(test: &Test) -> Option<Fault> {
 
 /// How long the test's own callouts may take together.
 fn delays(test: &Test) -> Duration {
-    test.callouts.values().flatten().fold(Duration::ZERO, |sum, callout| sum.saturating_add(callout.after))
+    test.scenario.callouts.values().flatten().fold(Duration::ZERO, |sum, callout| sum.saturating_add(callout.after))
 }
 
 fn end(received: &Received, details: Option<String>) -> End {

@@ -1,8 +1,8 @@
 //! Header compression of HTTP/2 (RFC 7541), as far as a server needs it that compresses nothing itself.
 
-use std::collections::VecDeque;
+use mesh_compile_host::Fields;
 
-use crate::traffic::message::Fields;
+use std::collections::VecDeque;
 
 /// Bytes that the dynamic table may hold when nobody says otherwise, and each entry beside its texts.
 const TABLE: usize = 4096;

@@ -4,9 +4,10 @@
 use std::io::{self, Read as _};
 use std::net::TcpStream;
 
+use mesh_compile_host::{Fields, Message};
+
 use super::hpack::{self, Decoder};
 use super::wire;
-use crate::traffic::message::{Fields, Message};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The head of a frame: its length, kind, flags and stream.

@@ -7,10 +7,10 @@ use std::mem;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mesh_compile_host::outcome::{Call, Level};
+
 use super::clock::Deadline;
 use super::log::{Event, Line};
-use crate::traffic::outcome::Call;
-use crate::traffic::outcome::Level;
 
 /// Bytes of log that are kept between two questions. A filter that logs more is not run on.
 const MOST: usize = 64 << 20;

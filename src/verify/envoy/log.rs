@@ -3,7 +3,7 @@
 //! It is written to a file with [`FORMAT`] and escaped, so that a line is a line whatever a filter logs, and at the level `trace` for
 //! Wasm, so that each callback's beginning and end stands in it, with the thread it runs on.
 
-use crate::traffic::outcome::Level;
+use mesh_compile_host::outcome::Level;
 
 /// Thread, level, component, message.
 pub(super) const FORMAT: &str = "[%t][%l][%n] %v";

@@ -20,7 +20,7 @@
 //! - What each callback did is not seen, nor the name of an unknown cluster. Where several plugins have a callback, which of them
 //!   holds a stream or has trapped is told by the order of the callbacks, and may be the wrong one for bodies and ticks.
 //!
-//! [`FaultKind::Unsupported`]: crate::traffic::outcome::FaultKind::Unsupported
+//! [`FaultKind::Unsupported`]: mesh_compile_host::outcome::FaultKind::Unsupported
 
 mod admin;
 mod attribution;
@@ -49,7 +49,7 @@ use camino::Utf8PathBuf;
 
 use super::subject::Subject;
 use crate::diag::Diagnostic;
-use crate::traffic::outcome::Outcome;
+use crate::verify::outcome::Outcome;
 use engine::Engine;
 
 /// What the user can say about it.

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use mesh_compile_host::outcome::Call;
+use mesh_compile_host::{Callout, Message, Response};
+
 use super::clock::Deadline;
 use super::http2::{self, Server};
 use super::journal::Journal;
 use super::marker::Marker;
 use super::wire::{self, Part, Reader, Side};
-use crate::traffic::case::{Answer, Callout};
-use crate::traffic::message::Message;
-use crate::traffic::outcome::Call;
 
 /// How long a connection may say nothing. Envoy ends its connections long before.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -49,7 +49,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Stage {
     envoy: Option<Arc<Watched>>,
-    answer: Option<Answer>,
+    answer: Option<Response>,
     /// The request as the workload gets it.
     request: Option<Message>,
     callouts: BTreeMap<String, Vec<Callout>>,
@@ -106,7 +106,7 @@ impl Upstream {
     }
 
     /// An exchange begins.
-    pub(super) fn answer(&self, answer: &Answer) {
+    pub(super) fn answer(&self, answer: &Response) {
         let mut stage = self.shared.stage();
         stage.answer = Some(answer.clone());
         stage.request = None;
@@ -162,7 +162,7 @@ fn connection(shared: &Shared, cluster: Option<&str>, mut stream: TcpStream) -> 
             Some(cluster) => called(shared, cluster, request),
         };
         // Nothing is scripted where nothing may come any more. Reset and end look the same to Envoy once a request is read.
-        let Some(Answer::Message(answer)) = answer else { return Ok(()) };
+        let Some(Response::Message(answer)) = answer else { return Ok(()) };
         send(shared, &mut stream, &answer, to_head)?;
     }
 }
@@ -175,7 +175,7 @@ fn grpc_connection(shared: &Shared, cluster: &str, stream: TcpStream) -> io::Res
         let (stream, request) = server.next()?;
         let request = wire::observed(request);
         let is_grpc = is_grpc(&request);
-        let Some(Answer::Message(answer)) = called(shared, cluster, request) else { return Ok(()) };
+        let Some(Response::Message(answer)) = called(shared, cluster, request) else { return Ok(()) };
         server.answer(stream, &answer, is_grpc)?;
     }
 }
@@ -213,7 +213,7 @@ fn receive(shared: &Shared, cluster: Option<&str>, reader: &mut Reader) -> Optio
 ///
 /// Envoy's main thread has a copy of each VM too, whose ticks call as the worker's do: it goes through the script by itself and is not
 /// taken down.
-fn called(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
+fn called(shared: &Shared, cluster: &str, request: Message) -> Option<Response> {
     let envoy = shared.stage().envoy.clone()?;
     let callout = {
         // From here on, so that no call is seen to have arrived that is not taken down.
@@ -229,7 +229,7 @@ fn called(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
         script.get(turn).or(script.last())?.clone()
     };
     thread::sleep(callout.after);
-    Some(callout.answer)
+    Some(callout.response)
 }
 
 /// Writes an answer, each chunk when Envoy is through with what is before it.

@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 
 use httparse::{EMPTY_HEADER, Request, Response, Status};
+use mesh_compile_host::{Fields, Message};
 
 use super::clock::Deadline;
-use crate::traffic::message::{Fields, Message};
 
 /// Fields of a head at most; Envoy itself takes a hundred from upstream.
 const FIELDS: usize = 256;

@@ -8,8 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::plugin::{self, Settings};
-use crate::domain::Direction;
-use crate::verify::subject::Chain;
+use crate::domain::{Direction, FilterType};
 
 const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
@@ -28,7 +27,7 @@ pub(super) struct EnvoyFilter {
 /// One of its patches: a plugin into a chain.
 #[derive(Debug)]
 pub(super) struct Patch {
-    pub(super) chain: Chain,
+    pub(super) chain: FilterType,
     pub(super) direction: Direction,
     pub(super) port: Option<u16>,
     /// At the chain's head, before Istio's own.
@@ -135,8 +134,8 @@ impl Patch {
     fn read(patch: ConfigPatch, istio: &str) -> Result<Self, String> {
         let ConfigPatch { apply_to, matched: Match { context, proxy, listener }, patch } = patch;
         let chain = match apply_to.as_str() {
-            "HTTP_FILTER" => Chain::Http,
-            "NETWORK_FILTER" => Chain::Network,
+            "HTTP_FILTER" => FilterType::Http,
+            "NETWORK_FILTER" => FilterType::Network,
             other => return Err(format!("no patch of this program applies to {other}")),
         };
         let direction = match context.as_str() {
@@ -163,16 +162,16 @@ impl Patch {
 /// Whether the filter goes to the chain's head, or before the filter that ends it. `INSERT_FIRST` looks at no anchor but the
 /// connection manager, and `INSERT_BEFORE` without one goes first too. An anchor that is not there does nothing, so only those that
 /// are in every chain are taken.
-fn goes_first(chain: Chain, operation: &str, anchor: Option<&Anchor>) -> Result<bool, String> {
+fn goes_first(chain: FilterType, operation: &str, anchor: Option<&Anchor>) -> Result<bool, String> {
     let outer = anchor.map(|anchor| anchor.name.as_str());
     let inner = anchor.and_then(|anchor| anchor.sub_filter.as_ref()).map(|filter| filter.name.as_str());
     match (chain, operation, outer, inner) {
-        (Chain::Http, "INSERT_FIRST", None | Some(HTTP_CONNECTION_MANAGER), _)
-        | (Chain::Http, "INSERT_BEFORE", None | Some(HTTP_CONNECTION_MANAGER), None)
-        | (Chain::Network, "INSERT_FIRST", _, None)
-        | (Chain::Network, "INSERT_BEFORE", None, None) => Ok(true),
-        (Chain::Http, "INSERT_BEFORE", Some(HTTP_CONNECTION_MANAGER), Some(ROUTER))
-        | (Chain::Network, "INSERT_BEFORE", Some(HTTP_CONNECTION_MANAGER | TCP_PROXY), None) => Ok(false),
+        (FilterType::Http, "INSERT_FIRST", None | Some(HTTP_CONNECTION_MANAGER), _)
+        | (FilterType::Http, "INSERT_BEFORE", None | Some(HTTP_CONNECTION_MANAGER), None)
+        | (FilterType::Network, "INSERT_FIRST", _, None)
+        | (FilterType::Network, "INSERT_BEFORE", None, None) => Ok(true),
+        (FilterType::Http, "INSERT_BEFORE", Some(HTTP_CONNECTION_MANAGER), Some(ROUTER))
+        | (FilterType::Network, "INSERT_BEFORE", Some(HTTP_CONNECTION_MANAGER | TCP_PROXY), None) => Ok(false),
         _ => {
             let anchor = inner.or(outer).unwrap_or("no filter");
             Err(format!("no patch of this program is {operation} relative to {anchor}"))

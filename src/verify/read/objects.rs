@@ -11,7 +11,7 @@ use super::envoy_filter::EnvoyFilter;
 use super::{Pod, unreadable};
 use crate::diag::Sink;
 use crate::emit::File;
-use crate::traffic::case::Proxies;
+use crate::traffic::Proxies;
 
 /// What is applied.
 #[derive(Debug, Default)]

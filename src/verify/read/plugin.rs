@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mesh_compile_host::FailurePolicy;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::Istio;
-use crate::verify::subject::{Chain, FailurePolicy, Module, Plugin};
+use crate::domain::{FilterType, Istio};
+use crate::verify::subject::{Module, Plugin};
 
 const TYPED_STRUCTS: [&str; 2] =
     ["type.googleapis.com/udpa.type.v1.TypedStruct", "type.googleapis.com/xds.type.v3.TypedStruct"];
@@ -108,10 +109,15 @@ impl Any {
 }
 
 /// Reads a filter of a chain as a proxy of this Istio gets it.
-pub(super) fn read(chain_name: String, chain: Chain, typed_config: Value, istio: &str) -> Result<Settings, String> {
+pub(super) fn read(
+    chain_name: String,
+    chain: FilterType,
+    typed_config: Value,
+    istio: &str,
+) -> Result<Settings, String> {
     let wanted = match chain {
-        Chain::Http => "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-        Chain::Network => "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm",
+        FilterType::Http => "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+        FilterType::Network => "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm",
     };
     let Value::Object(mut typed) = typed_config else { return Err("typed_config is no object".to_owned()) };
     let mut url = taken(&mut typed, "@type")?;

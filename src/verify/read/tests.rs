@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use mesh_compile_host::FailurePolicy;
 
 use super::*;
 use crate::Rendered;
 use crate::diag::{Code, Location, Source};
 use crate::domain::Direction;
 use crate::emit::File;
-use crate::verify::subject::FailurePolicy;
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
 pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {

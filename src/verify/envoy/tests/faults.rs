@@ -1,10 +1,11 @@
 //! What goes wrong among the traffic.
 
+use mesh_compile_host::outcome::{End, FaultKind};
+use mesh_compile_host::{FailurePolicy, Response};
+
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{MS, after, answer, exchange, get, message, plugin, run, said, steps, subject, test};
-use crate::traffic::case::{Answer, Step};
-use crate::traffic::outcome::{End, FaultKind, Outcome};
-use crate::verify::subject::FailurePolicy;
+use crate::verify::outcome::Outcome;
 
 #[test]
 fn a_trap_is_its_plugins_fault_and_answered_503() {
@@ -57,7 +58,7 @@ fn a_response_that_breaks_off_is_a_reset() {
 fn a_request_that_is_held_stalls_and_the_next_test_does_not() {
     let holds = plugin("holds", &module(&callback("request_headers", 3, "(local.get 2)")));
     let mut post = exchange(message(&[], &["a"]), answer(&[], &[]));
-    post.request.headers.0[0] = (b":method".to_vec(), b"POST".to_vec());
+    post.exchange.request.headers.0[0] = (b":method".to_vec(), b"POST".to_vec());
     let outcomes = run(&[subject(
         vec![plugin("first", &module(&headers("(i32.const 0)"))), holds],
         vec![test(vec![get()]), test(vec![post])],
@@ -85,7 +86,8 @@ fn a_filter_that_never_returns_ends_its_test_only() {
 
 #[test]
 fn a_workload_that_breaks_off_is_answered_for() {
-    let reset = Step { upstream: Answer::Reset, ..get() };
+    let mut reset = get();
+    reset.exchange.upstream = Response::Reset;
     let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![reset]));
     let End::LocalReply(details) = &found[0].end else { panic!("{:?}", found[0].end) };
     assert_eq!(details, "upstream_reset_before_response_started{connection_termination}");

@@ -1,8 +1,9 @@
 //! How plugins come to nothing, in Envoy's words.
 
+use mesh_compile_host::outcome::{FaultKind, Level, PluginOutcome};
+
 use super::guest::{callback, module, notice};
 use super::subjects::{get, plugin, run, said, steps, subject, test};
-use crate::traffic::outcome::{FaultKind, Level, PluginOutcome};
 
 /// How far it gets.
 fn gets(outcome: &PluginOutcome) -> [Option<bool>; 3] {

@@ -1,8 +1,9 @@
 //! What VMs keep, and what they say.
 
+use mesh_compile_host::outcome::Level;
+
 use super::guest::{callback, headers, module, notice};
 use super::subjects::{MS, after, get, plugin, run, said, steps, subject, test};
-use crate::traffic::outcome::Level;
 
 /// The tick of the main thread's VM is not seen, but counted.
 #[test]
