@@ -1,8 +1,7 @@
 //! Outcomes made by hand, and what is said of them.
 
-use std::sync::Arc;
-
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::bytes::Regex;

@@ -93,12 +93,12 @@ fn a_file_as_a_whole_is_its_path() {
     let mesh = source("mesh.toml", MESH);
     let whole = Diagnostic::error(Code::MC0401, "too big").at(Location::whole(mesh));
     check(whole, "error[MC0401]: too big\n--> mesh.toml\n");
-    let empty = Location::new(source("mesh.toml", ""), 0..0);
+    let empty = Location::new(source("empty.toml", ""), 0..0);
     check(
         Diagnostic::error(Code::MC0101, "nothing in it").at_label(empty, "what the label says").help("add [mesh]"),
         "\
 error[MC0101]: nothing in it
---> mesh.toml
+--> empty.toml
  |
  = note: what the label says
  = help: add [mesh]
