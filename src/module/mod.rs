@@ -1,11 +1,14 @@
 //! Modules as files: reads them, and reports what [`mesh_compile_module`] finds in them.
 
 use std::io;
+use std::sync::Arc;
 
 use camino::Utf8Path;
 use mesh_compile_module::{Finding, Module, Rule, Severity};
 
 use crate::diag::{Code, Diagnostic};
+
+use crate::world::{Usage, World};
 
 /// Why a file is not a module.
 #[derive(Debug)]
@@ -13,12 +16,21 @@ pub(crate) enum ModuleError {
     /// The file cannot be read.
     Read(io::Error),
     /// The file's bytes do not start like a WebAssembly module of version 1.
-    Header(Vec<u8>, Box<Finding>),
+    Header(Arc<[u8]>, Box<Finding>),
 }
 
 /// Reads and parses the module at `path`.
-pub(crate) fn read(path: &Utf8Path) -> Result<Module, ModuleError> {
-    let bytes = std::fs::read(path).map_err(ModuleError::Read)?;
+pub(crate) fn read(world: &dyn World, path: &Utf8Path) -> Result<Module, ModuleError> {
+    parse(world.read(path, Usage::Module))
+}
+
+/// Like [`read`], for a path from the command line.
+pub(crate) fn read_argument(world: &dyn World, path: &Utf8Path) -> Result<Module, ModuleError> {
+    parse(world.read_argument(path, Usage::Module))
+}
+
+fn parse(bytes: io::Result<Arc<[u8]>>) -> Result<Module, ModuleError> {
+    let bytes = bytes.map_err(ModuleError::Read)?;
     Module::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
 }
 

@@ -8,9 +8,10 @@ use mesh_compile_host::{Callout, Exchange, FailurePolicy, Message, Property, Res
 
 use super::subject::{self, Placed, Plugin, Subject};
 use super::{Options, Report, run};
-use crate::diag::{Location, Sink, Source};
+use crate::diag::{Location, Sink};
 use crate::domain::{Digest, Direction, FilterType, Istio};
 use crate::traffic::{Expect, Step, Test};
+use crate::world::{Memory, World as _};
 
 /// Runs it, and writes the report and the findings as a user would get them. `choices`: failure policies, and how the stream ends.
 ///
@@ -18,7 +19,8 @@ use crate::traffic::{Expect, Step, Test};
 /// Never: that is what is fuzzed.
 #[must_use]
 pub fn drive(module: &[u8], choices: u8) -> String {
-    let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
+    let world = Memory::new();
+    let location = Location::whole(world.sources().id("mesh.toml".into()));
     let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
     let policies = [FailurePolicy::Unspecified, FailurePolicy::Open, FailurePolicy::OpenOld, FailurePolicy::Reload];
     // Two plugins in one VM, one in its own, and one for connections.
@@ -41,14 +43,16 @@ pub fn drive(module: &[u8], choices: u8) -> String {
         chain: if number < 3 { FilterType::Http } else { FilterType::Network },
         direction: Direction::Any,
         port: None,
-        location: location.clone(),
+        location,
     });
     let envoy = Istio::NEWEST.envoy_minor();
-    let subject =
-        Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(&location, choices)] };
+    let subject = Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(location, choices)] };
     let mut sink = Sink::new();
-    let report = run::run(&[subject], &Options::default(), &mut sink, &|_, _| {});
-    report.as_ref().map(|report: &Report| report.to_json(&sink.into_sorted())).unwrap_or_default()
+    let report = run::run(&world, &[subject], &Options::default(), &mut sink, &|_, _| {});
+    report
+        .as_ref()
+        .map(|report: &Report| report.to_json(&sink.into_sorted(world.sources()), world.sources()))
+        .unwrap_or_default()
 }
 
 fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -> Message {
@@ -57,7 +61,7 @@ fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -
     Message { headers: headers.iter().copied().collect(), body, trailers }
 }
 
-fn test(location: &Location, choices: u8) -> Test {
+fn test(location: Location, choices: u8) -> Test {
     let request = |method, body: &[&str], trailers: &[(&str, &str)]| {
         let headers =
             [(":authority", "mesh.test"), (":path", "/a?b"), (":method", method), (":scheme", "http"), ("a", "1")];
@@ -67,7 +71,7 @@ fn test(location: &Location, choices: u8) -> Test {
         Response::Message(message(&[(":status", "200"), ("b", "2")], body, trailers))
     };
     let step = |after, request, upstream| Step {
-        location: location.clone(),
+        location,
         exchange: Exchange { after: Duration::from_millis(after), request, upstream },
         expect: Expect::default(),
     };
@@ -76,7 +80,7 @@ fn test(location: &Location, choices: u8) -> Test {
     let grpc = Response::Message(message(&[(":status", "200")], &["m", "n"], &[("grpc-status", "0")]));
     Test {
         name: "t".into(),
-        location: location.clone(),
+        location,
         direction: Direction::Inbound,
         port: None,
         scenario: Scenario {

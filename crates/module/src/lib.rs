@@ -6,7 +6,7 @@
 //! ```
 //! use mesh_compile_module::{Module, Rule, Setting, rules};
 //!
-//! let module = Module::new(b"\0asm\x01\0\0\0".to_vec());
+//! let module = Module::new(b"\0asm\x01\0\0\0".as_slice().into());
 //! let setting = Setting { envoy: 36, filter_type: None, allow_precompiled: false };
 //! let findings = rules::check(&module.report, &setting);
 //! assert_eq!(findings[0].rule, Rule::AbiMarker);

@@ -22,7 +22,7 @@ impl Module {
     ///
     /// # Errors
     /// Bytes that do not start like a WebAssembly module of version 1 come back, with the reason.
-    pub fn checked(bytes: Vec<u8>) -> Result<Self, (Vec<u8>, Box<Finding>)> {
+    pub fn checked(bytes: Arc<[u8]>) -> Result<Self, (Arc<[u8]>, Box<Finding>)> {
         match header::check(&bytes) {
             Some(finding) => Err((bytes, finding.into())),
             None => Ok(Self::new(bytes)),
@@ -31,9 +31,9 @@ impl Module {
 
     /// Parses the bytes, whatever they are. [`Self::report`] holds everything up to the first fault.
     #[must_use]
-    pub fn new(bytes: Vec<u8>) -> Self {
+    pub fn new(bytes: Arc<[u8]>) -> Self {
         let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
-        Self { bytes: bytes.into(), digest, report, slim: OnceLock::new() }
+        Self { bytes, digest, report, slim: OnceLock::new() }
     }
 
     /// The module without its debug sections.
@@ -41,7 +41,8 @@ impl Module {
     /// # Errors
     /// See [`NotSlim`].
     pub fn slim(&self) -> Result<&Arc<Self>, NotSlim> {
-        let slimmed = self.slim.get_or_init(|| slim(&self.bytes, Slim::Debug).map(|bytes| Arc::new(Self::new(bytes))));
+        let slimmed =
+            self.slim.get_or_init(|| slim(&self.bytes, Slim::Debug).map(|bytes| Arc::new(Self::new(bytes.into()))));
         slimmed.as_ref().map_err(|error| *error)
     }
 }

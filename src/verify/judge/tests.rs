@@ -9,14 +9,14 @@ use mesh_compile_host::{Exchange, FailurePolicy, Fields, Response, Scenario};
 use regex::bytes::Regex;
 
 use super::*;
-use crate::diag::Source;
+use crate::diag::Sources;
 use crate::domain::{Digest, Direction, FilterType};
 use crate::traffic::{Expect, ExpectedField};
 use crate::verify::subject::{Module, Placed, Plugin};
 
 /// A place that a failure is known by: the byte of mesh.toml that it points to.
 fn at(byte: usize) -> Location {
-    Location::new(Arc::new(Source { path: "mesh.toml".into(), text: " ".repeat(100) }), byte..byte + 1)
+    Location::new(Sources::new().id("mesh.toml".into()), byte..byte + 1)
 }
 
 fn expected<T>(value: T) -> Expected<T> {
