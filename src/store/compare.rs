@@ -7,14 +7,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use super::{Difference, LockError, State, is_as_locked, is_temporary, listed, lock, unreadable};
-use crate::Rendered;
 use crate::diag::Sink;
-use crate::emit::LOCK;
-use crate::lock::Lock;
+use crate::layout::LOCK;
+use crate::layout::Tree;
+use crate::objects::Lock;
 
 /// All differences, in the order of their paths. What cannot be read is reported to `sink`.
-pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
-    let dir = &rendered.dir;
+pub fn compare(tree: &Tree, sink: &mut Sink) -> Vec<Difference> {
+    let dir = &tree.dir;
     // A damaged lock is a difference like any other: it is not what would be rendered.
     let lock = match lock(dir) {
         Ok(lock) => lock,
@@ -29,13 +29,13 @@ pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
         sink.push(unreadable(&path, &error));
         return Vec::new();
     }
-    let planned: Vec<_> = rendered
+    let planned: Vec<_> = tree
         .files
         .par_iter()
         .enumerate()
-        .map(|(i, file)| planned(rendered, &lock, i, on_disk.get(&file.path).copied()))
+        .map(|(i, file)| planned(tree, &lock, i, on_disk.get(&file.path).copied()))
         .collect();
-    for file in &rendered.files {
+    for file in &tree.files {
         on_disk.remove(&file.path);
     }
     let rest: Vec<(String, Entry)> = on_disk.into_iter().filter(|(_, entry)| *entry != Entry::Folder).collect();
@@ -87,13 +87,8 @@ fn walk(dir: &Utf8Path, below: &str, found: &mut BTreeMap<String, Entry>) -> Res
     Ok(())
 }
 
-fn planned(
-    rendered: &Rendered,
-    lock: &Lock,
-    index: usize,
-    entry: Option<Entry>,
-) -> Result<Option<Difference>, Unreadable> {
-    let file = &rendered.files[index];
+fn planned(tree: &Tree, lock: &Lock, index: usize, entry: Option<Entry>) -> Result<Option<Difference>, Unreadable> {
+    let file = &tree.files[index];
     let difference =
         |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
     match entry {
@@ -101,7 +96,7 @@ fn planned(
         Some(Entry::Folder | Entry::Other) => return Ok(difference(State::InTheWay, None)),
         Some(Entry::File) => {}
     }
-    let path = rendered.dir.join(&file.path);
+    let path = tree.dir.join(&file.path);
     let bytes = std::fs::read(&path).map_err(|error| (path, error))?;
     if bytes == file.bytes {
         return Ok(None);

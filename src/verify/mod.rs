@@ -63,7 +63,7 @@ pub fn verify(rendered: &Rendered, options: &Options, sink: &mut Sink, progress:
     if sink.errors() > before {
         return None;
     }
-    let subjects = read::subjects(&rendered.files, &suites, &rendered.proxies, sink);
+    let subjects = read::subjects(&rendered.tree.files, &suites, &rendered.proxies, sink);
     if sink.errors() > before {
         return None;
     }

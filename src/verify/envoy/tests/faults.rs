@@ -2,9 +2,9 @@
 
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{MS, after, answer, exchange, get, message, plugin, run, said, steps, subject, test};
+use crate::objects::FailurePolicy;
 use crate::traffic::case::{Answer, Step};
 use crate::traffic::outcome::{End, FaultKind, Outcome};
-use crate::verify::subject::FailurePolicy;
 
 #[test]
 fn a_trap_is_its_plugins_fault_and_answered_503() {
@@ -24,7 +24,7 @@ fn a_trap_is_its_plugins_fault_and_answered_503() {
 fn a_vm_that_is_reloaded_starts_again_among_the_traffic() {
     let functions = headers("unreachable") + &callback("configure", 2, "(call $say @\"starts\") (i32.const 1)");
     let mut reloads = plugin("reloads", &module(&functions));
-    reloads.on_failure = FailurePolicy::Reload;
+    reloads.config.failure_policy = Some(FailurePolicy::FailReload);
     let found = steps(vec![reloads], test(vec![get(), after(MS(1500), get())]));
     assert_eq!((said(&found[0].log), said(&found[1].log)), (vec![], vec!["starts"]));
     assert_eq!((found[0].faults.len(), found[1].faults.len()), (1, 1));
@@ -33,12 +33,18 @@ fn a_vm_that_is_reloaded_starts_again_among_the_traffic() {
 /// What each policy makes of the request that traps, and of the next one.
 #[test]
 fn failure_policies_are_envoys() {
-    let subject = |on_failure| {
+    let subject = |(failure_policy, fail_open)| {
         let mut traps = plugin("traps", &module(&headers("unreachable")));
-        traps.on_failure = on_failure;
+        traps.config.failure_policy = failure_policy;
+        traps.config.fail_open = fail_open;
         subject(vec![traps], vec![test(vec![get(), get()])])
     };
-    let policies = [FailurePolicy::Unspecified, FailurePolicy::Closed, FailurePolicy::Open, FailurePolicy::OpenOld];
+    let policies = [
+        (None, None),
+        (Some(FailurePolicy::FailClosed), None),
+        (Some(FailurePolicy::FailOpen), None),
+        (None, Some(true)),
+    ];
     let outcomes = run(&policies.map(subject));
     let ends =
         |outcome: &Outcome| outcome.tests[0].steps.iter().map(|step| step.end == End::Complete).collect::<Vec<_>>();

@@ -2,6 +2,7 @@
 
 use super::guest::{callback, module, notice};
 use super::subjects::{get, plugin, run, said, steps, subject, test};
+use crate::objects::Any;
 use crate::traffic::outcome::{FaultKind, Level, PluginOutcome};
 
 /// How far it gets.
@@ -100,8 +101,8 @@ fn a_plugin_gets_what_it_is_given() {
     let reads = "(drop (call $buffer (i32.const 7) (i32.const 0) (i32.const 99) (i32.const 0) (i32.const 4))) (call $say-found)
         (drop (call $buffer (i32.const 6) (i32.const 0) (i32.const 99) (i32.const 0) (i32.const 4))) (call $say-found) (i32.const 1)";
     let mut given = plugin("given", &module(&callback("configure", 2, reads)));
-    given.configuration = "line one\n\"two\" é \\".into();
-    given.vm_configuration = b"\xff\xfe".to_vec();
+    given.config.configuration = Some(Any::String { value: "line one\n\"two\" é \\".to_owned() });
+    given.config.vm_config.configuration = Some(Any::Bytes { value: b"\xff\xfe".to_vec() });
     let outcomes = run(&[subject(vec![given.clone()], Vec::new())]);
     assert_eq!(said(&outcomes[0].plugins[0].log), ["line one\n\"two\" é \\", "\u{fffd}\u{fffd}"]);
     // None of that is said again among the traffic.
