@@ -12,6 +12,7 @@ use crate::diag::{Code, Diagnostic, Sink};
 use crate::layout::LOCK;
 use crate::layout::Tree;
 use crate::objects::Digests;
+use crate::world::{FileKind, World};
 
 /// What is to be done to one file.
 #[derive(Debug)]
@@ -58,48 +59,48 @@ pub fn exclusive(dir: &Utf8Path) -> Option<File> {
 
 /// What a write would do, in the order it would do it. Where it would touch what is not ours, `sink` gets an error, and nothing may be
 /// written.
-pub fn plan(tree: &Tree, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> {
-    lock_or_report(&tree.dir, sink);
+pub fn plan(world: &dyn World, tree: &Tree, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> {
+    lock_or_report(world, &tree.dir, sink);
     let mut steps = Vec::new();
-    for difference in compare(tree, sink) {
+    for difference in compare(world, tree, sink) {
         let action = match difference.state {
             State::Missing => Action::Create,
             State::Outdated | State::Tampered => Action::Update,
             State::Stale | State::Leftover => Action::Delete,
             State::Extra => continue,
             State::StaleTampered | State::InTheWay => {
-                sink.push(difference.finding(tree, spec));
+                sink.push(difference.finding(world, tree, spec));
                 continue;
             }
         };
         let Difference { path, rendered, .. } = difference;
         steps.push(Step { path, action, rendered });
     }
-    no_folders(tree, &steps, sink);
+    no_folders(world, tree, &steps, sink);
     steps
 }
 
 /// Does the steps. All that is to be written goes to temporary files first, each in its file's own folder: a full disk shows there, while
 /// everything is as it was. Then they are renamed, then what is not needed any more is deleted, and mesh.lock comes last. `false` after
 /// a report.
-pub fn write(tree: &Tree, steps: &[Step], sink: &mut Sink) -> bool {
+pub fn write(world: &dyn World, tree: &Tree, steps: &[Step], sink: &mut Sink) -> bool {
     let (deleted, written): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.action == Action::Delete);
     folders(tree, &written);
-    let Some(staged) = all(&written, sink, |step| stage(tree, step)) else { return false };
+    let Some(staged) = all(&written, sink, |step| stage(world, tree, step)) else { return false };
     // A lock that stays as it is lists them all already.
     let unlisted =
         written.iter().any(|step| step.path == LOCK) && written.iter().any(|step| step.action == Action::Create);
-    if unlisted && !announce(tree, sink) {
+    if unlisted && !announce(world, tree, sink) {
         return false;
     }
     let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) = staged.into_iter().partition(|(step, _)| step.path == LOCK);
     let rename = |(step, file): Staged<'_>| {
         let path = tree.dir.join(&step.path);
-        file.persist(&path).map_err(|error| failure(step, &path, &error.error))
+        file.persist(&path).map_err(|error| failure(world, step, &path, &error.error))
     };
     let remove = |step: &Step| {
         let path = tree.dir.join(&step.path);
-        remove(&tree.dir, &path).map_err(|error| failure(step, &path, &error))
+        remove(&tree.dir, &path).map_err(|error| failure(world, step, &path, &error))
     };
     all(files, sink, rename).is_some() && all(deleted, sink, remove).is_some() && all(lock, sink, rename).is_some()
 }
@@ -128,8 +129,8 @@ fn all<T: Send, R: Send>(
     (!failed).then_some(done)
 }
 
-fn failure(step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
-    about(Code::MC0707, path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
+fn failure(world: &dyn World, step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
+    about(world, Code::MC0707, path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
 }
 
 /// Makes the folders that files go to. What is wrong with one shows at its files.
@@ -140,15 +141,15 @@ fn folders(tree: &Tree, written: &[&Step]) {
     }
 }
 
-fn stage<'a>(tree: &Tree, step: &&'a Step) -> Result<Staged<'a>, Box<Diagnostic>> {
+fn stage<'a>(world: &dyn World, tree: &Tree, step: &&'a Step) -> Result<Staged<'a>, Box<Diagnostic>> {
     let path = tree.dir.join(&step.path);
     let bytes = step.rendered.and_then(|index| tree.files.get(index)).map_or(&[][..], |file| &file.bytes);
-    temporary(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(step, &path, &error))
+    temporary(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(world, step, &path, &error))
 }
 
 /// Writes a lock that lists what is there and what is to be there.
-fn announce(tree: &Tree, sink: &mut Sink) -> bool {
-    let mut lock = lock_or_report(&tree.dir, sink);
+fn announce(world: &dyn World, tree: &Tree, sink: &mut Sink) -> bool {
+    let mut lock = lock_or_report(world, &tree.dir, sink);
     lock.extend(
         tree.files
             .iter()
@@ -159,21 +160,21 @@ fn announce(tree: &Tree, sink: &mut Sink) -> bool {
     let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
     let written = temporary(&path, text.as_bytes()).and_then(|file| file.persist(&path).map_err(|error| error.error));
     if let Err(error) = &written {
-        sink.push(about(Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
+        sink.push(about(world, Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
     }
     written.is_ok()
 }
 
 /// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
-fn no_folders(tree: &Tree, steps: &[Step], sink: &mut Sink) {
+fn no_folders(world: &dyn World, tree: &Tree, steps: &[Step], sink: &mut Sink) {
     let mut folders: Vec<&Utf8Path> =
         steps.iter().flat_map(|step| Utf8Path::new(&step.path).ancestors().skip(1)).collect();
     folders.sort_unstable();
     folders.dedup();
     for folder in folders.into_iter().filter(|folder| *folder != "") {
         let path = tree.dir.join(folder);
-        if path.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
-            let finding = about(Code::MC0705, &path, format!("`{path}` stands where a folder is to be"));
+        if world.link_kind(&path).is_some_and(|kind| kind != FileKind::Directory) {
+            let finding = about(world, Code::MC0705, &path, format!("`{path}` stands where a folder is to be"));
             sink.push(finding.help("move or delete it, then render again"));
         }
     }

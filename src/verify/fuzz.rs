@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::subject::{self, Chain, Placed, Plugin, Subject};
 use super::{Options, Report, run};
-use crate::diag::{Location, Sink, Source};
+use crate::diag::{Location, Sink};
 use crate::domain::{Digest, Direction, Istio};
 use crate::module::abi::{self, Abi};
 use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::traffic::case::{Answer, Callout, Expect, Property, Step, Test};
 use crate::traffic::message::Message;
+use crate::world::{Memory, World as _};
 
 /// Every function that a module of ABI 0.2.1 may import: module, name, type as `ili>i`.
 #[must_use]
@@ -68,7 +69,8 @@ fn config(number: usize, vm_id: &str, choices: u8) -> PluginConfig {
 /// Never: that is what is fuzzed.
 #[must_use]
 pub fn drive(module: &[u8], choices: u8) -> String {
-    let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
+    let world = Memory::new();
+    let location = Location::whole(world.sources().id("mesh.toml".into()));
     let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
     // Two plugins in one VM, one in its own, and one for connections.
     let plugins = ["a", "a", "b", "b"].into_iter().enumerate().map(|(number, vm_id)| Placed {
@@ -80,14 +82,16 @@ pub fn drive(module: &[u8], choices: u8) -> String {
         chain: if number < 3 { Chain::Http } else { Chain::Network },
         direction: Direction::Any,
         port: None,
-        location: location.clone(),
+        location,
     });
     let envoy = Istio::NEWEST.envoy_minor();
-    let subject =
-        Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(&location, choices)] };
+    let subject = Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(location, choices)] };
     let mut sink = Sink::new();
-    let report = run::run(&[subject], &Options::default(), &mut sink, &|_, _| {});
-    report.as_ref().map(|report: &Report| report.to_json(&sink.into_sorted())).unwrap_or_default()
+    let report = run::run(&world, &[subject], &Options::default(), &mut sink, &|_, _| {});
+    report
+        .as_ref()
+        .map(|report: &Report| report.to_json(&sink.into_sorted(world.sources()), world.sources()))
+        .unwrap_or_default()
 }
 
 fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -> Message {
@@ -96,7 +100,7 @@ fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -
     Message { headers: headers.iter().copied().collect(), body, trailers }
 }
 
-fn test(location: &Location, choices: u8) -> Test {
+fn test(location: Location, choices: u8) -> Test {
     let request = |method, body: &[&str], trailers: &[(&str, &str)]| {
         let headers =
             [(":authority", "mesh.test"), (":path", "/a?b"), (":method", method), (":scheme", "http"), ("a", "1")];
@@ -106,7 +110,7 @@ fn test(location: &Location, choices: u8) -> Test {
         Answer::Message(message(&[(":status", "200"), ("b", "2")], body, trailers))
     };
     let step = |after, request, upstream| Step {
-        location: location.clone(),
+        location,
         after: Duration::from_millis(after),
         request,
         upstream,
@@ -117,7 +121,7 @@ fn test(location: &Location, choices: u8) -> Test {
     let grpc = Answer::Message(message(&[(":status", "200")], &["m", "n"], &[("grpc-status", "0")]));
     Test {
         name: "t".into(),
-        location: location.clone(),
+        location,
         direction: Direction::Inbound,
         port: None,
         time: 1_735_689_600_000_000_000,
