@@ -107,7 +107,6 @@ fn no_envoy_is_left_behind() {
 #[test]
 #[ignore = "never ends by itself"]
 fn starts_and_never_ends() {
-    #[expect(clippy::disallowed_methods, reason = "no manifest comes from here")]
     let started = std::env::var_os(STARTED).expect("it is said");
     let mut engine = Engine::start(options().path.expect("a path"), Duration::from_secs(2)).expect("it starts");
     let folder = engine.envoy().expect("it runs").paths().0.to_owned();
