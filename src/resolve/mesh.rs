@@ -8,7 +8,8 @@ use mesh_compile_module as module;
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    Direction, FilterType, Insert, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace, ObjectName, Runtime,
+    Direction, FilterType, Insert, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace, ObjectName, OnFailure,
+    Runtime,
 };
 
 /// All that a render needs to know. Turning it into objects cannot fail.
@@ -134,7 +135,7 @@ pub(crate) struct Capabilities {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureField {
     /// `failure_policy`, known from Istio 1.25 on.
-    Policy(&'static str),
+    Policy(OnFailure),
     /// `fail_open`, its forerunner.
     FailOpen(bool),
 }

@@ -64,15 +64,15 @@ fn config(subject: &Subject, test: Option<&Test>) -> ProxyConfig {
 fn plugin(placed: &Placed) -> Plugin {
     let plugin = &placed.plugin;
     Plugin {
-        name: plugin.name.clone(),
-        root_id: plugin.root_id.clone(),
-        configuration: plugin.configuration.clone(),
-        vm_id: plugin.vm_id.clone(),
-        vm_configuration: plugin.vm_configuration.clone(),
-        env: plugin.env.clone(),
-        capabilities: plugin.capabilities.clone(),
-        on_failure: plugin.on_failure,
-        stop_iteration: plugin.stop_iteration,
+        name: plugin.name().to_owned(),
+        root_id: plugin.root_id().to_owned(),
+        configuration: plugin.configuration().to_vec(),
+        vm_id: plugin.vm_id().to_owned(),
+        vm_configuration: plugin.vm_configuration().to_vec(),
+        env: plugin.env().clone(),
+        capabilities: plugin.capabilities().map(|names| names.into_iter().map(str::to_owned).collect()),
+        on_failure: plugin.on_failure(),
+        stop_iteration: plugin.stop_iteration(),
         module: plugin.module.digest,
     }
 }

@@ -10,7 +10,7 @@ use crate::module;
 
 /// The finding, not yet at its place.
 pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
-    let name = &placed.plugin.name;
+    let name = placed.plugin.name();
     let message = match fault.kind {
         FaultKind::Load => {
             if let Some(finding) = by_rule(placed) {
@@ -51,12 +51,12 @@ fn by_rule(placed: &Placed) -> Option<Diagnostic> {
         Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(placed.chain), allow_precompiled: false };
     let found = rules::check(&Report::of(&placed.plugin.module.bytes), &setting);
     let error = found.iter().find(|finding| finding.severity == Severity::Error)?;
-    Some(module::diagnostic(error, &placed.plugin.filename))
+    Some(module::diagnostic(error, placed.plugin.filename()))
 }
 
 /// The finding about what is no fault, not yet at its place.
 pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
-    let name = &placed.plugin.name;
+    let name = placed.plugin.name();
     match remark {
         Remark::UnknownCluster(cluster) => Diagnostic::warning(
             Code::MC0608,

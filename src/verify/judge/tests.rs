@@ -1,16 +1,16 @@
 //! Outcomes made by hand, and what is said of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mesh_compile_host::outcome::{Fault, FaultKind, Level, LogLine};
-use mesh_compile_host::{Exchange, FailurePolicy, Fields, Response, Scenario};
+use mesh_compile_host::{Exchange, Fields, Response, Scenario};
 use regex::bytes::Regex;
 
 use super::*;
 use crate::diag::Sources;
 use crate::domain::{Digest, Direction, FilterType};
+use crate::objects::PluginConfig;
 use crate::traffic::{Expect, ExpectedField};
 use crate::verify::subject::{Module, Placed, Plugin};
 
@@ -55,17 +55,7 @@ fn good() -> ExchangeOutcome {
 fn subject() -> Subject {
     let plugin = Plugin {
         chain_name: "wasm.demo".into(),
-        name: "demo".into(),
-        root_id: String::new(),
-        configuration: Vec::new(),
-        vm_id: String::new(),
-        vm_configuration: Vec::new(),
-        env: BTreeMap::new(),
-        host_env: Vec::new(),
-        capabilities: None,
-        on_failure: FailurePolicy::Unspecified,
-        stop_iteration: false,
-        filename: String::new(),
+        config: PluginConfig { name: "demo".into(), ..PluginConfig::default() },
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));

@@ -198,7 +198,7 @@ impl<'a> Proxy<'a> {
         let Started { vm, root } = self.plugins[number];
         let length = u32::try_from(plugin.configuration.len()).unwrap_or(u32::MAX);
         if let Some(context) = self.vms[vm].state_mut().contexts.get_mut(&root) {
-            context.configuration = Some(plugin.configuration.clone());
+            context.configuration = Some(plugin.configuration.to_vec());
         }
         let configured = self.call(vm, number, "proxy_on_configure", root, &[root, length]);
         if let Some(context) = self.vms[vm].state_mut().contexts.get_mut(&root) {

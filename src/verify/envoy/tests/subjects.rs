@@ -1,17 +1,17 @@
 //! Subjects and tests for the tests of the engine.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use mesh_compile_host::outcome::{ExchangeOutcome, LogLine};
-use mesh_compile_host::{Callout, Exchange, FailurePolicy, Fields, Message, Response, Scenario};
+use mesh_compile_host::{Callout, Exchange, Fields, Message, Response, Scenario};
 
 use crate::Digest;
 use crate::diag::{Location, Sources};
 use crate::domain::{Direction, FilterType};
+use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::traffic::{Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
 use crate::verify::outcome::Outcome;
@@ -28,17 +28,17 @@ pub(super) fn nowhere() -> Location {
 pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
     Plugin {
         chain_name: format!("wasm.{name}"),
-        name: name.to_owned(),
-        root_id: "root".to_owned(),
-        configuration: Vec::new(),
-        vm_id: name.to_owned(),
-        vm_configuration: Vec::new(),
-        env: BTreeMap::new(),
-        host_env: Vec::new(),
-        capabilities: None,
-        on_failure: FailurePolicy::Unspecified,
-        stop_iteration: true,
-        filename: format!("/var/local/lib/wasm-filters/{name}.wasm"),
+        config: PluginConfig {
+            name: name.to_owned(),
+            root_id: Some("root".to_owned()),
+            allow_on_headers_stop_iteration: Some(true),
+            vm_config: VmConfig {
+                vm_id: name.to_owned(),
+                code: VmCode { local: LocalFile { filename: format!("/var/local/lib/wasm-filters/{name}.wasm") } },
+                ..VmConfig::default()
+            },
+            ..PluginConfig::default()
+        },
         module: Module { bytes: module.into(), digest: Digest::of(module) },
     }
 }
@@ -120,8 +120,8 @@ pub(super) fn answer(headers: &[(&str, &str)], body: &[&str]) -> Message {
 ///
 /// # Panics
 /// If it is missing.
+#[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
 pub(super) fn options() -> Options {
-    #[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
     let bin = std::env::var("MESH_COMPILE_TOOLS")
         .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"), std::path::PathBuf::from);
     let path = Utf8PathBuf::from_path_buf(bin.join("envoy")).expect("UTF-8");
