@@ -1,8 +1,8 @@
-//! The console sessions in README.md: the commands run in order, in one directory, and must print what the README shows.
-//! A line that consists of `…` stands for any number of lines. `BLESS=1` rewrites the output of the other sessions.
+//! README.md and docs/dependencies.md are true.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::project::Project;
@@ -10,8 +10,10 @@ use crate::project::Project;
 const FENCE: &str = "```console\n";
 const ANYTHING: &str = "…";
 
+/// The commands of the console sessions run in order, in one directory, and must print what the README shows. A line that
+/// consists of `…` stands for any number of lines. `BLESS=1` rewrites the output of the other sessions.
 #[test]
-fn the_sessions_in_the_readme_are_true() {
+fn the_console_sessions_of_the_readme_are_true() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let shell = Shell::new();
@@ -31,6 +33,27 @@ fn the_sessions_in_the_readme_are_true() {
     } else {
         assert!(actual == readme, "run with BLESS=1; the README should contain:\n{}", changed(&readme, &actual));
     }
+}
+
+#[test]
+fn every_dependency_is_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join("docs/dependencies.md")).unwrap();
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    let explained: BTreeSet<_> = rows.filter_map(|row| row.split('`').next()).map(str::to_owned).collect();
+    let mut manifests = vec![root.join("Cargo.toml")];
+    let crates = root.join("crates").read_dir().into_iter().flatten();
+    manifests.extend(crates.map(|entry| entry.unwrap().path().join("Cargo.toml")));
+    assert_eq!(manifests.iter().flat_map(dependencies).collect::<BTreeSet<_>>(), explained);
+}
+
+/// The packages that a manifest depends on, without those of this workspace.
+fn dependencies(manifest: &PathBuf) -> Vec<String> {
+    let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+    let tables = ["dependencies", "dev-dependencies", "build-dependencies"].iter().filter_map(|key| manifest.get(*key));
+    let entries = tables.filter_map(toml::Value::as_table).flatten();
+    let foreign = entries.filter(|(name, _)| !name.starts_with("mesh-compile"));
+    foreign.map(|(name, value)| value.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned()).collect()
 }
 
 /// Runs commands in a directory that they can change.
