@@ -2,10 +2,12 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
+mod annotations;
 mod check;
 mod cli;
 mod determinism;
 mod explain_pages;
+mod imports;
 mod schema;
 mod shuffle;
 mod store;
