@@ -23,6 +23,7 @@ mod spec;
 pub mod store;
 mod traffic;
 pub mod verify;
+pub mod world;
 pub mod yaml;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -33,6 +34,7 @@ pub use module::{NotSlim, Slim, slim};
 pub use spec::schema;
 
 use diag::Sink;
+use world::World;
 
 /// All that `out/` is to hold.
 #[derive(Debug)]
@@ -49,9 +51,9 @@ pub struct Rendered {
 
 /// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.
 #[must_use]
-pub fn compile(file: &Utf8Path, sink: &mut Sink) -> Option<Rendered> {
-    let spec = spec::load(file, sink)?;
-    let resolved = resolve::resolve(&spec, sink);
+pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Rendered> {
+    let spec = spec::load(world, file, sink)?;
+    let resolved = resolve::resolve(world, &spec, sink);
     if sink.has_errors() {
         return None;
     }

@@ -14,6 +14,7 @@ use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{FilterType, Istio, LabelKey};
 use crate::spec::types::{self, OnFailure};
 use crate::spec::{Place, Spec};
+use crate::world::{Usage, World};
 
 /// The gate's label is this prefix and the filter's name.
 const GATE_PREFIX: &str = "wasm.mesh-compile.dev/";
@@ -110,6 +111,7 @@ impl Filter<'_> {
 
 /// The filters that can be used; the others have been reported.
 pub(super) fn resolve<'a>(
+    world: &dyn World,
     spec: &'a Spec,
     settings: &Settings,
     modules: &BTreeMap<&str, Embedded>,
@@ -133,7 +135,7 @@ pub(super) fn resolve<'a>(
         let before = sink.errors();
         let gate = gate_label(spec, name, &place, sink);
         let sources = [&written.config_text, &written.config_file];
-        let configuration = configuration(spec, written.config.as_ref(), sources, &place, sink);
+        let configuration = configuration(world, spec, written.config.as_ref(), sources, &place, sink);
         environment(spec, written, &place, sink);
         let on_failure = on_failure(spec, settings, written, &place, sink);
         let stop_iteration = stop_iteration(spec, settings, written, &place, sink);
@@ -198,6 +200,7 @@ fn chain_name(spec: &Spec, vars: &FilterVars<'_>, templates: &Templates<'_>, sin
 
 /// The configuration of a filter or of one use of it, of which there may be one. `None` also after a report.
 pub(super) fn configuration<'a>(
+    world: &dyn World,
     spec: &'a Spec,
     table: Option<&'a Map<String, Value>>,
     [text, file]: [&'a Option<String>; 2],
@@ -231,7 +234,8 @@ pub(super) fn configuration<'a>(
         sink.push(modules::absolute(path).at(location));
         return None;
     }
-    match std::fs::read(spec.document.folder().join(path)).map(String::from_utf8) {
+    let content = world.read(&spec.document.folder().join(path), Usage::Configuration);
+    match content.map(|bytes| String::from_utf8(bytes.to_vec())) {
         Ok(Ok(text)) => Some(Configuration::File(text, place)),
         Ok(Err(_)) => {
             let message = format!("`{path}` is not valid UTF-8, which the EnvoyFilter's StringValue takes");

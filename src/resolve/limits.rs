@@ -20,7 +20,7 @@ pub(super) fn config_map(path: &str, file: &Module, module: &Module, location: &
     let over = group(size - CONFIG_MAP);
     let message = format!("`{path}` is {} B, {over} B over what a ConfigMap holds", group(size));
     let finding = Diagnostic::error(Code::MC0401, message)
-        .at(location.clone())
+        .at(*location)
         .note("the API server refuses a ConfigMap whose values are over 1,048,576 B together");
     let slimmed = file.slim().map_or(size, |slim| slim.bytes.len());
     sink.push(match size.saturating_sub(slimmed) {
@@ -52,7 +52,7 @@ pub(super) fn annotations(workload: &types::Workload, location: &Location, sink:
             group(size),
             group(ANNOTATIONS)
         );
-        let finding = Diagnostic::error(Code::MC0404, message).at(location.clone());
+        let finding = Diagnostic::error(Code::MC0404, message).at(*location);
         sink.push(
             finding
                 .note("the API server refuses the pod")
@@ -69,7 +69,7 @@ pub(super) fn configuration(text: &str, location: &Location, sink: &mut Sink) {
             group(text.len()),
             group(CONFIGURATION)
         );
-        let finding = Diagnostic::error(Code::MC0404, message).at(location.clone());
+        let finding = Diagnostic::error(Code::MC0404, message).at(*location);
         sink.push(finding.note("etcd takes requests of 1.5 MiB at most").help("let the filter fetch what is large"));
     }
 }

@@ -25,6 +25,7 @@ use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::Direction;
 use crate::spec::{Place, Spec};
 use crate::traffic::case::{Proxies, Suite};
+use crate::world::World;
 use mesh::{Mesh, Mount};
 use template::{MeshVars, Templates};
 
@@ -40,17 +41,17 @@ pub(crate) struct Resolved {
 }
 
 /// Resolves the spec. The result is to be rendered only while `sink` holds no errors.
-pub(crate) fn resolve(spec: &Spec, sink: &mut Sink) -> Resolved {
-    let settings = settings::resolve(spec, sink);
-    let modules = modules::read(spec, &settings, sink);
+pub(crate) fn resolve(world: &dyn World, spec: &Spec, sink: &mut Sink) -> Resolved {
+    let settings = settings::resolve(world, spec, sink);
+    let modules = modules::read(world, spec, &settings, sink);
     let vars = MeshVars {
         namespace: settings.namespace.as_ref().map_or_else(String::new, ToString::to_string),
         istio: settings.istio.to_string(),
         provider: spec.mesh.provider.as_str().to_owned(),
     };
     let templates = Templates::new(&spec.document, &spec.vars, vars);
-    let filters = filters::resolve(spec, &settings, &modules, &templates, sink);
-    let workloads = workloads::resolve(spec, &settings, &filters, &templates, sink);
+    let filters = filters::resolve(world, spec, &settings, &modules, &templates, sink);
+    let workloads = workloads::resolve(world, spec, &settings, &filters, &templates, sink);
     unused(spec, sink);
     let suites = traffic::resolve(spec, &workloads, sink);
     let config_maps = config_maps::resolve(spec, &workloads, &templates, sink);
@@ -149,7 +150,6 @@ mod tests {
 
     /// However many filters, workloads and ConfigMaps: one [`crate::module::Module`] a file, and one without its debug sections.
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
     fn a_module_is_read_once() {
         let text = "filters.a = { module = 'it.wasm', slim = true }\nfilters.b = { module = 'it.wasm', slim = true }\n\
             filters.c.module = 'it.wasm'\nfilters.d.module = 'it.wasm'\n\
@@ -159,15 +159,11 @@ mod tests {
         let module = "(module (func $named (export \"proxy_abi_version_0_2_1\")) (memory (export \"memory\") 1)
             (func (export \"malloc\") (param i32) (result i32) i32.const 0)
             (func (export \"proxy_on_log\") (param i32)))";
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let folder = camino::Utf8Path::from_path(folder.path()).expect("UTF-8");
-        let spec = folder.join("mesh.toml");
-        std::fs::write(&spec, text).expect("the folder is ours");
-        std::fs::write(folder.join("it.wasm"), wat::parse_str(module).expect("a module")).expect("the folder is ours");
-
+        let module = wat::parse_str(module).expect("a module");
+        let world = crate::world::Memory::new().file("mesh.toml", text).file("it.wasm", module);
         let mut sink = Sink::new();
-        let spec = crate::spec::load(&spec, &mut sink).expect("a spec");
-        let Resolved { mesh, .. } = resolve(&spec, &mut sink);
+        let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).expect("a spec");
+        let Resolved { mesh, .. } = resolve(&world, &spec, &mut sink);
         assert_eq!(sink.errors(), 0);
         let (first, maps) = mesh.config_maps.split_first().expect("ConfigMaps");
         assert_eq!(maps.len(), 7, "four filters in two namespaces");

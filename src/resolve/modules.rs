@@ -13,6 +13,7 @@ use crate::domain::FilterType;
 use crate::module::{Module, ModuleError, NotSlim, Setting, rules};
 use crate::spec::types;
 use crate::spec::{Place, Spec};
+use crate::world::World;
 
 /// A module as one filter uses it.
 #[derive(Debug, Clone)]
@@ -24,8 +25,13 @@ pub(super) struct Embedded {
 }
 
 /// The modules by filter. Those that were reported are not among them.
-pub(super) fn read<'a>(spec: &'a Spec, settings: &Settings, sink: &mut Sink) -> BTreeMap<&'a str, Embedded> {
-    let files = files(spec);
+pub(super) fn read<'a>(
+    world: &dyn World,
+    spec: &'a Spec,
+    settings: &Settings,
+    sink: &mut Sink,
+) -> BTreeMap<&'a str, Embedded> {
+    let files = files(world, spec);
     let mut modules = BTreeMap::new();
     // Two filters of one module and one setting have the same findings: they are shown once.
     let mut shown = BTreeSet::new();
@@ -36,7 +42,7 @@ pub(super) fn read<'a>(spec: &'a Spec, settings: &Settings, sink: &mut Sink) -> 
         let module = match files.get(path) {
             Some(Ok(module)) => module,
             Some(Err(error)) => {
-                sink.push(refusal(spec, path, error).at(location));
+                sink.push(refusal(world, spec, path, error).at(location));
                 continue;
             }
             None => {
@@ -56,7 +62,7 @@ pub(super) fn read<'a>(spec: &'a Spec, settings: &Settings, sink: &mut Sink) -> 
         let refused = findings.iter().any(|finding| finding.severity == Severity::Error);
         for finding in findings {
             if shown.insert((key, finding.code, finding.message.clone())) {
-                sink.push(finding.diagnostic(path).at(location.clone()));
+                sink.push(finding.diagnostic(path).at(location));
             }
         }
         if sink.errors() == before && !refused {
@@ -67,11 +73,11 @@ pub(super) fn read<'a>(spec: &'a Spec, settings: &Settings, sink: &mut Sink) -> 
 }
 
 /// Each file once, in parallel; absolute paths are left out.
-fn files(spec: &Spec) -> BTreeMap<&str, Result<Arc<Module>, ModuleError>> {
+fn files<'a>(world: &dyn World, spec: &'a Spec) -> BTreeMap<&'a str, Result<Arc<Module>, ModuleError>> {
     let paths: BTreeSet<&str> = spec.filters.values().map(|filter| filter.module.as_str()).collect();
     let relative = paths.into_par_iter().filter(|path| Utf8Path::new(path).is_relative());
-    let read: Vec<_> =
-        relative.map(|path| (path, Module::read(&spec.document.folder().join(path)).map(Arc::new))).collect();
+    let read = |path| (path, Module::read(world, &spec.document.folder().join(path)).map(Arc::new));
+    let read: Vec<_> = relative.map(read).collect();
     read.into_iter().collect()
 }
 
@@ -114,12 +120,12 @@ pub(super) fn absolute(path: &str) -> Diagnostic {
         .help("write it relative to mesh.toml's folder")
 }
 
-fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
+fn refusal(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
     match error {
         ModuleError::Read(error) => {
             let finding = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"))
                 .note("the path starts from mesh.toml's folder");
-            match neighbour(&spec.document.folder().join(path)) {
+            match neighbour(world, &spec.document.folder().join(path)) {
                 Some(near) => finding.help(format!("there is a `{near}` in that folder")),
                 None => finding.help("build the module first, or correct the path"),
             }
@@ -129,10 +135,9 @@ fn refusal(spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
 }
 
 /// The most likely file that was meant: the nearest name in the same folder.
-fn neighbour(path: &Utf8Path) -> Option<String> {
+fn neighbour(world: &dyn World, path: &Utf8Path) -> Option<String> {
     let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
-    let entries = folder.read_dir_utf8().ok()?;
-    let mut names: Vec<String> = entries.filter_map(|entry| Some(entry.ok()?.file_name().to_owned())).collect();
+    let mut names: Vec<String> = world.list(folder).ok()?.into_iter().map(|(name, _)| name).collect();
     names.sort();
     crate::diag::suggest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)
 }

@@ -9,6 +9,7 @@ use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{Istio, LabelKey, LabelValue, Namespace, Provider};
 use crate::spec::types::{EnvoyFilters, Gate, Layout as WrittenLayout};
 use crate::spec::{Place, Spec};
+use crate::world::{FileKind, World};
 
 /// What holds for every filter and workload.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) struct Settings {
     pub(super) envoy_filters: EnvoyFilters,
 }
 
-pub(super) fn resolve(spec: &Spec, sink: &mut Sink) -> Settings {
+pub(super) fn resolve(world: &dyn World, spec: &Spec, sink: &mut Sink) -> Settings {
     let mesh = Place::default().key("mesh");
     provider(spec, &mesh, sink);
     proxy_version(spec, &mesh, sink);
@@ -40,7 +41,7 @@ pub(super) fn resolve(spec: &Spec, sink: &mut Sink) -> Settings {
         ),
         istio: istio(spec, &mesh, sink),
         labels: mesh_labels(spec, &mesh, sink),
-        layout: layout(spec, &out, sink),
+        layout: layout(world, spec, &out, sink),
         out,
         gate: spec.rollout.gate,
         envoy_filters: envoy_filters(spec, sink),
@@ -187,10 +188,10 @@ fn out_folder(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
     Utf8PathBuf::from("out")
 }
 
-fn layout(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Layout {
+fn layout(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Layout {
     let place = Place::default();
     let layout_place = place.key("output").key("layout");
-    let base = base(spec, out, sink);
+    let base = base(world, spec, out, sink);
     match (spec.output.layout, base) {
         (Some(WrittenLayout::Component), _) => Layout::Component,
         (_, Base::At(path)) => Layout::Overlay { base: path },
@@ -218,12 +219,12 @@ enum Base {
 /// The file names that make a folder one that kustomize builds.
 const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
+fn base(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
     let Some(written) = spec.mesh.base.as_deref() else { return Base::None };
     let location = spec.document.at(&Place::default().key("mesh").key("base"));
     let mut refuse = |code, reason: &str, help: &str| {
         let message = format!("`{written}` cannot be the base: {reason}");
-        sink.push(Diagnostic::error(code, message).at(location.clone()).help(help));
+        sink.push(Diagnostic::error(code, message).at(location).help(help));
         Base::Refused
     };
     let Some(base) = normal(Utf8Path::new(written)) else {
@@ -256,10 +257,10 @@ fn base(spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
         );
     };
     let folder = spec.document.folder().join(&base);
-    if !folder.is_dir() {
+    if world.kind(&folder) != Some(FileKind::Directory) {
         return refuse(Code::MC0501, "there is no such folder", "the path starts from mesh.toml's folder");
     }
-    if !KUSTOMIZATION.iter().any(|name| folder.join(name).is_file()) {
+    if !KUSTOMIZATION.iter().any(|name| world.kind(&folder.join(name)) == Some(FileKind::File)) {
         let help = "`kustomize create --autodetect` in that folder writes one";
         return refuse(Code::MC0501, "there is no kustomization.yaml in it", help);
     }

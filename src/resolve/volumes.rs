@@ -181,7 +181,7 @@ fn check_name(name: &str, location: &Location, sink: &mut Sink) -> bool {
     } else {
         return true;
     };
-    sink.push(finding.at(location.clone()));
+    sink.push(finding.at(*location));
     false
 }
 

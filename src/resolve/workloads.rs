@@ -11,6 +11,7 @@ use crate::diag::{Code, Diagnostic, Sink, suggest};
 use crate::domain::{Direction, Insert, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName};
 use crate::spec::types::{self, EnvoyFilters, UseWith};
 use crate::spec::{Place, Spec};
+use crate::world::World;
 
 /// Where modules stand in the proxy unless a workload says otherwise.
 const MOUNT_PATH: &str = "/var/local/lib/wasm-filters";
@@ -53,6 +54,7 @@ impl Workload<'_> {
 
 /// The workloads that can be rendered; the others have been reported.
 pub(super) fn resolve<'a>(
+    world: &dyn World,
     spec: &'a Spec,
     settings: &Settings,
     filters: &'a BTreeMap<&'a str, Filter<'a>>,
@@ -63,7 +65,7 @@ pub(super) fn resolve<'a>(
     let mut taken: BTreeMap<(Kind, Namespace, ObjectName), Place> = BTreeMap::new();
     for (key, written) in &spec.workloads {
         let place = Place::default().key("workloads").key(key);
-        let Some(workload) = workload(spec, settings, filters, templates, (key, written, place), sink) else {
+        let Some(workload) = workload(world, spec, settings, filters, templates, (key, written, place), sink) else {
             continue;
         };
         let identity = (written.kind, workload.namespace.clone(), workload.name.clone());
@@ -88,6 +90,7 @@ pub(super) fn resolve<'a>(
 }
 
 fn workload<'a>(
+    world: &dyn World,
     spec: &'a Spec,
     settings: &Settings,
     filters: &'a BTreeMap<&'a str, Filter<'a>>,
@@ -107,7 +110,7 @@ fn workload<'a>(
     };
     let selector = selector(spec, settings, written, &place, sink);
     let mount_path = volumes::mount_path(spec, written.mount_path.as_deref().unwrap_or(MOUNT_PATH), &place, sink);
-    let uses = uses(spec, filters, written, &place, mount_path.as_deref() != Some(MOUNT_PATH), sink);
+    let uses = uses(world, spec, filters, written, &place, mount_path.as_deref() != Some(MOUNT_PATH), sink);
     let mount = mount(spec, written, &uses, &place, sink);
     insert_order(spec, &uses, sink);
     let (name, namespace) = (name?, namespace?);
@@ -163,6 +166,7 @@ fn selector(
 }
 
 fn uses<'a>(
+    world: &dyn World,
     spec: &'a Spec,
     filters: &'a BTreeMap<&'a str, Filter<'a>>,
     written: &'a types::Workload,
@@ -191,7 +195,7 @@ fn uses<'a>(
         seen.insert(name, name_place.clone());
         let configuration = with.and_then(|with| {
             let sources = [&with.config_text, &with.config_file];
-            filters::configuration(spec, with.config.as_ref(), sources, &here, sink)
+            filters::configuration(world, spec, with.config.as_ref(), sources, &here, sink)
         });
         let Some(filter) = filters.get(name.as_str()) else {
             undefined(spec, name, &name_place, sink);

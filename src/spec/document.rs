@@ -8,11 +8,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{Place, Step};
-use crate::diag::{Code, Diagnostic, Location, Sink, Source};
+use crate::diag::{Code, Diagnostic, FileId, Location, Sink, Source};
 
 /// The file and the places of all that is in it.
 #[derive(Debug)]
 pub(crate) struct Document {
+    file: FileId,
     source: Arc<Source>,
     root: Spans,
 }
@@ -78,9 +79,9 @@ impl Spans {
 }
 
 impl Document {
-    pub(super) fn new(source: Arc<Source>, table: &Spanned<DeTable<'_>>) -> Self {
+    pub(super) fn new(file: FileId, source: Arc<Source>, table: &Spanned<DeTable<'_>>) -> Self {
         let root = Spans { key: 0..0, value: 0..0, children: Spans::table(table.get_ref()) };
-        Self { source, root }
+        Self { file, source, root }
     }
 
     /// The file's own name, without the folders that lead to it.
@@ -121,7 +122,7 @@ impl Document {
 
     /// The whole file.
     pub(crate) fn whole(&self) -> Location {
-        Location::whole(Arc::clone(&self.source))
+        Location::whole(self.file)
     }
 
     /// A part of the string at `place`: `part` is in bytes of the string's value. Escapes make the two differ; then the
@@ -165,7 +166,7 @@ impl Document {
     }
 
     pub(super) fn location(&self, range: Range<usize>) -> Location {
-        Location::new(Arc::clone(&self.source), range)
+        Location::new(self.file, range)
     }
 
     fn nearest(&self, place: &Place) -> &Spans {
@@ -250,7 +251,7 @@ fn first_definition(document: &Document, name: &str, offset: usize) -> Option<Ra
     let line = text[start..].lines().next()?;
     let mark = if is_header(line) { "" } else { "\"\\u0001here\" = 0\n" };
     let before = format!("{}{mark}", &text[..start]);
-    let before = Document::new(Arc::clone(&document.source), &DeTable::parse_recoverable(&before).0);
+    let before = Document::new(document.file, Arc::clone(&document.source), &DeTable::parse_recoverable(&before).0);
     let table = if mark.is_empty() { &before.root } else { holder(&before.root, MARK)? };
     let path = DeTable::parse_recoverable(line).0;
     follow(table, path.get_ref(), offset - start).map(|spans| spans.key.clone())

@@ -10,7 +10,6 @@ mod shape;
 pub(crate) mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use camino::Utf8Path;
 use serde::de::DeserializeOwned;
@@ -22,7 +21,8 @@ pub(crate) use place::Place;
 pub use schema::schema;
 pub(crate) use types::{Filter, Mesh, Names, Output, Rollout, Workload};
 
-use crate::diag::{Code, Diagnostic, Location, Sink, Source};
+use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
+use crate::world::{Usage, World};
 
 /// The whole file, each entry well-formed, nothing yet checked against anything else.
 #[derive(Debug)]
@@ -43,10 +43,11 @@ pub(crate) struct Spec {
 
 /// Reads and decodes `file`, shown to the user as it is given. `None` when the text itself could not be read or parsed;
 /// everything wrong inside goes to `sink`.
-pub(crate) fn load(file: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
-    let source = read(file, sink)?;
+pub(crate) fn load(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
+    let file = read(world, file, sink)?;
+    let source = world.sources().get(file);
     let (table, errors) = DeTable::parse_recoverable(&source.text);
-    let document = Document::new(Arc::clone(&source), &table);
+    let document = Document::new(file, source.clone(), &table);
     let broken = document::syntax_errors(&document, &errors, sink);
     let refused = shape::check(&document, table.get_ref(), &broken, sink);
     if !broken.is_empty() {
@@ -57,38 +58,38 @@ pub(crate) fn load(file: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
 
 const BOM: char = '\u{feff}';
 
-fn read(file: &Utf8Path, sink: &mut Sink) -> Option<Arc<Source>> {
-    let named = |text: String| Arc::new(Source { path: file.to_owned(), text });
-    let bytes = match std::fs::read(file) {
+fn read(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<FileId> {
+    let sources = world.sources();
+    let bytes = match world.read_argument(file, Usage::Spec) {
         Ok(bytes) => bytes,
         Err(error) => {
             sink.push(
                 Diagnostic::error(Code::MC0107, format!("cannot read `{file}`: {error}"))
-                    .at(Location::whole(named(String::new())))
+                    .at(Location::whole(sources.id(file)))
                     .help("name the file with `-f`, or start one with `mesh-compile init`"),
             );
             return None;
         }
     };
-    match String::from_utf8(bytes) {
+    match std::str::from_utf8(&bytes) {
         Ok(text) if text.trim_start_matches(BOM).trim().is_empty() => {
             sink.push(
                 Diagnostic::error(Code::MC0109, format!("`{file}` is empty"))
-                    .at(Location::whole(named(String::new())))
+                    .at(Location::whole(sources.id(file)))
                     .help("`mesh-compile init` writes a mesh.toml that renders at once"),
             );
             None
         }
         // No editor counts the byte order mark as a column; and a checkout may end its lines otherwise, which TOML would hand on in
         // strings of several lines.
-        Ok(text) => Some(named(text.strip_prefix(BOM).unwrap_or(&text).replace("\r\n", "\n"))),
+        Ok(text) => Some(sources.add(file, text.strip_prefix(BOM).unwrap_or(text).replace("\r\n", "\n"))),
         Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let valid = error.valid_up_to();
+            let text = String::from_utf8_lossy(&bytes);
             let end = text[valid..].chars().next().map_or(valid, |c| valid + c.len_utf8());
             sink.push(
                 Diagnostic::error(Code::MC0108, format!("`{file}` is not valid UTF-8"))
-                    .at_label(Location::new(named(text), valid..end), format!("byte {valid} of the file"))
+                    .at_label(Location::new(sources.add(file, text), valid..end), format!("byte {valid} of the file"))
                     .help("save the file as UTF-8"),
             );
             None

@@ -9,6 +9,7 @@ use std::error::Error;
 use camino::Utf8Path;
 use mesh_compile::compile;
 use mesh_compile::diag::{Code, Sink};
+use mesh_compile::world::{Disk, World as _};
 
 const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\n";
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
@@ -172,9 +173,10 @@ fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static st
     let file = dir.join("mesh.toml");
     std::fs::write(&file, text)?;
     let mut sink = Sink::new();
-    let rendered = compile(&file, &mut sink);
+    let world = Disk::new();
+    let rendered = compile(&world, &file, &mut sink);
     assert_eq!(rendered.is_none(), sink.has_errors(), "{}: an error and a render, or neither", code.as_str());
-    let mut codes: Vec<_> = sink.into_sorted().iter().map(|finding| finding.code.as_str()).collect();
+    let mut codes: Vec<_> = sink.into_sorted(world.sources()).iter().map(|finding| finding.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
     Ok(codes)

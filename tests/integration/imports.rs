@@ -16,10 +16,8 @@ const LAYERS: [&str; 15] = [
 const RESTRICTED: [(&str, &[&str]); 3] = [("domain", &[]), ("yaml", &[]), ("objects", &["domain", "yaml"])];
 
 /// Imports between modules that the layers forbid in general, with the reason.
-const FORBIDDEN: [(&str, &str, &str); 2] = [
-    ("resolve", "objects", "the resolved mesh knows no target"),
-    ("spec", "objects", "mesh.toml knows no target"),
-];
+const FORBIDDEN: [(&str, &str, &str); 2] =
+    [("resolve", "objects", "the resolved mesh knows no target"), ("spec", "objects", "mesh.toml knows no target")];
 
 /// Violations that exist. Remove an entry together with the violation.
 const KNOWN: &[&str] = &[];

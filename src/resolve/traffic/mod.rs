@@ -78,7 +78,7 @@ fn names(tests: &[Test], sink: &mut Sink) {
         if let Some(first) = seen.get(test.name.as_str()) {
             sink.push(
                 Diagnostic::error(Code::MC0120, format!("two tests are named {}", short(&test.name)))
-                    .at_label(test.location.clone(), "again here")
+                    .at_label(test.location, "again here")
                     .related((*first).clone(), "first here")
                     .help("give one of them another name, or make them `steps` of one test"),
             );
@@ -93,7 +93,7 @@ impl Check<'_> {
         let location = self.document.at(&place.key("name"));
         if written.name.trim().is_empty() || written.name.contains(char::is_control) {
             let help = "write in one line what the test shows: `name = \"adds the header\"`";
-            self.refuse(location.clone(), format!("{} is not the name of a test", short(&written.name)), help);
+            self.refuse(location, format!("{} is not the name of a test", short(&written.name)), help);
         }
         let direction = match (written.direction, default) {
             (Some(TestDirection::Inbound), _) | (None, Direction::Inbound | Direction::Any) => Direction::Inbound,
@@ -189,7 +189,7 @@ impl Check<'_> {
         let Some(steps) = &written.steps else {
             let (after, request) = (written.after.as_deref(), written.request.as_ref());
             let only = (after, request, written.upstream.as_ref(), written.expect.as_ref());
-            return vec![self.step(only, location.clone(), place)];
+            return vec![self.step(only, *location, place)];
         };
         for key in
             ["after", "request", "upstream", "expect"].into_iter().filter(|key| self.document.has(&place.key(*key)))

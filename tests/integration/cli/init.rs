@@ -1,9 +1,11 @@
 //! `mesh-compile init`.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::project::{Project, Ran};
+use crate::project::{Project, Ran, repository};
 
 #[test]
 fn a_new_project_renders() {
@@ -18,8 +20,26 @@ fn a_new_project_renders() {
             assert!(project.path(folder).join(part).is_file(), "{part}");
         }
         let before = project.tree("");
-        project.run(&["init", folder]).ends(2, &["MC0708", "mesh.toml", "there already"]);
+        project.run(&["init", folder]).ends(2, &["MC0708", "mesh.toml"]);
         assert_eq!(project.tree(""), before);
+    }
+}
+
+/// A package cannot contain a folder with a Cargo.toml, so `init` embeds the demo filter from src/cli/init.
+#[test]
+fn init_writes_the_demo_filter_of_this_repository() {
+    let project = Project::empty();
+    project.run(&["init"]).ends(0, &[]);
+    let demo = repository().join("filter");
+    let sources = |folder: &Path| -> BTreeSet<_> {
+        folder.join("src").read_dir().unwrap().map(|entry| Path::new("src").join(entry.unwrap().file_name())).collect()
+    };
+    let mut files = sources(&demo);
+    assert_eq!(sources(&project.path("filter")), files);
+    files.extend(["Cargo.toml", "Cargo.lock", "example-filter.wasm"].map(PathBuf::from));
+    for file in files {
+        let written = fs::read(project.path("filter").join(&file)).unwrap();
+        assert!(written == fs::read(demo.join(&file)).unwrap(), "{}", file.display());
     }
 }
 
@@ -29,7 +49,7 @@ fn init_keeps_files_that_exist() {
     for (path, text) in [(".gitignore", "/mine\n"), ("filter/src/lib.rs", "// mine\n"), ("README.md", "mine")] {
         project.write(path, text);
     }
-    project.run(&["init"]).ends(0, &["`./.gitignore` is there already and was kept", "filter/src/lib.rs"]);
+    project.run(&["init"]).ends(0, &["./.gitignore", "filter/src/lib.rs"]);
     assert_eq!(project.read(".gitignore"), "/mine\n");
     assert_eq!(project.read("filter/src/lib.rs"), "// mine\n");
     assert_eq!(project.read("README.md"), "mine");
