@@ -1,4 +1,4 @@
-//! The engine against the real Envoy.
+//! Tests of the engine on a real Envoy.
 
 mod calls;
 mod faults;

@@ -1,4 +1,4 @@
-//! Subjects and tests by hand.
+//! Subjects and tests for the tests of the engine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn nowhere() -> Location {
     Location::whole(Sources::new().id("mesh.toml".into()))
 }
 
-/// A plugin that stands in every HTTP chain; its name is its VM's too.
+/// A plugin in every HTTP chain. Its VM id is its name.
 pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
     Plugin {
         chain_name: format!("wasm.{name}"),
@@ -76,7 +76,7 @@ pub(super) fn answers(answer: Answer, after: Duration) -> Callout {
     Callout { after, answer }
 }
 
-/// A GET, answered with `ok`.
+/// A GET with the response `ok`.
 pub(super) fn get() -> Step {
     exchange(message(&[], &[]), answer(&[], &["ok"]))
 }
@@ -115,20 +115,20 @@ pub(super) fn answer(headers: &[(&str, &str)], body: &[&str]) -> Message {
     Message { headers: all, ..message }
 }
 
-/// Where `scripts/setup` installs Envoy.
+/// Options with the Envoy that `scripts/setup` installs.
 ///
 /// # Panics
-/// If it is not there: a test that passes because its judge is missing proves nothing.
+/// If it is missing.
 pub(super) fn options() -> Options {
     #[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
     let bin = std::env::var("MESH_COMPILE_TOOLS")
         .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"), std::path::PathBuf::from);
     let path = Utf8PathBuf::from_path_buf(bin.join("envoy")).expect("UTF-8");
     assert!(path.is_file(), "{path} is missing: run ./scripts/setup first");
-    Options { path: Some(path), patience: Duration::from_secs(2) }
+    Options { path: Some(path), timeout: Duration::from_secs(2) }
 }
 
-/// What Envoy makes of them, one Envoy for all.
+/// Runs the subjects on one Envoy.
 pub(super) fn run(subjects: &[Subject]) -> Vec<Outcome> {
     envoy::run(&Disk::new(), subjects, &options(), &|| ()).unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -142,12 +142,12 @@ pub(super) fn steps(plugins: Vec<Plugin>, test: Test) -> Vec<StepOutcome> {
     tests[0].steps.clone()
 }
 
-/// Fields as `name: value`.
-pub(super) fn written(fields: &Fields) -> Vec<String> {
+/// The fields as `name: value`.
+pub(super) fn lines(fields: &Fields) -> Vec<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     fields.0.iter().map(|(name, value)| format!("{}: {}", text(name), text(value))).collect()
 }
 
-pub(super) fn said(log: &[LogLine]) -> Vec<&str> {
+pub(super) fn messages(log: &[LogLine]) -> Vec<&str> {
     log.iter().map(|line| line.message.as_str()).collect()
 }
