@@ -215,7 +215,7 @@ fn tree(tokens: &[&str], mut at: usize, prefix: &mut Vec<String>, paths: &mut Ve
         paths.push(prefix.clone());
     }
     prefix.truncate(length);
-    at
+    if tokens.get(at) == Some(&"as") { at + 2 } else { at }
 }
 
 fn is_name(token: &str) -> bool {

@@ -44,7 +44,7 @@ fn project() -> Project {
     project.write("failing.toml", format!("output.dir = 'failing'\n{spec}{}", TESTS.replace("200", "404")));
     project.write("broken.toml", "[mesh");
     project.write("text.wasm", "not a module");
-    project.write("drift/mesh.toml", spec.replace(".wasm", "/../../one.wasm"));
+    project.write("drift/mesh.toml", spec.replace("module = \"", "module = \"../"));
     project
 }
 
