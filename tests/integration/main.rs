@@ -6,6 +6,7 @@ mod annotations;
 mod check;
 mod cli;
 mod determinism;
+mod documents;
 mod explain_pages;
 mod imports;
 mod schema;
@@ -20,3 +21,5 @@ mod dry_run;
 mod project;
 #[path = "../support/yaml_strings.rs"]
 mod yaml_strings;
+#[path = "../support/yaml_tree.rs"]
+mod yaml_tree;
