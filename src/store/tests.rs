@@ -9,8 +9,9 @@ use tempfile::TempPath;
 
 use super::write::{Disk, Write};
 use super::*;
-use crate::layout::Tree;
+use crate::layout::{self, Tree};
 use crate::world::{self, Memory, write as real};
+use crate::{backend, resolve, spec};
 
 const SPEC: &str = "mesh.toml";
 
@@ -68,9 +69,12 @@ impl Out {
     fn tree(&self, spec: &str) -> Tree {
         let world = Memory::new().file(SPEC, spec).file("one.wasm", module(1)).file("two.wasm", module(2));
         let mut sink = Sink::new();
-        let rendered = crate::compile(&world, SPEC.into(), &mut sink);
-        let rendered = rendered.unwrap_or_else(|| panic!("{:#?}", sink.into_sorted(world.sources())));
-        Tree { dir: self.dir.clone(), files: rendered.tree.files }
+        let resolved =
+            spec::load(&world, SPEC.into(), &mut sink).map(|spec| resolve::resolve(&world, &spec, &mut sink));
+        let Some(resolved) = resolved.filter(|_| !sink.has_errors()) else {
+            panic!("{:#?}", sink.into_sorted(world.sources()))
+        };
+        layout::tree(&resolved.mesh, self.dir.clone(), backend::envoy_filter::objects(&resolved.mesh))
     }
 
     fn trees(&self, history: &[Option<String>; 3]) -> [Option<Tree>; 3] {
@@ -199,7 +203,7 @@ const PER_WORKLOAD: &str = "output.envoy-filters = 'per-workload'\n";
 const STABLE: &str = "rollout = { gate = 'none', config-map-name = 'stable' }\n";
 
 /// A mesh.toml whose filter has this module and configuration, with these workloads, as `namespace/name`.
-fn spec(settings: &str, module: &str, config: &str, workloads: &[&str]) -> String {
+fn mesh(settings: &str, module: &str, config: &str, workloads: &[&str]) -> String {
     let mut text = format!("{settings}filters.f = {{ module = '{module}.wasm', config-text = '{config}' }}\n");
     for workload in workloads {
         let (namespace, name) = workload.split_once('/').expect("a namespace");
@@ -212,9 +216,9 @@ fn spec(settings: &str, module: &str, config: &str, workloads: &[&str]) -> Strin
 
 /// The specs of a complete render, of an interrupted one and of the one that follows. The first may be missing.
 fn histories() -> Vec<[Option<String>; 3]> {
-    let per_workload = |config: &str, workloads: &[&str]| Some(spec(PER_WORKLOAD, "one", config, workloads));
-    let shared = |module: &str, config: &str, workloads: &[&str]| Some(spec("", module, config, workloads));
-    let stable = |module: &str, config: &str, workloads: &[&str]| Some(spec(STABLE, module, config, workloads));
+    let per_workload = |config: &str, workloads: &[&str]| Some(mesh(PER_WORKLOAD, "one", config, workloads));
+    let shared = |module: &str, config: &str, workloads: &[&str]| Some(mesh("", module, config, workloads));
+    let stable = |module: &str, config: &str, workloads: &[&str]| Some(mesh(STABLE, module, config, workloads));
     vec![
         // Content changes and a file is added; then a file is removed.
         [
