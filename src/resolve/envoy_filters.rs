@@ -265,9 +265,9 @@ pub(super) fn object_name(
     };
     let finding = Diagnostic::error(Code::MC0201, format!("`{text}` is not a name for the {kind}: {reason}"));
     let finding = if spec.document.has(template) {
-        finding.at_label(spec.document.at(template), "the template").related(user.clone(), "rendered for this")
+        finding.at_label(spec.document.at(template), "the template").related(*user, "rendered for this")
     } else {
-        finding.at(user.clone()).note(format!("the default template of `{template}` made it"))
+        finding.at(*user).note(format!("the default template of `{template}` made it"))
     };
     let fitting: String =
         text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -296,7 +296,7 @@ pub(super) fn unique(
     sink.push(
         Diagnostic::error(Code::MC0203, format!("two {kind}s would be named {namespace}/{name}"))
             .at_label(location, format!("one for {user}"))
-            .related(first.clone(), format!("one for {first_user}"))
+            .related(*first, format!("one for {first_user}"))
             .help("make the template under [names] tell them apart"),
     );
     false

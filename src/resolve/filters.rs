@@ -266,7 +266,7 @@ fn environment(spec: &Spec, written: &types::Filter, place: &Place, sink: &mut S
             sink.push(
                 Diagnostic::error(Code::MC0217, format!("the environment variable `{name}` is given twice"))
                     .at_label(location, "given again here")
-                    .related(first.clone(), "first given here")
+                    .related(*first, "first given here")
                     .note("Envoy refuses the listener"),
             );
         } else {

@@ -196,7 +196,7 @@ fn once(
         Some(first) => sink.push(
             Diagnostic::error(Code::MC0205, format!("the {what} `{name}` is used twice"))
                 .at_label(location, "used again here")
-                .related(first.clone(), if name == our_name { ours } else { "first used here" })
+                .related(*first, if name == our_name { ours } else { "first used here" })
                 .note("the injector merges the two, and one is lost"),
         ),
         None => drop(taken.insert(name.to_owned(), location)),

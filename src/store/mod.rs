@@ -12,13 +12,11 @@ use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::Digest;
 use crate::emit::LOCK;
 use crate::lock::Lock;
+use crate::world::write::TEMPORARY;
 use crate::world::{Usage, World};
 
 pub use compare::compare;
 pub use write::{Action, Step, exclusive, plan, write};
-
-/// What the names of temporary files begin with; six letters and digits follow.
-const TEMPORARY: &str = ".mesh-compile-";
 
 fn is_temporary(path: &str) -> bool {
     let random = Utf8Path::new(path).file_name().and_then(|name| name.strip_prefix(TEMPORARY));

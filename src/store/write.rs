@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 
 use camino::Utf8Path;
 use rayon::prelude::*;
 
-use super::{Difference, State, TEMPORARY, about, compare, lock_or_report};
+use super::{Difference, State, about, compare, lock_or_report};
 use crate::Rendered;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::emit::LOCK;
-use crate::world::{FileKind, World};
+use crate::world::{FileKind, World, write};
 
 /// What is to be done to one file.
 #[derive(Debug)]
@@ -51,9 +51,8 @@ impl Action {
 #[must_use]
 pub fn exclusive(dir: &Utf8Path) -> Option<File> {
     // What is wrong with it shows at its files.
-    let _ = std::fs::create_dir_all(dir);
-    let dir = File::open(dir).ok()?;
-    dir.lock().is_ok().then_some(dir)
+    let _ = write::create_dirs(dir);
+    write::lock(dir)
 }
 
 /// What a write would do, in the order it would do it. Where it would touch what is not ours, `sink` gets an error, and nothing may be
@@ -95,11 +94,11 @@ pub fn write(world: &dyn World, rendered: &Rendered, steps: &[Step], sink: &mut 
     let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) = staged.into_iter().partition(|(step, _)| step.path == LOCK);
     let rename = |(step, file): Staged<'_>| {
         let path = rendered.dir.join(&step.path);
-        file.persist(&path).map_err(|error| failure(world, step, &path, &error.error))
+        write::persist(file, &path).map_err(|error| failure(world, step, &path, &error))
     };
     let remove = |step: &Step| {
         let path = rendered.dir.join(&step.path);
-        remove(&rendered.dir, &path).map_err(|error| failure(world, step, &path, &error))
+        write::remove(&rendered.dir, &path).map_err(|error| failure(world, step, &path, &error))
     };
     all(files, sink, rename).is_some() && all(deleted, sink, remove).is_some() && all(lock, sink, rename).is_some()
 }
@@ -136,14 +135,14 @@ fn failure(world: &dyn World, step: &Step, path: &Utf8Path, error: &io::Error) -
 fn folders(rendered: &Rendered, written: &[&Step]) {
     let folders: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| Utf8Path::new(&step.path).parent()).collect();
     for folder in folders {
-        let _ = std::fs::create_dir_all(rendered.dir.join(folder));
+        let _ = write::create_dirs(&rendered.dir.join(folder));
     }
 }
 
 fn stage<'a>(world: &dyn World, rendered: &Rendered, step: &&'a Step) -> Result<Staged<'a>, Box<Diagnostic>> {
     let path = rendered.dir.join(&step.path);
     let bytes = step.rendered.and_then(|index| rendered.files.get(index)).map_or(&[][..], |file| &file.bytes);
-    temporary(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(world, step, &path, &error))
+    write::stage(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(world, step, &path, &error))
 }
 
 /// Writes a lock that lists what is there and what is to be there.
@@ -152,7 +151,7 @@ fn announce(world: &dyn World, rendered: &Rendered, sink: &mut Sink) -> bool {
     lock.announce(&rendered.files);
     let path = rendered.dir.join(LOCK);
     let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
-    let written = temporary(&path, text.as_bytes()).and_then(|file| file.persist(&path).map_err(|error| error.error));
+    let written = write::stage(&path, text.as_bytes()).and_then(|file| write::persist(file, &path));
     if let Err(error) = &written {
         sink.push(about(world, Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
     }
@@ -172,34 +171,4 @@ fn no_folders(world: &dyn World, rendered: &Rendered, steps: &[Step], sink: &mut
             sink.push(finding.help("move or delete it, then render again"));
         }
     }
-}
-
-/// A file with these bytes in the folder of `path`.
-fn temporary(path: &Utf8Path, bytes: &[u8]) -> io::Result<tempfile::TempPath> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    #[cfg(unix)]
-    let permissions = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
-    #[cfg(unix)]
-    builder.permissions(permissions); // less the umask, as for any new file
-    let mut file = builder.tempfile_in(path.parent().unwrap_or(Utf8Path::new(".")))?;
-    file.write_all(bytes)?;
-    // Closed here: ten thousand open files are more than a process may have.
-    Ok(file.into_temp_path())
-}
-
-/// Removes the file and the folders that it leaves empty, up to `dir`.
-#[expect(clippy::disallowed_methods, reason = "this is the store")]
-fn remove(dir: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {} // another render was faster
-        done => done?,
-    }
-    let folders = path.ancestors().skip(1).take_while(|folder| *folder != dir);
-    for folder in folders {
-        if std::fs::remove_dir(folder).is_err() {
-            break; // not empty
-        }
-    }
-    Ok(())
 }

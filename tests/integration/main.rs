@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod determinism;
 mod explain_pages;
+mod readme;
 mod schema;
 mod shuffle;
 mod store;

@@ -79,7 +79,7 @@ fn names(tests: &[Test], sink: &mut Sink) {
             sink.push(
                 Diagnostic::error(Code::MC0120, format!("two tests are named {}", short(&test.name)))
                     .at_label(test.location, "again here")
-                    .related((*first).clone(), "first here")
+                    .related(**first, "first here")
                     .help("give one of them another name, or make them `steps` of one test"),
             );
         } else {

@@ -32,10 +32,12 @@ mod exchanges;
 mod find;
 mod grpc;
 mod http2;
+#[expect(clippy::disallowed_methods, reason = "follows the log file of a running Envoy")]
 mod journal;
 mod log;
 mod marker;
 mod plugins;
+#[expect(clippy::disallowed_methods, reason = "runs Envoy in a temporary directory")]
 mod process;
 mod upstream;
 mod wire;

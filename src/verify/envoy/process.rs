@@ -211,7 +211,6 @@ fn in_a_group_of_its_own(command: &mut Command) {
     let _ = command;
 }
 
-#[expect(clippy::disallowed_methods, reason = "for finding Envoy; no manifest depends on it")]
 fn search_path() -> Option<std::ffi::OsString> {
     std::env::var_os("PATH")
 }
@@ -220,7 +219,6 @@ fn write(path: &Utf8Path, value: &Value) -> io::Result<()> {
     File::create(path)?.write_all(value.to_string().as_bytes())
 }
 
-#[expect(clippy::disallowed_methods, reason = "renames within a temporary folder; store/ writes out/")]
 fn rename(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     fs::rename(from, to)
 }

@@ -108,7 +108,7 @@ fn placed(suite: &Suite, patch: &Patch, plugin: Arc<Plugin>) -> Placed {
         chain: patch.chain,
         direction: patch.direction,
         port: patch.port,
-        location: suite.filters.get(&plugin.name).unwrap_or(&suite.location).clone(),
+        location: suite.filters.get(&plugin.name).copied().unwrap_or(suite.location),
         plugin,
     }
 }

@@ -4,6 +4,7 @@ mod calls;
 mod faults;
 mod guest;
 mod plugins;
+#[expect(clippy::disallowed_methods, reason = "the tests start and kill real processes")]
 mod process;
 mod subjects;
 mod traffic;

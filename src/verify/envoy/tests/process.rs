@@ -104,7 +104,6 @@ fn no_envoy_is_left_behind() {
 #[test]
 #[ignore = "never exits by itself"]
 fn starts_and_never_exits() {
-    #[expect(clippy::disallowed_methods, reason = "no manifest depends on it")]
     let started = std::env::var_os(STARTED).expect("the test sets it");
     let mut engine = Engine::start(options().path.expect("a path"), Duration::from_secs(2)).expect("it starts");
     let folder = engine.envoy().expect("it runs").paths().0.to_owned();

@@ -119,8 +119,8 @@ pub(super) fn answer(headers: &[(&str, &str)], body: &[&str]) -> Message {
 ///
 /// # Panics
 /// If it is missing.
+#[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
 pub(super) fn options() -> Options {
-    #[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
     let bin = std::env::var("MESH_COMPILE_TOOLS")
         .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"), std::path::PathBuf::from);
     let path = Utf8PathBuf::from_path_buf(bin.join("envoy")).expect("UTF-8");
