@@ -19,3 +19,5 @@ mod dry_run;
 mod project;
 #[path = "../support/yaml_strings.rs"]
 mod yaml_strings;
+#[path = "../support/yaml_tree.rs"]
+mod yaml_tree;

@@ -19,7 +19,7 @@ const WAITED_FOR: [&str; 4] =
 
 /// A request that is never resumed. The caller adds the location.
 pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
-    let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name));
+    let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name()));
     let finding = Diagnostic::error(Code::MC0607, format!("{name} paused a request and never resumed it"))
         .note(format!("in the test `{}` of `{}`", test.name, subject.name));
     match effects

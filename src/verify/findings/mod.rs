@@ -119,7 +119,7 @@ impl Findings {
         at: Location,
     ) {
         let digest = placed.plugin.module.digest;
-        let text = format!("{digest} {} {} {detail}", placed.plugin.name, finding.message);
+        let text = format!("{digest} {} {} {detail}", placed.plugin.name(), finding.message);
         self.group(Key { workload: &subject.name, engine, text }, finding.at(at));
     }
 

@@ -123,7 +123,7 @@ impl Judge<'_> {
             End::Reset => return "the stream was reset before a response arrived".into(),
             End::Complete | End::LocalReply(_) => return "no response arrived".into(),
         };
-        let holder = holder.map_or("a filter".to_owned(), |placed| format!("`{}`", placed.plugin.name));
+        let holder = holder.map_or("a filter".to_owned(), |placed| format!("`{}`", placed.plugin.name()));
         match (&found.upstream, &found.response) {
             (None, None) => format!("the request never reached the workload: {holder} paused it"),
             (Some(_), None) => format!("no response arrived: {holder} paused the exchange"),

@@ -107,8 +107,8 @@ pub struct Test {
 /// The report of a workload's outcome. `failures`: per test.
 pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, failures: &[Vec<Failure>]) -> Workload {
     let run = |(placed, outcome): (&super::subject::Placed, Option<&crate::traffic::outcome::PluginOutcome>)| Run {
-        filter: placed.plugin.name.clone(),
-        module: placed.plugin.filename.clone(),
+        filter: placed.plugin.name().to_owned(),
+        module: placed.plugin.filename().to_owned(),
         loads: outcome.and_then(|it| it.loads),
         starts: outcome.and_then(|it| it.starts),
         configures: outcome.and_then(|it| it.configures),
@@ -141,7 +141,7 @@ fn failures_of(subject: &Subject, outcome: Option<&TestOutcome>, failures: &[Fai
     let Some(outcome) = outcome else { return vec!["not run: a filter failed before traffic".to_owned()] };
     let mut sentences = Vec::new();
     for (plugin, fault) in outcome.steps.iter().flat_map(|step| &step.faults) {
-        let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name.as_str());
+        let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name());
         let fault = format!("{filter}: {}", fault.message);
         // The fault of a VM is repeated in every later exchange.
         if !sentences.contains(&fault) {
