@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_compile_host::outcome::{End, ExchangeOutcome, FaultKind, LogLine, PluginOutcome};
+use mesh_compile_host::{Fields, Message};
+
 use super::report::exchange::{end, level};
 use super::subject::Subject;
 use super::text::quoted;
 use crate::diag::{Code, Diagnostic};
-use crate::traffic::case::Test;
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{End, FaultKind, LogLine, Outcome, PluginOutcome, StepOutcome, TestOutcome};
+use crate::traffic::Test;
+use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// Notes per finding.
 const SHOWN: usize = 12;
@@ -82,7 +84,7 @@ fn plugin(ours: &PluginOutcome, theirs: &PluginOutcome) -> Vec<String> {
     steps.into_iter().filter_map(differs).collect()
 }
 
-fn exchange(ours: &StepOutcome, theirs: &StepOutcome) -> Vec<String> {
+fn exchange(ours: &ExchangeOutcome, theirs: &ExchangeOutcome) -> Vec<String> {
     let mut notes = Vec::new();
     if end(&ours.end) != end(&theirs.end) {
         notes.push(differ("the exchange", end(&ours.end), end(&theirs.end)));
@@ -93,7 +95,7 @@ fn exchange(ours: &StepOutcome, theirs: &StepOutcome) -> Vec<String> {
     }
     messages("response", ours.response.as_ref(), theirs.response.as_ref(), &mut notes);
     messages("request at the workload", ours.upstream.as_ref(), theirs.upstream.as_ref(), &mut notes);
-    let clusters = |outcome: &StepOutcome| outcome.calls.iter().map(|it| it.cluster.clone()).collect::<Vec<_>>();
+    let clusters = |outcome: &ExchangeOutcome| outcome.calls.iter().map(|it| it.cluster.clone()).collect::<Vec<_>>();
     if clusters(ours) == clusters(theirs) {
         for (ours, theirs) in ours.calls.iter().zip(&theirs.calls) {
             let what = format!("call to {}", ours.cluster);

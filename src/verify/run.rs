@@ -11,7 +11,7 @@ use super::report::{self, Engine, Report, Workload};
 use super::subject::Subject;
 use super::{Options, Progress, differences, embedded, envoy};
 use crate::diag::Sink;
-use crate::traffic::outcome::Outcome;
+use crate::verify::outcome::Outcome;
 use crate::world::World;
 
 /// Runs the subjects. `None` if an engine could not be used, which is reported.

@@ -5,8 +5,8 @@
 mod check;
 mod cli;
 mod determinism;
+mod documents;
 mod explain_pages;
-mod readme;
 mod schema;
 mod shuffle;
 mod store;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use mesh_compile_host::Fields;
+
 use super::{Judge, Which};
 use crate::diag::suggest;
-use crate::traffic::case::{Expected, ExpectedField};
-use crate::traffic::message::Fields;
+use crate::traffic::{Expected, ExpectedField};
 use crate::verify::text::{list, not, quoted, show, wanted};
 
 #[derive(Debug, Clone, Copy)]

@@ -5,12 +5,14 @@ mod fields;
 #[cfg(test)]
 mod tests;
 
+use mesh_compile_host::outcome::{Call, End, ExchangeOutcome};
+use mesh_compile_host::{Fields, Message};
+
 use super::subject::Subject;
 use super::text::{self, difference, list, quoted, show};
 use crate::diag::{Location, suggest};
-use crate::traffic::case::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{Call, End, StepOutcome, TestOutcome};
+use crate::traffic::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
+use crate::verify::outcome::TestOutcome;
 use fields::{FieldsOf, Kind};
 
 /// An expectation that was not met.
@@ -91,7 +93,7 @@ impl Judge<'_> {
         self.failures.push(Failure { step, location, message, expected, found });
     }
 
-    fn exchange(&mut self, step: &Step, found: &StepOutcome) {
+    fn exchange(&mut self, step: &Step, found: &ExchangeOutcome) {
         let expect = &step.expect;
         let reset = expect.reset.as_ref().filter(|reset| reset.value);
         let response = match (&found.response, &found.end, reset) {
@@ -114,7 +116,7 @@ impl Judge<'_> {
     }
 
     /// Why the response did not arrive completely.
-    fn incomplete(&self, found: &StepOutcome) -> String {
+    fn incomplete(&self, found: &ExchangeOutcome) -> String {
         let holder = match found.end {
             End::Stalled(plugin) => plugin.and_then(|index| self.subject.plugins.get(index)),
             End::Reset if found.response.is_some() => {
@@ -145,9 +147,9 @@ impl Judge<'_> {
         which: Which<'_>,
         found: &Message,
         (headers, no_headers, trailers): (
-            &[crate::traffic::case::ExpectedField],
+            &[crate::traffic::ExpectedField],
             &[Expected<String>],
-            &[crate::traffic::case::ExpectedField],
+            &[crate::traffic::ExpectedField],
         ),
     ) {
         let of_headers = FieldsOf { kind: Kind::Header, which, fields: Some(&found.headers) };
@@ -182,7 +184,7 @@ impl Judge<'_> {
         self.fail_with(location, message, Some(show(wanted)), Some(show(&body)));
     }
 
-    fn upstream(&mut self, expected: Option<&ExpectedUpstream>, found: &StepOutcome) {
+    fn upstream(&mut self, expected: Option<&ExpectedUpstream>, found: &ExchangeOutcome) {
         match (expected, &found.upstream) {
             (None, _) | (Some(ExpectedUpstream::Nothing(_)), None) => {}
             (Some(ExpectedUpstream::Nothing(location)), Some(request)) => {
@@ -227,7 +229,7 @@ impl Judge<'_> {
         }
     }
 
-    fn log(&mut self, step: &Step, found: &StepOutcome) {
+    fn log(&mut self, step: &Step, found: &ExchangeOutcome) {
         let lines = || found.log.iter().map(|line| line.message.as_str());
         for Expected { value, location } in &step.expect.log {
             if !lines().any(|line| value.is_match(line.as_bytes())) {
@@ -250,7 +252,7 @@ impl Judge<'_> {
         }
     }
 
-    fn metrics(&mut self, step: &Step, found: &StepOutcome) {
+    fn metrics(&mut self, step: &Step, found: &ExchangeOutcome) {
         for (name, Expected { value, location }) in &step.expect.metrics {
             match found.metrics.get(name) {
                 Some(found) if found == value => {}

@@ -4,13 +4,14 @@ pub(super) mod exchange;
 mod json;
 mod summary;
 
+use mesh_compile_host::outcome::{FaultKind, PluginOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bare::Bare;
 use super::judge::Failure;
-use super::subject::Subject;
-use crate::traffic::outcome::{FaultKind, Outcome, TestOutcome};
+use super::subject::{Placed, Subject};
+use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// The engine that runs the filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -106,7 +107,7 @@ pub struct Test {
 
 /// The report of a workload's outcome. `failures`: per test.
 pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, failures: &[Vec<Failure>]) -> Workload {
-    let run = |(placed, outcome): (&super::subject::Placed, Option<&crate::traffic::outcome::PluginOutcome>)| Run {
+    let run = |(placed, outcome): (&Placed, Option<&PluginOutcome>)| Run {
         filter: placed.plugin.name().to_owned(),
         module: placed.plugin.filename().to_owned(),
         loads: outcome.and_then(|it| it.loads),
@@ -116,7 +117,7 @@ pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, fai
         unsupported: outcome.and_then(|it| it.fault.as_ref()).is_some_and(|it| it.kind == FaultKind::Unsupported),
     };
     let outcomes = outcome.plugins.iter().map(Some).chain(std::iter::repeat(None));
-    let test = |(number, test): (usize, &crate::traffic::case::Test)| {
+    let test = |(number, test): (usize, &crate::traffic::Test)| {
         let outcome = outcome.tests.get(number);
         let exchanges = outcome.map_or(&[][..], |outcome| &outcome.steps);
         let failures = failures_of(subject, outcome, failures.get(number).map_or(&[], Vec::as_slice));
