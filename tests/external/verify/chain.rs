@@ -7,7 +7,7 @@ use crate::mesh::project::Project;
 use crate::project::{Ran, repository};
 
 /// The plugins in the HTTP chain of a listener, in order, each with the path of its module.
-fn modelled(spec: &str, istio: &str, workload: &str, context: Context, port: u16) -> Vec<(String, String)> {
+fn modeled(spec: &str, istio: &str, workload: &str, context: Context, port: u16) -> Vec<(String, String)> {
     let (_, objects) = Project::example(spec).objects();
     let pod = objects.pod(workload);
     let files = objects.files(&pod);
@@ -49,8 +49,8 @@ fn verify_and_the_model_build_the_same_chain_for_every_workload_of_the_examples(
         ("examples/many", "1.26.0", "Deployment/edge/public-gateway", Context::Gateway),
     ];
     for (spec, istio, workload, context) in workloads {
-        let modelled = modelled(spec, istio, workload, context, 8080);
-        assert!(!modelled.is_empty(), "{workload}");
-        assert_eq!(verified(spec, workload), modelled, "{workload} of {spec}");
+        let modeled = modeled(spec, istio, workload, context, 8080);
+        assert!(!modeled.is_empty(), "{workload}");
+        assert_eq!(verified(spec, workload), modeled, "{workload} of {spec}");
     }
 }
