@@ -25,10 +25,11 @@ fn main() {
     println!("{:<44} {:>9} {:>9}", "", "ms", "MB/s");
     for (name, bytes) in [("made", large()), ("demo filter", demo.to_vec())] {
         let target = Target::parse(None).expect("the newest version");
-        let inspection = inspect_bytes(Utf8Path::new(name), bytes.clone(), target);
+        let sources = mesh_compile::diag::Sources::new();
+        let inspection = inspect_bytes(&sources, Utf8Path::new(name), bytes.clone(), target);
         assert!(inspection.loads, "{:?}", inspection.findings);
         let inspected = time(iterations, || {
-            black_box(inspect_bytes(Utf8Path::new(name), black_box(&bytes).clone(), target));
+            black_box(inspect_bytes(&sources, Utf8Path::new(name), black_box(&bytes).clone(), target));
         });
         let validated = time(iterations, || {
             black_box(wasmparser::validate(black_box(&bytes)).expect("it is valid"));

@@ -6,11 +6,12 @@ use camino::Utf8Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::diag::{Code, Diagnostic, Location, Severity, Source};
+use crate::diag::{Code, Diagnostic, Location, Severity, Sources};
 use crate::domain::Istio;
 use crate::domain::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
 use crate::module::rules::host_age::oldest_envoy;
 use crate::module::{Finding, Module, ModuleError, Report, Setting, Slim, capabilities, rules, sdk, slim};
+use crate::world::World;
 
 /// `1056134` as `1,056,134`.
 #[must_use]
@@ -119,41 +120,44 @@ impl Target {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn inspect(path: &Utf8Path, target: Target) -> Result<Inspection, Box<Diagnostic>> {
-    match Module::read(path) {
-        Ok(module) => Ok(located(path, of(path, &module, target))),
+pub fn inspect(world: &dyn World, path: &Utf8Path, target: Target) -> Result<Inspection, Box<Diagnostic>> {
+    let location = Location::whole(world.sources().id(path));
+    match Module::read_argument(world, path) {
+        Ok(module) => Ok(located(location, of(path, &module, target))),
         Err(ModuleError::Read(error)) => {
             let finding = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"));
-            Err(finding.at(whole(path)).into())
+            Err(finding.at(location).into())
         }
-        Err(ModuleError::Header(bytes, finding)) => Ok(without_header(path, bytes, &finding, target)),
+        Err(ModuleError::Header(bytes, finding)) => Ok(without_header(path, location, bytes, &finding, target)),
     }
 }
 
 /// Looks into bytes in memory; `name` is what the findings call them.
 #[must_use]
-pub fn inspect_bytes(name: &Utf8Path, bytes: Vec<u8>, target: Target) -> Inspection {
-    match Module::checked(bytes) {
-        Ok(module) => located(name, of(name, &module, target)),
-        Err((bytes, finding)) => without_header(name, bytes, &finding, target),
+pub fn inspect_bytes(sources: &Sources, name: &Utf8Path, bytes: Vec<u8>, target: Target) -> Inspection {
+    let location = Location::whole(sources.id(name));
+    match Module::checked(bytes.into()) {
+        Ok(module) => located(location, of(name, &module, target)),
+        Err((bytes, finding)) => without_header(name, location, bytes, &finding, target),
     }
 }
 
 /// What is no module has one finding, whatever else its bytes would look like.
-fn without_header(path: &Utf8Path, bytes: Vec<u8>, finding: &Finding, target: Target) -> Inspection {
+fn without_header(
+    path: &Utf8Path,
+    location: Location,
+    bytes: Arc<[u8]>,
+    finding: &Finding,
+    target: Target,
+) -> Inspection {
     let mut inspection = of(path, &Module::new(bytes), target);
     inspection.findings = vec![finding.diagnostic(path.as_str())];
     inspection.loads = false;
-    located(path, inspection)
+    located(location, inspection)
 }
 
-fn whole(path: &Utf8Path) -> Location {
-    Location::whole(Arc::new(Source { path: path.to_owned(), text: String::new() }))
-}
-
-fn located(path: &Utf8Path, mut inspection: Inspection) -> Inspection {
-    let location = whole(path);
-    inspection.findings = inspection.findings.into_iter().map(|finding| finding.at(location.clone())).collect();
+fn located(location: Location, mut inspection: Inspection) -> Inspection {
+    inspection.findings = inspection.findings.into_iter().map(|finding| finding.at(location)).collect();
     inspection
 }
 
@@ -230,9 +234,10 @@ fn limits(path: &Utf8Path, size: usize, slim: Option<usize>) -> Option<Diagnosti
 impl Inspection {
     /// The module's entry in the JSON document, with its findings as they are written there.
     #[must_use]
-    pub fn to_json(&self) -> Value {
+    pub fn to_json(&self, sources: &Sources) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or_default();
-        let findings = serde_json::to_value(crate::diag::render::json::Report::new(&self.findings)).unwrap_or_default();
+        let findings = serde_json::to_value(crate::diag::render::json::Report::new(&self.findings, sources));
+        let findings = findings.unwrap_or_default();
         value["findings"] = findings.get("diagnostics").cloned().unwrap_or_else(|| json!([]));
         value
     }

@@ -10,6 +10,7 @@
 //! Data flows one way, and the types carry the phase: [`compile`] is the whole way to the bytes, [`store`] is the only writer,
 //! [`verify`] reads the bytes back.
 
+mod backend;
 pub mod diag;
 mod domain;
 mod emit;
@@ -23,6 +24,7 @@ mod spec;
 pub mod store;
 mod traffic;
 pub mod verify;
+pub mod world;
 pub mod yaml;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -33,6 +35,7 @@ pub use module::{NotSlim, Slim, slim};
 pub use spec::schema;
 
 use diag::Sink;
+use world::World;
 
 /// All that `out/` is to hold.
 #[derive(Debug)]
@@ -49,13 +52,14 @@ pub struct Rendered {
 
 /// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.
 #[must_use]
-pub fn compile(file: &Utf8Path, sink: &mut Sink) -> Option<Rendered> {
-    let spec = spec::load(file, sink)?;
-    let resolved = resolve::resolve(&spec, sink);
+pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Rendered> {
+    let spec = spec::load(world, file, sink)?;
+    let resolved = resolve::resolve(world, &spec, sink);
+    let plan = backend::envoy_filter::plan::plan(&spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;
     }
-    let documents = plan::plan(&resolved.mesh);
+    let documents = plan::plan(&plan);
     let files = emit::emit(&resolved.mesh, &documents);
     Some(Rendered { dir: resolved.out, files, suites: resolved.suites, proxies: resolved.proxies })
 }

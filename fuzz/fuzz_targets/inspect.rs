@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use camino::Utf8Path;
 use libfuzzer_sys::arbitrary::{self, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use mesh_compile::diag::Diagnostic;
+use mesh_compile::diag::{Diagnostic, Sources};
 use mesh_compile::inspect::{Inspection, Target, inspect_bytes};
 use mesh_compile::{NotSlim, Slim, slim};
 use wasmparser::{Validator, WasmFeatures};
@@ -105,8 +105,9 @@ fn damaged(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
 /// Looks into the bytes, and holds what is said of them against the bytes.
 fn look(bytes: &[u8]) -> Inspection {
     let target = Target::parse(None).expect("the newest version");
-    let inspection = inspect_bytes(Utf8Path::new("module.wasm"), bytes.to_vec(), target);
-    _ = inspection.to_json();
+    let sources = Sources::new();
+    let inspection = inspect_bytes(&sources, Utf8Path::new("module.wasm"), bytes.to_vec(), target);
+    _ = inspection.to_json(&sources);
     let valid = validates(bytes);
     assert!(valid || !inspection.loads, "is said to load, and is not valid");
     assert_eq!(inspection.size, bytes.len());

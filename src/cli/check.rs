@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::Sink;
+use mesh_compile::world::World;
 use mesh_compile::{compile, store};
 
 use super::report::{Reporter, plural};
@@ -23,17 +24,17 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(&self, file: Option<Utf8PathBuf>, reporter: &Reporter) -> Outcome {
-        let spec = spec_file(file);
+    pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
+        let spec = spec_file(world, file);
         let mut sink = Sink::new();
-        let Some(rendered) = compile(&spec, &mut sink) else { return reporter.findings(sink) };
-        let differences = store::compare(&rendered, &mut sink);
+        let Some(rendered) = compile(world, &spec, &mut sink) else { return reporter.findings(sink) };
+        let differences = store::compare(world, &rendered, &mut sink);
         if sink.has_errors() {
             return reporter.findings(sink);
         }
-        sink.extend(differences.iter().map(|difference| difference.finding(&rendered, &spec)));
+        sink.extend(differences.iter().map(|difference| difference.finding(world, &rendered, &spec)));
         // What is verified is what mesh.toml renders to, and that is out/ where there is no drift.
-        let dry_run = self.verify.then(|| DryRun::of(&rendered, self.cache, reporter, &mut sink));
+        let dry_run = self.verify.then(|| DryRun::of(world, &rendered, self.cache, reporter, &mut sink));
         reporter.findings(sink);
         let verified = dry_run.as_ref().map_or(Outcome::Fine, DryRun::outcome);
         dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));

@@ -14,7 +14,7 @@ pub(super) struct Explain {
 }
 
 impl Explain {
-    pub(super) fn run(&self, reporter: &Reporter) -> Outcome {
+    pub(super) fn run(&self, reporter: &Reporter<'_>) -> Outcome {
         let Some(id) = &self.code else {
             let list: String = Code::ALL.iter().map(|code| format!("{code}  {}\n", code.title())).collect();
             return stdout(list.as_bytes());

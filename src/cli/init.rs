@@ -4,7 +4,8 @@ use std::io::{self, Write as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink, Source};
+use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink};
+use mesh_compile::world::World;
 
 use super::Outcome;
 use super::report::Reporter;
@@ -54,12 +55,12 @@ const TEMPLATES: &[Template] = templates! {
 };
 
 impl Init {
-    pub(super) fn run(&self, reporter: &Reporter) -> Outcome {
+    pub(super) fn run(&self, world: &dyn World, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
         let spec = self.dir.join("mesh.toml");
-        if spec.symlink_metadata().is_ok() {
+        if world.link_kind(&spec).is_some() {
             let message = format!("`{spec}` is there already");
-            sink.push(finding(Severity::Error, &spec, message).help("delete it first, or name another folder"));
+            sink.push(finding(world, Severity::Error, &spec, message).help("delete it first, or name another folder"));
             return reporter.findings(sink);
         }
         for template in TEMPLATES {
@@ -67,17 +68,22 @@ impl Init {
             match create(&path, template) {
                 Ok(()) => reporter.detail(&format!("create {path}")),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    sink.push(finding(Severity::Warning, &path, format!("`{path}` is there already and was kept")));
+                    sink.push(finding(
+                        world,
+                        Severity::Warning,
+                        &path,
+                        format!("`{path}` is there already and was kept"),
+                    ));
                 }
                 Err(error) => {
-                    sink.push(finding(Severity::Error, &path, format!("cannot create `{path}`: {error}")));
+                    sink.push(finding(world, Severity::Error, &path, format!("cannot create `{path}`: {error}")));
                     break;
                 }
             }
         }
         let outcome = reporter.findings(sink);
         if outcome == Outcome::Fine {
-            if !self.dir.join(".git").exists() && self.inside_repository() {
+            if !world.kind(&self.dir.join(".git")).is_some() && self.inside_repository(world) {
                 reporter.note("this is not the top of the git repository: move .github and .githooks there, and name this folder in them");
             }
             let folder = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
@@ -92,14 +98,14 @@ impl Init {
 
 impl Init {
     /// Whether a folder above is a git repository's.
-    fn inside_repository(&self) -> bool {
-        let dir = self.dir.canonicalize_utf8().unwrap_or_default();
-        dir.ancestors().skip(1).any(|folder| folder.join(".git").exists())
+    fn inside_repository(&self, world: &dyn World) -> bool {
+        let dir = world.canonical(&self.dir).unwrap_or_default();
+        dir.ancestors().skip(1).any(|folder| world.kind(&folder.join(".git")).is_some())
     }
 }
 
-fn finding(severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
-    let location = Location::whole(Source { path: path.to_owned(), text: String::new() }.into());
+fn finding(world: &dyn World, severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
+    let location = Location::whole(world.sources().id(path));
     let finding = match severity {
         Severity::Error => Diagnostic::error(Code::MC0708, message),
         Severity::Warning => Diagnostic::warning(Code::MC0708, message),

@@ -7,6 +7,7 @@ use clap::Args;
 use mesh_compile::diag::render::{Format, json};
 use mesh_compile::diag::{Code, Diagnostic, Sink};
 use mesh_compile::inspect::{Inspection, Target, inspect};
+use mesh_compile::world::World;
 
 use super::Outcome;
 use super::report::{Reporter, stdout};
@@ -29,7 +30,7 @@ const BAR: usize = 50;
 const PARTS: [char; 4] = ['█', '▓', '░', '·'];
 
 impl Inspect {
-    pub(super) fn run(&self, reporter: &Reporter) -> Outcome {
+    pub(super) fn run(&self, world: &dyn World, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
         let Some(target) = Target::parse(self.istio.as_deref()) else {
             let version = self.istio.as_deref().unwrap_or_default();
@@ -39,15 +40,15 @@ impl Inspect {
         };
         let mut inspections = Vec::new();
         for file in &self.files {
-            match inspect(file, target) {
+            match inspect(world, file, target) {
                 Ok(inspection) => inspections.push(inspection),
                 Err(finding) => sink.push(*finding),
             }
         }
         let unreadable = sink.has_errors();
         let product = if matches!(reporter.format(), Format::Json) {
-            let mut report = json::Report::new(&[]);
-            report.extra.insert("modules".into(), inspections.iter().map(Inspection::to_json).collect());
+            let mut report = json::Report::new(&[], world.sources());
+            report.extra.insert("modules".into(), inspections.iter().map(|it| it.to_json(world.sources())).collect());
             report.to_line()
         } else {
             inspections.iter().map(page).collect::<Vec<_>>().join("\n")

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mesh_compile::diag::render::{Color, Format};
+use mesh_compile::world::{Disk, FileKind, World};
 use report::Reporter;
 
 /// Compiles mesh.toml into the manifests that ship WebAssembly filters to Envoy sidecars with GitOps.
@@ -124,15 +125,16 @@ pub(crate) fn main() -> ExitCode {
         ColorArg::Never => anstream::ColorChoice::Never,
     };
     let color = if choice == anstream::ColorChoice::Never { Color::Plain } else { Color::Styled };
-    let reporter = Reporter::new(format, color, global.quiet, global.verbose);
+    let world = Disk::new();
+    let reporter = Reporter::new(world.sources(), format, color, global.quiet, global.verbose);
     let file = global.file;
     match command {
-        Command::Render(command) => command.run(file, &reporter),
-        Command::Check(command) => command.run(file, &reporter),
-        Command::Verify(command) => command.run(file, &reporter),
-        Command::Inspect(command) => command.run(&reporter),
-        Command::Slim(command) => command.run(&reporter),
-        Command::Init(command) => command.run(&reporter),
+        Command::Render(command) => command.run(&world, file, &reporter),
+        Command::Check(command) => command.run(&world, file, &reporter),
+        Command::Verify(command) => command.run(&world, file, &reporter),
+        Command::Inspect(command) => command.run(&world, &reporter),
+        Command::Slim(command) => command.run(&world, &reporter),
+        Command::Init(command) => command.run(&world, &reporter),
         Command::Explain(command) => command.run(&reporter),
         Command::Schema(command) => command.run(),
         Command::Completions(command) => command.run(),
@@ -141,15 +143,14 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// The mesh.toml to work on: the one that was named, else the nearest from this folder upward.
-#[expect(clippy::disallowed_methods, reason = "only the command line knows where it stands")]
-fn spec_file(named: Option<Utf8PathBuf>) -> Utf8PathBuf {
+fn spec_file(world: &dyn World, named: Option<Utf8PathBuf>) -> Utf8PathBuf {
     const NAME: &str = "mesh.toml";
     if let Some(named) = named {
         // A folder stands for the mesh.toml in it.
-        return if named.is_dir() { named.join(NAME) } else { named };
+        return if world.kind(&named) == Some(FileKind::Directory) { named.join(NAME) } else { named };
     }
-    let depth = std::env::current_dir().map_or(1, |folder| folder.ancestors().count());
+    let depth = world.canonical(".".into()).map_or(1, |folder| folder.ancestors().count());
     let upward = std::iter::successors(Some(Utf8PathBuf::new()), |folder| Some(folder.join("..")));
     let mut candidates = upward.map(|folder| folder.join(NAME)).take(depth);
-    candidates.find(|file| file.is_file()).unwrap_or_else(|| NAME.into())
+    candidates.find(|file| world.kind(file) == Some(FileKind::File)).unwrap_or_else(|| NAME.into())
 }

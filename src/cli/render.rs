@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::Sink;
 use mesh_compile::store::{self, Action, Step};
+use mesh_compile::world::World;
 use mesh_compile::{Rendered, compile, stream};
 
 use super::report::{Reporter, plural, stdout};
@@ -30,11 +31,11 @@ pub(super) struct Render {
 }
 
 impl Render {
-    pub(super) fn run(&self, file: Option<Utf8PathBuf>, reporter: &Reporter) -> Outcome {
-        let spec = spec_file(file);
+    pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
+        let spec = spec_file(world, file);
         let mut sink = Sink::new();
-        let Some(rendered) = compile(&spec, &mut sink) else { return reporter.findings(sink) };
-        let dry_run = self.verify.then(|| DryRun::of(&rendered, self.cache, reporter, &mut sink));
+        let Some(rendered) = compile(world, &spec, &mut sink) else { return reporter.findings(sink) };
+        let dry_run = self.verify.then(|| DryRun::of(world, &rendered, self.cache, reporter, &mut sink));
         if let Some(dry_run) = dry_run.as_ref().filter(|dry_run| dry_run.outcome() != Outcome::Fine) {
             reporter.findings(sink);
             dry_run.tell(reporter);
@@ -45,7 +46,7 @@ impl Render {
             return worse(outcome, reporter.findings(sink));
         }
         let _exclusive = (!self.dry_run).then(|| store::exclusive(&rendered.dir));
-        let steps = store::plan(&rendered, &spec, &mut sink);
+        let steps = store::plan(world, &rendered, &spec, &mut sink);
         if sink.has_errors() {
             return reporter.findings(sink);
         }
@@ -54,7 +55,7 @@ impl Render {
             let outcome = stdout(list.as_bytes());
             return worse(outcome, reporter.findings(sink));
         }
-        let written = store::write(&rendered, &steps, &mut sink);
+        let written = store::write(world, &rendered, &steps, &mut sink);
         let outcome = reporter.findings(sink);
         if written {
             dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));

@@ -3,22 +3,23 @@
 use std::io::{self, Write};
 
 use mesh_compile::diag::render::{Color, Format};
-use mesh_compile::diag::{Diagnostic, Severity, Sink};
+use mesh_compile::diag::{Diagnostic, Severity, Sink, Sources};
 
 use super::Outcome;
 
 /// Writes to the user as the command line asks.
-#[derive(Debug)]
-pub(super) struct Reporter {
+pub(super) struct Reporter<'w> {
+    /// Where the findings' places are looked up.
+    sources: &'w Sources,
     format: Format,
     color: Color,
     quiet: bool,
     verbose: bool,
 }
 
-impl Reporter {
-    pub(super) const fn new(format: Format, color: Color, quiet: bool, verbose: bool) -> Self {
-        Self { format, color, quiet, verbose }
+impl<'w> Reporter<'w> {
+    pub(super) const fn new(sources: &'w Sources, format: Format, color: Color, quiet: bool, verbose: bool) -> Self {
+        Self { sources, format, color, quiet, verbose }
     }
 
     pub(super) const fn format(&self) -> Format {
@@ -28,7 +29,7 @@ impl Reporter {
     /// Writes the findings and how many there are. The outcome is `Failed` with an error among them, `Fine` otherwise.
     pub(super) fn findings(&self, sink: Sink) -> Outcome {
         let failed = sink.has_errors();
-        self.write(sink.into_sorted());
+        self.write(sink.into_sorted(self.sources));
         if failed { Outcome::Failed } else { Outcome::Fine }
     }
 
@@ -36,7 +37,7 @@ impl Reporter {
         if self.quiet {
             found.retain(|finding| finding.severity == Severity::Error);
         }
-        let mut text = self.format.render(&found, self.color);
+        let mut text = self.format.render(&found, self.sources, self.color);
         if matches!(self.format, Format::Text) && !found.is_empty() {
             let errors = found.iter().filter(|finding| finding.severity == Severity::Error).count();
             let counts = [(errors, "error"), (found.len() - errors, "warning")];

@@ -2,8 +2,9 @@
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use mesh_compile::diag::{Code, Diagnostic, Location, Sink, Source};
+use mesh_compile::diag::{Code, Diagnostic, Location, Sink};
 use mesh_compile::inspect::grouped;
+use mesh_compile::world::{Usage, World};
 use mesh_compile::{NotSlim, Slim as Which};
 
 use super::Outcome;
@@ -27,9 +28,9 @@ pub(super) struct Slim {
 }
 
 impl Slim {
-    pub(super) fn run(&self, reporter: &Reporter) -> Outcome {
+    pub(super) fn run(&self, world: &dyn World, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
-        match self.slimmed() {
+        match self.slimmed(world) {
             Ok((before, after)) => {
                 let saved = grouped(before.saturating_sub(after));
                 reporter.note(&format!("{}: {} B, {saved} B less", self.output, grouped(after)));
@@ -40,13 +41,10 @@ impl Slim {
     }
 
     /// The sizes before and after.
-    fn slimmed(&self) -> Result<(usize, usize), Box<Diagnostic>> {
+    fn slimmed(&self, world: &dyn World) -> Result<(usize, usize), Box<Diagnostic>> {
         let file = &self.file;
-        let at = |finding: Diagnostic| {
-            let source = Source { path: file.clone(), text: String::new() };
-            Box::new(finding.at(Location::whole(source.into())))
-        };
-        let bytes = std::fs::read(file).map_err(|error| {
+        let at = |finding: Diagnostic| Box::new(finding.at(Location::whole(world.sources().id(file))));
+        let bytes = world.read_argument(file, Usage::Module).map_err(|error| {
             at(Diagnostic::error(Code::MC0115, format!("cannot read the module `{file}`: {error}")))
         })?;
         mesh_compile::inspect::header(file, &bytes).map_err(|finding| at(*finding))?;

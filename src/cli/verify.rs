@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use mesh_compile::diag::render::Format;
 use mesh_compile::diag::{Code, Diagnostic, Sink};
 use mesh_compile::verify::{Bare, Engine, Options, Report, verify, verify_module};
+use mesh_compile::world::World;
 use mesh_compile::{Rendered, compile};
 
 use super::progress::Bar;
@@ -90,9 +91,9 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 impl Verify {
-    pub(super) fn run(&self, file: Option<Utf8PathBuf>, reporter: &Reporter) -> Outcome {
+    pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
-        let report = self.report(file, reporter, &mut sink);
+        let report = self.report(world, file, reporter, &mut sink);
         let mut outcome = outcome(report.as_ref());
         if let (Some(report), Some(path)) = (&report, &self.junit)
             && let Err(error) = write(path, junit::document(report).as_bytes())
@@ -102,7 +103,8 @@ impl Verify {
         }
         if matches!(reporter.format(), Format::Json) {
             let empty = Report { engine: self.engine(), workloads: Vec::new(), passed: false };
-            let product = report.as_ref().unwrap_or(&empty).to_json(&sink.into_sorted());
+            let product =
+                report.as_ref().unwrap_or(&empty).to_json(&sink.into_sorted(world.sources()), world.sources());
             return if stdout(product.as_bytes()) == Outcome::Fine { outcome } else { Outcome::Failed };
         }
         reporter.findings(sink);
@@ -115,12 +117,18 @@ impl Verify {
     }
 
     /// `None` after a report.
-    fn report(&self, file: Option<Utf8PathBuf>, reporter: &Reporter, sink: &mut Sink) -> Option<Report> {
+    fn report(
+        &self,
+        world: &dyn World,
+        file: Option<Utf8PathBuf>,
+        reporter: &Reporter<'_>,
+        sink: &mut Sink,
+    ) -> Option<Report> {
         let options = Options {
             workloads: self.what.clone(),
             engine: self.engine(),
             envoy: self.envoy.clone(),
-            cache: self.cache.folder(),
+            cache: self.cache.folder(world),
         };
         let Some(module) = self.what.iter().find(|name| is_module(name)) else {
             if let Some(option) = self.module.used() {
@@ -128,8 +136,8 @@ impl Verify {
                 sink.push(finding.help("name the module's file; what a workload's filters have is what was rendered"));
                 return None;
             }
-            let rendered = compile(&spec_file(file), sink)?;
-            return bar(reporter, |progress| verify(&rendered, &options, sink, progress));
+            let rendered = compile(world, &spec_file(world, file), sink)?;
+            return bar(reporter, |progress| verify(world, &rendered, &options, sink, progress));
         };
         if self.what.len() > 1 {
             let finding = Diagnostic::error(Code::MC0708, format!("`{module}` is to be verified by itself"));
@@ -137,7 +145,7 @@ impl Verify {
             return None;
         }
         let bare = self.module.bare(module.into());
-        bar(reporter, |progress| verify_module(&bare, &options, sink, progress))
+        bar(reporter, |progress| verify_module(world, &bare, &options, sink, progress))
     }
 
     fn engine(&self) -> Engine {
@@ -179,10 +187,9 @@ impl Module {
 impl Cache {
     /// The folder of this user and this program. The environment names it and nothing else; a relative one is none (XDG Base
     /// Directory Specification).
-    #[expect(clippy::disallowed_methods, reason = "it says where results are kept, not what they are")]
-    fn folder(self) -> Option<Utf8PathBuf> {
+    fn folder(self, world: &dyn World) -> Option<Utf8PathBuf> {
         let folder = |name: &str| {
-            let path = Utf8PathBuf::from_os_string(std::env::var_os(name)?).ok()?;
+            let path = Utf8PathBuf::from_os_string(world.variable(name)?).ok()?;
             path.is_absolute().then_some(path)
         };
         let caches = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
@@ -198,9 +205,15 @@ fn is_module(name: &str) -> bool {
 pub(super) struct DryRun(Option<Report>);
 
 impl DryRun {
-    pub(super) fn of(rendered: &Rendered, cache: Cache, reporter: &Reporter, sink: &mut Sink) -> Self {
-        let options = Options { cache: cache.folder(), ..Options::default() };
-        Self(bar(reporter, |progress| verify(rendered, &options, sink, progress)))
+    pub(super) fn of(
+        world: &dyn World,
+        rendered: &Rendered,
+        cache: Cache,
+        reporter: &Reporter<'_>,
+        sink: &mut Sink,
+    ) -> Self {
+        let options = Options { cache: cache.folder(world), ..Options::default() };
+        Self(bar(reporter, |progress| verify(world, rendered, &options, sink, progress)))
     }
 
     pub(super) fn outcome(&self) -> Outcome {
@@ -208,12 +221,12 @@ impl DryRun {
     }
 
     /// Says what came of it, once the findings are written.
-    pub(super) fn tell(&self, reporter: &Reporter) {
+    pub(super) fn tell(&self, reporter: &Reporter<'_>) {
         self.0.iter().for_each(|report| tell(report, reporter));
     }
 }
 
-fn bar<T>(reporter: &Reporter, run: impl FnOnce(&(dyn Fn(usize, usize) + Sync)) -> T) -> T {
+fn bar<T>(reporter: &Reporter<'_>, run: impl FnOnce(&(dyn Fn(usize, usize) + Sync)) -> T) -> T {
     let bar = Bar::new(reporter.shows_progress());
     run(&|done, total| bar.draw(done, total))
 }
@@ -227,7 +240,7 @@ fn outcome(report: Option<&Report>) -> Outcome {
 }
 
 /// The summary; with `-v` a line for each filter and each test above it.
-fn tell(report: &Report, reporter: &Reporter) {
+fn tell(report: &Report, reporter: &Reporter<'_>) {
     for workload in &report.workloads {
         let place =
             if report.engine == Engine::Both { format!(" in {}", workload.engine.place()) } else { String::new() };

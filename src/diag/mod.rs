@@ -1,17 +1,16 @@
 //! Findings: what is wrong, where, and what to do about it.
 
 mod codes;
-mod location;
 pub mod render;
 mod sink;
+mod source;
 mod suggest;
 
-use std::sync::Arc;
-
-use camino::Utf8PathBuf;
+use std::ops::Range;
 
 pub use codes::Code;
 pub use sink::Sink;
+pub use source::{FileId, Files, Source, Sources};
 pub(crate) use suggest::suggest;
 
 /// How bad a finding is. Only errors stop a render.
@@ -23,20 +22,11 @@ pub enum Severity {
     Warning,
 }
 
-/// A text that findings point into.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source {
-    /// The path as it is shown to the user.
-    pub path: Utf8PathBuf,
-    /// The whole text; empty where only the path is of interest (a binary, a file of `out/`).
-    pub text: String,
-}
-
-/// A place in a source.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Location {
     /// The file.
-    pub source: Arc<Source>,
+    pub file: FileId,
     /// The bytes of its text, half open; `None` for the file as a whole.
     pub range: Option<(usize, usize)>,
 }
@@ -70,6 +60,26 @@ pub struct Diagnostic {
     /// What happened, a line each, to be shown as it is: a line without indentation is a heading, `+ ` and `- ` begin what came
     /// and what went.
     pub detail: Vec<String>,
+}
+
+impl Location {
+    /// The bytes `range` of a file's text.
+    #[must_use]
+    pub const fn new(file: FileId, range: Range<usize>) -> Self {
+        Self { file, range: Some((range.start, range.end)) }
+    }
+
+    /// A file as a whole.
+    #[must_use]
+    pub const fn whole(file: FileId) -> Self {
+        Self { file, range: None }
+    }
+
+    /// The byte range of the text, empty at its start for a whole file.
+    #[must_use]
+    pub fn bytes(self) -> Range<usize> {
+        self.range.map_or(0..0, |(start, end)| start..end)
+    }
 }
 
 impl Severity {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Diagnostic, Label, Location, Severity};
+use super::{Diagnostic, Files, Label, Location, Severity, Sources};
 
 /// A collector of findings. Pushing is cheap; the order is made once, at the end, and doesn't
 /// depend on who pushed first.
@@ -37,6 +37,12 @@ impl Sink {
         self.errors > 0
     }
 
+    /// All diagnostics, in the order in which they were pushed.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.found
+    }
+
     /// Takes in all that another collector has found.
     pub fn absorb(&mut self, other: Self) {
         self.errors += other.errors;
@@ -46,10 +52,11 @@ impl Sink {
     /// The findings by path, start offset, code and message, each once. Findings without a place
     /// come first.
     #[must_use]
-    pub fn into_sorted(self) -> Vec<Diagnostic> {
+    pub fn into_sorted(self, sources: &Sources) -> Vec<Diagnostic> {
+        let files = sources.files();
         let mut found = self.found;
-        found.sort_by(order);
-        found.dedup_by(|a, b| order(a, b).is_eq());
+        found.sort_by(|a, b| order(&files, a, b));
+        found.dedup_by(|a, b| order(&files, a, b).is_eq());
         found
     }
 }
@@ -62,9 +69,10 @@ impl Extend<Diagnostic> for Sink {
 
 /// A total order over all a reader sees, so that equal findings meet and `sort` has no ties to
 /// settle by who came first. Texts of sources are left out: two sources of one path are one file.
-fn order(a: &Diagnostic, b: &Diagnostic) -> Ordering {
-    start(a)
-        .cmp(&start(b))
+fn order(files: &Files, a: &Diagnostic, b: &Diagnostic) -> Ordering {
+    let key = |label| key(files, label);
+    start(files, a)
+        .cmp(&start(files, b))
         .then_with(|| a.code.cmp(&b.code))
         .then_with(|| a.message.cmp(&b.message))
         .then_with(|| a.severity.cmp(&b.severity))
@@ -75,34 +83,32 @@ fn order(a: &Diagnostic, b: &Diagnostic) -> Ordering {
         .then_with(|| a.detail.cmp(&b.detail))
 }
 
-fn start(diagnostic: &Diagnostic) -> Option<(&str, Option<usize>)> {
-    let location = &diagnostic.primary.as_ref()?.location;
-    let offset = location.range.map(|(start, _)| start);
-    Some((location.source.path.as_str(), offset))
+fn start<'a>(files: &'a Files, diagnostic: &Diagnostic) -> Option<(&'a str, Option<usize>)> {
+    let Location { file, range } = diagnostic.primary.as_ref()?.location;
+    Some((files[file].path.as_str(), range.map(|(start, _)| start)))
 }
 
-fn key(label: &Label) -> (&str, Option<(usize, usize)>, &str) {
-    let Location { source, range } = &label.location;
-    (source.path.as_str(), *range, &label.text)
+fn key<'a>(files: &'a Files, label: &'a Label) -> (&'a str, Option<(usize, usize)>, &'a str) {
+    let Location { file, range } = label.location;
+    (files[file].path.as_str(), range, &label.text)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::super::{Code, Source};
+    use super::super::Code;
     use super::*;
 
+    static SOURCES: Sources = Sources::new();
+
     fn at(path: &str, start: usize) -> Location {
-        let source = Arc::new(Source { path: path.into(), text: "0123456789".to_owned() });
-        Location::new(source, start..start + 1)
+        Location::new(SOURCES.add(path.into(), "0123456789"), start..start + 1)
     }
 
     #[test]
     fn sorted_by_path_offset_code_and_message() {
         let expected = vec![
             Diagnostic::error(Code::MC0708, "without a place"),
-            Diagnostic::error(Code::MC0101, "a file").at(Location::whole(at("a", 0).source)),
+            Diagnostic::error(Code::MC0101, "a file").at(Location::whole(at("a", 0).file)),
             Diagnostic::error(Code::MC0102, "x").at(at("a", 2)),
             Diagnostic::warning(Code::MC0101, "x").at(at("a", 9)),
             Diagnostic::error(Code::MC0101, "x").at(at("b", 1)),
@@ -114,7 +120,7 @@ mod tests {
             let mut found = expected.clone();
             found.rotate_left(turn);
             sink.extend(found);
-            assert_eq!(sink.into_sorted(), expected);
+            assert_eq!(sink.into_sorted(&SOURCES), expected);
         }
     }
 
@@ -123,7 +129,7 @@ mod tests {
         let plain = Diagnostic::error(Code::MC0101, "x").at(at("a", 1));
         let mut sink = Sink::new();
         sink.extend([plain.clone(), plain.clone().note("n"), plain.clone()]);
-        assert_eq!(sink.into_sorted(), [plain.clone(), plain.note("n")]);
+        assert_eq!(sink.into_sorted(&SOURCES), [plain.clone(), plain.note("n")]);
     }
 
     #[test]
@@ -135,6 +141,6 @@ mod tests {
         other.push(Diagnostic::error(Code::MC0101, "e"));
         sink.absorb(other);
         assert!(sink.has_errors());
-        assert_eq!((sink.errors(), sink.into_sorted().len()), (1, 2));
+        assert_eq!((sink.errors(), sink.into_sorted(&SOURCES).len()), (1, 2));
     }
 }

@@ -24,6 +24,8 @@ pub(crate) use report::{Import, Kind, Report};
 pub(crate) use rules::{Finding, Setting};
 pub use slim::{NotSlim, Slim, slim};
 
+use crate::world::{Usage, World};
+
 /// A module, read, hashed and looked into once, however many workloads use it.
 #[derive(Debug)]
 pub(crate) struct Module {
@@ -39,32 +41,39 @@ pub(crate) enum ModuleError {
     /// The file cannot be read.
     Read(io::Error),
     /// What is in it is not WebAssembly of version 1.
-    Header(Vec<u8>, Box<Finding>),
+    Header(Arc<[u8]>, Box<Finding>),
 }
 
 impl Module {
     /// Reads the file, checks its header and looks into it.
-    pub(crate) fn read(path: &Utf8Path) -> Result<Self, ModuleError> {
-        let bytes = std::fs::read(path).map_err(ModuleError::Read)?;
+    pub(crate) fn read(world: &dyn World, path: &Utf8Path) -> Result<Self, ModuleError> {
+        let bytes = world.read(path, Usage::Module).map_err(ModuleError::Read)?;
+        Self::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
+    }
+
+    /// Like [`Module::read`], for a path from the command line.
+    pub(crate) fn read_argument(world: &dyn World, path: &Utf8Path) -> Result<Self, ModuleError> {
+        let bytes = world.read_argument(path, Usage::Module).map_err(ModuleError::Read)?;
         Self::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
     }
 
     /// Checks the header of the bytes and looks into them; what has none comes back.
-    pub(crate) fn checked(bytes: Vec<u8>) -> Result<Self, (Vec<u8>, Box<Finding>)> {
+    pub(crate) fn checked(bytes: Arc<[u8]>) -> Result<Self, (Arc<[u8]>, Box<Finding>)> {
         match header::check(&bytes) {
             Some(finding) => Err((bytes, finding.into())),
             None => Ok(Self::new(bytes)),
         }
     }
 
-    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(bytes: Arc<[u8]>) -> Self {
         let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
-        Self { bytes: bytes.into(), digest, report, slim: OnceLock::new() }
+        Self { bytes, digest, report, slim: OnceLock::new() }
     }
 
     /// The module without debug sections.
     pub(crate) fn slim(&self) -> Result<&Arc<Self>, NotSlim> {
-        let slimmed = self.slim.get_or_init(|| slim(&self.bytes, Slim::Debug).map(|bytes| Arc::new(Self::new(bytes))));
+        let slimmed =
+            self.slim.get_or_init(|| slim(&self.bytes, Slim::Debug).map(|bytes| Arc::new(Self::new(bytes.into()))));
         slimmed.as_ref().map_err(|error| *error)
     }
 }

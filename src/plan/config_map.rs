@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{FLUX_NO_SUBSTITUTE, strings};
-use crate::resolve::mesh::{ConfigMap, Mesh};
+use crate::backend::envoy_filter::plan::ConfigMap;
+use crate::resolve::mesh::Mesh;
 use crate::yaml::{Node, map};
 
 /// Server-side, because a client-side apply keeps the whole object in an annotation of at most 262,144 bytes; pruned last, so that

@@ -2,7 +2,9 @@
 
 use super::{FLUX_NO_SUBSTITUTE, strings};
 use crate::domain::{Direction, FilterType, Insert, Runtime};
-use crate::resolve::mesh::{Capabilities, EnvoyFilter, FailureField, Mesh, Plugin};
+use crate::backend::envoy_filter::plan::{Capabilities, EnvoyFilter, FailureField, Plugin};
+use crate::domain::OnFailure;
+use crate::resolve::mesh::Mesh;
 use crate::yaml::{Node, map, seq};
 
 /// Pruned last, when the rollout is through: until then the old pods still have the label that it selects.
@@ -118,7 +120,14 @@ fn plugin_config(plugin: &Plugin) -> Node {
         config.push(("configuration", string_value(text)));
     }
     match plugin.on_failure {
-        Some(FailureField::Policy(policy)) => config.push(("failure_policy", policy.into())),
+        Some(FailureField::Policy(policy)) => {
+            let policy = match policy {
+                OnFailure::Closed => "FAIL_CLOSED",
+                OnFailure::Open => "FAIL_OPEN",
+                OnFailure::Reload => "FAIL_RELOAD",
+            };
+            config.push(("failure_policy", policy.into()));
+        }
         Some(FailureField::FailOpen(open)) => config.push(("fail_open", open.into())),
         None => {}
     }

@@ -5,7 +5,8 @@ mod envoy_filter;
 mod kustomization;
 mod patch;
 
-use crate::resolve::mesh::{ConfigMap, EnvoyFilter, Mesh, Workload};
+use crate::backend::envoy_filter::plan::{ConfigMap, EnvoyFilter, Patch, Plan};
+use crate::resolve::mesh::Mesh;
 use crate::yaml::Node;
 
 /// A file of `out/` and what it is made from.
@@ -20,7 +21,7 @@ pub(crate) struct Document<'a> {
 enum Object<'a> {
     ConfigMap(&'a ConfigMap),
     EnvoyFilter(&'a EnvoyFilter),
-    Patch(&'a Workload),
+    Patch(&'a Patch<'a>),
     /// Paths of what is applied, then of the patches.
     Kustomization {
         resources: Vec<String>,
@@ -46,19 +47,20 @@ impl Document<'_> {
         match &self.object {
             Object::ConfigMap(config_map) => config_map::tree(mesh, config_map),
             Object::EnvoyFilter(filter) => envoy_filter::tree(mesh, filter),
-            Object::Patch(workload) => patch::tree(workload),
+            Object::Patch(patch) => patch::tree(patch),
             Object::Kustomization { resources, patches } => kustomization::tree(mesh, resources, patches),
         }
     }
 }
 
 /// The documents in the order of their paths, kustomization.yaml last.
-pub(crate) fn plan(mesh: &Mesh) -> Vec<Document<'_>> {
+pub(crate) fn plan<'a>(plan: &'a Plan<'a>) -> Vec<Document<'a>> {
     let config_maps =
-        mesh.config_maps.iter().map(|it| Document { path: config_map::path(it), object: Object::ConfigMap(it) });
+        plan.config_maps.iter().map(|it| Document { path: config_map::path(it), object: Object::ConfigMap(it) });
     let filters =
-        mesh.envoy_filters.iter().map(|it| Document { path: envoy_filter::path(it), object: Object::EnvoyFilter(it) });
-    let patches = mesh.workloads.iter().map(|it| Document { path: patch::path(it), object: Object::Patch(it) });
+        plan.envoy_filters.iter().map(|it| Document { path: envoy_filter::path(it), object: Object::EnvoyFilter(it) });
+    let patches =
+        plan.patches.iter().map(|it| Document { path: patch::path(it.workload), object: Object::Patch(it) });
     let (mut applied, mut patches): (Vec<_>, Vec<_>) = (config_maps.chain(filters).collect(), patches.collect());
     applied.sort_by(|a, b| a.path.cmp(&b.path));
     patches.sort_by(|a, b| a.path.cmp(&b.path));

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::strings;
 use crate::domain::MountBy;
+use crate::backend::envoy_filter::plan::Patch;
 use crate::resolve::mesh::Workload;
 use crate::yaml::{Node, map, seq};
 
@@ -14,7 +15,8 @@ pub(super) fn path(workload: &Workload) -> String {
     format!("patches/{}/{kind}-{}.yaml", workload.namespace, workload.name)
 }
 
-pub(super) fn tree(workload: &Workload) -> Node {
+pub(super) fn tree(patch: &Patch<'_>) -> Node {
+    let workload = patch.workload;
     let (api_version, kind) = (workload.kind.api_version(), workload.kind.as_str());
     let mut metadata = vec![("name", workload.name.to_string().into())];
     if let Some(namespace) = &workload.patch_namespace {
@@ -24,18 +26,19 @@ pub(super) fn tree(workload: &Workload) -> Node {
         ("apiVersion", api_version.into()),
         ("kind", kind.into()),
         ("metadata", map(metadata)),
-        ("spec", map([("template", pod_template(workload))])),
+        ("spec", map([("template", pod_template(patch))])),
     ])
 }
 
-fn pod_template(workload: &Workload) -> Node {
+fn pod_template(patch: &Patch<'_>) -> Node {
+    let workload = patch.workload;
     let mut annotations = BTreeMap::new();
     if let Some(level) = workload.wasm_log_level {
         // The annotation replaces Istio's default, `misc:error`, so that stands in it again.
         annotations.insert("sidecar.istio.io/componentLogLevel", format!("misc:error,wasm:{}", level.as_str()));
     }
     let mut spec = Vec::new();
-    let (volumes, mounts) = (volumes(workload), mounts(workload));
+    let (volumes, mounts) = (volumes(patch), mounts(workload));
     match workload.mount.by {
         MountBy::Annotation => {
             annotations.insert("sidecar.istio.io/userVolume", Value::from(volumes).to_string());
@@ -56,8 +59,8 @@ fn pod_template(workload: &Workload) -> Node {
     if !annotations.is_empty() {
         metadata.push(("annotations", strings(annotations.iter().map(|(key, value)| (*key, value.as_str())))));
     }
-    if !workload.gate.is_empty() {
-        metadata.push(("labels", strings(workload.gate.iter().map(|(key, value)| (key.as_str(), value.as_str())))));
+    if !patch.gate.is_empty() {
+        metadata.push(("labels", strings(patch.gate.iter().map(|(key, value)| (key.as_str(), value.as_str())))));
     }
     let mut template = Vec::new();
     if !metadata.is_empty() {
@@ -71,10 +74,11 @@ fn pod_template(workload: &Workload) -> Node {
 
 /// Ours, then the user's. One module: the recipe's plain configMap volume. Several: one projected volume, so that all stand under the
 /// one mount path.
-fn volumes(workload: &Workload) -> Vec<Value> {
+fn volumes(patch: &Patch<'_>) -> Vec<Value> {
+    let workload = patch.workload;
     let mount = &workload.mount;
     let config_map = |name: &dyn ToString| json!({ "configMap": { "name": name.to_string() } });
-    let mut ours = match mount.config_maps.as_slice() {
+    let mut ours = match patch.config_maps.as_slice() {
         [only] => config_map(only),
         several => {
             let sources: Vec<Value> = several.iter().map(|name| config_map(name)).collect();

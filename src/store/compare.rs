@@ -11,98 +11,92 @@ use crate::Rendered;
 use crate::diag::Sink;
 use crate::emit::LOCK;
 use crate::lock::Lock;
+use crate::world::{FileKind, Usage, World};
 
 /// All differences, in the order of their paths. What cannot be read is reported to `sink`.
-pub fn compare(rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
+pub fn compare(world: &dyn World, rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
     let dir = &rendered.dir;
     // A damaged lock is a difference like any other: it is not what would be rendered.
-    let lock = match lock(dir) {
+    let lock = match lock(world, dir) {
         Ok(lock) => lock,
         Err(LockError::Damaged(_)) => Lock::default(),
         Err(LockError::Unreadable(error)) => {
-            sink.push(unreadable(&dir.join(LOCK), &error));
+            sink.push(unreadable(world, &dir.join(LOCK), &error));
             return Vec::new();
         }
     };
     let mut on_disk = BTreeMap::new();
-    if let Err((path, error)) = walk(dir, "", &mut on_disk) {
-        sink.push(unreadable(&path, &error));
+    if let Err((path, error)) = walk(world, dir, "", &mut on_disk) {
+        sink.push(unreadable(world, &path, &error));
         return Vec::new();
     }
     let planned: Vec<_> = rendered
         .files
         .par_iter()
         .enumerate()
-        .map(|(i, file)| planned(rendered, &lock, i, on_disk.get(&file.path).copied()))
+        .map(|(i, file)| planned(world, rendered, &lock, i, on_disk.get(&file.path).copied()))
         .collect();
     for file in &rendered.files {
         on_disk.remove(&file.path);
     }
-    let rest: Vec<(String, Entry)> = on_disk.into_iter().filter(|(_, entry)| *entry != Entry::Folder).collect();
-    let unplanned: Vec<_> = rest.into_par_iter().map(|(path, entry)| unplanned(dir, &lock, path, entry)).collect();
+    let rest: Vec<(String, FileKind)> =
+        on_disk.into_iter().filter(|(_, entry)| *entry != FileKind::Directory).collect();
+    let unplanned: Vec<_> =
+        rest.into_par_iter().map(|(path, entry)| unplanned(world, dir, &lock, path, entry)).collect();
 
     let mut differences = Vec::new();
     for found in planned.into_iter().chain(unplanned) {
         match found {
             Ok(difference) => differences.extend(difference),
-            Err((path, error)) => sink.push(unreadable(&path, &error)),
+            Err((path, error)) => sink.push(unreadable(world, &path, &error)),
         }
     }
     differences.sort_by(|a, b| a.path.cmp(&b.path));
     differences
 }
 
-/// What stands at a path below `out/`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entry {
-    File,
-    Folder,
-    /// A symbolic link, a socket: nothing that a render makes.
-    Other,
-}
-
 type Unreadable = (Utf8PathBuf, io::Error);
 
 /// All that is below `dir`, by path from it. A folder that is not there is empty: another render may just have removed it.
-fn walk(dir: &Utf8Path, below: &str, found: &mut BTreeMap<String, Entry>) -> Result<(), Unreadable> {
+fn walk(
+    world: &dyn World,
+    dir: &Utf8Path,
+    below: &str,
+    found: &mut BTreeMap<String, FileKind>,
+) -> Result<(), Unreadable> {
     let folder = dir.join(below);
-    let unreadable = |error| (folder.clone(), error);
-    let entries = match folder.read_dir_utf8() {
+    let entries = match world.list(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(unreadable(error)),
+        Err(error) => return Err((folder, error)),
     };
-    for entry in entries {
-        let entry = entry.map_err(unreadable)?;
-        let path =
-            if below.is_empty() { entry.file_name().to_owned() } else { format!("{below}/{}", entry.file_name()) };
-        let kind = entry.file_type().map_err(unreadable)?;
-        if kind.is_dir() {
-            walk(dir, &path, found)?;
-            found.insert(path, Entry::Folder);
-        } else {
-            found.insert(path, if kind.is_file() { Entry::File } else { Entry::Other });
+    for (name, kind) in entries {
+        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        if kind == FileKind::Directory {
+            walk(world, dir, &path, found)?;
         }
+        found.insert(path, kind);
     }
     Ok(())
 }
 
 fn planned(
+    world: &dyn World,
     rendered: &Rendered,
     lock: &Lock,
     index: usize,
-    entry: Option<Entry>,
+    entry: Option<FileKind>,
 ) -> Result<Option<Difference>, Unreadable> {
     let file = &rendered.files[index];
     let difference =
         |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
     match entry {
         None => return Ok(difference(State::Missing, None)),
-        Some(Entry::Folder | Entry::Other) => return Ok(difference(State::InTheWay, None)),
-        Some(Entry::File) => {}
+        Some(FileKind::Directory | FileKind::Other) => return Ok(difference(State::InTheWay, None)),
+        Some(FileKind::File) => {}
     }
     let path = rendered.dir.join(&file.path);
-    let bytes = std::fs::read(&path).map_err(|error| (path, error))?;
+    let bytes = world.read_current(&path, Usage::Output).map_err(|error| (path, error))?;
     if bytes == file.bytes {
         return Ok(None);
     }
@@ -123,16 +117,22 @@ fn planned(
     Ok(difference(state, Some(bytes)))
 }
 
-fn unplanned(dir: &Utf8Path, lock: &Lock, path: String, entry: Entry) -> Result<Option<Difference>, Unreadable> {
+fn unplanned(
+    world: &dyn World,
+    dir: &Utf8Path,
+    lock: &Lock,
+    path: String,
+    entry: FileKind,
+) -> Result<Option<Difference>, Unreadable> {
     let difference = |path, state, on_disk| Ok(Some(Difference { path, state, on_disk, rendered: None }));
-    if entry == Entry::File && is_temporary(&path) {
+    if entry == FileKind::File && is_temporary(&path) {
         return difference(path, State::Leftover, None);
     }
-    if entry == Entry::Other || listed(lock, &path).is_none() {
+    if entry == FileKind::Other || listed(lock, &path).is_none() {
         return difference(path, State::Extra, None);
     }
     let full = dir.join(&path);
-    let bytes = match std::fs::read(&full) {
+    let bytes = match world.read_current(&full, Usage::Output) {
         Ok(bytes) => bytes,
         // Another render was faster.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -4,9 +4,10 @@ use camino::Utf8Path;
 
 use super::{Difference, State, about, damaged, parse};
 use crate::Rendered;
-use crate::diag::{Code, Diagnostic, Location, Source};
+use crate::diag::{Code, Diagnostic, Location};
 use crate::domain::Digest;
 use crate::emit::LOCK;
+use crate::world::World;
 
 /// Longer files and lines are not shown: of a ConfigMap, size and digest say more than its base64.
 const SHOWN_FILE: usize = 65_536;
@@ -15,12 +16,13 @@ const SHOWN_LINE: usize = 200;
 impl Difference {
     /// The finding that `check` reports. `spec` is the mesh.toml, as it is shown to the user.
     #[must_use]
-    pub fn finding(&self, rendered: &Rendered, spec: &Utf8Path) -> Diagnostic {
+    pub fn finding(&self, world: &dyn World, rendered: &Rendered, spec: &Utf8Path) -> Diagnostic {
         let path = rendered.dir.join(&self.path);
         let render = "run `mesh-compile render` and commit the result";
         let finding = match self.state {
-            State::Missing => about(Code::MC0702, &path, format!("`{path}` is missing")).help(render),
+            State::Missing => about(world, Code::MC0702, &path, format!("`{path}` is missing")).help(render),
             State::Outdated => about(
+                world,
                 Code::MC0701,
                 &path,
                 format!("`{path}` is out of date: {spec} or what it names has changed since"),
@@ -29,40 +31,42 @@ impl Difference {
             State::Tampered if self.path == LOCK => {
                 let reason = parse(self.on_disk.as_deref().unwrap_or_default()).err();
                 match reason {
-                    Some(reason) => damaged(&path, &reason),
-                    None => about(Code::MC0706, &path, format!("git could not merge `{path}`"))
+                    Some(reason) => damaged(world, &path, &reason),
+                    None => about(world, Code::MC0706, &path, format!("git could not merge `{path}`"))
                         .help("settle the conflicts in mesh.toml, then run `mesh-compile render`: it takes the files of both sides"),
                 }
             }
             State::Tampered => {
-                about(Code::MC0704, &path, format!("`{path}` was changed by hand since it was rendered"))
+                about(world, Code::MC0704, &path, format!("`{path}` was changed by hand since it was rendered"))
                     .help(format!("make the change in {spec}, then render again: a render overwrites it"))
             }
-            State::Stale => about(Code::MC0703, &path, format!("`{path}` is no longer rendered")).help(render),
+            State::Stale => about(world, Code::MC0703, &path, format!("`{path}` is no longer rendered")).help(render),
             State::StaleTampered => about(
+                world,
                 Code::MC0704,
                 &path,
                 format!("`{path}` is no longer rendered, and was changed by hand since it was"),
             )
             .help("a render does not delete it: move or delete it yourself"),
             State::Leftover => {
-                about(Code::MC0703, &path, format!("`{path}` was left behind by a render that was stopped"))
+                about(world, Code::MC0703, &path, format!("`{path}` was left behind by a render that was stopped"))
                     .help("run `mesh-compile render`: it removes it")
             }
-            State::Extra => about(Code::MC0703, &path, format!("`{path}` was not rendered by mesh-compile"))
+            State::Extra => about(world, Code::MC0703, &path, format!("`{path}` was not rendered by mesh-compile"))
                 .help("move it out of the folder, where only what mesh.toml renders to should be"),
             State::InTheWay => about(
+                world,
                 Code::MC0705,
                 &path,
                 format!("`{path}` stands where a file is to be rendered, and is not one that mesh-compile wrote"),
             )
             .help("a render does not overwrite it: move or delete it, then render again"),
         };
-        self.compared(finding, rendered, &path)
+        self.compared(world, finding, rendered, &path)
     }
 
     /// Adds what is there and what is to be there.
-    fn compared(&self, finding: Diagnostic, rendered: &Rendered, path: &Utf8Path) -> Diagnostic {
+    fn compared(&self, world: &dyn World, finding: Diagnostic, rendered: &Rendered, path: &Utf8Path) -> Diagnostic {
         let (Some(on_disk), Some(file)) = (&self.on_disk, self.rendered.and_then(|index| rendered.files.get(index)))
         else {
             return finding;
@@ -93,8 +97,7 @@ impl Difference {
                         return finding;
                     }
                     let indent = is.len() - is.trim_start().len();
-                    let source = Source { path: path.to_owned(), text: old.to_owned() };
-                    let location = Location::new(source.into(), start + indent..start + is.len());
+                    let location = Location::new(world.sources().add(path, old), start + indent..start + is.len());
                     let label =
                         should.map_or("nothing more is rendered".to_owned(), |line| format!("rendered: `{line}`"));
                     return finding.at_label(location, label);

@@ -8,10 +8,11 @@ mod write;
 
 use camino::Utf8Path;
 
-use crate::diag::{Code, Diagnostic, Location, Sink, Source};
+use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::Digest;
 use crate::emit::LOCK;
 use crate::lock::Lock;
+use crate::world::{Usage, World};
 
 pub use compare::compare;
 pub use write::{Action, Step, exclusive, plan, write};
@@ -59,18 +60,17 @@ pub enum State {
 }
 
 /// A finding about a file of `out/` as a whole.
-fn about(code: Code, path: &Utf8Path, message: String) -> Diagnostic {
-    let source = Source { path: path.to_owned(), text: String::new() };
-    Diagnostic::error(code, message).at(Location::whole(source.into()))
+fn about(world: &dyn World, code: Code, path: &Utf8Path, message: String) -> Diagnostic {
+    Diagnostic::error(code, message).at(Location::whole(world.sources().id(path)))
 }
 
-fn unreadable(path: &Utf8Path, error: &std::io::Error) -> Diagnostic {
-    about(Code::MC0707, path, format!("cannot read `{path}`: {error}"))
+fn unreadable(world: &dyn World, path: &Utf8Path, error: &std::io::Error) -> Diagnostic {
+    about(world, Code::MC0707, path, format!("cannot read `{path}`: {error}"))
 }
 
 /// The lock of `dir`; without one, nothing there is ours. An error says what is wrong with a damaged one.
-fn lock(dir: &Utf8Path) -> Result<Lock, LockError> {
-    match std::fs::read(dir.join(LOCK)) {
+fn lock(world: &dyn World, dir: &Utf8Path) -> Result<Lock, LockError> {
+    match world.read_current(&dir.join(LOCK), Usage::Output) {
         Ok(bytes) => parse(&bytes).map_err(LockError::Damaged),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
         Err(error) => Err(LockError::Unreadable(error)),
@@ -97,23 +97,23 @@ fn is_as_locked(lock: &Lock, path: &str, bytes: &[u8]) -> bool {
 }
 
 /// Reports a damaged or unreadable lock; an empty one stands in for it.
-fn lock_or_report(dir: &Utf8Path, sink: &mut Sink) -> Lock {
+fn lock_or_report(world: &dyn World, dir: &Utf8Path, sink: &mut Sink) -> Lock {
     let path = dir.join(LOCK);
-    match lock(dir) {
+    match lock(world, dir) {
         Ok(lock) => lock,
         Err(LockError::Unreadable(error)) => {
-            sink.push(unreadable(&path, &error));
+            sink.push(unreadable(world, &path, &error));
             Lock::default()
         }
         Err(LockError::Damaged(reason)) => {
-            sink.push(damaged(&path, &reason));
+            sink.push(damaged(world, &path, &reason));
             Lock::default()
         }
     }
 }
 
-fn damaged(path: &Utf8Path, reason: &str) -> Diagnostic {
-    about(Code::MC0706, path, format!("`{path}` is damaged: {reason}"))
+fn damaged(world: &dyn World, path: &Utf8Path, reason: &str) -> Diagnostic {
+    about(world, Code::MC0706, path, format!("`{path}` is damaged: {reason}"))
         .note("it says which files may be overwritten and deleted")
         .help("restore it from git, or delete the whole folder and render again")
 }

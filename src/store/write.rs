@@ -11,6 +11,7 @@ use super::{Difference, State, TEMPORARY, about, compare, lock_or_report};
 use crate::Rendered;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::emit::LOCK;
+use crate::world::{FileKind, World};
 
 /// What is to be done to one file.
 #[derive(Debug)]
@@ -57,48 +58,48 @@ pub fn exclusive(dir: &Utf8Path) -> Option<File> {
 
 /// What a write would do, in the order it would do it. Where it would touch what is not ours, `sink` gets an error, and nothing may be
 /// written.
-pub fn plan(rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> {
-    lock_or_report(&rendered.dir, sink);
+pub fn plan(world: &dyn World, rendered: &Rendered, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> {
+    lock_or_report(world, &rendered.dir, sink);
     let mut steps = Vec::new();
-    for difference in compare(rendered, sink) {
+    for difference in compare(world, rendered, sink) {
         let action = match difference.state {
             State::Missing => Action::Create,
             State::Outdated | State::Tampered => Action::Update,
             State::Stale | State::Leftover => Action::Delete,
             State::Extra => continue,
             State::StaleTampered | State::InTheWay => {
-                sink.push(difference.finding(rendered, spec));
+                sink.push(difference.finding(world, rendered, spec));
                 continue;
             }
         };
         let Difference { path, rendered, .. } = difference;
         steps.push(Step { path, action, rendered });
     }
-    no_folders(rendered, &steps, sink);
+    no_folders(world, rendered, &steps, sink);
     steps
 }
 
 /// Does the steps. All that is to be written goes to temporary files first, each in its file's own folder: a full disk shows there, while
 /// everything is as it was. Then they are renamed, then what is not needed any more is deleted, and mesh.lock comes last. `false` after
 /// a report.
-pub fn write(rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
+pub fn write(world: &dyn World, rendered: &Rendered, steps: &[Step], sink: &mut Sink) -> bool {
     let (deleted, written): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.action == Action::Delete);
     folders(rendered, &written);
-    let Some(staged) = all(&written, sink, |step| stage(rendered, step)) else { return false };
+    let Some(staged) = all(&written, sink, |step| stage(world, rendered, step)) else { return false };
     // A lock that stays as it is lists them all already.
     let unlisted =
         written.iter().any(|step| step.path == LOCK) && written.iter().any(|step| step.action == Action::Create);
-    if unlisted && !announce(rendered, sink) {
+    if unlisted && !announce(world, rendered, sink) {
         return false;
     }
     let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) = staged.into_iter().partition(|(step, _)| step.path == LOCK);
     let rename = |(step, file): Staged<'_>| {
         let path = rendered.dir.join(&step.path);
-        file.persist(&path).map_err(|error| failure(step, &path, &error.error))
+        file.persist(&path).map_err(|error| failure(world, step, &path, &error.error))
     };
     let remove = |step: &Step| {
         let path = rendered.dir.join(&step.path);
-        remove(&rendered.dir, &path).map_err(|error| failure(step, &path, &error))
+        remove(&rendered.dir, &path).map_err(|error| failure(world, step, &path, &error))
     };
     all(files, sink, rename).is_some() && all(deleted, sink, remove).is_some() && all(lock, sink, rename).is_some()
 }
@@ -127,8 +128,8 @@ fn all<T: Send, R: Send>(
     (!failed).then_some(done)
 }
 
-fn failure(step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
-    about(Code::MC0707, path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
+fn failure(world: &dyn World, step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
+    about(world, Code::MC0707, path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
 }
 
 /// Makes the folders that files go to. What is wrong with one shows at its files.
@@ -139,35 +140,35 @@ fn folders(rendered: &Rendered, written: &[&Step]) {
     }
 }
 
-fn stage<'a>(rendered: &Rendered, step: &&'a Step) -> Result<Staged<'a>, Box<Diagnostic>> {
+fn stage<'a>(world: &dyn World, rendered: &Rendered, step: &&'a Step) -> Result<Staged<'a>, Box<Diagnostic>> {
     let path = rendered.dir.join(&step.path);
     let bytes = step.rendered.and_then(|index| rendered.files.get(index)).map_or(&[][..], |file| &file.bytes);
-    temporary(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(step, &path, &error))
+    temporary(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(world, step, &path, &error))
 }
 
 /// Writes a lock that lists what is there and what is to be there.
-fn announce(rendered: &Rendered, sink: &mut Sink) -> bool {
-    let mut lock = lock_or_report(&rendered.dir, sink);
+fn announce(world: &dyn World, rendered: &Rendered, sink: &mut Sink) -> bool {
+    let mut lock = lock_or_report(world, &rendered.dir, sink);
     lock.announce(&rendered.files);
     let path = rendered.dir.join(LOCK);
     let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
     let written = temporary(&path, text.as_bytes()).and_then(|file| file.persist(&path).map_err(|error| error.error));
     if let Err(error) = &written {
-        sink.push(about(Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
+        sink.push(about(world, Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
     }
     written.is_ok()
 }
 
 /// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
-fn no_folders(rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
+fn no_folders(world: &dyn World, rendered: &Rendered, steps: &[Step], sink: &mut Sink) {
     let mut folders: Vec<&Utf8Path> =
         steps.iter().flat_map(|step| Utf8Path::new(&step.path).ancestors().skip(1)).collect();
     folders.sort_unstable();
     folders.dedup();
     for folder in folders.into_iter().filter(|folder| *folder != "") {
         let path = rendered.dir.join(folder);
-        if path.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
-            let finding = about(Code::MC0705, &path, format!("`{path}` stands where a folder is to be"));
+        if world.link_kind(&path).is_some_and(|kind| kind != FileKind::Directory) {
+            let finding = about(world, Code::MC0705, &path, format!("`{path}` stands where a folder is to be"));
             sink.push(finding.help("move or delete it, then render again"));
         }
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 
 use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
-use crate::diag::{Code, Diagnostic, Location, Sink, Source};
+use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Direction, FilterType, Istio};
 use crate::module::{Module, ModuleError, Setting, rules};
+use crate::world::World;
 
 /// A module and what it is configured with.
 #[derive(Debug, Clone, Default)]
@@ -43,10 +44,10 @@ pub(super) enum Read {
 }
 
 /// Reads the module and holds it against the rules. `None` after a report: it cannot be read.
-pub(super) fn read(bare: &Bare, sink: &mut Sink) -> Option<Read> {
+pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Read> {
     let file = bare.file.as_path();
-    let at = Location::whole(Arc::new(Source { path: file.to_owned(), text: String::new() }));
-    let module = match Module::read(file) {
+    let at = Location::whole(world.sources().id(file));
+    let module = match Module::read_argument(world, file) {
         Ok(module) => module,
         Err(ModuleError::Read(error)) => {
             let message = format!("cannot read the module `{file}`: {error}");
@@ -63,7 +64,7 @@ pub(super) fn read(bare: &Bare, sink: &mut Sink) -> Option<Read> {
     let setting = Setting { envoy, filter_type: Some(filter_type), allow_precompiled: false };
     let before = sink.errors();
     let found = rules::check(&module.report, &setting);
-    sink.extend(found.iter().map(|finding| finding.diagnostic(file.as_str()).at(at.clone())));
+    sink.extend(found.iter().map(|finding| finding.diagnostic(file.as_str()).at(at)));
     if sink.errors() > before {
         return Some(Read::Refused);
     }

@@ -18,7 +18,7 @@ pub(super) fn find(subject: &Subject, embedded: &Outcome, envoy: &Outcome) -> Ve
     for (number, placed) in subject.plugins.iter().enumerate() {
         let (Some(ours), Some(theirs)) = (embedded.plugins.get(number), envoy.plugins.get(number)) else { continue };
         let message = format!("the engines differ about the filter `{}`", placed.plugin.name);
-        found.extend(finding(message, plugin(ours, theirs)).map(|finding| finding.at(placed.location.clone())));
+        found.extend(finding(message, plugin(ours, theirs)).map(|finding| finding.at(placed.location)));
     }
     let cannot = |outcome: &PluginOutcome| outcome.fault.as_ref().is_some_and(|it| it.kind == FaultKind::Unsupported);
     if embedded.plugins.iter().any(cannot) {
@@ -38,7 +38,7 @@ pub(super) fn find(subject: &Subject, embedded: &Outcome, envoy: &Outcome) -> Ve
             let step = if case.steps.len() > 1 { format!("step {}, ", nth + 1) } else { String::new() };
             notes.extend(exchange(ours, theirs).into_iter().map(|note| format!("{step}{note}")));
         }
-        found.extend(finding(about(subject, case), notes).map(|finding| finding.at(case.location.clone())));
+        found.extend(finding(about(subject, case), notes).map(|finding| finding.at(case.location)));
     }
     found
 }

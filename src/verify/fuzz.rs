@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
 use super::{Options, Report, run};
-use crate::diag::{Location, Sink, Source};
+use crate::diag::{Location, Sink};
 use crate::domain::{Digest, Direction, Istio};
 use crate::module::abi::{self, Abi};
 use crate::traffic::case::{Answer, Callout, Expect, Property, Step, Test};
 use crate::traffic::message::Message;
+use crate::world::{Memory, World as _};
 
 /// Every function that a module of ABI 0.2.1 may import: module, name, type as `ili>i`.
 #[must_use]
@@ -39,7 +40,8 @@ pub fn callbacks() -> Vec<(&'static str, &'static str)> {
 /// Never: that is what is fuzzed.
 #[must_use]
 pub fn drive(module: &[u8], choices: u8) -> String {
-    let location = Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() }));
+    let world = Memory::new();
+    let location = Location::whole(world.sources().id("mesh.toml".into()));
     let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
     let policies = [FailurePolicy::Unspecified, FailurePolicy::Open, FailurePolicy::OpenOld, FailurePolicy::Reload];
     // Two plugins in one VM, one in its own, and one for connections.
@@ -62,14 +64,16 @@ pub fn drive(module: &[u8], choices: u8) -> String {
         chain: if number < 3 { Chain::Http } else { Chain::Network },
         direction: Direction::Any,
         port: None,
-        location: location.clone(),
+        location,
     });
     let envoy = Istio::NEWEST.envoy_minor();
-    let subject =
-        Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(&location, choices)] };
+    let subject = Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(location, choices)] };
     let mut sink = Sink::new();
-    let report = run::run(&[subject], &Options::default(), &mut sink, &|_, _| {});
-    report.as_ref().map(|report: &Report| report.to_json(&sink.into_sorted())).unwrap_or_default()
+    let report = run::run(&world, &[subject], &Options::default(), &mut sink, &|_, _| {});
+    report
+        .as_ref()
+        .map(|report: &Report| report.to_json(&sink.into_sorted(world.sources()), world.sources()))
+        .unwrap_or_default()
 }
 
 fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -> Message {
@@ -78,7 +82,7 @@ fn message(headers: &[(&str, &str)], body: &[&str], trailers: &[(&str, &str)]) -
     Message { headers: headers.iter().copied().collect(), body, trailers }
 }
 
-fn test(location: &Location, choices: u8) -> Test {
+fn test(location: Location, choices: u8) -> Test {
     let request = |method, body: &[&str], trailers: &[(&str, &str)]| {
         let headers =
             [(":authority", "mesh.test"), (":path", "/a?b"), (":method", method), (":scheme", "http"), ("a", "1")];
@@ -88,7 +92,7 @@ fn test(location: &Location, choices: u8) -> Test {
         Answer::Message(message(&[(":status", "200"), ("b", "2")], body, trailers))
     };
     let step = |after, request, upstream| Step {
-        location: location.clone(),
+        location,
         after: Duration::from_millis(after),
         request,
         upstream,
@@ -99,7 +103,7 @@ fn test(location: &Location, choices: u8) -> Test {
     let grpc = Answer::Message(message(&[(":status", "200")], &["m", "n"], &[("grpc-status", "0")]));
     Test {
         name: "t".into(),
-        location: location.clone(),
+        location,
         direction: Direction::Inbound,
         port: None,
         time: 1_735_689_600_000_000_000,

@@ -34,7 +34,7 @@ pub(crate) fn judge(subject: &Subject, test: &Test, outcome: &TestOutcome) -> Ve
     let mut failures = Vec::new();
     if let Some(fault) = &outcome.fault {
         let message = format!("the test could not be run: {}", fault.message);
-        return vec![Failure { step: 0, location: test.location.clone(), message, expected: None, found: None }];
+        return vec![Failure { step: 0, location: test.location, message, expected: None, found: None }];
     }
     for (index, step) in test.steps.iter().enumerate() {
         let mut judge = Judge { subject, step: index, failures: Vec::new() };
@@ -88,7 +88,7 @@ impl Judge<'_> {
         expected: Option<String>,
         found: Option<String>,
     ) {
-        let (step, location, message) = (self.step, location.clone(), message.into());
+        let (step, location, message) = (self.step, *location, message.into());
         self.failures.push(Failure { step, location, message, expected, found });
     }
 

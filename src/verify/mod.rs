@@ -32,6 +32,7 @@ pub use report::{Engine, Report, Run, Test, Workload};
 use crate::Rendered;
 use crate::diag::Sink;
 use crate::traffic::case::Suite;
+use crate::world::World;
 
 /// What is run, and where.
 #[derive(Debug, Clone)]
@@ -57,7 +58,13 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// Dry-runs every filter of the rendered objects, and the tests of mesh.toml through whole chains. `None` after a report: it could
 /// not be done.
-pub fn verify(rendered: &Rendered, options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
+pub fn verify(
+    world: &dyn World,
+    rendered: &Rendered,
+    options: &Options,
+    sink: &mut Sink,
+    progress: Progress<'_>,
+) -> Option<Report> {
     let before = sink.errors();
     let suites: Vec<Suite> = select::select(&rendered.suites, &options.workloads, sink).into_iter().cloned().collect();
     if sink.errors() > before {
@@ -67,13 +74,19 @@ pub fn verify(rendered: &Rendered, options: &Options, sink: &mut Sink, progress:
     if sink.errors() > before {
         return None;
     }
-    run::run(&subjects, options, sink, progress)
+    run::run(world, &subjects, options, sink, progress)
 }
 
 /// Dry-runs one module by itself. `None` after a report: it could not be done.
-pub fn verify_module(bare: &Bare, options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
-    match bare::read(bare, sink)? {
+pub fn verify_module(
+    world: &dyn World,
+    bare: &Bare,
+    options: &Options,
+    sink: &mut Sink,
+    progress: Progress<'_>,
+) -> Option<Report> {
+    match bare::read(world, bare, sink)? {
         bare::Read::Refused => Some(Report::refused(options.engine, bare)),
-        bare::Read::Subject(subject) => run::run(&[*subject], options, sink, progress),
+        bare::Read::Subject(subject) => run::run(world, &[*subject], options, sink, progress),
     }
 }

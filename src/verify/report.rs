@@ -9,8 +9,8 @@ use super::bare::Bare;
 use super::exchange;
 use super::judge::Failure;
 use super::subject::Subject;
-use crate::diag::Diagnostic;
 use crate::diag::render::json;
+use crate::diag::{Diagnostic, Sources};
 use crate::traffic::outcome::{FaultKind, Outcome, TestOutcome};
 
 /// What runs the filters.
@@ -251,8 +251,8 @@ impl Report {
 
     /// JSON version 1, one line with its LF.
     #[must_use]
-    pub fn to_json(&self, diagnostics: &[Diagnostic]) -> String {
-        let mut report = json::Report::new(diagnostics);
+    pub fn to_json(&self, diagnostics: &[Diagnostic], sources: &Sources) -> String {
+        let mut report = json::Report::new(diagnostics, sources);
         report.extra.insert("engine".into(), self.engine.as_str().into());
         report.extra.insert("runs".into(), self.workloads.iter().flat_map(Workload::runs_json).collect());
         report.extra.insert("exchanges".into(), self.workloads.iter().flat_map(Workload::exchanges_json).collect());

@@ -12,24 +12,37 @@ use super::subject::Subject;
 use super::{Options, Progress, differences, embedded, envoy};
 use crate::diag::Sink;
 use crate::traffic::outcome::Outcome;
+use crate::world::World;
 
 /// Runs the subjects as the options say. `None` after a report: an engine could not be used.
-pub(super) fn run(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
+pub(super) fn run(
+    world: &dyn World,
+    subjects: &[Subject],
+    options: &Options,
+    sink: &mut Sink,
+    progress: Progress<'_>,
+) -> Option<Report> {
     match options.engine {
-        Engine::Embedded => Some(embedded(subjects, options, sink, progress)),
+        Engine::Embedded => Some(embedded(world, subjects, options, sink, progress)),
         Engine::Envoy => {
-            let outcomes = in_envoy(subjects, options, sink, &counted(progress, subjects.len()))?;
+            let outcomes = in_envoy(world, subjects, options, sink, &counted(progress, subjects.len()))?;
             let mut findings = Findings::default();
             let workloads = taken(subjects, Engine::Envoy, &outcomes, &mut findings);
             Some(finished(options.engine, workloads, findings, sink))
         }
-        Engine::Both => both(subjects, options, sink, progress),
+        Engine::Both => both(world, subjects, options, sink, progress),
     }
 }
 
 /// What is in the cache is not run again.
-fn embedded(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Report {
-    let cache = Cache::new(options.cache.as_deref());
+fn embedded(
+    world: &dyn World,
+    subjects: &[Subject],
+    options: &Options,
+    sink: &mut Sink,
+    progress: Progress<'_>,
+) -> Report {
+    let cache = Cache::new(world, options.cache.as_deref());
     let known: Vec<Option<Workload>> = subjects.par_iter().map(|subject| cache.find(subject)).collect();
     let fresh = |(subject, known): (&Subject, &Option<Workload>)| known.is_none().then(|| subject.clone());
     let unknown: Vec<Subject> = subjects.iter().zip(&known).filter_map(fresh).collect();
@@ -46,10 +59,16 @@ fn embedded(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: 
     finished(Engine::Embedded, workloads, findings, sink)
 }
 
-fn both(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: Progress<'_>) -> Option<Report> {
+fn both(
+    world: &dyn World,
+    subjects: &[Subject],
+    options: &Options,
+    sink: &mut Sink,
+    progress: Progress<'_>,
+) -> Option<Report> {
     let step = counted(progress, 2 * subjects.len());
     let ours = embedded::run(subjects, &step);
-    let theirs = in_envoy(subjects, options, sink, &step)?;
+    let theirs = in_envoy(world, subjects, options, sink, &step)?;
     let mut findings = Findings::default();
     let mut workloads = taken(subjects, Engine::Embedded, &ours, &mut findings);
     workloads.extend(taken(subjects, Engine::Envoy, &theirs, &mut findings));
@@ -61,13 +80,14 @@ fn both(subjects: &[Subject], options: &Options, sink: &mut Sink, progress: Prog
 }
 
 fn in_envoy(
+    world: &dyn World,
     subjects: &[Subject],
     options: &Options,
     sink: &mut Sink,
     progress: &(dyn Fn() + Sync),
 ) -> Option<Vec<Outcome>> {
     let options = envoy::Options { path: options.envoy.clone(), ..envoy::Options::default() };
-    match envoy::run(subjects, &options, progress) {
+    match envoy::run(world, subjects, &options, progress) {
         Ok(outcomes) => Some(outcomes),
         Err(finding) => {
             sink.push(*finding);

@@ -44,6 +44,7 @@ fn unknown(suites: &[Suite], name: &str) -> Diagnostic {
 mod tests {
     use super::super::read::tests::suite;
     use super::*;
+    use crate::diag::Sources;
 
     fn selected(names: &[&str]) -> (Vec<String>, Vec<Diagnostic>) {
         let suites =
@@ -52,7 +53,7 @@ mod tests {
         let mut sink = Sink::new();
         let selected = select(&suites, &names, &mut sink);
         let selected = selected.iter().map(|it| format!("{}/{}/{}", it.kind, it.namespace, it.name)).collect();
-        (selected, sink.into_sorted())
+        (selected, sink.into_sorted(&Sources::new()))
     }
 
     #[test]

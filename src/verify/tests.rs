@@ -9,7 +9,7 @@ use super::read::{subjects, tests::rendered};
 use super::report::{self, Engine, Report, Workload};
 use super::subject::Subject;
 use crate::diag::render::{Color, text};
-use crate::diag::{Code, Diagnostic, Severity, Sink};
+use crate::diag::{Code, Diagnostic, Severity, Sink, Sources};
 use crate::traffic::message::{Fields, Message};
 use crate::traffic::outcome::{
     Call, Effect, End, Fault, FaultKind, Level, LogLine, Outcome, PluginOutcome, Remark, StepOutcome, TestOutcome,
@@ -46,7 +46,7 @@ fn all() -> Vec<Subject> {
     let rendered = rendered(SPEC);
     let mut sink = Sink::new();
     let subjects = subjects(&rendered.files, &rendered.suites, &rendered.proxies, &mut sink);
-    assert_eq!(sink.into_sorted(), []);
+    assert_eq!(sink.diagnostics(), []);
     subjects
 }
 
@@ -111,6 +111,13 @@ fn outcome(step: StepOutcome) -> Outcome {
     Outcome { plugins: vec![fine(), fine()], tests: vec![TestOutcome { steps: vec![step], fault: None }] }
 }
 
+/// The files that [`SPEC`] was compiled from.
+fn sources() -> Sources {
+    let sources = Sources::new();
+    sources.add("mesh.toml".into(), SPEC);
+    sources
+}
+
 fn found(of: &[(&Subject, &Outcome)], engine: Engine) -> (Vec<Diagnostic>, Vec<Workload>) {
     let mut findings = Findings::default();
     let workloads = of.iter().map(|(subject, outcome)| {
@@ -122,7 +129,7 @@ fn found(of: &[(&Subject, &Outcome)], engine: Engine) -> (Vec<Diagnostic>, Vec<W
     let workloads = workloads.collect();
     let mut sink = Sink::new();
     findings.report(engine, &mut sink);
-    (sink.into_sorted(), workloads)
+    (sink.into_sorted(&sources()), workloads)
 }
 
 #[test]
@@ -130,7 +137,7 @@ fn a_failed_test_shows_what_each_filter_did() {
     let web = web();
     let (found, workloads) = found(&[(&web, &outcome(step()))], Engine::Embedded);
     let [finding] = &found[..] else { panic!("{found:#?}") };
-    let shown = text::render(&found, Color::Plain);
+    let shown = text::render(&found, &sources(), Color::Plain);
     let expected = "\
 error[MC0610]: `Deployment/default/web`: the test `lets nobody in` failed: the status is 200, not 403
   --> mesh.toml:16:21
@@ -202,7 +209,7 @@ fn one_fault_in_many_workloads_is_one_finding() {
         finding.notes,
         ["Envoy says: on_configure: no", "in 2 workloads: `Deployment/default/api`, `Deployment/default/old`"]
     );
-    let at = finding.primary.as_ref().expect("a place").location.to_string();
+    let at = sources().show(finding.primary.as_ref().expect("a place").location);
     assert!(at.ends_with("mesh.toml:20:12"), "{at}: not where api's list names it");
     let (two, _) = found(&[(&subjects[0], &same), (&subjects[1], &other)], Engine::Embedded);
     assert_eq!(two.len(), 2, "{two:#?}");
@@ -281,7 +288,7 @@ fn json_has_every_run_and_every_exchange() {
     let web = web();
     let (found, workloads) = found(&[(&web, &outcome(step()))], Engine::Embedded);
     let report = Report { engine: Engine::Embedded, workloads, passed: false };
-    let json: serde_json::Value = serde_json::from_str(&report.to_json(&found)).expect("JSON");
+    let json: serde_json::Value = serde_json::from_str(&report.to_json(&found, &sources())).expect("JSON");
     assert_eq!((&json["version"], &json["engine"]), (&1.into(), &"embedded".into()));
     assert_eq!(json["diagnostics"][0]["code"], "MC0610");
     let run = &json["runs"][1];

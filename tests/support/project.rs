@@ -1,6 +1,5 @@
 //! A project in a temporary folder, and mesh-compile run in it.
 #![allow(dead_code, reason = "each test binary takes what it needs")]
-#![allow(clippy::disallowed_methods, reason = "tests make and damage files of their own")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -3,36 +3,38 @@
 
 use std::fmt::Write as _;
 
-use crate::diag::{Diagnostic, Label, Location};
+use crate::diag::{Diagnostic, Files, Label, Location, Sources};
 
 /// All findings, one workflow command a line.
 #[must_use]
-pub fn render(diagnostics: &[Diagnostic]) -> String {
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+    let files = sources.files();
     let mut out = String::new();
     for diagnostic in diagnostics {
         out.push_str("::");
         out.push_str(diagnostic.severity.as_str());
         out.push(' ');
         if let Some(primary) = &diagnostic.primary {
-            out.push_str(&place(&primary.location));
+            out.push_str(&place(&files, primary.location));
         }
         out.push_str("title=");
         out.push_str(&property(diagnostic.code.as_str()));
         out.push_str("::");
-        out.push_str(&data(&body(diagnostic)));
+        out.push_str(&data(&body(&files, diagnostic)));
         out.push('\n');
     }
     out
 }
 
 /// `file=…,line=…,col=…,endLine=…,endColumn=…,`, as much of it as there is.
-fn place(location: &Location) -> String {
-    let mut out = format!("file={},", property(location.source.path.as_str()));
-    let Some(span) = location.visible_span() else {
+fn place(files: &Files, location: Location) -> String {
+    let source = &files[location.file];
+    let mut out = format!("file={},", property(source.path.as_str()));
+    let Some(span) = source.visible_span(location) else {
         return out;
     };
-    let (line, column) = location.source.position(span.start);
-    let (end_line, end_column) = location.source.position(span.end);
+    let (line, column) = source.position(span.start);
+    let (end_line, end_column) = source.position(span.end);
     // GitHub takes columns only for spans within one line.
     let fields = if line == end_line {
         format!("line={line},col={column},endLine={end_line},endColumn={end_column},")
@@ -44,11 +46,11 @@ fn place(location: &Location) -> String {
 }
 
 /// The message and, a line each, all that the text format shows around the source.
-fn body(diagnostic: &Diagnostic) -> String {
+fn body(files: &Files, diagnostic: &Diagnostic) -> String {
     let mut out = diagnostic.message.clone();
     for Label { location, text } in &diagnostic.related {
         // Writing to a String can't fail.
-        let _ = write!(out, "\nsee {location}");
+        let _ = write!(out, "\nsee {}", files[location.file].show(*location));
         if !text.is_empty() {
             let _ = write!(out, ": {text}");
         }
@@ -77,25 +79,25 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::diag::{Code, Source};
+    use crate::diag::{Code, FileId};
 
-    fn source(path: &str) -> Arc<Source> {
-        Arc::new(Source { path: path.into(), text: "a = 1\r\nb = \"漢\"\r\n[c]\r\n".to_owned() })
+    static SOURCES: Sources = Sources::new();
+
+    fn source(path: &str) -> FileId {
+        SOURCES.add(path.into(), "a = 1\r\nb = \"漢\"\r\n[c]\r\n")
     }
 
     #[test]
     fn a_command_a_line() {
         let text = source("mesh.toml");
         let found = [
-            Diagnostic::error(Code::MC0102, "unknown key").at(Location::new(text.clone(), 11..16)),
+            Diagnostic::error(Code::MC0102, "unknown key").at(Location::new(text, 11..16)),
             Diagnostic::warning(Code::MC0105, "unused").at(Location::whole(text)),
             Diagnostic::error(Code::MC0708, "no place"),
         ];
         assert_eq!(
-            render(&found),
+            render(&found, &SOURCES),
             "\
 ::error file=mesh.toml,line=2,col=5,endLine=2,endColumn=8,title=MC0102::unknown key
 ::warning file=mesh.toml,title=MC0105::unused
@@ -108,11 +110,11 @@ mod tests {
     fn columns_go_when_the_span_crosses_lines() {
         let text = source("mesh.toml");
         let found = [
-            Diagnostic::error(Code::MC0101, "two lines").at(Location::new(text.clone(), 0..16)),
+            Diagnostic::error(Code::MC0101, "two lines").at(Location::new(text, 0..16)),
             Diagnostic::error(Code::MC0101, "one and its end").at(Location::new(text, 0..7)),
         ];
         assert_eq!(
-            render(&found),
+            render(&found, &SOURCES),
             "\
 ::error file=mesh.toml,line=1,endLine=2,title=MC0101::two lines
 ::error file=mesh.toml,line=1,col=1,endLine=1,endColumn=6,title=MC0101::one and its end
@@ -124,13 +126,13 @@ mod tests {
     fn what_ends_a_command_or_a_property_is_escaped() {
         let text = source("a:b,100%.toml");
         let found = Diagnostic::error(Code::MC0101, "50%: a, b\r\nc")
-            .at(Location::new(text.clone(), 0..1))
-            .related(Location::new(text.clone(), 7..8), "the other")
+            .at(Location::new(text, 0..1))
+            .related(Location::new(text, 7..8), "the other")
             .related(Location::whole(text), "")
             .note("n")
             .help("h1\nh2");
         assert_eq!(
-            render(&[found]),
+            render(&[found], &SOURCES),
             "::error file=a%3Ab%2C100%25.toml,line=1,col=1,endLine=1,endColumn=2,title=MC0101::\
              50%25: a, b%0D%0Ac%0Asee a:b,100%25.toml:2:1: the other%0Asee a:b,100%25.toml%0A\
              note: n%0Ahelp: h1%0Ah2\n"

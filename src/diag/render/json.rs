@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::diag::{Diagnostic, Label, Location};
+use crate::diag::{Diagnostic, Files, Label, Location, Sources};
 
 /// The version of the layout. A change that could break a reader raises it.
 pub const VERSION: u32 = 1;
@@ -23,7 +23,7 @@ struct Finding<'a> {
     severity: &'static str,
     message: &'a str,
     #[serde(flatten)]
-    place: Place<'a>,
+    place: Place,
     help: &'a [String],
     notes: &'a [String],
     related: Vec<Related<'a>>,
@@ -35,15 +35,15 @@ struct Finding<'a> {
 #[derive(Debug, Serialize)]
 struct Related<'a> {
     #[serde(flatten)]
-    place: Place<'a>,
+    place: Place,
     message: &'a str,
 }
 
 /// Lines and columns count from 1, columns in characters; the end is exclusive. Null where there
 /// is none.
 #[derive(Debug, Default, Serialize)]
-struct Place<'a> {
-    file: Option<&'a str>,
+struct Place {
+    file: Option<String>,
     line: Option<usize>,
     column: Option<usize>,
     end_line: Option<usize>,
@@ -53,10 +53,11 @@ struct Place<'a> {
 impl<'a> Report<'a> {
     /// The findings, in the order given, and no further fields.
     #[must_use]
-    pub fn new(diagnostics: &'a [Diagnostic]) -> Self {
+    pub fn new(diagnostics: &'a [Diagnostic], sources: &Sources) -> Self {
+        let files = sources.files();
         Self {
             version: VERSION,
-            diagnostics: diagnostics.iter().map(Finding::from).collect(),
+            diagnostics: diagnostics.iter().map(|it| Finding::new(it, &files)).collect(),
             extra: serde_json::Map::new(),
         }
     }
@@ -74,59 +75,60 @@ impl<'a> Report<'a> {
     }
 }
 
-impl<'a> From<&'a Diagnostic> for Finding<'a> {
-    fn from(diagnostic: &'a Diagnostic) -> Self {
+impl<'a> Finding<'a> {
+    fn new(diagnostic: &'a Diagnostic, files: &Files) -> Self {
         let primary = diagnostic.primary.as_ref();
         Self {
             code: diagnostic.code.as_str(),
             severity: diagnostic.severity.as_str(),
             message: &diagnostic.message,
-            place: primary.map_or_else(Place::default, |label| Place::from(&label.location)),
+            place: primary.map_or_else(Place::default, |label| Place::new(label.location, files)),
             help: &diagnostic.help,
             notes: &diagnostic.notes,
-            related: diagnostic.related.iter().map(Related::from).collect(),
+            related: diagnostic.related.iter().map(|label| Related::new(label, files)).collect(),
             detail: &diagnostic.detail,
         }
     }
 }
 
-impl<'a> From<&'a Label> for Related<'a> {
-    fn from(label: &'a Label) -> Self {
-        Self { place: Place::from(&label.location), message: &label.text }
+impl<'a> Related<'a> {
+    fn new(label: &'a Label, files: &Files) -> Self {
+        Self { place: Place::new(label.location, files), message: &label.text }
     }
 }
 
-impl<'a> From<&'a Location> for Place<'a> {
-    fn from(location: &'a Location) -> Self {
-        let file = Some(location.source.path.as_str());
-        if location.span().is_none() {
+impl Place {
+    fn new(location: Location, files: &Files) -> Self {
+        let source = &files[location.file];
+        let file = Some(source.path.to_string());
+        if source.span(location).is_none() {
             return Self { file, ..Self::default() };
         }
-        let ((line, column), (end_line, end_column)) = location.line_column();
+        let ((line, column), (end_line, end_column)) = source.line_column(location);
         Self { file, line: Some(line), column: Some(column), end_line: Some(end_line), end_column: Some(end_column) }
     }
 }
 
 /// All findings as one line of JSON with its LF.
 #[must_use]
-pub fn render(diagnostics: &[Diagnostic]) -> String {
-    Report::new(diagnostics).to_line()
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+    Report::new(diagnostics, sources).to_line()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::diag::{Code, Source};
+    use crate::diag::{Code, FileId};
 
-    fn source() -> Arc<Source> {
-        Arc::new(Source { path: "mesh.toml".into(), text: "[filters.a]\nmodule = \"漢\"\n".to_owned() })
+    static SOURCES: Sources = Sources::new();
+
+    fn source() -> FileId {
+        SOURCES.add("mesh.toml".into(), "[filters.a]\nmodule = \"漢\"\n")
     }
 
     #[test]
     fn no_findings_are_an_empty_list() {
-        assert_eq!(render(&[]), "{\"version\":1,\"diagnostics\":[]}\n");
+        assert_eq!(render(&[], &SOURCES), "{\"version\":1,\"diagnostics\":[]}\n");
     }
 
     #[test]
@@ -139,7 +141,7 @@ mod tests {
             .note("n2")
             .help("h");
         assert_eq!(
-            render(&[diagnostic]),
+            render(&[diagnostic], &SOURCES),
             concat!(
                 r#"{"version":1,"diagnostics":[{"code":"MC0102","severity":"error","#,
                 r#""message":"a \"quoted\" name","file":"mesh.toml","line":2,"column":10,"#,
@@ -155,14 +157,17 @@ mod tests {
 
     #[test]
     fn what_happened_stands_last() {
-        let line = render(&[Diagnostic::error(Code::MC0610, "e").detail(["request".to_owned(), "  GET /".to_owned()])]);
+        let line = render(
+            &[Diagnostic::error(Code::MC0610, "e").detail(["request".to_owned(), "  GET /".to_owned()])],
+            &SOURCES,
+        );
         assert!(line.contains(r#""related":[],"detail":["request","  GET /"]}]"#), "{line}");
     }
 
     #[test]
     fn no_place_is_null_everywhere() {
         assert_eq!(
-            render(&[Diagnostic::warning(Code::MC0105, "w")]),
+            render(&[Diagnostic::warning(Code::MC0105, "w")], &SOURCES),
             concat!(
                 r#"{"version":1,"diagnostics":[{"code":"MC0105","severity":"warning","#,
                 r#""message":"w","file":null,"line":null,"column":null,"end_line":null,"#,
@@ -174,7 +179,7 @@ mod tests {
 
     #[test]
     fn further_fields_follow_sorted() {
-        let mut report = Report::new(&[]);
+        let mut report = Report::new(&[], &SOURCES);
         report.extra.insert("runs".to_owned(), 2.into());
         report.extra.insert("engine".to_owned(), "embedded".into());
         assert_eq!(report.to_line(), "{\"version\":1,\"diagnostics\":[],\"engine\":\"embedded\",\"runs\":2}\n");

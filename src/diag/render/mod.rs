@@ -4,7 +4,7 @@ pub mod github;
 pub mod json;
 pub mod text;
 
-use super::Diagnostic;
+use super::{Diagnostic, Sources};
 
 /// How findings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,11 +31,11 @@ pub enum Color {
 impl Format {
     /// All findings in this format. `color` matters to `Text` alone.
     #[must_use]
-    pub fn render(self, diagnostics: &[Diagnostic], color: Color) -> String {
+    pub fn render(self, diagnostics: &[Diagnostic], sources: &Sources, color: Color) -> String {
         match self {
-            Self::Text => text::render(diagnostics, color),
-            Self::Json => json::render(diagnostics),
-            Self::Github => github::render(diagnostics),
+            Self::Text => text::render(diagnostics, sources, color),
+            Self::Json => json::render(diagnostics, sources),
+            Self::Github => github::render(diagnostics, sources),
         }
     }
 }

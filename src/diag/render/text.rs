@@ -11,7 +11,7 @@ use annotate_snippets::{Group, Level, Message, Origin, Padding, Renderer};
 
 use self::excerpt::{Excerpt, Kind, Mark};
 use super::Color;
-use crate::diag::{Diagnostic, Label, Severity};
+use crate::diag::{Diagnostic, Files, Label, Severity, Sources};
 
 /// The columns of source that are shown of a line; what is longer is cut around the underline.
 /// A constant, so that a log reads the same wherever it was made.
@@ -19,7 +19,8 @@ const WIDTH: usize = 120;
 
 /// All findings, a blank line between two of them.
 #[must_use]
-pub fn render(diagnostics: &[Diagnostic], color: Color) -> String {
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: Color) -> String {
+    let files = sources.files();
     let renderer = match color {
         Color::Plain => Renderer::plain(),
         Color::Styled => Renderer::styled(),
@@ -30,7 +31,7 @@ pub fn render(diagnostics: &[Diagnostic], color: Color) -> String {
         if !out.is_empty() {
             out.push('\n');
         }
-        for line in renderer.render(&[group(diagnostic)]).lines() {
+        for line in renderer.render(&[group(diagnostic, &files)]).lines() {
             out.push_str(line.trim_end());
             out.push('\n');
         }
@@ -47,18 +48,18 @@ enum Part<'a> {
     Excerpt(Excerpt<'a>),
 }
 
-fn group(diagnostic: &Diagnostic) -> Group<'_> {
+fn group<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(clean(&diagnostic.message));
     let mut group = Group::with_title(title.id(diagnostic.code.as_str()));
-    let notes = notes(diagnostic);
+    let notes = notes(diagnostic, files);
     // The crate parts its elements with an empty `|`, except before and after a bare path.
     let mut after_lines = false;
     let mut after_path = false;
-    for part in parts(diagnostic) {
+    for part in parts(diagnostic, files) {
         if after_lines && matches!(part, Part::File(_)) {
             group = group.element(Padding);
         }
@@ -76,15 +77,16 @@ fn group(diagnostic: &Diagnostic) -> Group<'_> {
 }
 
 /// The places in their order, those that fit together in one excerpt.
-fn parts(diagnostic: &Diagnostic) -> Vec<Part<'_>> {
-    let mut parts: Vec<Part<'_>> = Vec::new();
+fn parts<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Vec<Part<'a>> {
+    let mut parts: Vec<Part<'a>> = Vec::new();
     let primary = diagnostic.primary.iter().map(|l| (l, Kind::Primary));
     let related = diagnostic.related.iter().map(|l| (l, Kind::Context));
     for (label, kind) in primary.chain(related) {
-        let Some(mark) = Mark::new(label, kind) else {
+        let source = &files[label.location.file];
+        let Some(mark) = Mark::new(label, source, kind) else {
             // A related file that has a text is told in a note.
             if kind == Kind::Primary || label.text.is_empty() {
-                parts.push(Part::File(label.location.source.path.as_str()));
+                parts.push(Part::File(source.path.as_str()));
             }
             continue;
         };
@@ -92,22 +94,22 @@ fn parts(diagnostic: &Diagnostic) -> Vec<Part<'_>> {
             Part::Excerpt(excerpt) => Some(excerpt),
             Part::File(_) => None,
         });
-        match excerpts.find(|excerpt| excerpt.takes(label, &mark)) {
+        match excerpts.find(|excerpt| excerpt.takes(source, &mark)) {
             Some(excerpt) => excerpt.push(mark),
-            None => parts.push(Part::Excerpt(Excerpt::new(&label.location.source, mark))),
+            None => parts.push(Part::Excerpt(Excerpt::new(source, mark))),
         }
     }
     parts
 }
 
 /// Labels that have no line to stand beside, then the notes, then the help.
-fn notes(diagnostic: &Diagnostic) -> Vec<Message<'_>> {
-    let homeless = |label: &&Label| label.location.span().is_none() && !label.text.is_empty();
+fn notes<'a>(diagnostic: &'a Diagnostic, files: &Files) -> Vec<Message<'a>> {
+    let homeless = |label: &&Label| files[label.location.file].span(label.location).is_none() && !label.text.is_empty();
     let primary = diagnostic.primary.iter().filter(homeless);
     let primary = primary.map(|label| clean(&label.text));
     let related = diagnostic.related.iter().filter(homeless);
     let related = related.map(|Label { location, text }| {
-        let told = format!("{location}: {text}");
+        let told = format!("{}: {text}", files[location.file].show(*location));
         Cow::Owned(clean(&told).into_owned())
     });
     let facts = diagnostic.notes.iter().map(|note| clean(note));

@@ -157,7 +157,7 @@ impl Check<'_> {
         let mut properties = BTreeMap::new();
         for (path, value) in written {
             let parts: Vec<String> = path.split('.').map(str::to_owned).collect();
-            if parts.iter().any(String::is_empty) {
+            if parts.iter().any(String::is_empty) || path.contains('\0') {
                 let message = format!("{} is not a valid property path", short(path));
                 self.refuse(value.key(), message, "separate its parts with dots: `source.address`");
             }

@@ -6,27 +6,28 @@ use std::time::Duration;
 use super::*;
 use crate::traffic::case::{Answer, ExpectedUpstream, LocalReply, Matcher};
 use crate::traffic::message::{Fields, Message};
+use crate::world::{Memory, World as _};
 
 /// The suites of a mesh.toml that has the filters `a` and `b` beside `text`, and the codes of what is said of it.
-#[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
 fn suites(text: &str) -> (Vec<Suite>, Vec<Code>) {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = camino::Utf8Path::from_path(folder.path()).unwrap();
+    suites_in(text).1
+}
+
+/// Beside them, the world that they were read from.
+fn suites_in(text: &str) -> (Memory, (Vec<Suite>, Vec<Code>)) {
     let module = wat::parse_str(
         "(module (func (export \"proxy_abi_version_0_2_1\")) (memory (export \"memory\") 1)
             (func (export \"malloc\") (param i32) (result i32) i32.const 0)
             (func (export \"proxy_on_request_headers\") (param i32 i32 i32) (result i32) i32.const 0))",
     );
-    std::fs::write(folder.join("it.wasm"), module.unwrap()).unwrap();
     let filters = "[filters]\na.module = 'it.wasm'\nb.module = 'it.wasm'\n";
-    std::fs::write(folder.join("mesh.toml"), format!("{filters}\n{text}")).unwrap();
+    let world = Memory::new().file("it.wasm", module.unwrap()).file("mesh.toml", format!("{filters}\n{text}"));
     let mut sink = Sink::new();
-    let spec = crate::spec::load(&folder.join("mesh.toml"), &mut sink).unwrap();
-    let resolved = crate::resolve::resolve(&spec, &mut sink);
-    (
-        resolved.suites,
-        sink.into_sorted().iter().map(|finding| finding.code).filter(|code| *code != Code::MC0112).collect(),
-    )
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap();
+    let resolved = crate::resolve::resolve(&world, &spec, &mut sink);
+    let found = sink.into_sorted(world.sources());
+    let codes = found.iter().map(|finding| finding.code).filter(|code| *code != Code::MC0112).collect();
+    (world, (resolved.suites, codes))
 }
 
 /// The one test of a workload with the filter `a`.
@@ -54,7 +55,7 @@ fn bytes(chunks: &[&str]) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_suite_knows_its_workload() {
-    let (suites, codes) = suites(
+    let (world, (suites, codes)) = suites_in(
         "[workloads.one]\nname = 'web'\nkind = 'StatefulSet'\nnamespace = 'shop'\nselector.app = 'web'\n\
          filters = ['b', { filter = 'a', port = 80 }]\n[workloads.two]\nfilters = ['a']\ntests = [{ name = 'x' }]\n",
     );
@@ -63,7 +64,7 @@ fn a_suite_knows_its_workload() {
     assert_eq!((one.kind, one.namespace.as_str(), one.name.as_str()), ("StatefulSet", "shop", "web"));
     assert_eq!(one.labels, [("app".to_owned(), "web".to_owned())].into());
     assert_eq!((one.tests.len(), two.tests.len()), (0, 1));
-    let text = |location: &Location| location.source.text[location.bytes()].to_owned();
+    let text = |location: &Location| world.sources().get(location.file).text[location.bytes()].to_owned();
     assert_eq!((text(&one.location), text(&two.location)), ("one".into(), "two".into()));
     let named: Vec<_> = one.filters.iter().map(|(name, location)| (name.as_str(), text(location))).collect();
     assert_eq!(named, [("a", "'a'".to_owned()), ("b", "'b'".to_owned())]);

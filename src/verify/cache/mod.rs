@@ -12,20 +12,24 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::report::Workload;
 use super::subject::Subject;
+use crate::world::{Usage, World};
 
 /// The folder, or none.
-#[derive(Debug)]
-pub(super) struct Cache(Option<Utf8PathBuf>);
+pub(super) struct Cache<'w> {
+    world: &'w dyn World,
+    folder: Option<Utf8PathBuf>,
+}
 
-impl Cache {
+impl<'w> Cache<'w> {
     /// The cache in this folder; without one nothing is found and nothing kept.
-    pub(super) fn new(folder: Option<&Utf8Path>) -> Self {
-        Self(folder.map(|folder| folder.join("verify")))
+    pub(super) fn new(world: &'w dyn World, folder: Option<&Utf8Path>) -> Self {
+        Self { world, folder: folder.map(|folder| folder.join("verify")) }
     }
 
     /// The report of a run of the same content.
     pub(super) fn find(&self, subject: &Subject) -> Option<Workload> {
-        let text = std::fs::read_to_string(self.path(subject)?).ok()?;
+        let text = self.world.read_current(&self.path(subject)?, Usage::Cache).ok()?;
+        let text = std::str::from_utf8(&text).ok()?;
         let (digest, report) = text.split_once('\n')?;
         (Digest::of(report.as_bytes()).to_string() == digest).then(|| serde_json::from_str(report).ok()).flatten()
     }
@@ -47,7 +51,7 @@ impl Cache {
 
     /// `verify/ab/abcdef….json`: a folder holds a 256th of the entries.
     fn path(&self, subject: &Subject) -> Option<Utf8PathBuf> {
-        let folder = self.0.as_ref()?;
+        let folder = self.folder.as_ref()?;
         let key = key::of(subject).to_string();
         Some(folder.join(&key[..2]).join(format!("{key}.json")))
     }
@@ -93,19 +97,21 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_by_the_same_content_alone() {
         let (_folder, path) = folder();
-        let cache = Cache::new(Some(&path));
+        let disk = crate::world::Disk::new();
+        let cache = Cache::new(&disk, Some(&path));
         assert_eq!(cache.find(&subject("a")), None);
         cache.keep(&subject("a"), &report("a"));
         assert_eq!(cache.find(&subject("a")), Some(report("a")));
         assert_eq!(cache.find(&subject("b")), None);
-        assert_eq!(Cache::new(None).find(&subject("a")), None);
+        assert_eq!(Cache::new(&disk, None).find(&subject("a")), None);
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test damages its own files")]
     fn a_damaged_entry_is_none_and_is_written_anew() {
         let (_folder, path) = folder();
-        let cache = Cache::new(Some(&path));
+        let disk = crate::world::Disk::new();
+        let cache = Cache::new(&disk, Some(&path));
         cache.keep(&subject("a"), &report("a"));
         let entry = cache.path(&subject("a")).expect("a path");
         let whole = std::fs::read(&entry).expect("an entry");

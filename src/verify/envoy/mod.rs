@@ -50,6 +50,7 @@ use camino::Utf8PathBuf;
 use super::subject::Subject;
 use crate::diag::Diagnostic;
 use crate::traffic::outcome::Outcome;
+use crate::world::World;
 use engine::Engine;
 
 /// What the user can say about it.
@@ -72,11 +73,12 @@ impl Default for Options {
 /// # Errors
 /// If there is no Envoy, or none that runs Wasm filters (MC0614).
 pub(crate) fn run(
+    world: &dyn World,
     subjects: &[Subject],
     options: &Options,
     progress: &(dyn Fn() + Sync),
 ) -> Result<Vec<Outcome>, Box<Diagnostic>> {
-    let mut engine = Engine::start(find::envoy(options.path.as_deref())?, options.patience)?;
+    let mut engine = Engine::start(find::envoy(world, options.path.as_deref())?, options.patience)?;
     let verify = |subject| {
         let outcome = engine.verify(subject);
         progress();

@@ -212,7 +212,7 @@ fn in_a_group_of_its_own(command: &mut Command) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where Envoy is looked for; nothing of it reaches a manifest")]
-pub(super) fn search_path() -> Option<std::ffi::OsString> {
+fn search_path() -> Option<std::ffi::OsString> {
     std::env::var_os("PATH")
 }
 

@@ -10,7 +10,7 @@ use crate::verify::judge::Failure;
 /// A test that could not be run at all.
 pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnostic {
     let message = format!("`{}`: the test `{}` could not be run", subject.name, test.name);
-    of_fault(fault, message).at(test.location.clone()).note(&fault.message)
+    of_fault(fault, message).at(test.location).note(&fault.message)
 }
 
 /// Callbacks that a filter waits for when it holds a request.
@@ -61,9 +61,9 @@ pub(super) fn failed(
         }
         let nth = if test.steps.len() > 1 { format!(", step {}", number + 1) } else { String::new() };
         let message = format!("`{}`: the test `{}` failed{nth}: {}", subject.name, test.name, first.message);
-        let mut finding = notes(Diagnostic::error(Code::MC0610, message).at(first.location.clone()), first);
+        let mut finding = notes(Diagnostic::error(Code::MC0610, message).at(first.location), first);
         for other in others {
-            finding = notes(finding.related(other.location.clone(), &other.message), other);
+            finding = notes(finding.related(other.location, &other.message), other);
         }
         let detail = done.map(|done| trace::exchange(subject, step, done)).unwrap_or_default();
         findings.push((finding.detail(detail), number.to_string()));

@@ -45,11 +45,11 @@ impl Findings {
         for (placed, plugin) in subject.plugins.iter().zip(&outcome.plugins) {
             if let Some(fault) = &plugin.fault {
                 let finding = words::fault(placed, fault).detail(trace::log(subject, &plugin.log));
-                self.push(subject, engine, (placed, &fault.message), finding, placed.location.clone());
+                self.push(subject, engine, (placed, &fault.message), finding, placed.location);
             }
             for remark in &plugin.remarks {
                 let finding = words::remark(placed, remark);
-                self.push(subject, engine, (placed, ""), finding, placed.location.clone());
+                self.push(subject, engine, (placed, ""), finding, placed.location);
             }
         }
         for (number, (test, outcome)) in subject.tests.iter().zip(&outcome.tests).enumerate() {
@@ -79,7 +79,7 @@ impl Findings {
             let finding = words::fault(placed, fault)
                 .note(format!("in the test `{}` of `{}`", test.name, subject.name))
                 .detail(trace::exchange(subject, step, outcome));
-            self.push(subject, engine, (placed, &fault.message), finding, step.location.clone());
+            self.push(subject, engine, (placed, &fault.message), finding, step.location);
         }
         // A filter that has failed is why nothing goes on.
         if let End::Stalled(number) = outcome.end
@@ -87,7 +87,7 @@ impl Findings {
         {
             let placed = number.and_then(|number| subject.plugins.get(number));
             let finding = expectations::stalled(placed, test, subject, &outcome.effects)
-                .at(step.location.clone())
+                .at(step.location)
                 .detail(trace::exchange(subject, step, outcome));
             self.add(subject, engine, &test.name, finding);
         }
@@ -99,7 +99,7 @@ impl Findings {
             {
                 finding = finding.help(format!("the test has `callouts.\"{near}\"`: did you mean `{cluster}`?"));
             }
-            self.push(subject, engine, (placed, ""), finding, step.location.clone());
+            self.push(subject, engine, (placed, ""), finding, step.location);
         }
     }
 

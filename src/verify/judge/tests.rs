@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use super::*;
-use crate::diag::Source;
+use crate::diag::Sources;
 use crate::domain::{Digest, Direction};
 use crate::traffic::case::{Answer, Expect, ExpectedField};
 use crate::traffic::message::Fields;
@@ -16,7 +16,7 @@ use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin};
 
 /// A place that a failure is known by: the byte of mesh.toml that it points to.
 fn at(byte: usize) -> Location {
-    Location::new(Arc::new(Source { path: "mesh.toml".into(), text: " ".repeat(100) }), byte..byte + 1)
+    Location::new(Sources::new().id("mesh.toml".into()), byte..byte + 1)
 }
 
 fn expected<T>(value: T) -> Expected<T> {

@@ -32,7 +32,7 @@ pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink
         }
         Err(reason) => {
             let message = format!("the proxy of `{}` cannot be read back: {reason}", name(suite));
-            sink.push(unreadable(message).at(suite.location.clone()));
+            sink.push(unreadable(message).at(suite.location));
             None
         }
     });
@@ -57,7 +57,7 @@ fn unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
             let message = format!("the filter `{filter}` does not reach the proxy of `{}`", subject.name);
             sink.push(
                 Diagnostic::warning(Code::MC0616, message)
-                    .at(location.clone())
+                    .at(*location)
                     .note("no rendered EnvoyFilter that has it fits the pods' labels and the declared Istio"),
             );
         }

@@ -4,10 +4,11 @@ use camino::Utf8Path;
 
 use super::*;
 use crate::Rendered;
-use crate::diag::{Code, Location, Source};
+use crate::diag::{Code, Location, Sources};
 use crate::domain::Direction;
 use crate::emit::File;
 use crate::verify::subject::FailurePolicy;
+use crate::world::{Disk, Memory, World};
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
 pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
@@ -20,7 +21,7 @@ pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
         name: name.to_owned(),
         key: name.to_owned(),
         labels: labels.iter().filter_map(label).collect(),
-        location: Location::whole(Arc::new(Source { path: "mesh.toml".into(), text: String::new() })),
+        location: Location::whole(Sources::new().id("mesh.toml".into())),
         filters: BTreeMap::new(),
         tests: Vec::new(),
     }
@@ -30,21 +31,17 @@ fn proxies(istio: &str) -> Proxies {
     Proxies { istio: istio.to_owned(), envoy: 40, root_namespace: "istio-system".to_owned() }
 }
 
-fn compiled(spec: &Utf8Path) -> Rendered {
+fn compiled(world: &dyn World, spec: &Utf8Path) -> Rendered {
     let mut sink = Sink::new();
-    let rendered = crate::compile(spec, &mut sink);
-    rendered.unwrap_or_else(|| panic!("{:#?}", sink.into_sorted()))
+    let rendered = crate::compile(world, spec, &mut sink);
+    rendered.unwrap_or_else(|| panic!("{:#?}", sink.diagnostics()))
 }
 
 /// What `filters.a`, `b` and `c` of one module, and what `spec` says beside, render to.
-#[expect(clippy::disallowed_methods, reason = "a test's own folder is not out/")]
 pub(in crate::verify) fn rendered(spec: &str) -> Rendered {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let folder = Utf8Path::from_path(folder.path()).expect("UTF-8");
     let module = include_bytes!("../../../filter/example-filter.wasm");
-    std::fs::write(folder.join("it.wasm"), module).expect("the folder is ours");
-    std::fs::write(folder.join("mesh.toml"), spec).expect("the folder is ours");
-    compiled(&folder.join("mesh.toml"))
+    let world = Memory::new().file("it.wasm", module).file("mesh.toml", spec);
+    compiled(&world, "mesh.toml".into())
 }
 
 /// A line for each plugin, in the order of the request path.
@@ -60,7 +57,7 @@ fn chain(subject: &Subject) -> Vec<String> {
 fn one(files: &[File], suite: Suite, proxies: &Proxies) -> Subject {
     let mut sink = Sink::new();
     let mut subjects = subjects(files, &[suite], proxies, &mut sink);
-    assert_eq!(sink.into_sorted(), []);
+    assert_eq!(sink.diagnostics(), []);
     subjects.pop().expect("one")
 }
 
@@ -69,9 +66,9 @@ fn one(files: &[File], suite: Suite, proxies: &Proxies) -> Subject {
 fn refused(files: &[File], suite: Suite) -> String {
     let mut sink = Sink::new();
     assert!(subjects(files, &[suite], &proxies("1.28"), &mut sink).is_empty());
-    let found = sink.into_sorted();
+    let found = sink.diagnostics();
     assert!(found.iter().all(|finding| finding.code == Code::MC0615), "{found:#?}");
-    found.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join("\n")
+    found.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>().join("\n")
 }
 
 fn edit(files: &mut [File], path: &str, from: &str, to: &str) {
@@ -87,7 +84,7 @@ fn root() -> &'static Utf8Path {
 
 #[test]
 fn the_repositorys_own_mesh() {
-    let Rendered { files, .. } = compiled(&root().join("mesh.toml"));
+    let Rendered { files, .. } = compiled(&Disk::new(), &root().join("mesh.toml"));
     let labels = ["app=productpage", "version=v1"];
     let subject = one(&files, suite("Deployment/default/productpage-v1", &labels), &proxies("1.28"));
     assert_eq!(subject.name, "Deployment/default/productpage-v1");
@@ -102,7 +99,7 @@ fn the_repositorys_own_mesh() {
 
 #[test]
 fn the_seeds_own_layout() {
-    let Rendered { files, .. } = compiled(&root().join("examples/asm/mesh.toml"));
+    let Rendered { files, .. } = compiled(&Disk::new(), &root().join("examples/asm/mesh.toml"));
     let details = suite("Deployment/default/details-v1", &["app=details", "version=v1"]);
     assert_eq!(chain(&one(&files, details, &proxies("1.32"))), ["envoy.filters.http.wasm Http Inbound"]);
     // Without the gate the selector is the workload's own labels, which the patch does not have.
@@ -112,7 +109,7 @@ fn the_seeds_own_layout() {
 
 #[test]
 fn several_namespaces_and_kinds() {
-    let Rendered { files, .. } = compiled(&root().join("examples/many/mesh.toml"));
+    let Rendered { files, .. } = compiled(&Disk::new(), &root().join("examples/many/mesh.toml"));
     let suites = [
         suite("Deployment/shop/web", &["app=web"]),
         suite("Rollout/shop/checkout", &["app=checkout"]),
@@ -122,7 +119,7 @@ fn several_namespaces_and_kinds() {
     ];
     let mut sink = Sink::new();
     let subjects = subjects(&files, &suites, &proxies("1.26"), &mut sink);
-    assert_eq!(sink.into_sorted(), []);
+    assert_eq!(sink.diagnostics(), []);
     let chains: Vec<_> = subjects.iter().map(chain).collect();
     assert_eq!(
         chains,

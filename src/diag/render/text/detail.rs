@@ -39,13 +39,13 @@ fn style(line: &str) -> Option<&'static str> {
 mod tests {
     use super::super::render;
     use super::*;
-    use crate::diag::{Code, Diagnostic};
+    use crate::diag::{Code, Diagnostic, Sources};
 
     const LINES: [&str; 5] =
         ["auth, proxy_on_request_headers: Continue", "  + x-a: 1", "  - x-b: 2", "  a\nb\x1b[31m", ""];
 
     fn rendered(color: Color) -> String {
-        render(&[Diagnostic::error(Code::MC0610, "no").detail(LINES.map(str::to_owned))], color)
+        render(&[Diagnostic::error(Code::MC0610, "no").detail(LINES.map(str::to_owned))], &Sources::new(), color)
     }
 
     #[test]

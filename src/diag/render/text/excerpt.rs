@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 
 use annotate_snippets::{Annotation, AnnotationKind, Snippet};
 
@@ -35,16 +34,16 @@ pub(super) struct Mark<'a> {
 
 /// Marks that are shown together.
 pub(super) struct Excerpt<'a> {
-    source: &'a Arc<Source>,
+    source: &'a Source,
     marks: Vec<Mark<'a>>,
     columns: Range<usize>,
 }
 
 impl<'a> Mark<'a> {
     /// `None` where there is no line to show.
-    pub(super) fn new(label: &'a Label, kind: Kind) -> Option<Self> {
-        let text = &label.location.source.text;
-        let mut span = label.location.visible_span()?;
+    pub(super) fn new(label: &'a Label, source: &Source, kind: Kind) -> Option<Self> {
+        let text = &source.text;
+        let mut span = source.visible_span(label.location)?;
         let mut columns = extent(text, &span);
         if columns.len() > MARK_WIDTH {
             span = cut(text, span);
@@ -55,13 +54,13 @@ impl<'a> Mark<'a> {
 }
 
 impl<'a> Excerpt<'a> {
-    pub(super) fn new(source: &'a Arc<Source>, mark: Mark<'a>) -> Self {
+    pub(super) fn new(source: &'a Source, mark: Mark<'a>) -> Self {
         Self { source, columns: mark.columns.clone(), marks: vec![mark] }
     }
 
     /// Whether the mark of this label fits in beside the others.
-    pub(super) fn takes(&self, label: &Label, mark: &Mark<'_>) -> bool {
-        *self.source == label.location.source && hull(&self.columns, &mark.columns).len() <= MARK_WIDTH
+    pub(super) fn takes(&self, source: &Source, mark: &Mark<'_>) -> bool {
+        std::ptr::eq(self.source, source) && hull(&self.columns, &mark.columns).len() <= MARK_WIDTH
     }
 
     pub(super) fn push(&mut self, mark: Mark<'a>) {

@@ -1,23 +1,23 @@
 mod limits;
 
-use std::sync::Arc;
-
 use super::*;
-use crate::diag::{Code, Location, Source};
+use crate::diag::{Code, FileId, Location};
 
-fn source(path: &str, text: &str) -> Arc<Source> {
-    Arc::new(Source { path: path.into(), text: text.to_owned() })
+static SOURCES: Sources = Sources::new();
+
+fn source(path: &str, text: &str) -> FileId {
+    SOURCES.add(path.into(), text)
 }
 
 /// The bytes of the `nth` occurrence (from 0) of `part` in a text.
-fn find(source: &Arc<Source>, part: &str, nth: usize) -> Location {
-    let (start, _) = source.text.match_indices(part).nth(nth).expect("is there");
-    Location::new(source.clone(), start..start + part.len())
+fn find(source: FileId, part: &str, nth: usize) -> Location {
+    let (start, _) = SOURCES.get(source).text.match_indices(part).nth(nth).expect("is there");
+    Location::new(source, start..start + part.len())
 }
 
 #[track_caller]
 fn check(diagnostic: Diagnostic, expected: &str) {
-    let got = render(&[diagnostic], Color::Plain);
+    let got = render(&[diagnostic], &SOURCES, Color::Plain);
     assert_eq!(got, expected, "\n{got}");
 }
 
@@ -35,8 +35,8 @@ fn both_sides_of_a_conflict_share_an_excerpt() {
     let mesh = source("mesh.toml", MESH);
     check(
         Diagnostic::error(Code::MC0102, "two filters under one key")
-            .at_label(find(&mesh, "\"a.wasm\"", 1), "again here")
-            .related(find(&mesh, "\"a.wasm\"", 0), "first here")
+            .at_label(find(mesh, "\"a.wasm\"", 1), "again here")
+            .related(find(mesh, "\"a.wasm\"", 0), "first here")
             .note("the key is the file's name\nin the container")
             .note("a second fact")
             .help("rename one"),
@@ -63,8 +63,8 @@ fn other_files_have_their_own_excerpts() {
     let base = source("base/app.yaml", "kind: Deployment\n");
     check(
         Diagnostic::warning(Code::MC0501, "no such workload")
-            .at(find(&mesh, "demo", 0))
-            .related(find(&base, "Deployment", 0), "the base")
+            .at(find(mesh, "demo", 0))
+            .related(find(base, "Deployment", 0), "the base")
             .related(Location::whole(source("a.wasm", "")), "")
             .related(Location::whole(source("b.wasm", "")), "is empty")
             .help("add it"),
@@ -93,12 +93,12 @@ fn a_file_as_a_whole_is_its_path() {
     let mesh = source("mesh.toml", MESH);
     let whole = Diagnostic::error(Code::MC0401, "too big").at(Location::whole(mesh));
     check(whole, "error[MC0401]: too big\n--> mesh.toml\n");
-    let empty = Location::new(source("mesh.toml", ""), 0..0);
+    let empty = Location::new(source("empty.toml", ""), 0..0);
     check(
         Diagnostic::error(Code::MC0101, "nothing in it").at_label(empty, "what the label says").help("add [mesh]"),
         "\
 error[MC0101]: nothing in it
---> mesh.toml
+--> empty.toml
  |
  = note: what the label says
  = help: add [mesh]
@@ -109,15 +109,15 @@ error[MC0101]: nothing in it
 #[test]
 fn a_finding_without_a_place() {
     check(Diagnostic::error(Code::MC0708, "m"), "error[MC0708]: m\n");
-    let related = Diagnostic::error(Code::MC0708, "m").related(find(&source("a", "b"), "b", 0), "t");
+    let related = Diagnostic::error(Code::MC0708, "m").related(find(source("a", "b"), "b", 0), "t");
     check(related, "error[MC0708]: m\n --> a:1:1\n  |\n1 | b\n  | - t\n");
 }
 
 #[test]
 fn a_blank_line_between_two() {
     let found = [Diagnostic::error(Code::MC0101, "a"), Diagnostic::warning(Code::MC0102, "b")];
-    assert_eq!(render(&found, Color::Plain), "error[MC0101]: a\n\nwarning[MC0102]: b\n");
-    assert_eq!(render(&[], Color::Plain), "");
+    assert_eq!(render(&found, &SOURCES, Color::Plain), "error[MC0101]: a\n\nwarning[MC0102]: b\n");
+    assert_eq!(render(&[], &SOURCES, Color::Plain), "");
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn tabs_line_ends_and_wide_characters() {
     let mesh = source("mesh.toml", "a = 1\r\n\tb = \"漢字\" # é\u{301}\r\nc = 2\r\n");
     check(
         Diagnostic::error(Code::MC0101, "m")
-            .at_label(find(&mesh, "\"漢字\"", 0), "wide")
-            .related(find(&mesh, "c", 0), "c"),
+            .at_label(find(mesh, "\"漢字\"", 0), "wide")
+            .related(find(mesh, "c", 0), "c"),
         "\
 error[MC0101]: m
  --> mesh.toml:2:6
@@ -180,7 +180,7 @@ error[MC0101]: m
 #[test]
 fn empty_spans_and_the_end_of_the_text() {
     let mesh = source("mesh.toml", "\n\n\n\n\n\n\n\na = \n");
-    let at = |offset| Location::new(mesh.clone(), offset..offset);
+    let at = |offset| Location::new(mesh, offset..offset);
     check(
         Diagnostic::error(Code::MC0101, "m")
             .at_label(at(12), "a value")
@@ -200,7 +200,7 @@ error[MC0101]: m
     );
     let end = Diagnostic::error(Code::MC0101, "m").at(at(13));
     check(end, "error[MC0101]: m\n  --> mesh.toml:10:1\n   |\n10 |\n   | ^\n");
-    let cut = Diagnostic::error(Code::MC0101, "m").at(find(&source("a", "b = "), "", 4));
+    let cut = Diagnostic::error(Code::MC0101, "m").at(find(source("a", "b = "), "", 4));
     check(cut, "error[MC0101]: m\n --> a:1:5\n  |\n1 | b =\n  |     ^\n");
 }
 
@@ -209,7 +209,7 @@ fn nothing_steers_the_terminal() {
     let mesh = source("a\u{1b}.toml", "k = \"\u{1b}[2J\u{9b}2J\u{202e}\0\"\n");
     check(
         Diagnostic::error(Code::MC0101, "\u{1b}[31m\u{9b}")
-            .at_label(find(&mesh, "\0", 0), "\u{1b}\ttext")
+            .at_label(find(mesh, "\0", 0), "\u{1b}\ttext")
             .note("a\u{7f}\r\nb\u{2066}"),
         "\
 error[MC0101]: ␛[31m�
@@ -227,9 +227,9 @@ error[MC0101]: ␛[31m�
 #[test]
 fn styled_text_has_the_same_words() {
     let mesh = source("mesh.toml", MESH);
-    let found = [Diagnostic::error(Code::MC0101, "m").at_label(find(&mesh, "demo", 0), "here").help("h")];
-    let styled = render(&found, Color::Styled);
+    let found = [Diagnostic::error(Code::MC0101, "m").at_label(find(mesh, "demo", 0), "here").help("h")];
+    let styled = render(&found, &SOURCES, Color::Styled);
     let stripped = anstream::adapter::strip_str(&styled).to_string();
-    assert_eq!(stripped, render(&found, Color::Plain));
+    assert_eq!(stripped, render(&found, &SOURCES, Color::Plain));
     assert!(styled.starts_with("\u{1b}[1m\u{1b}[91merror[MC0101]\u{1b}[0m"));
 }

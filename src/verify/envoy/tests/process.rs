@@ -20,7 +20,7 @@ const STARTED: &str = "MESH_COMPILE_STARTED";
 
 fn refusal(path: &Utf8Path) -> Diagnostic {
     let options = Options { path: Some(path.to_owned()), ..options() };
-    let outcomes = envoy::run(&[], &options, &|| ());
+    let outcomes = envoy::run(&crate::world::Disk::new(), &[], &options, &|| ());
     *outcomes.expect_err("it is no Envoy")
 }
 
@@ -75,7 +75,8 @@ fn a_script_that_runs_envoy_will_do() {
     let script = script(&folder, &format!("#!/usr/bin/env sh\nexec {envoy} \"$@\"\n"));
     let subject = subject(vec![plugin("it", &super::guest::module(""))], vec![test(vec![get()])]);
     let options = Options { path: Some(script), ..options() };
-    let outcomes = envoy::run(&[subject], &options, &|| ()).unwrap_or_else(|error| panic!("{error:?}"));
+    let outcomes = envoy::run(&crate::world::Disk::new(), &[subject], &options, &|| ())
+        .unwrap_or_else(|error| panic!("{error:?}"));
     assert_eq!(outcomes[0].tests[0].steps.len(), 1);
 }
 

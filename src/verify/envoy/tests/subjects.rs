@@ -8,19 +8,19 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 
 use crate::Digest;
-use crate::diag::{Location, Source};
+use crate::diag::{Location, Sources};
 use crate::domain::Direction;
 use crate::traffic::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
 use crate::traffic::message::{Fields, Message};
 use crate::traffic::outcome::{LogLine, Outcome, StepOutcome};
 use crate::verify::envoy::{self, Options};
 use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin, Subject};
+use crate::world::Disk;
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
 
 pub(super) fn nowhere() -> Location {
-    let source = Source { path: "mesh.toml".into(), text: String::new() };
-    Location { source: Arc::new(source), range: None }
+    Location::whole(Sources::new().id("mesh.toml".into()))
 }
 
 /// A plugin that stands in every HTTP chain; its name is its VM's too.
@@ -130,7 +130,7 @@ pub(super) fn options() -> Options {
 
 /// What Envoy makes of them, one Envoy for all.
 pub(super) fn run(subjects: &[Subject]) -> Vec<Outcome> {
-    envoy::run(subjects, &options(), &|| ()).unwrap_or_else(|error| panic!("{error:?}"))
+    envoy::run(&Disk::new(), subjects, &options(), &|| ()).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// The steps of the only test of the only subject.

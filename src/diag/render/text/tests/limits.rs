@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::diag::Code;
+use crate::diag::{Code, Location};
 
 #[test]
 fn long_lines_are_cut_around_the_underline() {
@@ -11,8 +11,8 @@ fn long_lines_are_cut_around_the_underline() {
     let mesh = source("mesh.toml", &format!("a = \"{x}!{x}\" # end\n"));
     check(
         Diagnostic::error(Code::MC0101, "m")
-            .at_label(find(&mesh, "!", 0), "here")
-            .related(find(&mesh, "end", 0), "and there"),
+            .at_label(find(mesh, "!", 0), "here")
+            .related(find(mesh, "end", 0), "and there"),
         &format!(
             "\
 error[MC0101]: m
@@ -40,7 +40,7 @@ fn long_wide_lines_are_cut_too() {
     let wide = "漢".repeat(500);
     let mesh = source("mesh.toml", &format!("{wide}!{wide}\n"));
     check(
-        Diagnostic::error(Code::MC0101, "m").at_label(find(&mesh, "!", 0), "here"),
+        Diagnostic::error(Code::MC0101, "m").at_label(find(mesh, "!", 0), "here"),
         &format!(
             "\
 error[MC0101]: m
@@ -59,7 +59,7 @@ error[MC0101]: m
 #[test]
 fn long_spans_are_cut() {
     let mesh = source("mesh.toml", &format!("a = \"{}\"\n", "x".repeat(3000)));
-    let whole = find(&mesh, &mesh.text[4..3006], 0);
+    let whole = Location::new(mesh, 4..3006);
     check(
         Diagnostic::error(Code::MC0101, "m").at_label(whole, "long"),
         &format!(
@@ -85,15 +85,16 @@ proptest! {
     ) {
         let mesh = source("mesh.toml", &text);
         let mut places = spans.iter().map(|&(start, length)| {
-            Location::new(mesh.clone(), start..start + length)
+            Location::new(mesh, start..start + length)
         });
         let primary = places.next().expect("one span at least");
-        let mut found = Diagnostic::error(Code::MC0101, "m").at_label(primary.clone(), "label");
+        let mut found = Diagnostic::error(Code::MC0101, "m").at_label(primary, "label");
         for place in places {
             found = found.related(place, "label");
         }
-        let got = render(&[found], Color::Plain);
-        prop_assert!(got.contains(&format!("--> {primary}\n")), "{primary}\n{got}");
+        let shown = SOURCES.show(primary);
+        let got = render(&[found], &SOURCES, Color::Plain);
+        prop_assert!(got.contains(&format!("--> {shown}\n")), "{shown}\n{got}");
         for line in got.lines() {
             prop_assert!(line.chars().count() < WIDTH + 40, "{line}");
             prop_assert!(!line.contains(char::is_control), "{line:?}");

@@ -1,0 +1,359 @@
+//! The embedded host against a real Envoy. Every test of `tests/conformance/<topic>/mesh.toml` is a scenario: both engines run
+//! it, it has to come out as mesh.toml says, and what was observed has to be the same, to the log line.
+//! tests/conformance/README.md says how to add one.
+
+#![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
+
+#[path = "../support/tools.rs"]
+mod tools;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use regex::Regex;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// So many the project has promised.
+const PROMISED: usize = 120;
+/// Most of the time goes by in waiting for Envoy.
+const THREADS: usize = 4;
+
+/// A difference between the engines that is known: the scenario, what of it differs, and why it cannot be otherwise. One that
+/// no longer differs fails.
+const KNOWN_DIFFERENCES: &[(&str, &str, &str)] = &[
+    (
+        "bodies/overflow/two million bytes, more than Envoy buffers",
+        "step 0, log",
+        "Envoy resets the stream within the host call, so that on_log comes before the call has returned",
+    ),
+    (
+        "foreign/expressions/expressions",
+        "step 0, log",
+        "the embedded host has no interpreter for CEL: it says Unimplemented",
+    ),
+    (
+        "headers/bad-values-response/bytes that no header may have, in an answer",
+        "step 0, response",
+        "a line end in a value makes another header of what is behind it, on Envoy's way to the client",
+    ),
+];
+
+/// A folder of tests/conformance.
+struct Topic {
+    name: String,
+    folder: PathBuf,
+    spec: toml::Table,
+    /// What each test fails with, by workload and test: expressions, one a failure. Where there is no test, why the
+    /// workload's filters get no further.
+    findings: toml::Table,
+    runs: OnceLock<Result<Runs, String>>,
+}
+
+/// What verify printed, an engine each.
+struct Runs {
+    embedded: Value,
+    envoy: Value,
+}
+
+/// A test of a workload, or a workload without any.
+struct Scenario {
+    topic: Arc<Topic>,
+    workload: String,
+    test: Option<String>,
+}
+
+fn main() -> Result<(), Failed> {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(THREADS));
+    let topics = topics()?;
+    let scenarios: Vec<Scenario> = topics.iter().flat_map(scenarios).collect();
+    let names: BTreeSet<String> = scenarios.iter().map(Scenario::name).collect();
+    let count = scenarios.len();
+    let mut trials = vec![
+        Trial::test("there_are_at_least_120_scenarios", move || there_are_enough(count, names.len())),
+        Trial::test("known_differences_name_scenarios", {
+            let names: BTreeSet<String> = scenarios.iter().map(Scenario::name).collect();
+            move || known_differences_name(&names)
+        }),
+    ];
+    trials.extend(interleaved(scenarios).into_iter().map(|it| Trial::test(it.name(), move || it.check())));
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+/// One of each topic in turn, so that several topics run at once.
+fn interleaved(scenarios: Vec<Scenario>) -> Vec<Scenario> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut placed: Vec<(usize, Scenario)> = Vec::new();
+    for scenario in scenarios {
+        let place = places.entry(scenario.topic.name.clone()).or_default();
+        placed.push((*place, scenario));
+        *place += 1;
+    }
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, scenario)| scenario).collect()
+}
+
+fn there_are_enough(scenarios: usize, names: usize) -> Result<(), Failed> {
+    if names != scenarios {
+        return Err(format!("{} scenarios share a name with another", scenarios - names).into());
+    }
+    if scenarios < PROMISED { Err(format!("there are {scenarios}").into()) } else { Ok(()) }
+}
+
+fn known_differences_name(scenarios: &BTreeSet<String>) -> Result<(), Failed> {
+    match KNOWN_DIFFERENCES.iter().find(|(name, _, _)| !scenarios.contains(*name)) {
+        Some((name, _, _)) => Err(format!("there is no scenario {name}").into()),
+        None => Ok(()),
+    }
+}
+
+fn topics() -> Result<Vec<Arc<Topic>>, Failed> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(Path::new(ROOT).join("tests/conformance"))? {
+        folders.push(entry?.path());
+    }
+    folders.retain(|folder| folder.join("mesh.toml").is_file());
+    folders.sort();
+    folders.into_iter().map(|folder| topic(folder).map(Arc::new)).collect()
+}
+
+fn topic(folder: PathBuf) -> Result<Topic, Failed> {
+    let table =
+        |file: &str| -> Result<toml::Table, Failed> { Ok(toml::from_str(&fs::read_to_string(folder.join(file))?)?) };
+    let findings = if folder.join("findings.toml").exists() { table("findings.toml")? } else { toml::Table::new() };
+    let spec = table("mesh.toml")?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Topic { name, folder, spec, findings, runs: OnceLock::new() })
+}
+
+fn scenarios(topic: &Arc<Topic>) -> Vec<Scenario> {
+    let scenario = |workload: &String, test| Scenario { topic: Arc::clone(topic), workload: workload.clone(), test };
+    let of_workload = |(workload, table): (&String, &toml::Value)| -> Vec<Scenario> {
+        let tests = table.get("tests").and_then(toml::Value::as_array);
+        let named = |test: &toml::Value| scenario(workload, test["name"].as_str().map(str::to_owned));
+        tests.map_or_else(|| vec![scenario(workload, None)], |tests| tests.iter().map(named).collect())
+    };
+    table(&topic.spec, "workloads").into_iter().flatten().flat_map(of_workload).collect()
+}
+
+fn table<'a>(parent: &'a toml::Table, key: &str) -> Option<&'a toml::Table> {
+    parent.get(key).and_then(toml::Value::as_table)
+}
+
+impl Topic {
+    /// Both engines' runs, made once.
+    fn runs(&self) -> Result<&Runs, Failed> {
+        self.runs.get_or_init(|| self.run()).as_ref().map_err(Failed::from)
+    }
+
+    fn run(&self) -> Result<Runs, String> {
+        let folder = self.lay_out().map_err(|error| error.message().unwrap_or_default().to_owned())?;
+        let envoy = tools::tool("envoy").display().to_string();
+        thread::scope(|scope| {
+            let embedded = scope.spawn(|| verify(folder.path(), &["embedded", "--no-cache"]));
+            let envoy = verify(folder.path(), &["envoy", "--envoy", &envoy]);
+            let embedded = embedded.join().map_err(|_| "the embedded run panicked".to_owned())?;
+            Ok(Runs { embedded: embedded?, envoy: envoy? })
+        })
+    }
+
+    /// A temporary folder with mesh.toml and the modules that it names.
+    fn lay_out(&self) -> Result<TempDir, Failed> {
+        let temp = TempDir::new()?;
+        fs::copy(self.folder.join("mesh.toml"), temp.path().join("mesh.toml"))?;
+        let filters = table(&self.spec, "filters").into_iter().flat_map(toml::Table::values);
+        let modules: BTreeSet<&str> = filters.filter_map(|filter| filter.get("module")?.as_str()).collect();
+        for module in modules {
+            let text = Path::new(ROOT).join("tests/conformance/modules").join(module).with_extension("wat");
+            let bytes = match module {
+                "example-filter.wasm" => fs::read(Path::new(ROOT).join("filter").join(module))?,
+                _ if text.exists() => wat::parse_file(text)?,
+                _ => fs::read(tools::tool(&format!("../filters/{module}")))?,
+            };
+            write(&temp.path().join(module), &bytes)?;
+        }
+        Ok(temp)
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    Ok(fs::write(path, bytes)?)
+}
+
+/// What `mesh-compile verify` prints.
+fn verify(folder: &Path, engine: &[&str]) -> Result<Value, String> {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_mesh-compile"));
+    let output = program.args(["verify", "--format", "json", "--engine"]).args(engine).current_dir(folder).output();
+    let output = output.map_err(|error| error.to_string())?;
+    let printed: Result<Value, _> = serde_json::from_slice(&output.stdout);
+    let printed =
+        printed.map_err(|error| format!("{engine:?}: {error}\n{}", String::from_utf8_lossy(&output.stderr)))?;
+    // Where mesh.toml itself is wrong, nothing is run.
+    if printed["runs"].as_array().is_none_or(Vec::is_empty) {
+        Err(format!("{engine:?}: {printed}"))
+    } else {
+        Ok(printed)
+    }
+}
+
+impl Scenario {
+    fn name(&self) -> String {
+        let parts = [Some(&self.topic.name), Some(&self.workload), self.test.as_ref()];
+        parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("/")
+    }
+
+    fn check(&self) -> Result<(), Failed> {
+        let runs = self.topic.runs()?;
+        let mut complaints = Vec::new();
+        for (engine, printed) in [("envoy", &runs.envoy), ("embedded", &runs.embedded)] {
+            complaints.extend(self.failures(printed).iter().map(|complaint| format!("on {engine}: {complaint}")));
+        }
+        let differences = differences(&self.observed(&runs.envoy), &self.observed(&runs.embedded));
+        let name = self.name();
+        let known: BTreeSet<&str> = KNOWN_DIFFERENCES.iter().filter(|it| it.0 == name).map(|it| it.1).collect();
+        for (what, difference) in &differences {
+            if !known.contains(what.as_str()) {
+                complaints.push(format!("{what} differs\n{difference}"));
+            }
+        }
+        for what in known.into_iter().filter(|what| !differences.contains_key(*what)) {
+            complaints.push(format!("{what} is a known difference, and does not differ"));
+        }
+        if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
+    }
+
+    /// The runs of the workload's filters.
+    fn runs<'a>(&self, printed: &'a Value) -> Vec<&'a Value> {
+        let runs = printed["runs"].as_array().into_iter().flatten();
+        runs.filter(|run| self.is_of(run)).collect()
+    }
+
+    /// `Deployment/default/name`.
+    fn is_of(&self, value: &Value) -> bool {
+        value["workload"].as_str().and_then(|name| name.rsplit('/').next()) == Some(&self.workload)
+    }
+
+    /// What came otherwise than mesh.toml and findings.toml say.
+    fn failures(&self, printed: &Value) -> Vec<String> {
+        let runs = self.runs(printed);
+        if runs.is_empty() {
+            return vec!["it was not run".to_owned()];
+        }
+        let messages = runs.iter().map(|run| first_line(&run["message"])).filter(|message| !message.is_empty());
+        let of_test = |test: &str| {
+            let tests = runs.first().and_then(|run| run["tests"].as_array()).into_iter().flatten();
+            tests
+                .filter(|it| it["name"] == test)
+                .flat_map(|it| it["failures"].as_array().into_iter().flatten().cloned())
+                .collect()
+        };
+        let found: Vec<Value> = match &self.test {
+            Some(test) => of_test(test),
+            None => messages.map(Value::from).collect(),
+        };
+        let found: Vec<&str> = found.iter().filter_map(Value::as_str).collect();
+        let expected = self.expected();
+        let matches = |(expected, found): (&String, &&str)| Regex::new(expected).is_ok_and(|it| it.is_match(found));
+        if expected.len() == found.len() && expected.iter().zip(&found).all(matches) {
+            return Vec::new();
+        }
+        vec![format!("it is to fail with {expected:#?}, and fails with {found:#?}")]
+    }
+
+    /// What findings.toml says of it.
+    fn expected(&self) -> Vec<String> {
+        let of_workload = self.topic.findings.get(&self.workload);
+        let found = match &self.test {
+            Some(test) => of_workload.and_then(|it| it.get(test)),
+            None => of_workload,
+        };
+        let texts = found.and_then(toml::Value::as_array).into_iter().flatten();
+        texts.filter_map(toml::Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// All that an engine saw, in the form in which both are held against each other.
+    fn observed(&self, printed: &Value) -> Map<String, Value> {
+        let mut all = Map::new();
+        for run in self.runs(printed) {
+            let key = format!("filter {}", run["filter"].as_str().unwrap_or_default());
+            let progress = json!([run["loads"], run["starts"], run["configures"], first_line(&run["message"])]);
+            all.insert(key, progress);
+        }
+        let exchanges = printed["exchanges"].as_array().into_iter().flatten();
+        let of_test = |it: &&Value| self.is_of(it) && it["test"].as_str() == self.test.as_deref();
+        for exchange in exchanges.filter(of_test) {
+            let message = |what: &str, it: &Value| (what.to_owned(), message(it));
+            let calls = items(&exchange["calls"]).map(|it| json!([it["cluster"], message("", it).1])).collect();
+            let log = items(&exchange["log"])
+                .map(|it| json!(format!("{} {}", text(&it["level"]), text(&it["message"]))))
+                .collect();
+            let seen = [
+                message("response", &exchange["response"]),
+                message("upstream", &exchange["upstream"]),
+                ("end".to_owned(), json!([exchange["end"], exchange["details"]])),
+                ("calls".to_owned(), Value::Array(calls)),
+                ("log".to_owned(), Value::Array(log)),
+                ("metrics".to_owned(), exchange["metrics"].clone()),
+                ("faults".to_owned(), items(&exchange["faults"]).map(|it| first_line(&it["message"])).collect()),
+            ];
+            all.extend(seen.map(|(what, value)| (format!("step {}, {what}", exchange["step"]), value)));
+        }
+        all
+    }
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The embedded host says more than Envoy on further lines.
+fn first_line(message: &Value) -> &str {
+    text(message).lines().next().unwrap_or_default()
+}
+
+/// The order of the values of one name counts, that of names does not.
+fn message(message: &Value) -> Value {
+    let by_name = |fields: &Value| {
+        let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for field in items(fields) {
+            names.entry(text(&field[0])).or_default().push(text(&field[1]));
+        }
+        json!(names)
+    };
+    match message {
+        Value::Null => Value::Null,
+        _ => json!([message["status"], by_name(&message["headers"]), message["body"], by_name(&message["trailers"])]),
+    }
+}
+
+/// What is not the same, each with both sides.
+fn differences(envoy: &Map<String, Value>, embedded: &Map<String, Value>) -> BTreeMap<String, String> {
+    let keys: BTreeSet<&String> = envoy.keys().chain(embedded.keys()).collect();
+    let differing = keys.into_iter().filter(|key| envoy.get(*key) != embedded.get(*key));
+    let shown = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:#}"));
+    let both =
+        |key: &String| format!("--- envoy\n{}\n--- embedded\n{}", shown(envoy.get(key)), shown(embedded.get(key)));
+    differing.map(|key| (key.clone(), short(&both(key)))).collect()
+}
+
+/// No more of a text than one wants to read.
+fn short(text: &str) -> String {
+    let mut shown = String::new();
+    for line in text.lines() {
+        let cut: String = line.chars().take(400).collect();
+        _ = writeln!(shown, "{cut}");
+    }
+    shown
+}

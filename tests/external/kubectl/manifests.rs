@@ -1,0 +1,274 @@
+//! kubectl judges every example: what kustomize makes of out/ is what mesh.toml asks for.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::manifests::*;
+use crate::project::{Project, examples, module, repository};
+
+/// An example with its own folder, its workloads and what kustomize builds of its out/.
+struct Example {
+    folder: PathBuf,
+    spec: toml::Table,
+    workloads: Vec<Workload>,
+    objects: Vec<Value>,
+}
+
+fn built() -> Vec<Example> {
+    let example = |folder: PathBuf| {
+        let folder = repository().join(folder);
+        let spec = spec(&folder.join("mesh.toml"));
+        Example { workloads: workloads(&spec), spec, objects: build(&folder.join("out")), folder }
+    };
+    examples().into_iter().map(example).collect()
+}
+
+/// The volumes and the mounts of the proxy, by the injector's annotations or as a gateway has them.
+fn mounted(template: &Value) -> (Vec<Value>, Vec<Value>) {
+    let annotation = |name: &str| template["metadata"]["annotations"][format!("sidecar.istio.io/{name}")].as_str();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    match (annotation("userVolume"), annotation("userVolumeMount")) {
+        (Some(volumes), Some(mounts)) => {
+            (serde_json::from_str(volumes).expect("a list"), serde_json::from_str(mounts).expect("a list"))
+        }
+        (None, None) => {
+            let containers = list(&template["spec"]["containers"]);
+            let proxy = containers.iter().find(|container| container["name"] == "istio-proxy").expect("a proxy");
+            assert_eq!(proxy["image"], "auto");
+            (list(&template["spec"]["volumes"]), list(&proxy["volumeMounts"]))
+        }
+        half => panic!("one annotation without the other: {half:?}"),
+    }
+}
+
+/// The ConfigMaps that a volume takes its files from.
+fn sources(volume: &Value) -> Vec<String> {
+    let projected = volume["projected"]["sources"].as_array().cloned().unwrap_or_default();
+    let names = std::iter::once(volume).chain(&projected).filter_map(|source| source["configMap"]["name"].as_str());
+    names.map(str::to_owned).collect()
+}
+
+impl Example {
+    fn template(&self, workload: &Workload) -> &Value {
+        &find(&self.objects, &workload.kind, (&workload.namespace, &workload.name))["spec"]["template"]
+    }
+
+    /// The EnvoyFilters that Istio applies to the pods, in the order it applies them.
+    fn applied(&self, workload: &Workload) -> Vec<&Value> {
+        let template = self.template(workload);
+        let filters = of_kind(&self.objects, "EnvoyFilter");
+        let mut applied: Vec<_> =
+            filters.filter(|it| namespace(it) == workload.namespace && selects(it, template)).collect();
+        applied.sort_by_key(|filter| filter["spec"]["priority"].as_i64());
+        applied
+    }
+}
+
+#[test]
+fn every_config_map_that_is_mounted_is_there() {
+    for example in built() {
+        for (owner, template) in
+            templates(&example.objects).into_iter().filter(|(_, template)| !mounted_nothing(template))
+        {
+            let (volumes, mounts) = mounted(template);
+            for name in volumes.iter().flat_map(sources) {
+                find(&example.objects, "ConfigMap", (namespace(owner), &name));
+            }
+            for mount in mounts {
+                let named = volumes.iter().filter(|volume| volume["name"] == mount["name"]).count();
+                assert_eq!(named, 1, "{mount} of {}", name(owner));
+            }
+        }
+        let ours = example.folder.join("out/configmaps");
+        for config_map in of_kind(&example.objects, "ConfigMap") {
+            let file = ours.join(namespace(config_map)).join(format!("{}.yaml", name(config_map)));
+            assert_eq!(config_map["binaryData"].is_object(), file.is_file(), "{}", name(config_map));
+        }
+    }
+}
+
+fn mounted_nothing(template: &Value) -> bool {
+    let text = template.to_string();
+    !text.contains("sidecar.istio.io/userVolume") && !text.contains("volumeMounts")
+}
+
+/// The path that Envoy opens is, through mount, volume and ConfigMap, the module that mesh.toml names.
+#[test]
+fn every_path_leads_to_its_module() {
+    for example in built() {
+        for workload in &example.workloads {
+            let (volumes, mounts) = mounted(example.template(workload));
+            for filter in example.applied(workload) {
+                let plugin = plugin(filter);
+                let path = string(&plugin["vm_config"]["code"]["local"]["filename"]);
+                let inside = |mount: &&Value| path.starts_with(&format!("{}/", string(&mount["mountPath"])));
+                let mount = mounts.iter().find(inside).unwrap_or_else(|| panic!("{path} is not mounted"));
+                let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).expect("a volume");
+                let key = &path[string(&mount["mountPath"]).len() + 1..];
+                let files: Vec<_> = sources(volume)
+                    .iter()
+                    .filter_map(|name| {
+                        let config_map = find(&example.objects, "ConfigMap", (&workload.namespace, name));
+                        config_map_value(config_map, key)
+                    })
+                    .collect();
+                let used = workload.uses.iter().find(|used| plugin["name"] == *used.filter).expect("a use");
+                let expected = std::fs::read(example.folder.join(&used.module)).expect("a module");
+                assert!(files == [expected], "{path} of {} is in {} ConfigMaps", workload.name, files.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_envoy_filter_selects_the_pods_that_list_it_and_no_others() {
+    for example in built() {
+        for filter in of_kind(&example.objects, "EnvoyFilter") {
+            let plugin = string(&plugin(filter)["name"]);
+            let mut selected = 0;
+            for (owner, template) in templates(&example.objects) {
+                if namespace(owner) != namespace(filter) || !selects(filter, template) {
+                    continue;
+                }
+                selected += 1;
+                let lists = example.workloads.iter().any(|it| {
+                    let same = (it.kind.as_str(), it.name.as_str(), it.namespace.as_str());
+                    same == (string(&owner["kind"]), name(owner), namespace(owner))
+                        && it.uses.iter().any(|used| used.filter == plugin)
+                });
+                assert!(lists, "{} selects {}", name(filter), name(owner));
+            }
+            assert!(selected > 0, "{} selects nothing", name(filter));
+        }
+    }
+}
+
+/// Builds Envoy's chain as Istio does and reads off which filters stand in it, and where.
+#[test]
+fn the_chain_is_in_the_order_of_mesh_toml() {
+    for example in built() {
+        for workload in &example.workloads {
+            let mut chain = vec!["of Istio", "router"];
+            let applied = example.applied(workload);
+            assert_eq!(applied.len(), workload.uses.len(), "{}", workload.name);
+            let mut last = 0;
+            for filter in applied {
+                let priority = filter["spec"]["priority"].as_i64().expect("a priority");
+                assert!(priority > last, "{}: {priority} after {last}", name(filter));
+                last = priority;
+                let patch = &filter["spec"]["configPatches"][0];
+                let at = match string(&patch["patch"]["operation"]) {
+                    "INSERT_BEFORE" => chain.len() - 1,
+                    "INSERT_FIRST" => 0,
+                    other => panic!("{other}"),
+                };
+                let plugin = plugin(filter);
+                chain.insert(at, string(&plugin["name"]));
+                let used = workload.uses.iter().find(|used| plugin["name"] == *used.filter).expect("a use");
+                assert_eq!(patch["match"]["context"], used.context);
+                assert_eq!(patch["match"]["listener"]["portNumber"].as_i64(), used.port);
+                assert_eq!(used.first, at == 0);
+                if let Some(config) = &used.config {
+                    let text = string(&plugin["configuration"]["value"]);
+                    assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), *config);
+                }
+            }
+            let place = chain.iter().position(|filter| *filter == "of Istio").expect("it is there");
+            let (first, then): (Vec<&Use>, Vec<&Use>) = workload.uses.iter().partition(|used| used.first);
+            let names = |uses: &[&Use]| uses.iter().map(|used| used.filter.clone()).collect::<Vec<_>>();
+            assert_eq!(chain[..place], names(&first), "{}", workload.name);
+            assert_eq!(chain[place + 1..chain.len() - 1], names(&then), "{}", workload.name);
+        }
+    }
+}
+
+#[test]
+fn every_workload_is_patched() {
+    for example in built() {
+        let gate = example.spec.get("rollout").and_then(|rollout| rollout.get("gate")).and_then(toml::Value::as_str);
+        for workload in &example.workloads {
+            let template = example.template(workload);
+            let metadata = &template["metadata"];
+            for used in &workload.uses {
+                let gated = metadata["labels"].get(format!("wasm.mesh-compile.dev/{}", used.filter)).is_some();
+                assert_eq!(gated, gate != Some("none"), "{} of {}", used.filter, workload.name);
+            }
+            let level = workload.log_level.as_ref().map(|level| format!("misc:error,wasm:{level}"));
+            assert_eq!(metadata["annotations"]["sidecar.istio.io/componentLogLevel"].as_str(), level.as_deref());
+            assert!(!mounted_nothing(template), "{}", workload.name);
+        }
+    }
+}
+
+/// kubectl reads YAML 1.1, strictly typed where it knows the kind: what it reads is what stands there.
+#[test]
+fn kubectl_reads_every_file_alike() {
+    let yaml = |folder: &Path| {
+        let project = std::process::Command::new("find").arg(folder).args(["-name", "*.yaml"]).output().expect("find");
+        String::from_utf8(project.stdout).expect("paths").lines().map(PathBuf::from).collect::<Vec<_>>()
+    };
+    for file in examples().iter().flat_map(|folder| yaml(&repository().join(folder).join("out"))) {
+        if file.ends_with("kustomization.yaml") {
+            continue; // kustomize reads it
+        }
+        let arguments = ["annotate", "--local", "-f", text(&file), "judge=1", "-o", "json"];
+        let mut read: Value = serde_json::from_str(&kubectl(&arguments).ends(0, &[]).stdout).unwrap();
+        let annotations = read["metadata"]["annotations"].as_object_mut().unwrap();
+        annotations.remove("judge");
+        if annotations.is_empty() {
+            read["metadata"].as_object_mut().unwrap().remove("annotations");
+        }
+        let written = documents(&std::fs::read_to_string(&file).unwrap()).remove(0);
+        assert_eq!(without_nulls(read), written, "{}", file.display());
+    }
+}
+
+/// What kubectl adds to an object of a kind that it knows.
+fn without_nulls(mut object: Value) -> Value {
+    fn clean(value: &mut Value) {
+        if let Value::Object(map) = value {
+            map.values_mut().for_each(clean);
+            map.retain(|key, value| {
+                !(value.is_null()
+                    || ["status", "strategy", "updateStrategy", "resources"].contains(&key.as_str())
+                        && *value == json!({}))
+            });
+        } else if let Value::Array(items) = value {
+            items.iter_mut().for_each(clean);
+        }
+    }
+    clean(&mut object);
+    object
+}
+
+/// The same bytes under the same key as `kubectl create configmap` makes; it puts them into `data` where they are valid UTF-8.
+#[test]
+fn config_maps_hold_what_kubectl_would_create() {
+    let project = Project::small();
+    // All of its bytes are ASCII, so that kubectl puts it into `data`.
+    project.write("two.wasm", [module(2), b"\0\x02\x01x".to_vec()].concat());
+    project.run(&["render"]).ends(0, &[]);
+    let rendered = documents(&project.run(&["render", "--stdout"]).stdout);
+    let mut pairs: Vec<_> = of_kind(&rendered, "ConfigMap").map(|it| (it.clone(), project.path(""))).collect();
+    assert_eq!(pairs.len(), 3);
+    for example in built() {
+        let ours = of_kind(&example.objects, "ConfigMap").filter(|it| it["binaryData"].is_object());
+        pairs.extend(ours.map(|it| (it.clone(), example.folder.clone())));
+    }
+    for (ours, folder) in pairs {
+        let key = entries(&ours["binaryData"]).keys().next().expect("a key");
+        let bytes = config_map_value(&ours, key).expect("a value");
+        let copy = project.path("copy.wasm");
+        project.write("copy.wasm", &bytes);
+        let from = format!("--from-file={key}={}", copy.display());
+        let arguments =
+            ["create", "configmap", name(&ours), "-n", namespace(&ours), &from, "--dry-run=client", "-o", "json"];
+        // Not `-o yaml`: kubectl cannot write it with a DEL in `data`, and i32 is one.
+        let theirs: Value = serde_json::from_str(&kubectl(&arguments).ends(0, &[]).stdout).unwrap();
+        assert_eq!(theirs["data"].is_object(), std::str::from_utf8(&bytes).is_ok());
+        assert!(ours["data"].is_null() && entries(&ours["binaryData"]).len() == 1);
+        assert_eq!((name(&ours), namespace(&ours)), (name(&theirs), namespace(&theirs)));
+        assert!(config_map_value(&theirs, key) == Some(bytes), "{} in {}", name(&ours), folder.display());
+    }
+}

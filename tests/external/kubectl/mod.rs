@@ -1,0 +1,5 @@
+//! kubectl and kustomize read what mesh-compile renders.
+
+mod manifests;
+mod patches;
+mod yaml;

@@ -1,0 +1,161 @@
+//! kubectl judges the patches, and kustomize the ways in which an owner of workloads can take out/ in.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::manifests::*;
+use crate::project::{Project, examples, repository};
+
+/// The recipe's own command line, as it is documented.
+const RECIPE: &str = r#"{"spec":{"template":{"metadata":{"annotations":{"sidecar.istio.io/userVolume":"[{\"name\":\"wasmfilters-dir\",\"configMap\": {\"name\": \"wasm-example-filter\"}}]","sidecar.istio.io/userVolumeMount":"[{\"mountPath\":\"/var/local/lib/wasm-filters\",\"name\":\"wasmfilters-dir\"}]"}}}}}"#;
+
+/// `object` after `kubectl patch`, as the cluster would have it.
+#[track_caller]
+fn patched(object: &Value, patch: [&str; 2]) -> Value {
+    let project = Project::empty();
+    project.write("object.json", object.to_string());
+    let file = project.text_path("object.json");
+    let arguments = ["patch", "--local", "--type=strategic", "-f", &file, patch[0], patch[1], "-o", "json"];
+    serde_json::from_str(&kubectl(&arguments).ends(0, &[]).stdout).expect("JSON")
+}
+
+/// An object of the base as it stands in the cluster: in a namespace.
+fn live(objects: &[Value], kind: &str, at: (&str, &str)) -> Value {
+    let mut object = find(objects, kind, at).clone();
+    object["metadata"]["namespace"] = at.0.into();
+    object
+}
+
+/// With the JSON in the injector's annotations as JSON: blanks and the order of keys are nothing.
+fn parsed(mut object: Value) -> Value {
+    for name in ["sidecar.istio.io/userVolume", "sidecar.istio.io/userVolumeMount"] {
+        let annotation = &mut object["spec"]["template"]["metadata"]["annotations"][name];
+        *annotation = serde_json::from_str(string(annotation)).expect("JSON");
+    }
+    object
+}
+
+#[test]
+fn the_recipes_patch_and_ours_make_the_same_deployment() {
+    let base = build(&repository().join("examples/bookinfo"));
+    for name in ["productpage-v1", "details-v1"] {
+        let deployment = live(&base, "Deployment", ("default", name));
+        let file = repository().join(format!("examples/asm/out/patches/default/deployment-{name}.yaml"));
+        let theirs = patched(&deployment, ["-p", RECIPE]);
+        let ours = patched(&deployment, ["--patch-file", text(&file)]);
+        assert_eq!(parsed(ours), parsed(theirs.clone()));
+        assert_ne!(theirs, deployment);
+    }
+}
+
+/// What `kubectl patch` makes of a workload is what kustomize makes of it.
+#[test]
+fn kubectl_takes_every_patch() {
+    let mut count = 0;
+    for folder in examples() {
+        let folder = repository().join(folder);
+        let spec = spec(&folder.join("mesh.toml"));
+        let base = build(&folder.join(spec["mesh"]["base"].as_str().expect("a base")));
+        let overlay = build(&folder.join("out"));
+        for workload in workloads(&spec).iter().filter(|it| it.kind != "Rollout") {
+            let at = (workload.namespace.as_str(), workload.name.as_str());
+            let file = format!("out/patches/{}/{}-{}.yaml", at.0, workload.kind.to_lowercase(), at.1);
+            let patch = folder.join(file);
+            let patched = patched(&live(&base, &workload.kind, at), ["--patch-file", text(&patch)]);
+            assert_eq!(patched, live(&overlay, &workload.kind, at));
+            count += 1;
+        }
+    }
+    assert!(count >= 7, "{count}");
+}
+
+/// The root's example as a component in `component/`, beside the base that it knows nothing of.
+fn component() -> Project {
+    let project = Project::examples();
+    project.edit("mesh.toml", "base = \"examples/bookinfo\"\n", "");
+    project.write("mesh.toml", format!("{}\n[output]\ndir = \"component\"\n", project.read("mesh.toml")));
+    project
+}
+
+fn owner(project: &Project, resources: &str, rest: &str) {
+    let kind = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n";
+    let text = format!("{kind}resources: [{resources}]\ncomponents: [../component]\n{rest}");
+    project.write("owner/kustomization.yaml", text);
+}
+
+fn sorted(mut objects: Vec<Value>) -> Vec<Value> {
+    objects.sort_by_key(Value::to_string);
+    objects
+}
+
+#[test]
+fn an_owner_of_a_component_gets_what_the_overlay_builds() {
+    let project = component();
+    project.run(&["render"]).ends(0, &[]);
+    owner(&project, "../examples/bookinfo", "");
+    let built = sorted(build(&project.path("owner")));
+    assert!(!built.is_empty());
+    assert_eq!(built, sorted(build(&repository().join("out"))));
+    // Alone it has nothing to patch, and under `resources` it is refused: neither passes in silence.
+    kubectl(&["kustomize", &project.text_path("component")]).ends(1, &["no resource matches"]);
+    project.edit("owner/kustomization.yaml", "components", "resources");
+    kubectl(&["kustomize", &project.text_path("owner")]).ends(1, &[]);
+}
+
+#[test]
+fn a_workload_that_is_not_there_is_named() {
+    let project = component();
+    let spec = project.read("mesh.toml");
+    project.write("mesh.toml", spec.replace("workloads.details-v1", "workloads.detials-v1"));
+    project.run(&["render"]).ends(0, &[]);
+    owner(&project, "../examples/bookinfo", "");
+    kubectl(&["kustomize", &project.text_path("owner")]).ends(1, &["no resource matches", "detials-v1"]);
+}
+
+/// Where the workload's manifest says no namespace and its owner's overlay sets one.
+#[test]
+fn patch_namespace_fits_the_manifest() {
+    let project = component();
+    project.edit("mesh.toml", "namespace = \"default\"", "namespace = \"shop\"");
+    owner(&project, "../examples/bookinfo", "namespace: shop\n");
+    let folder = project.text_path("owner");
+    project.run(&["render"]).ends(0, &[]);
+    kubectl(&["kustomize", &folder]).ends(1, &["no resource matches", "shop"]);
+
+    for name in ["productpage-v1", "details-v1"] {
+        let header = format!("[workloads.{name}]\n");
+        project.edit("mesh.toml", &header, &format!("{header}patch-namespace = \"\"\n"));
+    }
+    project.run(&["render"]).ends(0, &[]);
+    let objects = build(Path::new(&folder));
+    for (kind, at) in [("Deployment", "details-v1"), ("EnvoyFilter", "wasm-example-filter")] {
+        find(&objects, kind, ("shop", at));
+    }
+    let template = &find(&objects, "Deployment", ("shop", "productpage-v1"))["spec"]["template"];
+    assert!(template["metadata"]["annotations"]["sidecar.istio.io/userVolume"].is_string());
+    assert!(of_kind(&objects, "ConfigMap").all(|it| namespace(it) == "shop"));
+}
+
+/// A manifest's own namespace must be the patch's; `default` and none are the same.
+#[test]
+fn a_manifest_with_a_namespace_takes_the_workloads() {
+    let project = component();
+    project.edit("mesh.toml", "namespace = \"default\"", "namespace = \"shop\"");
+    let details = "examples/bookinfo/details.yaml";
+    for (file, name) in [(details, "details-v1"), ("examples/bookinfo/productpage.yaml", "productpage-v1")] {
+        project.edit(file, &format!("name: {name}\n"), &format!("name: {name}\n  namespace: shop\n"));
+    }
+    owner(&project, "../examples/bookinfo", "");
+    let folder = project.text_path("owner");
+    project.run(&["render"]).ends(0, &[]);
+    find(&build(Path::new(&folder)), "Deployment", ("shop", "details-v1"));
+
+    project.edit("mesh.toml", "[workloads.details-v1]\n", "[workloads.details-v1]\npatch-namespace = \"\"\n");
+    project.run(&["render"]).ends(0, &[]);
+    kubectl(&["kustomize", &folder]).ends(1, &["no resource matches", "details-v1"]);
+
+    project.edit(details, "  namespace: shop", "  namespace: default");
+    project.run(&["render"]).ends(0, &[]);
+    find(&build(Path::new(&folder)), "Deployment", ("default", "details-v1"));
+}

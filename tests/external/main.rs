@@ -1,0 +1,21 @@
+//! Tests against the real tools: Envoy, kubectl, kustomize and Taplo, which `scripts/setup` installs.
+
+#![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
+
+mod asm_recipe;
+mod envoy;
+mod kubectl;
+mod manifests;
+mod mesh;
+mod module_loading;
+mod taplo;
+mod verify;
+
+#[path = "../support/dry_run.rs"]
+mod dry_run;
+#[path = "../support/project.rs"]
+mod project;
+#[path = "../support/tools.rs"]
+mod tools;
+#[path = "../support/yaml_strings.rs"]
+mod yaml_strings;

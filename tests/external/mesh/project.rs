@@ -1,0 +1,157 @@
+//! A user's folder: a mesh.toml, modules and manifests, rendered with the program and built with kustomize.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::rendered::Objects;
+use crate::tools::tool;
+
+/// The demo filter's module in the repository.
+const EXAMPLE_FILTER: &str = "filter/example-filter.wasm";
+
+/// A folder that is gone with the value.
+pub(crate) struct Project {
+    folder: TempDir,
+    /// The folder of mesh.toml.
+    spec: PathBuf,
+}
+
+impl Project {
+    /// A copy of the repository's examples. `spec` is the folder of the mesh.toml to render, from the root.
+    pub(crate) fn example(spec: &str) -> Self {
+        let project = Self::empty(spec);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy(&root.join("mesh.toml"), &project.folder.path().join("mesh.toml"));
+        copy(&root.join("examples"), &project.folder.path().join("examples"));
+        project.with_bytes(EXAMPLE_FILTER, &example_filter())
+    }
+
+    /// A folder with this mesh.toml and the demo filter as `example-filter.wasm`.
+    pub(crate) fn new(spec: &str) -> Self {
+        Self::empty("").with_bytes("example-filter.wasm", &example_filter()).with_bytes("mesh.toml", spec.as_bytes())
+    }
+
+    fn empty(spec: &str) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let spec = folder.path().join(spec);
+        Self { folder, spec }
+    }
+
+    /// Puts a file beside mesh.toml, or in place of one that is there.
+    pub(crate) fn with_bytes(self, path: &str, bytes: &[u8]) -> Self {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+        fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        self
+    }
+
+    /// Assembles a module beside mesh.toml.
+    pub(crate) fn with_module(self, path: &str, wat: &str) -> Self {
+        let bytes = wat::parse_str(wat).unwrap_or_else(|error| panic!("{path}: {error}"));
+        self.with_bytes(path, &bytes)
+    }
+
+    /// A base of Deployments, given as `namespace/name`: the pods of each have the label `app`, its value being the name.
+    pub(crate) fn with_base(mut self, deployments: &[&str]) -> Self {
+        let mut resources = Vec::new();
+        for deployment in deployments {
+            let (namespace, name) = deployment.split_once('/').expect("namespace/name");
+            let file = format!("{namespace}-{name}.yaml");
+            let labels = json!({ "app": name });
+            let container = json!({ "name": name, "image": format!("example.com/{name}:1.0") });
+            let object = json!({
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": { "name": name, "namespace": namespace },
+                "spec": {
+                    "selector": { "matchLabels": labels },
+                    "template": { "metadata": { "labels": labels }, "spec": { "containers": [container] } },
+                },
+            });
+            self = self.with_bytes(&format!("base/{file}"), object.to_string().as_bytes());
+            resources.push(file);
+        }
+        self.with_bytes("base/kustomization.yaml", json!({ "resources": resources }).to_string().as_bytes())
+    }
+
+    /// Renders, and returns what kustomize makes of `out/`: of itself where it is a Kustomization, or as a component over
+    /// the base.
+    pub(crate) fn objects(self) -> (Self, Objects) {
+        self.render();
+        let out = self.spec.join("out");
+        let kustomization = fs::read_to_string(out.join("kustomization.yaml")).expect("out/kustomization.yaml");
+        let read: Value = yaml_serde::from_str(&kustomization).expect("out/kustomization.yaml is YAML");
+        if read["kind"] == "Component" {
+            let owner = json!({ "resources": ["../base"], "components": ["../out"] });
+            let project = self.with_bytes("owner/kustomization.yaml", owner.to_string().as_bytes());
+            let objects = kustomize(&project.folder.path().join("owner"));
+            return (project, objects);
+        }
+        let objects = kustomize(&out);
+        (self, objects)
+    }
+
+    /// What kustomize makes of a folder that the program did not write: the workloads as they were before.
+    pub(crate) fn before(&self, base: &str) -> Objects {
+        kustomize(&self.folder.path().join(base))
+    }
+
+    /// What the program says of a mesh.toml that it does not render.
+    pub(crate) fn refusal(&self) -> String {
+        let output = self.run_render();
+        assert_eq!(output.status.code(), Some(2), "mesh-compile render: {}", output.status);
+        String::from_utf8(output.stderr).expect("findings are UTF-8")
+    }
+
+    fn run_render(&self) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_mesh-compile"))
+            .args(["render", "--color", "never", "--file"])
+            .arg(self.spec.join("mesh.toml"))
+            .output()
+            .expect("mesh-compile runs")
+    }
+
+    fn render(&self) {
+        let output = self.run_render();
+        let findings = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "mesh-compile render: {}\n{findings}", output.status);
+    }
+}
+
+/// Renders this mesh.toml over a base of these Deployments, and returns what kustomize makes of it.
+pub(crate) fn rendered(spec: &str, deployments: &[&str]) -> Objects {
+    Project::new(spec).with_base(deployments).objects().1
+}
+
+fn kustomize(folder: &Path) -> Objects {
+    let output = Command::new(tool("kubectl")).arg("kustomize").arg(folder).output().expect("kubectl runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl kustomize {}: {errors}", folder.display());
+    Objects::read(&String::from_utf8(output.stdout).expect("kubectl prints UTF-8"))
+}
+
+/// The demo filter: the module that `MESH_COMPILE_EXAMPLE_FILTER` names, as CI has it built from its source, or the committed one.
+pub(crate) fn example_filter() -> Vec<u8> {
+    let named = std::env::var_os("MESH_COMPILE_EXAMPLE_FILTER").filter(|path| !path.is_empty());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(named.unwrap_or_else(|| EXAMPLE_FILTER.into()));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Copies a file, or a folder without the `out` folders in it.
+fn copy(from: &Path, to: &Path) {
+    if from.is_file() {
+        fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        return;
+    }
+    fs::create_dir_all(to).expect("the folder can be made");
+    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
+        let name = entry.expect("the folder can be listed").file_name();
+        if name != "out" {
+            copy(&from.join(&name), &to.join(&name));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! `mesh-compile verify` compared with Envoy and with kustomize.
+
+mod chain;
+mod engines;

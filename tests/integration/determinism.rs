@@ -1,0 +1,240 @@
+//! Whatever is around mesh.toml and however it is written: out/ is the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use crate::project::{Project, Ran, examples, repository};
+use crate::shuffle::Shuffler;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// Names the files that differ, not their bytes.
+#[track_caller]
+fn assert_same(found: &Files, expected: &Files, how: &str) {
+    let differing: Vec<_> =
+        expected.iter().filter(|(path, bytes)| found.get(*path) != Some(bytes)).map(|(path, _)| path).collect();
+    let more: Vec<_> = found.keys().filter(|path| !expected.contains_key(*path)).collect();
+    assert!(differing.is_empty() && more.is_empty(), "{how}: {differing:?} differ, {more:?} are new");
+}
+
+/// The committed out/ of each example, and the copies without theirs.
+fn fresh() -> (Project, Vec<(PathBuf, Files)>) {
+    let project = Project::examples();
+    let outs = examples().into_iter().map(|folder| {
+        let out = folder.join("out");
+        let files = project.files(&out);
+        assert!(files.len() > 5);
+        project.remove(&out);
+        (folder, files)
+    });
+    let outs = outs.collect();
+    (project, outs)
+}
+
+/// Renders all examples anew, each by a command made for it, and holds them against what is committed.
+#[track_caller]
+fn renders_the_same(how: &str, command: impl Fn(&Project, &Path) -> Command) {
+    let (project, outs) = fresh();
+    for (folder, expected) in outs {
+        let output = command(&project, &folder).output().expect("mesh-compile runs");
+        Ran::of(&output).ends(0, &[]);
+        assert_same(&project.files(folder.join("out")), &expected, how);
+    }
+}
+
+fn render(project: &Project, folder: &Path) -> Command {
+    let mut command = project.command(&["render"]);
+    command.current_dir(project.path(folder));
+    command
+}
+
+/// The shuffler itself: what it writes says the same.
+#[test]
+fn a_shuffled_file_has_the_same_content() {
+    for folder in examples() {
+        let text = std::fs::read_to_string(repository().join(folder).join("mesh.toml")).unwrap();
+        let table: toml::Table = text.parse().unwrap();
+        let mut written = std::collections::BTreeSet::new();
+        for seed in 0..100 {
+            let shuffled = Shuffler::new(seed).file(&table);
+            assert_eq!(shuffled.parse::<toml::Table>().expect(&shuffled), table, "{shuffled}");
+            written.insert(shuffled);
+        }
+        assert_eq!(written.len(), 100);
+    }
+}
+
+#[test]
+fn the_order_and_the_form_of_tables_change_nothing() {
+    let (project, outs) = fresh();
+    for (folder, expected) in outs {
+        let file = folder.join("mesh.toml");
+        let table: toml::Table = project.read(&file).parse().unwrap();
+        for seed in 0..30 {
+            let shuffled = Shuffler::new(seed).file(&table);
+            project.write(&file, &shuffled);
+            Ran::of(&render(&project, &folder).output().unwrap()).ends(0, &[]);
+            assert_same(&project.files(folder.join("out")), &expected, &shuffled);
+            project.remove(folder.join("out"));
+        }
+    }
+}
+
+#[test]
+fn line_endings_of_mesh_toml_change_nothing() {
+    renders_the_same("CRLF", |project, folder| {
+        let file = folder.join("mesh.toml");
+        let text = project.read(&file);
+        project.write(&file, text.replace('\n', "\r\n"));
+        render(project, folder)
+    });
+}
+
+/// TOML leaves it open what a line's end in a string is; git may have made it CRLF.
+#[test]
+fn line_endings_in_a_string_change_nothing() {
+    for quotes in ["\"\"\"", "'''"] {
+        let project = Project::small();
+        project.edit("mesh.toml", "config = { level = \"low\" }", &format!("config-text = {quotes}\na\n  b\n{quotes}"));
+        project.run(&["render"]).ends(0, &[]);
+        project.write("mesh.toml", project.read("mesh.toml").replace('\n', "\r\n"));
+        project.run(&["check"]).ends(0, &[]);
+        // One that is written out is meant.
+        if quotes.starts_with('"') {
+            project.edit("mesh.toml", "  b", "  b\\r\\n");
+            project.run(&["render"]).ends(0, &[]);
+            assert!(project.read("out/envoyfilters/shop/wasm-one.yaml").contains("b\\r\\n"));
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    for threads in ["1", "2", "7"] {
+        renders_the_same(threads, |project, folder| {
+            let mut command = render(project, folder);
+            command.env("RAYON_NUM_THREADS", threads);
+            command
+        });
+    }
+}
+
+#[test]
+fn where_it_stands_changes_nothing() {
+    renders_the_same("from the root, -f FILE", |project, folder| {
+        let file = project.text_path(folder.join("mesh.toml"));
+        let mut command = project.command(&["render", "-f", &file]);
+        command.current_dir("/");
+        command
+    });
+    renders_the_same("-f FOLDER, from the project", |project, folder| {
+        let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+        project.command(&["render", "-f", folder.to_str().expect("UTF-8")])
+    });
+    renders_the_same("from a folder below", |project, folder| {
+        let below = folder.join("be low/ä");
+        project.folder(&below);
+        render(project, &below)
+    });
+    renders_the_same("through a link", |project, folder| {
+        let link = format!("link-{}", folder.components().count() + folder.as_os_str().len());
+        project.link(&link, project.path(folder));
+        let mut command = project.command(&["render", "-f", &format!("{link}/mesh.toml")]);
+        command.env("PWD", "/nowhere");
+        command
+    });
+}
+
+#[test]
+fn the_environment_changes_nothing() {
+    let variables = [
+        ("LANG", "tr_TR.UTF-8"),
+        ("LC_ALL", "C"),
+        ("LC_ALL", "de_DE.UTF-8"),
+        ("TZ", "Pacific/Chatham"),
+        ("HOME", "/nonexistent"),
+        ("HOME", "/proc"),
+        ("XDG_CONFIG_HOME", "/proc"),
+        ("TMPDIR", "/nonexistent"),
+        ("USER", "someone"),
+        ("HOSTNAME", "elsewhere"),
+        ("SOURCE_DATE_EPOCH", "1"),
+        ("NO_COLOR", "1"),
+        ("CLICOLOR_FORCE", "1"),
+        ("RUST_BACKTRACE", "1"),
+        ("CI", "true"),
+    ];
+    for (name, value) in variables {
+        renders_the_same(name, |project, folder| {
+            let mut command = render(project, folder);
+            command.env(name, value);
+            command
+        });
+    }
+    renders_the_same("no environment", |project, folder| {
+        let mut command = render(project, folder);
+        command.env_clear();
+        command
+    });
+}
+
+#[test]
+fn the_umask_changes_no_byte() {
+    for umask in ["000", "077"] {
+        renders_the_same(umask, |project, folder| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("umask {umask} && exec \"$0\" render"), env!("CARGO_BIN_EXE_mesh-compile")]);
+            command.current_dir(project.path(folder));
+            command
+        });
+    }
+}
+
+#[test]
+fn times_and_modes_of_the_sources_change_nothing() {
+    for seconds in [0, 1, 4_000_000_000] {
+        renders_the_same("times", |project, folder| {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            for file in [folder.join("mesh.toml"), "filter/example-filter.wasm".into()] {
+                let file = File::options().write(true).open(project.path(file)).expect("a file");
+                file.set_modified(time).expect("a time");
+                let mut permissions = file.metadata().expect("metadata").permissions();
+                permissions.set_readonly(true);
+                file.set_permissions(permissions).expect("a mode");
+            }
+            render(project, folder)
+        });
+    }
+}
+
+/// Over what an old render left, byte for byte the same as over nothing.
+#[test]
+fn what_was_there_changes_nothing() {
+    renders_the_same("an old render", |project, folder| {
+        let file = folder.join("mesh.toml");
+        let text = project.read(&file);
+        project.write(&file, text.replace("[workloads.", "[workloads.old-"));
+        Ran::of(&render(project, folder).output().expect("mesh-compile runs")).ends(0, &[]);
+        project.write(&file, text);
+        render(project, folder)
+    });
+}
+
+#[test]
+fn the_stream_is_the_files() {
+    let (project, outs) = fresh();
+    for (folder, expected) in outs {
+        let stream = Ran::of(&render(&project, &folder).arg("--stdout").output().unwrap()).ends(0, &[]).stdout;
+        let files = expected
+            .iter()
+            .filter(|(path, _)| path.as_str() != "mesh.lock")
+            .map(|(path, bytes)| format!("---\n# Source: {path}\n{}", std::str::from_utf8(bytes).unwrap()));
+        // By path, part by part: `a/b` stands before `a-b`.
+        let mut files: Vec<_> = files.collect();
+        files.sort_by_key(|file| file.lines().nth(1).map(PathBuf::from));
+        assert!(stream == files.concat(), "{}", folder.display());
+    }
+}

@@ -1,0 +1,200 @@
+//! The pages of `mesh-compile explain` say what the compiler does: each wrong excerpt gives its code, each mended one gives no finding.
+//!
+//! An excerpt is a fence that begins with ` ```toml `; fences of another kind are not looked at. It stands behind a preamble that
+//! declares what it does not: the filter `demo`, unless it has a `[filters…]` of its own, and the workload `web`, which uses it,
+//! unless it has a `[workloads…]` of its own.
+
+use std::error::Error;
+
+use camino::Utf8Path;
+use mesh_compile::compile;
+use mesh_compile::diag::{Code, Sink};
+use mesh_compile::world::{Disk, World as _};
+
+const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\n";
+const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
+
+/// Codes whose page has no excerpt that shows the mistake, and why.
+const WITHOUT_EXAMPLE: [(&str, &str); 32] = [
+    ("MC0107", "mesh.toml is not there"),
+    ("MC0108", "an excerpt is UTF-8"),
+    ("MC0118", "needs a signed module"),
+    ("MC0303", "needs a damaged module"),
+    ("MC0318", "needs a module that Envoy crashes on"),
+    ("MC0402", "is what `inspect` says"),
+    ("MC0601", "needs a dry run"),
+    ("MC0602", "needs a dry run"),
+    ("MC0603", "needs a dry run"),
+    ("MC0604", "needs a dry run"),
+    ("MC0605", "needs a dry run"),
+    ("MC0606", "needs a dry run"),
+    ("MC0607", "needs a dry run"),
+    ("MC0608", "needs a dry run"),
+    ("MC0609", "needs a dry run"),
+    ("MC0610", "needs a dry run"),
+    ("MC0611", "needs a dry run"),
+    ("MC0612", "needs a dry run"),
+    ("MC0613", "needs a dry run"),
+    ("MC0614", "needs a machine without Envoy"),
+    ("MC0615", "needs a dry run"),
+    ("MC0616", "needs a dry run"),
+    ("MC0617", "needs a dry run"),
+    ("MC0618", "needs a dry run"),
+    ("MC0701", "needs out/"),
+    ("MC0702", "needs out/"),
+    ("MC0703", "needs out/"),
+    ("MC0704", "needs out/"),
+    ("MC0705", "needs out/"),
+    ("MC0706", "needs out/"),
+    ("MC0707", "needs out/"),
+    ("MC0708", "is the command line's"),
+];
+
+/// Examples that the preamble would mend: they are taken as they are.
+const WITHOUT_PREAMBLE: [&str; 1] = ["MC0109"];
+
+/// Files that examples name and that are not what they should be.
+const WRONG_FILES: [(&str, &[u8]); 2] =
+    [("filter/demo.wat", b"(module)\n"), ("target/wasm32-wasip2/release/demo.wasm", b"\0asm\x0d\0\x01\0")];
+
+/// Modules that examples name: what each has beside, or in place of, what Envoy wants of every module.
+const WRONG_MODULES: [(&str, &str); 13] = [
+    ("target/wasm32-wasip1/release/program.wasm", r#"(memory (export "memory") 1) (func (export "_start"))"#),
+    ("filter/invalid.wasm", r#"MARKER MEMORY MALLOC HEADERS (func (result i32))"#),
+    ("filter/missing-import.wasm", r#"(import "env" "strtol" (func (param i32))) MARKER MEMORY MALLOC HEADERS"#),
+    ("filter/import-type.wasm", r#"(import "env" "proxy_log" (func (param i32))) MARKER MEMORY MALLOC HEADERS"#),
+    (
+        "filter/export-type.wasm",
+        r#"MARKER MEMORY MALLOC (func (export "proxy_on_request_headers") (param i32 i32) (result i32) (i32.const 0))"#,
+    ),
+    (
+        "filter/connections.wasm",
+        r#"MARKER MEMORY MALLOC (func (export "proxy_on_new_connection") (param i32) (result i32) (i32.const 0))"#,
+    ),
+    ("filter/no-malloc.wasm", "MARKER MEMORY HEADERS"),
+    ("filter/no-memory.wasm", "MARKER MALLOC HEADERS"),
+    ("filter/segment.wasm", r#"MARKER MEMORY MALLOC HEADERS (data (i32.const 65535) "ab")"#),
+    ("filter/large-memory.wasm", r#"MARKER (memory (export "memory") 16385) MALLOC HEADERS"#),
+    ("filter/precompiled.wasm", r#"MARKER MEMORY MALLOC HEADERS (@custom "precompiled_v8" "native")"#),
+    (
+        "filter/new-function.wasm",
+        r#"(import "wasi_snapshot_preview1" "fd_pwrite" (func (param i32 i32 i32 i64 i32) (result i32)))
+        MARKER MEMORY MALLOC HEADERS"#,
+    ),
+    (
+        "filter/poll.wasm",
+        r#"(import "wasi_snapshot_preview1" "poll_oneoff" (func (param i32 i32 i32 i32) (result i32)))
+        MARKER MEMORY MALLOC HEADERS"#,
+    ),
+];
+
+/// What the words of [`WRONG_MODULES`] stand for.
+const WORDS: [(&str, &str); 4] = [
+    ("MARKER", r#"(func (export "proxy_abi_version_0_2_1"))"#),
+    ("MEMORY", r#"(memory (export "memory") 1)"#),
+    ("MALLOC", r#"(func (export "malloc") (param i32) (result i32) (i32.const 0))"#),
+    ("HEADERS", r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))"#),
+];
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+#[test]
+fn each_example_gives_its_code() -> Outcome {
+    let folder = folder()?;
+    let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
+    let mut without = Vec::new();
+    for &code in Code::ALL {
+        let examples = excerpts(code, "## Example");
+        if examples.is_empty() {
+            without.push(code.as_str());
+        }
+        for example in examples {
+            let found = findings(dir, code, &example)?;
+            assert!(found.contains(&code.as_str()), "{}: gives {found:?} from\n{example}", code.as_str());
+            let others: Vec<_> = found.iter().filter(|id| **id != code.as_str()).collect();
+            assert!(others.is_empty(), "{}: gives {others:?} too from\n{example}", code.as_str());
+        }
+    }
+    assert_eq!(without, WITHOUT_EXAMPLE.map(|(id, _)| id));
+    Ok(())
+}
+
+#[test]
+fn no_fix_gives_a_finding() -> Outcome {
+    let folder = folder()?;
+    let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
+    let mut fixes = 0;
+    for &code in Code::ALL {
+        for fix in excerpts(code, "## Fix") {
+            let found = findings(dir, code, &fix)?;
+            assert!(found.is_empty(), "{}: gives {found:?} from\n{fix}", code.as_str());
+            fixes += 1;
+        }
+    }
+    assert!(fixes > 20, "only {fixes} were found");
+    Ok(())
+}
+
+/// A folder with the files that the excerpts name.
+fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let write = |path: &str, bytes: &[u8]| {
+        let path = folder.path().join(path);
+        path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, bytes))
+    };
+    let module = include_bytes!("../../filter/example-filter.wasm");
+    write("filter/example-filter.wasm", module)?;
+    // One custom section more: its length in four bytes of LEB128, a name of no characters, zeros.
+    let mut large = [&module[..], &[0, 0x80, 0x80, 0xc0, 0x00]].concat();
+    large.resize(large.len() + 0x10_0000, 0);
+    write("target/wasm32-wasip1/debug/demo.wasm", &large)?;
+    write("filter/large.json", &[b' '; 1_500_001])?;
+    for (path, bytes) in WRONG_FILES {
+        write(path, bytes)?;
+    }
+    for (path, fields) in WRONG_MODULES {
+        let fields = WORDS.iter().fold(fields.to_owned(), |fields, (word, text)| fields.replace(word, text));
+        write(path, &wat::parse_str(format!("(module {fields})"))?)?;
+    }
+    Ok(folder)
+}
+
+/// The codes that the compiler gives for an excerpt of a page, each once.
+fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static str>, Box<dyn Error>> {
+    let declares = |table: &str| excerpt.lines().any(|line| line.starts_with(table));
+    let whole = WITHOUT_PREAMBLE.contains(&code.as_str());
+    let mut text = String::new();
+    for (table, preamble) in [("[filters", FILTER), ("[workloads", WORKLOAD)] {
+        if !whole && !declares(table) {
+            text.push_str(preamble);
+        }
+    }
+    text.push_str(excerpt);
+    let file = dir.join("mesh.toml");
+    std::fs::write(&file, text)?;
+    let mut sink = Sink::new();
+    let world = Disk::new();
+    let rendered = compile(&world, &file, &mut sink);
+    assert_eq!(rendered.is_none(), sink.has_errors(), "{}: an error and a render, or neither", code.as_str());
+    let mut codes: Vec<_> = sink.into_sorted(world.sources()).iter().map(|finding| finding.code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    Ok(codes)
+}
+
+/// The TOML fences of a page's section.
+fn excerpts(code: Code, section: &str) -> Vec<String> {
+    let mut excerpts = Vec::new();
+    let (mut here, mut open): (bool, Option<String>) = (false, None);
+    for line in code.page().lines() {
+        match (&mut open, line) {
+            (Some(_), "```") => excerpts.extend(open.take()),
+            (Some(excerpt), line) => excerpt.extend([line, "\n"]),
+            (None, "```toml") if here => open = Some(String::new()),
+            (None, line) if line.starts_with("## ") => here = line == section,
+            _ => {}
+        }
+    }
+    assert!(open.is_none(), "{}: a fence without an end", code.as_str());
+    excerpts
+}

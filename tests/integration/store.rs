@@ -1,0 +1,332 @@
+//! What `render` does to out/: no more than it must, and never to what is not its own.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::project::{Entry, Project, Ran, SPEC, examples, module, repository};
+
+const PATCH: &str = "out/patches/shop/deployment-web.yaml";
+const LOCK: &str = "out/mesh.lock";
+
+/// Runs a command that must not change anything.
+#[track_caller]
+fn unchanged(project: &Project, arguments: &[&str], code: i32, said: &[&str]) -> Ran {
+    let before = project.tree("");
+    let ran = project.run(arguments).ends(code, said);
+    assert_eq!(project.tree(""), before, "{arguments:?} changed something");
+    ran
+}
+
+/// A shell command line in which `$0` is mesh-compile.
+fn shell(project: &Project, line: &str) -> Ran {
+    let mut command = Command::new("sh");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_mesh-compile")]).current_dir(project.path(""));
+    Ran::of(&command.output().expect("a shell"))
+}
+
+#[test]
+fn unchanged_files_are_not_touched() {
+    let project = Project::rendered();
+    unchanged(&project, &["render"], 0, &["out: 10 files (10 unchanged)"]);
+    let before = project.tree("out");
+    project.edit("mesh.toml", "low", "high");
+    project.run(&["render"]).ends(0, &["3 updated, 7 unchanged"]);
+    let after = project.tree("out");
+    let changed: Vec<_> =
+        before.iter().filter(|(path, entry)| after.get(*path) != Some(entry)).map(|(path, _)| path).collect();
+    let expected = ["out/envoyfilters/back/wasm-one.yaml", "out/envoyfilters/shop/wasm-one.yaml", LOCK];
+    assert_eq!(changed, expected);
+    assert_eq!(before.len(), after.len());
+}
+
+#[test]
+fn what_is_no_longer_rendered_is_removed_with_its_empty_folders() {
+    let project = Project::rendered();
+    project.write("out/patches/back/mine.txt", "mine");
+    let spec = SPEC.split("[workloads.api]").next().expect("the text before it");
+    project.write("mesh.toml", spec);
+    project.run(&["render"]).ends(0, &["3 deleted"]);
+    let left: Vec<_> = project.tree("out").into_keys().filter(|path| path.contains("/back")).collect();
+    assert_eq!(left, ["out/patches/back", "out/patches/back/mine.txt"]);
+    assert!(!project.read(LOCK).contains("back"));
+}
+
+#[test]
+fn another_output_folder_leaves_the_old_one_alone() {
+    let project = Project::rendered();
+    let before = project.tree("out");
+    project.write("mesh.toml", format!("{SPEC}\n[output]\ndir = \"a/b\"\n"));
+    project.run(&["render"]).ends(0, &["a/b: 10 files (10 created)"]);
+    assert_eq!(project.tree("out"), before);
+    assert_eq!(project.files("a/b"), project.files("out"));
+}
+
+#[test]
+fn a_foreign_file_in_the_way_stops_all_of_it() {
+    let project = Project::small();
+    project.write(PATCH, "mine");
+    unchanged(&project, &["render"], 2, &["MC0705", PATCH]);
+    unchanged(&project, &["render", "--dry-run"], 2, &["MC0705", PATCH]);
+    project.remove(PATCH);
+    project.run(&["render"]).ends(0, &[]);
+    // A lock that is not ours is no less foreign.
+    project.write(LOCK, "mine");
+    unchanged(&project, &["render"], 2, &["MC0706", LOCK]);
+}
+
+#[test]
+fn what_is_ours_but_changed_by_hand_is_not_deleted() {
+    let project = Project::rendered();
+    project.edit("out/patches/back/deployment-api.yaml", "metadata:", "metadata: # mine");
+    project.edit("mesh.toml", "[workloads.api]", "[workloads.other]");
+    unchanged(&project, &["render"], 2, &["MC0704", "deployment-api.yaml"]);
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let outside = Project::empty();
+    for (at, is_folder) in [("out/patches", true), ("out/patches/shop", true), (PATCH, false), (LOCK, false)] {
+        let project = Project::rendered();
+        outside.folder("there");
+        outside.write("file", "theirs");
+        let before = outside.tree("");
+        project.remove(at);
+        project.link(at, outside.path(if is_folder { "there" } else { "file" }));
+        // So that there is something to write.
+        project.edit("mesh.toml", "low", "high");
+        project.edit("mesh.toml", "[\"one\", \"two\"]", "[\"two\", \"one\"]");
+        unchanged(&project, &["render"], 2, &[at]);
+        assert_eq!(outside.tree(""), before, "{at} was written through");
+    }
+}
+
+#[test]
+fn a_stale_file_behind_a_link_is_not_deleted() {
+    let project = Project::rendered();
+    project.rename("out/patches/back", "elsewhere");
+    project.link("out/patches/back", project.path("elsewhere"));
+    project.edit("mesh.toml", "[workloads.api]\nnamespace = \"back\"", "[workloads.api]");
+    let before = project.tree("elsewhere");
+    project.run(&["render"]);
+    assert_eq!(project.tree("elsewhere"), before);
+}
+
+#[test]
+fn a_lock_that_leads_out_deletes_nothing() {
+    for path in ["../victim", "patches/../../victim", "/etc/hostname", "", ".", "./victim"] {
+        let project = Project::rendered();
+        project.write("victim", "");
+        project.write("out/victim", "");
+        // The digest of no bytes: only the path is wrong.
+        let line =
+            format!("[files]\n\"{path}\" = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"");
+        project.edit(LOCK, "[files]", &line);
+        unchanged(&project, &["render"], 2, &["MC0706", LOCK, path]);
+        unchanged(&project, &["check"], 1, &[LOCK]);
+    }
+}
+
+/// Two branches, merged: one changed a module and dropped a workload, the other changed the module too and added one.
+#[test]
+fn a_lock_with_conflicts_counts_for_both_sides() {
+    let added = format!("{SPEC}\n[workloads.db]\nselector = {{ app = \"db\" }}\nfilters = [\"two\"]\n");
+    let dropped = SPEC.split("[workloads.api]").next().expect("the text before it");
+    let side = |spec: &str, tag| {
+        let project = Project::small();
+        project.write("mesh.toml", spec);
+        project.write("two.wasm", module(tag));
+        project.run(&["render"]).ends(0, &[]);
+        project
+    };
+    for style in [&[][..], &["--diff3"], &["--zdiff3"]] {
+        let (base, ours, theirs) = (Project::rendered(), side(dropped, 3), side(&added, 4));
+        let mut merge = Command::new("git");
+        merge.args(["merge-file", "--stdout"]).args(style);
+        merge.args([ours.path(LOCK), base.path(LOCK), theirs.path(LOCK)]);
+        let merged = Ran::of(&merge.output().expect("git"));
+        assert!(merged.stdout.contains("<<<<<<<"), "no conflict: {}", merged.stdout);
+        for (path, bytes) in theirs.files("out") {
+            ours.write(format!("out/{path}"), bytes);
+        }
+        ours.write(LOCK, merged.stdout);
+        ours.write("mesh.toml", added.replace("[workloads.api]", "[workloads.app]"));
+        ours.write("two.wasm", module(5));
+        unchanged(&ours, &["check"], 1, &[LOCK]);
+        ours.run(&["render"]).ends(0, &[]);
+        unchanged(&ours, &["check"], 0, &[]);
+        let modules = ours.files("out").into_keys().filter(|path| path.contains("wasm-two-")).count();
+        assert_eq!(modules, 1, "{:?}", ours.files("out").keys());
+    }
+}
+
+#[test]
+fn a_preview_writes_nothing() {
+    let project = Project::small();
+    let stream = unchanged(&project, &["render", "--stdout"], 0, &[]).stdout;
+    assert_eq!(stream.matches("\n# Source: ").count(), 9);
+    let list = unchanged(&project, &["render", "--dry-run"], 0, &[]).stdout;
+    project.run(&["render", "-v"]).ends(0, &["create out/kustomization.yaml\n"]);
+    let files: Vec<_> = list.lines().map(|line| line.strip_prefix("create ").expect(line).to_owned()).collect();
+    let written = project.files("out");
+    assert_eq!(files.len(), written.len());
+    assert!(files.iter().all(|file| written.contains_key(file.trim_start_matches("out/"))), "{files:?}");
+    project.edit("mesh.toml", "[workloads.api]", "[workloads.app]");
+    let list = unchanged(&project, &["render", "--dry-run"], 0, &[]).stdout;
+    for line in [
+        "create out/patches/back/deployment-app.yaml",
+        "delete out/patches/back/deployment-api.yaml",
+        "update out/mesh.lock",
+    ] {
+        assert!(list.lines().any(|it| it == line), "{list}");
+    }
+    unchanged(&project, &["render", "--stdout"], 0, &[]);
+}
+
+#[test]
+fn a_render_that_fails_writes_nothing() {
+    for (from, to) in
+        [("\"low\"", "low"), ("one.wasm", "none.wasm"), ("filters", "filtres"), ("[\"one\"]", "[\"three\"]")]
+    {
+        let project = Project::rendered();
+        project.edit("mesh.toml", "namespace = \"back\"", "namespace = \"front\"");
+        project.edit("mesh.toml", from, to);
+        unchanged(&project, &["render"], 2, &["mesh.toml"]);
+        assert_eq!(unchanged(&project, &["render", "--stdout"], 2, &["mesh.toml"]).stdout, "");
+    }
+}
+
+#[test]
+fn files_have_the_mode_that_the_umask_leaves() {
+    for (umask, mode) in [("022", 0o644), ("002", 0o664), ("077", 0o600)] {
+        let project = Project::small();
+        shell(&project, &format!("umask {umask} && exec \"$0\" render")).ends(0, &[]);
+        for (path, entry) in project.tree("out") {
+            let Entry::File { mode: found, .. } = entry else { continue };
+            assert_eq!(found, mode, "{path}");
+        }
+    }
+}
+
+/// A disk that is full in the middle of it: all stays as it was, and no temporary file is left.
+#[test]
+fn a_write_that_fails_leaves_the_old_file() {
+    let project = Project::examples();
+    let before = project.files("out");
+    project.write("filter/example-filter.wasm", [module(1), vec![0, 100, 1, b'x'], vec![7; 98]].concat());
+    project.edit("mesh.toml", "added by our filter", &"long".repeat(1000));
+    // The files may have 1,024 bytes; the signal that would end the program is ignored, so that the write fails.
+    let ran = shell(&project, "trap '' XFSZ; ulimit -f 2; exec \"$0\" render");
+    ran.ends(2, &["MC0707", "cannot update `out/envoyfilters/default/wasm-example-filter.yaml`"]);
+    assert!(project.files("out") == before, "something was changed");
+    project.run(&["render"]).ends(0, &[]);
+    unchanged(&project, &["check"], 0, &[]);
+}
+
+#[test]
+fn standard_output_that_is_full_is_an_error() {
+    let project = Project::small();
+    shell(&project, "exec \"$0\" render --stdout >/dev/full").ends(2, &["standard output"]);
+}
+
+/// Eight modules of some 400 kB, so that a write takes a while.
+fn large() -> Project {
+    let project = Project::empty();
+    let mut spec = String::new();
+    for i in 0..8 {
+        // A custom section, its length a LEB128 of three bytes.
+        let padding = [&[0, 0x80, 0xb5, 0x18, 1, b'x'][..], &vec![i; 400_000 - 2]].concat();
+        project.write(format!("m{i}.wasm"), [module(i), padding].concat());
+        spec += &format!("[filters.f{i}]\nmodule = \"m{i}.wasm\"\n");
+    }
+    let names: Vec<_> = (0..8).map(|i| format!("\"f{i}\"")).collect();
+    spec += &format!("[workloads.web]\nselector = {{ app = \"web\" }}\nfilters = [{}]\n", names.join(", "));
+    project.write("mesh.toml", spec);
+    project
+}
+
+#[test]
+fn a_killed_render_leaves_no_half_file() {
+    let whole = large();
+    whole.run(&["render"]).ends(0, &[]);
+    let whole = whole.files("out");
+    let project = large();
+    // Whenever it is killed, this holds; the delays only make it likely that something is seen.
+    for delay in 0..30 {
+        let mut render = project.command(&["render"]).stderr(Stdio::null()).spawn().expect("it starts");
+        std::thread::sleep(Duration::from_millis(delay * 2));
+        render.kill().expect("it can be killed");
+        render.wait().expect("it ends");
+        if !project.path("out").exists() {
+            continue;
+        }
+        for (path, bytes) in project.files("out") {
+            let is_temporary = path.contains("/.mesh-compile-") || path.starts_with(".mesh-compile-");
+            assert!(is_temporary || whole.get(&path) == Some(&bytes), "{path} is neither old nor new");
+        }
+        // What the killed one left is taken up, and its temporary files are cleared away.
+        project.run(&["render"]).ends(0, &[]);
+        assert!(project.files("out") == whole, "after {delay}");
+        project.remove("out");
+    }
+}
+
+#[test]
+fn temporary_files_of_a_stopped_render_are_cleared_away() {
+    let project = Project::rendered();
+    let (left, foreign) = ("out/patches/shop/.mesh-compile-aB3dE9", "out/patches/shop/.mesh-compile-notes");
+    project.write(left, "half a f");
+    project.write(foreign, "mine");
+    unchanged(&project, &["check"], 1, &["MC0703", "left behind", left, foreign]);
+    let list = unchanged(&project, &["render", "--dry-run"], 0, &[]).stdout;
+    assert_eq!(list, format!("delete {left}\n"));
+    project.run(&["render"]).ends(0, &["1 deleted"]);
+    assert_eq!(project.read(foreign), "mine");
+    project.remove(foreign);
+    unchanged(&project, &["check"], 0, &[]);
+}
+
+#[test]
+fn renders_at_once_end_in_one_tree() {
+    let small = Project::rendered().files("out");
+    for round in 0..20 {
+        let project = Project::small();
+        if round % 2 == 1 {
+            // With files to update and to delete, too.
+            project.edit(
+                "mesh.toml",
+                "[workloads.api]\nnamespace = \"back\"",
+                "[workloads.app]\nnamespace = \"front\"",
+            );
+            project.run(&["render"]).ends(0, &[]);
+            project.write("mesh.toml", SPEC);
+        }
+        let mut started = Vec::new();
+        for _ in 0..4 {
+            started.push(project.command(&["render"]).stderr(Stdio::piped()).spawn().expect("it starts"));
+        }
+        for render in started {
+            Ran::of(&render.wait_with_output().expect("it ends")).ends(0, &[]);
+        }
+        assert_eq!(project.files("out"), small);
+        unchanged(&project, &["check"], 0, &[]);
+    }
+}
+
+/// The lock is what says which modules went in; it agrees with the files.
+#[test]
+fn the_lock_lists_every_file_with_its_digest() {
+    for folder in examples() {
+        let folder = repository().join(folder).join("out");
+        let lock: toml::Table = std::fs::read_to_string(folder.join("mesh.lock")).unwrap().parse().unwrap();
+        let listed = lock["files"].as_table().unwrap();
+        let sums: BTreeMap<_, _> = listed.iter().map(|(path, sum)| (path.as_str(), sum.as_str().unwrap())).collect();
+        let mut check = String::new();
+        sums.iter().for_each(|(path, sum)| check += &format!("{sum}  {path}\n"));
+        let project = Project::empty();
+        project.write("sums", check);
+        let mut judge = Command::new("sha256sum");
+        judge.args(["--check", "--strict", "--quiet"]).arg(project.path("sums")).current_dir(&folder);
+        Ran::of(&judge.output().unwrap()).ends(0, &[]);
+    }
+}
