@@ -42,7 +42,7 @@ pub(super) fn resolve<'a>(
     let mut seen: BTreeMap<&str, Location> = BTreeMap::new();
     let mut uses = Vec::new();
     for item in &written.filters {
-        let (name, with, name_location) = (item.filter(), item.with(), item.filter_at());
+        let (name, with, name_location) = (item.filter(), item.settings(), item.filter_at());
         if let Some(first) = seen.get(name) {
             sink.push(
                 Diagnostic::error(Code::MC0211, format!("`{name}` is listed twice"))

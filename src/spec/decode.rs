@@ -9,7 +9,7 @@ use std::ops::Range;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeString, DeValue};
 
 use super::spanned;
 use crate::diag::FileId;
@@ -191,14 +191,6 @@ where
         let value = self.value.take().ok_or_else(|| serde::de::Error::custom("a value without a key"))?;
         seed.deserialize(value)
     }
-}
-
-/// The table's own entry, to be decoded by itself.
-pub(super) fn entries<'a, 'toml>(
-    file: FileId,
-    table: &'a DeTable<'toml>,
-) -> impl Iterator<Item = (&'a str, Value<'a, 'toml>)> {
-    table.iter().map(move |(key, value)| (key.get_ref().as_ref(), Value { file, key: key.span(), value }))
 }
 
 /// Implements `Deserialize` for an enum whose variants differ by the kind of the TOML value: `string`, `integer`, `boolean`,

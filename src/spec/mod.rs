@@ -141,7 +141,10 @@ impl Decoder<'_> {
         }
         let mut value = value.clone();
         let DeValue::Table(table) = value.get_mut() else { return T::default() };
-        table.retain(|key, _| !self.refused.reported.contains(&place.key(key.get_ref().as_ref())));
+        let keys: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
+        for key in keys.iter().filter(|key| self.refused.reported.contains(&place.key(key.as_str()))) {
+            table.remove(key.as_str());
+        }
         self.decode(decode::Value { file: self.parsed.file, key: key.span(), value: &value }).unwrap_or_default()
     }
 

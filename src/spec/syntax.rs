@@ -116,7 +116,7 @@ fn first_definition(parsed: Parsed<'_>, name: &str, offset: usize) -> Option<Ran
 fn follow(mut table: &DeTable<'_>, mut line: &DeTable<'_>, offset: usize) -> Option<Range<usize>> {
     loop {
         let (key, value) = line.iter().next()?;
-        let (first, defined) = table.get_key_value(key.get_ref())?;
+        let (first, defined) = table.get_key_value::<str>(key.get_ref())?;
         match (value.get_ref(), defined.get_ref()) {
             (DeValue::Table(inner), DeValue::Table(deeper)) if key.span().start < offset => {
                 (line, table) = (inner, deeper);

@@ -35,7 +35,7 @@ fn a_value_knows_its_own_place_and_that_of_its_key() {
     assert_eq!(both(selector["app"].at(), selector["app"].key()), ("'w'".into(), "app".into()));
     let [plain, with] = workload.filters.as_slice() else { panic!("{workload:?}") };
     assert_eq!((written(plain.filter_at()), written(with.filter_at())), ("'a'".into(), "'b'".into()));
-    let port = with.with().unwrap().port.as_ref().unwrap();
+    let port = with.settings().unwrap().port.as_ref().unwrap();
     assert_eq!((**port, both(port.at(), port.key())), (80, ("80".into(), "port".into())));
 }
 

@@ -48,7 +48,7 @@ struct Listener<'a> {
 fn workload(sources: &Sources, written: &types::Workload, sink: &mut Sink) -> Vec<Test> {
     let default = written.direction();
     let listeners = written.filters.iter().map(|item| {
-        let with = item.with();
+        let with = item.settings();
         let direction = with.and_then(|with| with.direction.as_deref().copied()).unwrap_or(default);
         Listener { direction, port: with.and_then(|with| with.port.as_ref()) }
     });

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
-pub(crate) use workload::{Use, UseWith, Workload};
+pub(crate) use workload::{UseWith, Workload};
 
 use super::Spanned;
 use super::decode::by_kind;

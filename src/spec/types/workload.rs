@@ -89,7 +89,7 @@ impl Use {
     }
 
     /// The settings for this workload.
-    pub(crate) const fn with(&self) -> Option<&UseWith> {
+    pub(crate) const fn settings(&self) -> Option<&UseWith> {
         match self {
             Self::Plain(_) => None,
             Self::With(with) => Some(with),
@@ -100,7 +100,7 @@ impl Use {
 impl Spanned<Use> {
     /// Where the filter's name is.
     pub(crate) fn filter_at(&self) -> crate::diag::Location {
-        self.with().map_or_else(|| self.at(), |with| with.filter.at())
+        self.settings().map_or_else(|| self.at(), |with| with.filter.at())
     }
 }
 

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use expect::{
-    BodyPattern, Expect, ExpectedBody, ExpectedCall, ExpectedFields, ExpectedLocalReply, ExpectedRequest,
-    ExpectedUpstream, ExpectedValues, Matches, Pattern,
+    Expect, ExpectedBody, ExpectedCall, ExpectedFields, ExpectedLocalReply, ExpectedRequest, ExpectedUpstream,
+    ExpectedValues, Pattern,
 };
 pub(crate) use message::{Callout, Callouts, Fields, Request, Response, Text, Values};
 
