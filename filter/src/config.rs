@@ -1,4 +1,4 @@
-//! The filter's configuration: JSON in, edits or every problem out.
+//! Parses the filter's configuration: JSON in, edits or a list of all problems out.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use crate::edit::Edits;
 use crate::json::Json;
 use crate::name::{self, Side};
 
-/// The header that the filter adds when its configuration says nothing.
+/// The header that the filter adds when its configuration is empty.
 pub const DEMO_HEADER: &str = "resp-header-demo";
-/// The value that goes with [`DEMO_HEADER`], and with the `header` shorthand.
+/// The value of [`DEMO_HEADER`] and of the header that the `header` shorthand names.
 pub const DEMO_VALUE: &str = "added by our filter";
 
-// Envoy hands a google.protobuf.Struct over in its binary form, not as JSON.
+// Envoy passes a google.protobuf.Struct in its binary encoding, not as JSON.
 const NOT_JSON_FIX: &str = "write a JSON object, as a google.protobuf.StringValue";
 
 const KEYS: [&str; 3] = ["request", "response", "header"];
@@ -20,14 +20,14 @@ const EDITS: [&str; 3] = ["remove", "replace", "add"];
 /// A valid configuration.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Edits of the request's headers.
+    /// Edits to the request headers.
     pub request: Edits,
-    /// Edits of the response's headers.
+    /// Edits to the response headers.
     pub response: Edits,
 }
 
 impl Config {
-    /// What the filter does when it is told nothing.
+    /// The configuration of a filter that was given none.
     fn demo() -> Self {
         let mut config = Self::default();
         config.add_demo_value(DEMO_HEADER.to_owned());
@@ -54,10 +54,10 @@ impl fmt::Display for Config {
     }
 }
 
-/// One thing wrong with a configuration.
+/// A problem with a configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, as `request.add.x-a`, or `configuration` for the whole.
+    /// The path of the key, such as `request.add.x-a`, or `configuration` for the whole text.
     place: String,
     what: String,
     fix: String,
@@ -66,16 +66,16 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!("{}: {}; {}", self.place, self.what, self.fix);
-        // A problem is one line of the proxy's log, whatever the key or the value that it quotes.
+        // A problem must fit on one line of the proxy's log, even if the quoted key or value contains a line break.
         formatter.write_str(&text.replace(char::is_control, "?"))
     }
 }
 
-/// Reads a configuration. Nothing (no bytes, blanks, or `{}`) means the demo header.
+/// Parses a configuration. An empty one (no bytes, only spaces, or `{}`) adds the demo header.
 ///
 /// # Errors
 ///
-/// Every problem found, in the order of the text; never an empty list.
+/// Returns all problems in the order of the text. The list is never empty.
 pub fn parse(text: &[u8]) -> Result<Config, Vec<Problem>> {
     if text.trim_ascii().is_empty() {
         return Ok(Config::demo());
@@ -89,7 +89,7 @@ pub fn parse(text: &[u8]) -> Result<Config, Vec<Problem>> {
     if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
 }
 
-/// Walks a configuration and gathers what is wrong with it.
+/// Walks a configuration and collects its problems.
 #[derive(Default)]
 struct Reader {
     problems: Vec<Problem>,
@@ -111,7 +111,7 @@ impl Reader {
                 _ => self.unknown(&key, &KEYS),
             }
         }
-        // After the loop: `response` replaces the whole side, wherever it stands.
+        // After the loop, because `response` overwrites `config.response` regardless of the order of the keys.
         if let Some(header) = header {
             config.add_demo_value(header);
         }
@@ -175,7 +175,7 @@ impl Reader {
         pairs
     }
 
-    /// The entries of an object; a key's second value is reported and dropped.
+    /// Returns the entries of an object. Reports a duplicate key and ignores its value.
     fn object(&mut self, place: &str, json: Json) -> Vec<(String, Json)> {
         let Json::Object(entries) = json else {
             let place = if place.is_empty() { "configuration" } else { place };
@@ -237,12 +237,12 @@ mod tests {
     }
 
     fn problems(text: &str) -> Vec<String> {
-        let problems = parse(text.as_bytes()).expect_err("the configuration is bad");
+        let problems = parse(text.as_bytes()).expect_err("the configuration is invalid");
         problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn silence_means_the_demo_header() {
+    fn an_empty_configuration_adds_the_demo_header() {
         let demo = Config {
             request: Edits::default(),
             response: Edits { add: vec![pair(DEMO_HEADER, DEMO_VALUE)], ..Edits::default() },
@@ -253,17 +253,17 @@ mod tests {
     }
 
     #[test]
-    fn a_side_that_is_there_turns_the_demo_off() {
+    fn a_configured_side_disables_the_demo_header() {
         assert_eq!(parse(br#"{"request": {}}"#), Ok(Config::default()));
     }
 
     #[test]
-    fn every_setting_is_read() {
+    fn every_setting_is_parsed() {
         let text = br#"{
             "request": {"remove": ["x-a"], "replace": {"x-b": "v", ":path": "/new"}, "add": {"x-c": "w"}},
             "response": {"remove": ["server"], "replace": {":status": "503"}, "add": {"x-d": ""}}
         }"#;
-        let config = parse(text).expect("the configuration is good");
+        let config = parse(text).expect("the configuration is valid");
         assert_eq!(
             config,
             Config {
@@ -286,18 +286,18 @@ mod tests {
     }
 
     #[test]
-    fn the_shorthand_adds_to_the_response_wherever_it_stands() {
+    fn the_shorthand_adds_to_the_response_regardless_of_the_order() {
         for text in [
             r#"{"header": "x-demo", "response": {"add": {"x-a": "1"}}}"#,
             r#"{"response": {"add": {"x-a": "1"}}, "header": "x-demo"}"#,
         ] {
-            let config = parse(text.as_bytes()).expect("the configuration is good");
+            let config = parse(text.as_bytes()).expect("the configuration is valid");
             assert_eq!(config.response.add, [pair("x-a", "1"), pair("x-demo", DEMO_VALUE)]);
         }
     }
 
     #[test]
-    fn all_problems_are_told_in_order() {
+    fn all_problems_are_reported_in_order() {
         assert_eq!(
             problems(
                 r#"{"requst": {}, "request": {"append": {}, "add": {"X-A": "1", "x-b": 2}},
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_type_names_what_is_there() {
+    fn a_type_error_names_the_actual_type() {
         for (text, place, kind) in [
             ("[]", "configuration", "an array"),
             ("null", "configuration", "null"),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_given_twice_is_refused() {
+    fn a_duplicate_key_is_rejected() {
         assert_eq!(
             problems(r#"{"response": {"add": {"x-a": "1", "x-a": "2"}}, "response": {}}"#),
             ["response: given twice; keep one of them", "response.add.x-a: given twice; keep one of them",]
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_placed_by_line_and_column() {
+    fn a_json_syntax_error_has_a_line_and_a_column() {
         assert_eq!(
             problems("{\n  \"header\" \"x\"\n}"),
             [

@@ -1,19 +1,19 @@
-//! The edits of one header map, and their order: remove, replace, add.
+//! Edits to one header map, applied in this order: remove, replace, add.
 
-/// What to do to the headers of a request or of a response.
+/// Edits to the headers of a request or of a response.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Edits {
-    /// Headers dropped with all their values.
+    /// Names of headers to remove with all their values.
     pub remove: Vec<String>,
-    /// Headers, as (name, value), that end up with exactly this value, there before or not.
+    /// Headers to set, as (name, value). The value replaces all previous values, if any.
     pub replace: Vec<(String, String)>,
-    /// Headers, as (name, value), that get one more value.
+    /// Values to append, as (name, value).
     pub add: Vec<(String, String)>,
 }
 
-/// A header map that can be edited: the proxy's, or a test's.
+/// A header map that can be edited: the proxy's, or a list in a test.
 pub trait Headers {
-    /// Drops every value of `name`.
+    /// Removes all values of `name`.
     fn remove(&mut self, name: &str);
     /// Makes `value` the only value of `name`.
     fn replace(&mut self, name: &str, value: &str);
@@ -22,7 +22,7 @@ pub trait Headers {
 }
 
 impl Edits {
-    /// Edits `headers`. A header that is removed and then added ends up with the added value only.
+    /// Applies the edits to `headers`. A header that is removed and added ends up with only the added value.
     pub fn apply(&self, headers: &mut impl Headers) {
         for name in &self.remove {
             headers.remove(name);
@@ -69,13 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_do_changes_nothing() {
+    fn no_edits_change_nothing() {
         let edits = Edits::default();
         assert_eq!(edited(&edits, &[("a", "1")]), pairs(&[("a", "1")]));
     }
 
     #[test]
-    fn each_edit_does_its_part() {
+    fn each_kind_of_edit_is_applied() {
         let edits = Edits {
             remove: vec!["gone".to_owned(), "never-there".to_owned()],
             replace: pairs(&[("old", "new"), ("absent", "set")]),

@@ -1,12 +1,12 @@
-//! JSON as written: an object keeps its order and its repeated keys, so that a key given twice
-//! is reported instead of the last one silently winning.
+//! A JSON value that keeps the order and the duplicate keys of objects, so that a duplicate key
+//! is reported. With a map, the last value would silently win.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// A JSON value. Of numbers, booleans and null only the kind is kept: no setting takes one.
+/// A JSON value. Numbers, booleans and null carry no value, because no setting accepts them.
 #[derive(Debug)]
 pub(crate) enum Json {
     Object(Vec<(String, Json)>),
@@ -18,7 +18,7 @@ pub(crate) enum Json {
 }
 
 impl Json {
-    /// What the value is, for a message.
+    /// The type of the value, for an error message.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Object(_) => "an object",

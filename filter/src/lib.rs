@@ -1,7 +1,7 @@
 //! The demo filter: adds, replaces and removes request and response headers.
 //!
-//! [`config`] and [`edit`] know nothing of the proxy and are tested natively; `plugin`, built for
-//! WebAssembly only, is the adapter between them and the proxy's host calls.
+//! [`config`] and [`edit`] do not depend on the proxy and are tested natively. `plugin` connects them
+//! to the proxy's host calls and is built only for WebAssembly.
 
 pub mod config;
 pub mod edit;

@@ -1,7 +1,7 @@
-//! Which header names and values the filter takes: what the proxy would choke on is refused here,
-//! while the configuration is read, not on the first request.
+//! Checks header names and values while the configuration is parsed, so that a value that the proxy
+//! cannot handle is rejected before the first request.
 
-/// Nothing, or what is wrong and how to mend it.
+/// The result of a check: on failure, the problem and its fix.
 pub(crate) type Checked = Result<(), (String, String)>;
 
 /// Whose headers are edited.
@@ -20,7 +20,7 @@ impl Side {
     }
 }
 
-/// Checks the name of a header to add or to remove: pseudo-headers are there exactly once.
+/// Checks the name of a header to add or remove. Each pseudo-header occurs exactly once, so it can be neither.
 pub(crate) fn added_or_removed(side: Side, name: &str) -> Checked {
     if name.starts_with(':') {
         return problem(format!("`{name}` is a pseudo-header"), "it can only be replaced");
@@ -37,7 +37,7 @@ pub(crate) fn replaced(side: Side, name: &str) -> Checked {
         }
         return problem(format!("`{name}` is no pseudo-header here"), &format!("use one of {}", known.join(", ")));
     }
-    // The proxy keeps `Host` as `:authority`: removing it makes every request invalid.
+    // The proxy stores `Host` as `:authority`. Without it, every request is invalid.
     if matches!(side, Side::Request) && name == "host" {
         return problem("`host` is kept as `:authority`".to_owned(), "replace `:authority`");
     }
@@ -51,7 +51,7 @@ pub(crate) fn replaced(side: Side, name: &str) -> Checked {
     problem(format!("`{name}` is not a header name"), "use lower-case letters, digits and - _ . only")
 }
 
-/// Checks the value that header `name` gets.
+/// Checks a value for the header `name`.
 pub(crate) fn value(name: &str, value: &str) -> Checked {
     if value.chars().any(|char| char.is_control() && char != '\t') {
         return problem("the value has a control character".to_owned(), "remove it: a header is one line of text");
@@ -68,7 +68,7 @@ pub(crate) fn value(name: &str, value: &str) -> Checked {
     Ok(())
 }
 
-/// A field name as HTTP/2 takes it: RFC 9110 token characters without capitals.
+/// Whether HTTP/2 allows the name: RFC 9110 token characters, without capital letters.
 fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name
@@ -76,7 +76,7 @@ fn is_token(name: &str) -> bool {
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// A final status: a 1xx would leave the client waiting for another response.
+/// Whether the value is a final status. After a 1xx status, the client would wait for another response.
 fn is_status(value: &str) -> bool {
     value.len() == 3 && value.parse().is_ok_and(|status: u16| (200..=599).contains(&status))
 }
@@ -89,13 +89,13 @@ fn problem(what: String, fix: &str) -> Checked {
 mod tests {
     use super::*;
 
-    fn told(checked: Checked) -> String {
-        let (what, fix) = checked.expect_err("refused");
+    fn message(checked: Checked) -> String {
+        let (what, fix) = checked.expect_err("the check fails");
         format!("{what}; {fix}")
     }
 
     #[test]
-    fn lower_case_tokens_are_names() {
+    fn lower_case_tokens_are_valid_names() {
         for name in ["x-a", "x_a", "server", "1", "!#$%&'*+-.^_`|~"] {
             assert_eq!(added_or_removed(Side::Request, name), Ok(()), "{name}");
             assert_eq!(replaced(Side::Response, name), Ok(()), "{name}");
@@ -103,40 +103,40 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn other_names_are_rejected() {
         let hint = "use lower-case letters, digits and - _ . only";
         for name in ["", "x a", "x\n", "é", "x:"] {
             let checked = replaced(Side::Request, name);
-            assert_eq!(told(checked), format!("`{name}` is not a header name; {hint}"));
+            assert_eq!(message(checked), format!("`{name}` is not a header name; {hint}"));
         }
-        assert_eq!(told(replaced(Side::Request, "X-Up")), "`X-Up` is not a lower-case header name; write `x-up`");
+        assert_eq!(message(replaced(Side::Request, "X-Up")), "`X-Up` is not a lower-case header name; write `x-up`");
     }
 
     #[test]
-    fn pseudo_headers_are_only_replaced_and_only_on_their_side() {
+    fn pseudo_headers_can_only_be_replaced_and_only_on_their_side() {
         assert_eq!(replaced(Side::Request, ":path"), Ok(()));
         assert_eq!(replaced(Side::Response, ":status"), Ok(()));
         assert_eq!(
-            told(added_or_removed(Side::Request, ":path")),
+            message(added_or_removed(Side::Request, ":path")),
             "`:path` is a pseudo-header; it can only be replaced"
         );
         assert_eq!(
-            told(replaced(Side::Request, ":status")),
+            message(replaced(Side::Request, ":status")),
             "`:status` is no pseudo-header here; use one of :authority, :method, :path, :scheme"
         );
     }
 
     #[test]
-    fn host_is_a_name_of_the_response_only() {
+    fn host_is_valid_only_in_a_response() {
         assert_eq!(replaced(Side::Response, "host"), Ok(()));
         assert_eq!(
-            told(added_or_removed(Side::Request, "host")),
+            message(added_or_removed(Side::Request, "host")),
             "`host` is kept as `:authority`; replace `:authority`"
         );
     }
 
     #[test]
-    fn values_are_one_line_of_text() {
+    fn values_must_be_one_line_of_text() {
         for text in ["", "a\tb", "é"] {
             assert_eq!(value("x-a", text), Ok(()), "{text:?}");
         }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn pseudo_headers_get_values_that_the_proxy_can_read() {
+    fn pseudo_headers_need_values_that_the_proxy_can_parse() {
         for (name, text) in [(":status", "200"), (":path", "/"), (":method", "GET")] {
             assert_eq!(value(name, text), Ok(()));
         }

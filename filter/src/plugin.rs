@@ -1,4 +1,4 @@
-//! The adapter to the proxy. It ignores the root id that the proxy passes: any will do.
+//! Connects the filter to the proxy. It accepts any root ID.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));
 }}
 
-/// One for each of the proxy's workers: holds the configuration.
+/// The root context. Each worker of the proxy has its own, which holds the configuration.
 #[derive(Default)]
 struct Root {
     config: Rc<Config>,
@@ -22,7 +22,7 @@ struct Root {
 impl Context for Root {}
 
 impl RootContext for Root {
-    /// Answering `false` makes the proxy refuse the listener, so a bad configuration serves nothing.
+    /// Returns `false` for an invalid configuration, which makes the proxy reject the listener.
     fn on_configure(&mut self, _: usize) -> bool {
         let text = self.get_plugin_configuration().unwrap_or_default();
         match config::parse(&text) {
@@ -68,7 +68,7 @@ impl HttpContext for Exchange {
     }
 }
 
-/// The proxy's own header map. The SDK answers `Ok` or panics, so there is no error to handle.
+/// The proxy's header map. The SDK returns `Ok` or panics, so there is no error to handle.
 struct HostHeaders(MapType);
 
 impl Headers for HostHeaders {
@@ -85,7 +85,7 @@ impl Headers for HostHeaders {
     }
 }
 
-/// Logs with the filter's name: the proxy names the root id and the VM id only, and both may be empty.
+/// Logs a message with the filter's name. The proxy adds only the root ID and the VM ID, which can be empty.
 fn log(level: LogLevel, message: &str) {
     _ = hostcalls::log(level, &format!("example-filter: {message}"));
 }

@@ -42,16 +42,16 @@ const TEMPLATES: &[Template] = templates! {
     ".gitignore" from "init/gitignore";
     ".githooks/pre-commit" from "init/pre-commit" executable;
     ".github/workflows/mesh-compile.yaml" from "init/workflow.yaml";
-    "filter/Cargo.toml" from "../../filter/Cargo.toml";
-    "filter/Cargo.lock" from "../../filter/Cargo.lock";
-    "filter/README.md" from "init/filter-README.md";
-    "filter/src/lib.rs" from "../../filter/src/lib.rs";
-    "filter/src/config.rs" from "../../filter/src/config.rs";
-    "filter/src/edit.rs" from "../../filter/src/edit.rs";
-    "filter/src/json.rs" from "../../filter/src/json.rs";
-    "filter/src/name.rs" from "../../filter/src/name.rs";
-    "filter/src/plugin.rs" from "../../filter/src/plugin.rs";
-    "filter/example-filter.wasm" from "../../filter/example-filter.wasm";
+    "filter/Cargo.toml" from "init/filter/Cargo.toml.in";
+    "filter/Cargo.lock" from "init/filter/Cargo.lock";
+    "filter/README.md" from "init/filter/README.md";
+    "filter/src/lib.rs" from "init/filter/src/lib.rs";
+    "filter/src/config.rs" from "init/filter/src/config.rs";
+    "filter/src/edit.rs" from "init/filter/src/edit.rs";
+    "filter/src/json.rs" from "init/filter/src/json.rs";
+    "filter/src/name.rs" from "init/filter/src/name.rs";
+    "filter/src/plugin.rs" from "init/filter/src/plugin.rs";
+    "filter/example-filter.wasm" from "init/filter/example-filter.wasm";
 };
 
 impl Init {

@@ -1,5 +1,8 @@
 //! The command line as a user meets it.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -129,6 +132,24 @@ fn a_new_project_renders_at_once() {
     }
 }
 
+/// A package cannot hold a folder with a Cargo.toml, so `init` embeds the demo filter from src/cli/init.
+#[test]
+fn init_writes_the_demo_filter_of_this_repository() {
+    let project = Project::empty();
+    project.run(&["init"]).ends(0, &[]);
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("filter");
+    let sources = |folder: &Path| -> BTreeSet<_> {
+        folder.join("src").read_dir().unwrap().map(|entry| Path::new("src").join(entry.unwrap().file_name())).collect()
+    };
+    let mut files = sources(&demo);
+    assert_eq!(sources(&project.path("filter")), files);
+    files.extend(["Cargo.toml", "Cargo.lock", "example-filter.wasm"].map(PathBuf::from));
+    for file in files {
+        let written = fs::read(project.path("filter").join(&file)).unwrap();
+        assert!(written == fs::read(demo.join(&file)).unwrap(), "{}", file.display());
+    }
+}
+
 /// The hook judges what is staged: an out/ that was rendered and not added is refused.
 #[test]
 fn the_hook_of_a_new_project_works() {
@@ -140,7 +161,7 @@ fn the_hook_of_a_new_project_works() {
     };
     git(&["init", "-q"]);
     git(&["add", "--all"]);
-    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_mesh-compile")).parent().unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_mesh-compile")).parent().unwrap();
     let hook = || {
         let path = format!("{}:/usr/bin:/bin", bin.display());
         Ran::of(
