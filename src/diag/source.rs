@@ -13,6 +13,7 @@ use super::Location;
 
 /// A file of a [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(transparent)]
 pub struct FileId(u32);
 
 /// Passes the id through serde, which knows only numbers.

@@ -1,9 +1,9 @@
 //! A filter in Envoy's chain as Istio's EnvoyFilter.
 
 use super::{FLUX_NO_SUBSTITUTE, strings};
-use crate::domain::{Direction, FilterType, Insert, Runtime};
 use crate::backend::envoy_filter::plan::{Capabilities, EnvoyFilter, FailureField, Plugin};
 use crate::domain::OnFailure;
+use crate::domain::{Direction, FilterType, Insert, Runtime};
 use crate::resolve::mesh::Mesh;
 use crate::yaml::{Node, map, seq};
 

@@ -59,8 +59,7 @@ pub(crate) fn plan<'a>(plan: &'a Plan<'a>) -> Vec<Document<'a>> {
         plan.config_maps.iter().map(|it| Document { path: config_map::path(it), object: Object::ConfigMap(it) });
     let filters =
         plan.envoy_filters.iter().map(|it| Document { path: envoy_filter::path(it), object: Object::EnvoyFilter(it) });
-    let patches =
-        plan.patches.iter().map(|it| Document { path: patch::path(it.workload), object: Object::Patch(it) });
+    let patches = plan.patches.iter().map(|it| Document { path: patch::path(it.workload), object: Object::Patch(it) });
     let (mut applied, mut patches): (Vec<_>, Vec<_>) = (config_maps.chain(filters).collect(), patches.collect());
     applied.sort_by(|a, b| a.path.cmp(&b.path));
     patches.sort_by(|a, b| a.path.cmp(&b.path));

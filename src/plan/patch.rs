@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::strings;
-use crate::domain::MountBy;
 use crate::backend::envoy_filter::plan::Patch;
+use crate::domain::MountBy;
 use crate::resolve::mesh::Workload;
 use crate::yaml::{Node, map, seq};
 

@@ -11,7 +11,8 @@ use super::uses::Use;
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Sink};
 
-/// The attachments by workload. Those with a value that cannot be rendered are reported and left out.
+/// The attachments by workload. Where a value cannot be rendered, empty settings stand in after the report, so that a backend can
+/// report its own errors in the same run.
 pub(super) fn resolve(
     filters: &BTreeMap<&str, Filter<'_>>,
     workloads: &[Workload<'_>],
@@ -24,7 +25,7 @@ pub(super) fn resolve(
     let mut declared: BTreeMap<&str, Option<Arc<Settings>>> = BTreeMap::new();
     let mut attachments = Vec::new();
     for (index, workload) in workloads.iter().enumerate() {
-        let first = attachments.len();
+        let mut rendered = Vec::with_capacity(workload.uses.len());
         for one in &workload.uses {
             let name = one.filter.plugin.name.as_str();
             let Some(&plugin) = indices.get(name) else { continue };
@@ -34,17 +35,17 @@ pub(super) fn resolve(
             } else {
                 settings(one, Some(&workload.mesh), templates, sink)
             };
-            attachments.extend(settings.map(|settings| Attachment {
+            rendered.extend(settings.clone().map(|settings| (plugins[plugin], settings)));
+            attachments.push(Attachment {
                 workload: index,
                 plugin,
                 scope: one.scope,
-                settings,
+                settings: settings.unwrap_or_default(),
                 as_declared,
                 location: one.location,
-            }));
+            });
         }
-        let own: Vec<_> = attachments[first..].iter().map(|one| (one, plugins[one.plugin])).collect();
-        shared_vms(&own, sink);
+        shared_vms(&rendered, sink);
     }
     attachments
 }
@@ -62,8 +63,11 @@ fn settings(
     let configuration = one.configuration.as_ref().or(configuration.as_ref());
     let configuration = configuration.map(|it| it.render(templates, &scope, sink));
     // Everything is rendered before a failure ends it, so that all failures are reported.
-    let env: Vec<Option<_>> =
-        written.env.iter().map(|(key, value)| Some((key, value.with(templates.render(value, &scope, sink)?)))).collect();
+    let env: Vec<Option<_>> = written
+        .env
+        .iter()
+        .map(|(key, value)| Some((key, value.with(templates.render(value, &scope, sink)?))))
+        .collect();
     let env: BTreeMap<_, _> = env.into_iter().collect::<Option<_>>()?;
     let configuration = match configuration {
         Some(rendered) => Some(rendered?),
@@ -79,16 +83,16 @@ fn settings(
 
 /// Reports plugins of one proxy that share a VM but need different ones. Envoy identifies a VM by vm-id, module and VM
 /// configuration, but not by environment and capabilities (envoyproxy/envoy, source/extensions/common/wasm): the first one wins.
-fn shared_vms(plugins: &[(&Attachment, &Plugin)], sink: &mut Sink) {
-    let mut first: BTreeMap<_, &(&Attachment, &Plugin)> = BTreeMap::new();
+fn shared_vms(plugins: &[(&Plugin, Arc<Settings>)], sink: &mut Sink) {
+    let mut first: BTreeMap<_, &(&Plugin, Arc<Settings>)> = BTreeMap::new();
     for entry in plugins {
-        let (one, plugin) = entry;
+        let (plugin, settings) = entry;
         let key = (&plugin.vm_id, plugin.module.module.digest, &plugin.vm_configuration);
-        let Some((other, loaded)) = first.get(&key) else {
+        let Some((loaded, others)) = first.get(&key) else {
             first.insert(key, entry);
             continue;
         };
-        let is_equal = other.settings.env == one.settings.env
+        let is_equal = others.env == settings.env
             && loaded.env_from_host == plugin.env_from_host
             && loaded.capabilities == plugin.capabilities;
         if !is_equal {
@@ -100,7 +104,7 @@ fn shared_vms(plugins: &[(&Attachment, &Plugin)], sink: &mut Sink) {
                 Diagnostic::error(Code::MC0209, message)
                     .at_label(plugin.location, "these settings are ignored")
                     .related(loaded.location, "loaded first")
-                    .note("filters with the same vm-id, module and VM configuration share one VM")
+                    .note("filters with the same vm-id, module and VM configuration share one VM, whatever their environment and capabilities")
                     .help("set a different `vm-id` for one of them"),
             );
         }

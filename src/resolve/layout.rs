@@ -14,9 +14,7 @@ pub(super) fn out_folder(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
     let Some(written) = &spec.output.dir else { return default };
     let reason = match normal(Utf8Path::new(written.as_str())) {
         None => "it must be relative to mesh.toml's folder",
-        Some(path) if path.components().all(|part| part == Utf8Component::ParentDir) => {
-            "it must not contain mesh.toml"
-        }
+        Some(path) if path.components().all(|part| part == Utf8Component::ParentDir) => "it must not contain mesh.toml",
         Some(path) => return path,
     };
     sink.push(

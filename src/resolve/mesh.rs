@@ -138,7 +138,7 @@ pub(crate) struct Scope {
 }
 
 /// The settings of a plugin that may depend on the workload.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) configuration: Option<Spanned<String>>,
     pub(crate) env: BTreeMap<String, String>,

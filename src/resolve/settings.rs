@@ -60,10 +60,7 @@ pub(super) fn namespace(written: &Spanned<String>, sink: &mut Sink) -> Option<Na
 }
 
 /// The labels of a table, without those that are reported.
-pub(super) fn labels(
-    written: &BTreeMap<String, Spanned<String>>,
-    sink: &mut Sink,
-) -> BTreeMap<LabelKey, LabelValue> {
+pub(super) fn labels(written: &BTreeMap<String, Spanned<String>>, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
     let mut labels = BTreeMap::new();
     for (key, value) in written {
         let mut refuse = |what: String, location| sink.push(Diagnostic::error(Code::MC0202, what).at(location));
@@ -83,9 +80,8 @@ pub(super) fn labels(
 fn mesh_labels(spec: &Spec, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
     const ASM: [(&str, &str); 2] = [("asm-system", "true"), ("provider", "asm")];
     let of_provider = if provider_of(spec) == Provider::Asm { ASM.as_slice() } else { &[] };
-    let of_provider = of_provider.iter().filter_map(|(key, value)| {
-        Some((LabelKey::new(*key).ok()?, LabelValue::new(*value).ok()?))
-    });
+    let of_provider =
+        of_provider.iter().filter_map(|(key, value)| Some((LabelKey::new(*key).ok()?, LabelValue::new(*value).ok()?)));
     let mut all: BTreeMap<_, _> = of_provider.collect();
     all.extend(labels(&spec.mesh.labels, sink));
     all

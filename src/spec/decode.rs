@@ -94,7 +94,11 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if name == spanned::NAME { visitor.visit_seq(Parts { of: self, next: 0 }) } else { self.deserialize_any(visitor) }
+        if name == spanned::NAME {
+            visitor.visit_seq(Parts { of: self, next: 0 })
+        } else {
+            self.deserialize_any(visitor)
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -73,8 +73,7 @@ pub(super) fn report(parsed: Parsed<'_>, errors: &[toml::de::Error], sink: &mut 
 }
 
 fn invalid(parsed: Parsed<'_>, message: &str, span: Range<usize>) -> Diagnostic {
-    let diagnostic =
-        Diagnostic::error(Code::MC0101, format!("not valid TOML: {message}")).at(parsed.location(span));
+    let diagnostic = Diagnostic::error(Code::MC0101, format!("not valid TOML: {message}")).at(parsed.location(span));
     if message.contains("extend value of type inline table") {
         diagnostic.help("move the key inside the braces, or write every key dotted, such as `expect.status = 200`")
     } else {

@@ -150,10 +150,7 @@ impl Check<'_> {
         ports.first().copied()
     }
 
-    fn properties(
-        &mut self,
-        written: &BTreeMap<String, Spanned<PropertyValue>>,
-    ) -> BTreeMap<Vec<String>, Property> {
+    fn properties(&mut self, written: &BTreeMap<String, Spanned<PropertyValue>>) -> BTreeMap<Vec<String>, Property> {
         let mut properties = BTreeMap::new();
         for (path, value) in written {
             let parts: Vec<String> = path.split('.').map(str::to_owned).collect();

@@ -73,7 +73,8 @@ impl Check<'_> {
         };
         let (reason, part) = syntax(written).unwrap_or_else(|| (error.to_string(), 0..written.len()));
         let location = written.part(self.sources, written, &part);
-        let help = "single quotes preserve backslashes: `'\\d+'`; write `\\.`, `\\[`, `\\(` for the characters themselves";
+        let help =
+            "single quotes preserve backslashes: `'\\d+'`; write `\\.`, `\\[`, `\\(` for the characters themselves";
         self.refuse(location, format!("{} is not a valid regular expression: {reason}", short(written)), help);
         None
     }
@@ -131,7 +132,8 @@ impl Check<'_> {
                 Matcher::Is(Vec::new())
             }
             (None, None) => {
-                let help = "set the text itself, `{ matches = \"…\" }` or `{ base64 = \"…\" }`; an empty body is `\"\"`";
+                let help =
+                    "set the text itself, `{ matches = \"…\" }` or `{ base64 = \"…\" }`; an empty body is `\"\"`";
                 self.refuse(body.at(), "the expected body sets neither `matches` nor `base64`", help);
                 Matcher::Is(Vec::new())
             }

@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::Place;
-use super::syntax::Parsed;
 use super::schema;
+use super::syntax::Parsed;
 use crate::diag::{Code, Location, Sink};
 #[cfg(test)]
 pub(super) use keyword::KEYWORDS;
@@ -67,11 +67,7 @@ struct Entry<'a, 'toml> {
 impl<'a, 'toml> Entry<'a, 'toml> {
     fn entries<'s>(&'s self, table: &'a DeTable<'toml>) -> impl Iterator<Item = Entry<'a, 'toml>> + use<'s, 'a, 'toml> {
         let place = &self.place;
-        table.iter().map(move |(key, value)| Entry {
-            place: place.key(key.get_ref().as_ref()),
-            key: key.span(),
-            value,
-        })
+        table.iter().map(move |(key, value)| Entry { place: place.key(key.get_ref().as_ref()), key: key.span(), value })
     }
 }
 

@@ -28,8 +28,7 @@ impl<'a> Shape<'a> {
             present.iter().filter(|key| !known(key)).filter_map(|key| near(schema, key, present)).collect();
         let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
         for key in required.filter(|key| !present.contains(key) && !meant.contains(key)) {
-            let diagnostic =
-                Diagnostic::error(Code::MC0105, format!("`{place}` has no `{key}`")).at(self.key(entry));
+            let diagnostic = Diagnostic::error(Code::MC0105, format!("`{place}` has no `{key}`")).at(self.key(entry));
             // A table with tests alone belongs to a workload whose name is misspelled.
             let is_tests_alone = key == "filters" && present.iter().eq(["tests"].iter());
             let workloads = self.parsed.root.get("workloads").and_then(|value| value.get_ref().as_table());
@@ -139,8 +138,8 @@ impl<'a> Shape<'a> {
     /// Returns whether the key is rather a part of the entry's name: `[workloads.web.v1]`.
     pub(super) fn unknown_key(&mut self, schema: &Value, entry: &Entry<'_, '_>, present: &BTreeSet<&str>) -> bool {
         let Entry { place, value, .. } = entry;
-        let mut diagnostic = Diagnostic::error(Code::MC0102, format!("unknown key `{place}`"))
-            .at_label(self.key(entry), "unknown key");
+        let mut diagnostic =
+            Diagnostic::error(Code::MC0102, format!("unknown key `{place}`")).at_label(self.key(entry), "unknown key");
         let key = place.last_key();
         let owner = if place.is_in_test() { self.owner_in_test(key) } else { self.owner(key) };
         if let Some(owner) = owner {

@@ -54,8 +54,7 @@ pub(super) fn mounted(config_maps: &ConfigMaps, workload: &Workload, attachments
 /// The name from the template, followed by a hash of key and module if names depend on the content.
 fn name(context: &Context<'_>, of_plugin: &Plugin, sink: &mut Sink) -> Option<ObjectName> {
     let written = context.names.config_map.as_ref();
-    let template =
-        Template { kind: "ConfigMap", key: "config-map", written, default: "wasm-{{ filter.name }}" };
+    let template = Template { kind: "ConfigMap", key: "config-map", written, default: "wasm-{{ filter.name }}" };
     let vars = FilterVars::of(of_plugin);
     let scope = Scope { filter: Some(&vars), workload: None };
     let hash = if context.options.hashed_names {

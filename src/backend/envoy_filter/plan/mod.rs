@@ -17,9 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diag::Sink;
-use crate::domain::{
-    Direction, FilterType, Insert, LabelKey, LabelValue, Namespace, ObjectName, OnFailure, Runtime,
-};
+use crate::domain::{Direction, FilterType, Insert, LabelKey, LabelValue, Namespace, ObjectName, OnFailure, Runtime};
 use crate::module;
 use crate::resolve::mesh::{Mesh, Workload};
 use crate::resolve::template::Templates;

@@ -31,11 +31,7 @@ pub(super) fn resolve(spec: &Spec, mesh: &Mesh, sink: &mut Sink) -> Options {
         selectors(mesh, sink);
     }
     let hashed_names = spec.rollout.config_map_name.as_deref().copied().unwrap_or_default();
-    Options {
-        has_gate: no_gate.is_none(),
-        is_shared,
-        hashed_names: hashed_names == ConfigMapName::ContentHash,
-    }
+    Options { has_gate: no_gate.is_none(), is_shared, hashed_names: hashed_names == ConfigMapName::ContentHash }
 }
 
 /// Reports workloads without a selector.
