@@ -1,6 +1,8 @@
 //! Says which sources a build is made from: what one build has found out of a filter, another one may find out otherwise, and
 //! `verify` keeps results from run to run.
 
+#![expect(clippy::disallowed_methods, reason = "a build script runs without a World")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;

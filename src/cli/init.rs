@@ -1,11 +1,12 @@
 //! `mesh-compile init`
 
-use std::io::{self, Write as _};
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink};
 use mesh_compile::world::World;
+use mesh_compile::world::write::create;
 
 use super::Outcome;
 use super::report::Reporter;
@@ -65,7 +66,7 @@ impl Init {
         }
         for template in TEMPLATES {
             let path = self.dir.join(template.path);
-            match create(&path, template) {
+            match create(&path, template.bytes, template.executable) {
                 Ok(()) => reporter.detail(&format!("create {path}")),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     sink.push(finding(
@@ -83,7 +84,7 @@ impl Init {
         }
         let outcome = reporter.findings(sink);
         if outcome == Outcome::Fine {
-            if !world.kind(&self.dir.join(".git")).is_some() && self.inside_repository(world) {
+            if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
                 reporter.note("this is not the top of the git repository: move .github and .githooks there, and name this folder in them");
             }
             let folder = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
@@ -111,18 +112,4 @@ fn finding(world: &dyn World, severity: Severity, path: &Utf8Path, message: Stri
         Severity::Warning => Diagnostic::warning(Code::MC0708, message),
     };
     finding.at(location)
-}
-
-/// Writes a file that must not be there yet.
-fn create(path: &Utf8Path, template: &Template) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if template.executable {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o777); // less the umask
-    }
-    options.open(path)?.write_all(template.bytes)
 }

@@ -1,41 +1,27 @@
-//! A report as JUnit XML, as CI servers read it: a suite for each workload; in it a case for each step of each filter's life, and
-//! for each test.
-
-use std::fmt::Write as _;
+//! A report as JUnit XML for CI servers: a suite per workload; in it a case for each step of each filter's life, and for each test.
 
 use mesh_compile::verify::{Engine, Report, Run, Test, Workload};
-
-/// How a case ended.
-enum End<'a> {
-    Passed,
-    /// With the one line, and all lines, of why.
-    Failed(String, String),
-    Skipped(&'a str),
-}
-
-struct Case<'a> {
-    name: String,
-    result: End<'a>,
-}
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
 
 /// The whole document.
 pub(super) fn document(report: &Report) -> String {
-    let suites: Vec<(String, Vec<Case<'_>>)> =
-        report.workloads.iter().map(|it| (name(report, it), cases(it))).collect();
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let all = || suites.iter().flat_map(|(_, cases)| cases);
-    open(&mut xml, "testsuites", "mesh-compile verify", all());
-    for (name, cases) in &suites {
-        xml.push_str("  ");
-        open(&mut xml, "testsuite", name, cases.iter());
-        cases.iter().for_each(|one| case(&mut xml, name, one));
-        xml.push_str("  </testsuite>\n");
-    }
-    xml.push_str("</testsuites>\n");
-    xml
+    let mut junit = quick_junit::Report::new("mesh-compile verify");
+    junit.add_test_suites(report.workloads.iter().map(|workload| suite(report, workload)));
+    junit.to_string().expect("writing to a string does not fail")
 }
 
-/// The workload's name, and with two engines the engine's.
+fn suite(report: &Report, workload: &Workload) -> TestSuite {
+    let name = text(&name(report, workload));
+    let cases = workload.runs.iter().flat_map(steps).chain(workload.tests.iter().map(test));
+    let mut suite = TestSuite::new(name.as_str());
+    suite.add_test_cases(cases.map(|mut case| {
+        case.set_classname(name.as_str());
+        case
+    }));
+    suite
+}
+
+/// The workload's name; with two engines, also which of them ran it.
 fn name(report: &Report, workload: &Workload) -> String {
     match report.engine {
         Engine::Both => format!("{} in {}", workload.name, workload.engine.place()),
@@ -43,105 +29,83 @@ fn name(report: &Report, workload: &Workload) -> String {
     }
 }
 
-fn cases(workload: &Workload) -> Vec<Case<'_>> {
-    let life = workload.runs.iter().flat_map(|run| {
-        let steps = [("loads", run.loads), ("starts", run.starts), ("takes its configuration", run.configures)];
-        let case = |(number, (step, result)): (usize, (&str, Option<bool>))| Case {
-            name: format!("{} {step}", run.filter),
-            result: of_step(run, number, result),
+/// A case for each step of a filter's life.
+fn steps(run: &Run) -> [TestCase; 3] {
+    let steps = [("loads", run.loads), ("starts", run.starts), ("takes its configuration", run.configures)];
+    let undecided = undecided_step(&steps.map(|(_, result)| result));
+    let mut number = 0;
+    steps.map(|(step, result)| {
+        let message = run.message.as_deref();
+        let status = match result {
+            Some(true) => TestCaseStatus::success(),
+            Some(false) => failure(message.unwrap_or("it does not"), message.unwrap_or("it does not")),
+            // A start that was cut off does not show which step failed: report the first undecided one.
+            None if !run.passed() && undecided == Some(number) => {
+                failure(message.unwrap_or_default(), message.unwrap_or_default())
+            }
+            None => skipped(message.unwrap_or("not tried")),
         };
-        steps.into_iter().enumerate().map(case).collect::<Vec<_>>()
-    });
-    life.chain(workload.tests.iter().map(|test| Case { name: test.name.clone(), result: of_test(test) })).collect()
+        number += 1;
+        TestCase::new(text(&format!("{} {step}", run.filter)), status)
+    })
 }
 
-/// The place of the first step of which nothing is known, unless one before it has failed.
-fn first_unknown(run: &Run) -> Option<usize> {
-    let steps = [run.loads, run.starts, run.configures];
-    steps.iter().position(|step| *step != Some(true)).filter(|first| steps[*first].is_none())
+/// The place of the first step without a result, unless a step before it has failed.
+fn undecided_step(results: &[Option<bool>]) -> Option<usize> {
+    results.iter().position(|result| *result != Some(true)).filter(|first| results[*first].is_none())
 }
 
-fn of_step(run: &Run, step: usize, result: Option<bool>) -> End<'_> {
-    match result {
-        Some(true) => End::Passed,
-        Some(false) => {
-            let message = run.message.clone().unwrap_or_else(|| "it does not".to_owned());
-            End::Failed(message.clone(), message)
-        }
-        // Where an endless start was cut off it cannot be told which step it was: the first that is not known has failed.
-        None if !run.passed() && first_unknown(run) == Some(step) => {
-            let message = run.message.clone().unwrap_or_default();
-            End::Failed(message.clone(), message)
-        }
-        None => End::Skipped(run.message.as_deref().unwrap_or("not tried")),
-    }
-}
-
-fn of_test(test: &Test) -> End<'_> {
-    match test.failures.split_first() {
-        _ if test.passed => End::Passed,
-        Some((first, _)) if !test.ran => End::Skipped(first),
-        Some((first, _)) => End::Failed(first.clone(), test.failures.join("\n")),
-        None => End::Failed("it failed".to_owned(), String::new()),
-    }
-}
-
-fn open<'a>(xml: &mut String, element: &str, name: &str, cases: impl Iterator<Item = &'a Case<'a>> + Clone) {
-    let count = |taken: fn(&End<'_>) -> bool| cases.clone().filter(|case| taken(&case.result)).count();
-    let (tests, failures) = (count(|_| true), count(|result| matches!(result, End::Failed(..))));
-    let skipped = count(|result| matches!(result, End::Skipped(_)));
-    // Writing to a String cannot fail.
-    let _ = writeln!(
-        xml,
-        "<{element} name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\">",
-        escaped(name)
-    );
-}
-
-fn case(xml: &mut String, suite: &str, case: &Case<'_>) {
-    let (suite, name) = (escaped(suite), escaped(&case.name));
-    let head = format!("    <testcase classname=\"{suite}\" name=\"{name}\"");
-    let _ = match &case.result {
-        End::Passed => writeln!(xml, "{head}/>"),
-        End::Failed(message, all) => writeln!(
-            xml,
-            "{head}>\n      <failure message=\"{}\">{}</failure>\n    </testcase>",
-            escaped(message),
-            escaped(all)
-        ),
-        End::Skipped(why) => {
-            writeln!(xml, "{head}>\n      <skipped message=\"{}\"/>\n    </testcase>", escaped(why))
-        }
+fn test(test: &Test) -> TestCase {
+    let status = match test.failures.split_first() {
+        _ if test.passed => TestCaseStatus::success(),
+        Some((first, _)) if !test.ran => skipped(first),
+        Some((first, _)) => failure(first, &test.failures.join("\n")),
+        None => failure("it failed", ""),
     };
+    TestCase::new(text(&test.name), status)
 }
 
-/// A text for an attribute or an element. What XML 1.0 has no place for is a replacement character.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // A reader makes a blank of it in an attribute otherwise.
-            '\n' | '\t' | '\r' => drop(write!(out, "&#{};", u32::from(c))),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push(char::REPLACEMENT_CHARACTER),
-            _ => out.push(c),
-        }
-    }
-    out
+fn failure(message: &str, description: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_message(text(message)).set_description(text(description));
+    status
+}
+
+fn skipped(message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(text(message));
+    status
+}
+
+/// Text that XML 1.0 can hold. A character that it cannot becomes a replacement character; `quick-junit` would drop most of these
+/// without a trace, and would write the noncharacters.
+fn text(text: &str) -> XmlString {
+    let allowed =
+        |c: char| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    XmlString::new(text.chars().map(|c| if allowed(c) { c } else { char::REPLACEMENT_CHARACTER }).collect::<String>())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use mesh_compile::verify::{Engine, Report, Test, Workload};
+
+    use super::document;
+
+    fn named(name: &str) -> String {
+        let test = Test { name: name.to_owned(), passed: true, ran: true, failures: Vec::new(), exchanges: Vec::new() };
+        let (engine, tests) = (Engine::Embedded, vec![test]);
+        let workload = Workload { name: "w".to_owned(), engine, runs: Vec::new(), tests };
+        document(&Report { engine, workloads: vec![workload], passed: true })
+    }
 
     #[test]
-    fn whatever_stands_in_a_text_is_well_formed() {
-        assert_eq!(escaped("<a href=\"x\">&amp;</a>"), "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;");
-        assert_eq!(escaped("]]> 'a'"), "]]&gt; 'a'");
-        assert_eq!(escaped("a\r\n\tb"), "a&#13;&#10;&#9;b");
-        assert_eq!(escaped("\0\u{7}\u{1b}[31m\u{fffe}\u{10ffff}"), "\u{fffd}\u{fffd}\u{fffd}[31m\u{fffd}\u{10ffff}");
+    fn any_text_gives_well_formed_xml() {
+        for (name, written) in [
+            ("<a href=\"x\">&amp;</a>", "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;"),
+            ("\0\u{7}\u{1b}[31m\u{fffe}\u{10ffff}", "\u{fffd}\u{fffd}\u{fffd}[31m\u{fffd}\u{10ffff}"),
+        ] {
+            let xml = named(name);
+            assert!(xml.contains(&format!("name=\"{written}\"")), "{xml}");
+        }
     }
 }

@@ -12,7 +12,6 @@ mod report;
 mod schema;
 mod slim;
 mod verify;
-mod write;
 
 use std::process::ExitCode;
 

@@ -4,12 +4,12 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::{Code, Diagnostic, Location, Sink};
 use mesh_compile::inspect::grouped;
+use mesh_compile::world::write::write;
 use mesh_compile::world::{Usage, World};
 use mesh_compile::{NotSlim, Slim as Which};
 
 use super::Outcome;
 use super::report::Reporter;
-use super::write::write;
 
 /// Writes a module without its debug sections
 ///

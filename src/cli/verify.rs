@@ -6,13 +6,13 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use mesh_compile::diag::render::Format;
 use mesh_compile::diag::{Code, Diagnostic, Sink};
-use mesh_compile::verify::{Bare, Engine, Options, Report, verify, verify_module};
+use mesh_compile::verify::{Bare, Engine, Options, Progress, Report, verify, verify_module};
 use mesh_compile::world::World;
+use mesh_compile::world::write::write;
 use mesh_compile::{Rendered, compile};
 
 use super::progress::Bar;
 use super::report::{Reporter, stdout};
-use super::write::write;
 use super::{Outcome, junit, spec_file};
 
 /// Loads, starts and configures every filter, and runs the tests of mesh.toml through whole chains
@@ -137,7 +137,7 @@ impl Verify {
                 return None;
             }
             let rendered = compile(world, &spec_file(world, file), sink)?;
-            return bar(reporter, |progress| verify(world, &rendered, &options, sink, progress));
+            return bar(world, reporter, |progress| verify(world, &rendered, &options, sink, progress));
         };
         if self.what.len() > 1 {
             let finding = Diagnostic::error(Code::MC0708, format!("`{module}` is to be verified by itself"));
@@ -145,7 +145,7 @@ impl Verify {
             return None;
         }
         let bare = self.module.bare(module.into());
-        bar(reporter, |progress| verify_module(world, &bare, &options, sink, progress))
+        bar(world, reporter, |progress| verify_module(world, &bare, &options, sink, progress))
     }
 
     fn engine(&self) -> Engine {
@@ -213,7 +213,7 @@ impl DryRun {
         sink: &mut Sink,
     ) -> Self {
         let options = Options { cache: cache.folder(world), ..Options::default() };
-        Self(bar(reporter, |progress| verify(world, rendered, &options, sink, progress)))
+        Self(bar(world, reporter, |progress| verify(world, rendered, &options, sink, progress)))
     }
 
     pub(super) fn outcome(&self) -> Outcome {
@@ -226,9 +226,9 @@ impl DryRun {
     }
 }
 
-fn bar<T>(reporter: &Reporter<'_>, run: impl FnOnce(&(dyn Fn(usize, usize) + Sync)) -> T) -> T {
-    let bar = Bar::new(reporter.shows_progress());
-    run(&|done, total| bar.draw(done, total))
+fn bar<T>(world: &dyn World, reporter: &Reporter<'_>, run: impl FnOnce(Progress<'_>) -> T) -> T {
+    let bar = Bar::new(world, reporter.shows_progress());
+    run(&|done, total| bar.update(done, total))
 }
 
 fn outcome(report: Option<&Report>) -> Outcome {

@@ -43,8 +43,14 @@ pub(crate) struct Message {
 }
 
 /// Fields that differ from run to run or from hop to hop: they are taken out of what is observed, and no test can speak of them.
-pub(crate) const UNOBSERVED: [&str; 5] =
-    ["connection", "date", "transfer-encoding", "x-envoy-expected-rq-timeout-ms", "x-envoy-upstream-service-time"];
+pub(crate) const UNOBSERVED: [&str; 6] = [
+    "connection",
+    "date",
+    "transfer-encoding",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-internal",
+    "x-envoy-upstream-service-time",
+];
 
 /// The id that the client gives each request whose test gives none.
 const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";

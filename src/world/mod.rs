@@ -3,8 +3,11 @@
 //! The rest of the program reads through a [`World`], so tests run on a [`Memory`] and Clippy denies `std::fs` and `std::env`
 //! elsewhere.
 
+#[expect(clippy::disallowed_methods, reason = "this module reads the machine for all others")]
 mod disk;
 mod memory;
+#[expect(clippy::disallowed_methods, reason = "this module writes files for all others")]
+pub mod write;
 
 use std::ffi::OsString;
 use std::io;
@@ -125,4 +128,5 @@ impl FileKind {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests compare with the file system")]
 mod tests;

@@ -1,7 +1,10 @@
 use super::*;
 
+/// A world and the directory of the project in it.
+type Project = (Box<dyn World>, Utf8PathBuf);
+
 /// The same project on disk and in memory.
-fn worlds() -> (tempfile::TempDir, [(Box<dyn World>, Utf8PathBuf); 2]) {
+fn worlds() -> (tempfile::TempDir, [Project; 2]) {
     let temporary = tempfile::tempdir().expect("a temporary directory");
     let dir = Utf8Path::from_path(temporary.path()).expect("UTF-8").to_owned();
     std::fs::create_dir(dir.join("filter")).expect("writable");

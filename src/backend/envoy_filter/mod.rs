@@ -1,3 +1,38 @@
 //! Modules in ConfigMaps, mounted into the sidecar by a patch of the workload, and configured by Istio's EnvoyFilter.
 
-pub(crate) mod plan;
+mod config_map;
+mod filter;
+mod patch;
+mod plan;
+mod plugin;
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::domain::{LabelKey, LabelValue};
+use crate::objects::{Object, Strings};
+use crate::resolve::mesh::Mesh;
+pub(crate) use plan::{Plan, plan};
+
+/// The objects of a plan, in no particular order. Each is created on demand: there may be ten thousand.
+pub(crate) fn objects<'a>(mesh: &'a Mesh, plan: &'a Plan<'a>) -> impl ParallelIterator<Item = Object> + use<'a> {
+    let config_maps = plan.config_maps.par_iter().map(|it| Object::ConfigMap(config_map::object(mesh, it)));
+    let filters = plan.envoy_filters.par_iter().map(|it| Object::EnvoyFilter(filter::object(mesh, it)));
+    let patches = plan
+        .patches
+        .par_iter()
+        .map(|it| Object::Patch { namespace: it.workload.namespace.to_string(), patch: patch::object(it) });
+    config_maps.chain(filters).chain(patches)
+}
+
+/// The annotation that keeps Flux's `postBuild` from replacing `${…}` in an object.
+const FLUX_NO_SUBSTITUTE: (&str, &str) = ("kustomize.toolkit.fluxcd.io/substitute", "disabled");
+
+fn labels(labels: &BTreeMap<LabelKey, LabelValue>) -> Strings {
+    strings(labels.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+}
+
+fn strings<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Strings {
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}

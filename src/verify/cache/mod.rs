@@ -6,13 +6,12 @@
 mod key;
 
 use crate::domain::Digest;
-use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::report::Workload;
 use super::subject::Subject;
-use crate::world::{Usage, World};
+use crate::world::{Usage, World, write};
 
 /// The folder, or none.
 pub(super) struct Cache<'w> {
@@ -40,10 +39,8 @@ impl<'w> Cache<'w> {
         let Ok(report) = serde_json::to_string(workload) else { return };
         let digest = Digest::of(report.as_bytes());
         let written = path.parent().map(|folder| {
-            std::fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(format!("{digest}\n{report}").as_bytes())?;
-            file.persist(&path).map_err(|error| error.error)
+            write::create_dirs(folder)?;
+            write::persist(write::stage(&path, format!("{digest}\n{report}").as_bytes())?, &path)
         });
         // Without the entry it is only slower.
         drop(written);

@@ -1,4 +1,4 @@
-//! What the admin interface says.
+//! Envoy's admin interface.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
@@ -9,32 +9,32 @@ use serde_json::Value;
 use super::clock::Deadline;
 use super::wire::{self, Reader, Side};
 
-/// Envoy's admin interface.
+/// A client of the admin interface.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Admin {
     pub(super) address: SocketAddr,
-    /// How long an answer may take. Envoy's main thread gives it, which also loads modules and configures plugins.
-    pub(super) patience: Duration,
+    /// How long a response may take. It comes from Envoy's main thread, which also loads modules and configures plugins.
+    pub(super) timeout: Duration,
 }
 
 impl Admin {
-    /// The answer to a GET, if it is 200.
+    /// The body of the response to a GET, if its status is 200.
     pub(super) fn get(&self, path: &str) -> Option<Vec<u8>> {
-        let mut stream = TcpStream::connect_timeout(&self.address, self.patience).ok()?;
+        let mut stream = TcpStream::connect_timeout(&self.address, self.timeout).ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
         wire::write(&mut stream, request.as_bytes()).ok()?;
-        let mut answer = None;
+        let mut response = None;
         let mut reader = Reader::new(stream, Side::Responses { to_head: false });
-        reader.message(&mut answer, Deadline::after(self.patience)).ok()?;
-        answer.filter(|it| it.headers.first(":status") == Some(b"200")).map(|it| it.body())
+        reader.message(&mut response, Deadline::after(self.timeout)).ok()?;
+        response.filter(|it| it.headers.first(":status") == Some(b"200")).map(|it| it.body())
     }
 
-    /// The values of all counters and gauges whose name the expression matches.
+    /// The values of all counters and gauges whose names match the expression.
     pub(super) fn stats(&self, expression: &str) -> Option<BTreeMap<String, u64>> {
         values(&self.get(&format!("/stats?format=json&filter={expression}"))?)
     }
 
-    /// Where each listener that serves listens, by its name.
+    /// The address of each listener that serves, by the listener's name.
     pub(super) fn listeners(&self) -> Option<BTreeMap<String, SocketAddr>> {
         addresses(&self.get("/listeners?format=json")?)
     }
@@ -63,14 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_are_read_and_histograms_passed_over() {
+    fn counters_are_read_and_histograms_are_skipped() {
         let json = br#"{"stats":[{"name":"wasmcustom.a","value":2},{"histograms":{"computed_quantiles":[]}}]}"#;
         assert_eq!(values(json), Some([("wasmcustom.a".to_owned(), 2)].into()));
         assert_eq!(values(b"{"), None);
     }
 
     #[test]
-    fn a_listener_without_a_port_does_not_serve_yet() {
+    fn a_listener_without_a_port_is_not_serving_yet() {
         let json = br#"{"listener_statuses":[
             {"name":"a","local_address":{"socket_address":{"address":"127.0.0.1","port_value":41}}},
             {"name":"b","local_address":{"socket_address":{"address":"127.0.0.1","port_value":0}}}]}"#;

@@ -1,34 +1,34 @@
-//! The client: one exchange over a connection of its own.
+//! The client. Each exchange has its own connection.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::clock::Deadline;
 use super::marker::Marker;
-use super::wire::{self, Reader, Side, Stop};
+use super::wire::{self, ReadError, Reader, Side};
 use crate::traffic::message::Message;
 
-/// What came back.
+/// The response of an exchange.
 #[derive(Debug)]
 pub(super) struct Received {
-    /// As far as it came.
+    /// The part that arrived.
     pub(super) response: Option<Message>,
     pub(super) end: Ending,
 }
 
-/// How it ended.
+/// How reading the response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// The answer is whole.
-    Whole,
-    /// The connection ended before that.
+    /// The response is complete.
+    Complete,
+    /// The connection ended first.
     Cut,
-    /// Nothing further came in time.
-    Late,
+    /// The response did not complete in time.
+    TimedOut,
 }
 
-/// Sends the request, each chunk when Envoy is through with what is before it, and waits `patience` for the answer.
-pub(super) fn exchange(address: SocketAddr, request: &Message, marker: &Marker, patience: Duration) -> Received {
+/// Sends the request, each chunk after Envoy has processed the one before, and waits up to `timeout` for the response.
+pub(super) fn exchange(address: SocketAddr, request: &Message, marker: &Marker, timeout: Duration) -> Received {
     let cut = Received { response: None, end: Ending::Cut };
     let Ok(mut stream) = TcpStream::connect(address) else { return cut };
     let Ok(reading) = stream.set_nodelay(true).and_then(|()| stream.try_clone()) else { return cut };
@@ -37,24 +37,24 @@ pub(super) fn exchange(address: SocketAddr, request: &Message, marker: &Marker, 
 
     let pieces = wire::request(request);
     let mut response = None;
-    let mut result = Err(Stop::Late);
+    let mut result = Err(ReadError::TimedOut);
     for piece in std::iter::once(&pieces.head).chain(&pieces.rest) {
-        // A filter's answer may come before the request is through, and Envoy may not read the rest.
+        // A filter may respond before the whole request is sent, and Envoy may not read the rest.
         if wire::write(&mut stream, piece).is_err() || !marker.reached() {
             break;
         }
         result = reader.message(&mut response, Deadline::after(Duration::from_millis(1)));
-        if result != Err(Stop::Late) {
+        if result != Err(ReadError::TimedOut) {
             break;
         }
     }
-    if result == Err(Stop::Late) {
-        result = reader.message(&mut response, Deadline::after(patience));
+    if result == Err(ReadError::TimedOut) {
+        result = reader.message(&mut response, Deadline::after(timeout));
     }
     let end = match result {
-        Ok(()) => Ending::Whole,
-        Err(Stop::Closed) => Ending::Cut,
-        Err(Stop::Late) => Ending::Late,
+        Ok(()) => Ending::Complete,
+        Err(ReadError::Closed) => Ending::Cut,
+        Err(ReadError::TimedOut) => Ending::TimedOut,
     };
     Received { response, end }
 }

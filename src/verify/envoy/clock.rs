@@ -1,48 +1,45 @@
-//! Real time: this engine waits for a process, and for nothing longer than it is told.
+//! Real time. This engine waits for a process, always with a deadline.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a thing is looked at that says nothing by itself.
-const PAUSE: Duration = Duration::from_millis(1);
+/// The interval between two looks at something that sends no notification.
+const INTERVAL: Duration = Duration::from_millis(1);
 
 const YEAR: Duration = Duration::from_secs(31_536_000);
 
-/// A moment after which nobody waits any more.
+/// The moment at which waiting ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(Instant);
 
 impl Deadline {
-    pub(super) fn after(patience: Duration) -> Self {
+    pub(super) fn after(timeout: Duration) -> Self {
         let now = now();
-        Self(now.checked_add(patience).unwrap_or(now + YEAR))
+        Self(now.checked_add(timeout).unwrap_or(now + YEAR))
     }
 
-    /// What is left until then; zero afterwards.
-    pub(super) fn left(self) -> Duration {
+    /// The time until then; zero afterwards.
+    pub(super) fn remaining(self) -> Duration {
         self.0.saturating_duration_since(now())
     }
 
-    pub(super) fn is_over(self) -> bool {
-        self.left().is_zero()
+    pub(super) fn has_passed(self) -> bool {
+        self.remaining().is_zero()
     }
 
-    /// Looks until there is something, or until the deadline.
+    /// Calls `look` until it returns something, or until the deadline.
     pub(super) fn poll<T>(self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         loop {
             let found = look();
-            if found.is_some() || self.is_over() {
+            if found.is_some() || self.has_passed() {
                 return found;
             }
-            thread::sleep(PAUSE);
+            thread::sleep(INTERVAL);
         }
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a dry run on Envoy waits for it in real time; nothing of it reaches a manifest"
-)]
+#[expect(clippy::disallowed_methods, reason = "a dry run on Envoy waits in real time; no manifest depends on it")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -1,16 +1,14 @@
-//! What Envoy is told: the bootstrap, and the listeners and clusters that it reads from files while it runs.
+//! Envoy's configuration: the bootstrap, and the listeners and clusters that Envoy reads from files while it runs.
 
 use std::net::SocketAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use crate::domain::Direction;
-use crate::verify::subject::{Chain, FailurePolicy, Placed, Plugin};
+use crate::verify::subject::{Chain, Placed, Plugin};
 
-/// The listener that answers by itself: an answer of it shows how far the worker has come.
+/// The listener that responds by itself. Its responses show when the worker has processed earlier data.
 pub(super) const MARKER: &str = "mesh-compile-marker";
 /// The cluster that stands for the workload.
 const WORKLOAD: &str = "mesh-compile-workload";
@@ -23,7 +21,7 @@ const RUNTIME: &str = "envoy.wasm.runtime.v8";
 const ACCESS_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const PROTOCOL: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// Where things are in the engine's folder.
+/// Paths in the engine's folder.
 pub(super) struct Paths<'a>(pub(super) &'a Utf8Path);
 
 impl Paths<'_> {
@@ -31,7 +29,7 @@ impl Paths<'_> {
         self.0.join(name).into_string()
     }
 
-    /// A module's bytes, under their digest.
+    /// A module's file, named by its digest.
     pub(super) fn module(&self, plugin: &Plugin) -> String {
         self.file(&format!("{}.wasm", plugin.module.digest))
     }
@@ -49,7 +47,7 @@ fn free_port() -> Value {
     address(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
-/// The workload's cluster never changes; what filters call comes and goes.
+/// The bootstrap. It contains the workload's cluster, which never changes.
 pub(super) fn bootstrap(paths: &Paths<'_>, workload: SocketAddr) -> Value {
     let file = |name: &str| json!({ "path_config_source": { "path": paths.file(name) }, "resource_api_version": "V3" });
     let marker = json!({
@@ -78,7 +76,7 @@ pub(super) fn bootstrap(paths: &Paths<'_>, workload: SocketAddr) -> Value {
     })
 }
 
-/// The resources of a file that Envoy reads anew when another takes its place.
+/// The content of a file of resources. Envoy reads the file again when it is replaced.
 pub(super) fn resources(type_url: &str, resources: Vec<Value>) -> Value {
     let typed = resources.into_iter().map(|mut resource| {
         resource["@type"] = type_url.into();
@@ -87,7 +85,7 @@ pub(super) fn resources(type_url: &str, resources: Vec<Value>) -> Value {
     json!({ "resources": typed.collect::<Vec<_>>() })
 }
 
-/// A cluster with one endpoint, which speaks HTTP/1.1 or, as gRPC wants it, HTTP/2.
+/// A cluster with one endpoint, which speaks HTTP/1.1 or, for gRPC, HTTP/2.
 pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
     let protocol = if http2 {
         json!({ "http2_protocol_options": {} })
@@ -97,7 +95,7 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
     let options = json!({
         "@type": format!("type.googleapis.com/{PROTOCOL}"),
         "explicit_http_config": protocol,
-        // A filter may make a body longer than its content-length says: what is too much must not be taken for the next request.
+        // A filter may make a body longer than its content-length. The excess must not be parsed as the next request.
         "common_http_protocol_options": { "max_requests_per_connection": 1 },
     });
     let endpoints = json!([{ "lb_endpoints": [{ "endpoint": { "address": address(endpoint) } }] }]);
@@ -110,7 +108,7 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
     })
 }
 
-/// A listener as istiod makes an inbound one, as far as filters can tell. The chains: network, HTTP.
+/// A listener like istiod's inbound ones, as far as filters can see. `chains`: network, HTTP.
 pub(super) fn listener(name: &str, direction: Direction, chains: [&[&Placed]; 2], paths: &Paths<'_>) -> Value {
     let [network, http] = chains.map(|chain| chain.iter().map(|it| filter(it, paths)).collect());
     let mut listener = listener_of(name, network, http, paths);
@@ -122,7 +120,7 @@ pub(super) fn listener(name: &str, direction: Direction, chains: [&[&Placed]; 2]
     listener
 }
 
-/// A listener with the module [`SMALLEST`] that lies in the file.
+/// A listener with the module [`SMALLEST`], which is in `file`.
 pub(super) fn listener_to_try(name: &str, file: &str, paths: &Paths<'_>) -> Value {
     let vm = json!({ "runtime": RUNTIME, "code": { "local": { "filename": file } } });
     let config = json!({ "@type": HTTP_WASM, "config": { "name": name, "vm_config": vm } });
@@ -175,53 +173,12 @@ fn filter(placed: &Placed, paths: &Paths<'_>) -> Value {
     json!({ "name": placed.plugin.chain_name, "typed_config": { "@type": type_url, "config": config } })
 }
 
-/// `envoy.extensions.wasm.v3.PluginConfig`.
+/// The configuration that the proxy gets, with the path of the module in the engine's folder.
 fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> Value {
-    let mut config = json!({ "name": plugin.name, "root_id": plugin.root_id, "vm_config": vm_config(plugin, paths) });
-    if !plugin.configuration.is_empty() {
-        config["configuration"] = bytes(&plugin.configuration);
-    }
-    match plugin.on_failure {
-        FailurePolicy::Unspecified => {}
-        FailurePolicy::Closed => config["failure_policy"] = "FAIL_CLOSED".into(),
-        FailurePolicy::Open => config["failure_policy"] = "FAIL_OPEN".into(),
-        FailurePolicy::OpenOld => config["fail_open"] = true.into(),
-        FailurePolicy::Reload => config["failure_policy"] = "FAIL_RELOAD".into(),
-    }
-    if plugin.stop_iteration {
-        config["allow_on_headers_stop_iteration"] = true.into();
-    }
-    if let Some(capabilities) = &plugin.capabilities {
-        let allowed: serde_json::Map<String, Value> =
-            capabilities.iter().map(|name| (name.clone(), json!({}))).collect();
-        config["capability_restriction_config"] = json!({ "allowed_capabilities": allowed });
-    }
-    config
-}
-
-/// `envoy.extensions.wasm.v3.VmConfig`.
-fn vm_config(plugin: &Plugin, paths: &Paths<'_>) -> Value {
-    let mut vm = json!({
-        "vm_id": plugin.vm_id,
-        "runtime": RUNTIME,
-        "code": { "local": { "filename": paths.module(plugin) } },
-    });
-    if !plugin.vm_configuration.is_empty() {
-        vm["configuration"] = bytes(&plugin.vm_configuration);
-    }
-    if !plugin.env.is_empty() || !plugin.host_env.is_empty() {
-        vm["environment_variables"] = json!({ "host_env_keys": plugin.host_env, "key_values": plugin.env });
-    }
-    vm
-}
-
-/// What reaches a plugin as it is; a text that is none as the bytes that it is.
-fn bytes(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text }),
-        Err(_) => {
-            let value = STANDARD.encode(bytes);
-            json!({ "@type": "type.googleapis.com/google.protobuf.BytesValue", "value": value })
-        }
-    }
+    let mut config = plugin.config.clone();
+    config.vm_config.code.local.filename = paths.module(plugin);
+    // Deprecated in this place since Envoy 1.40, but older versions read it nowhere else.
+    let of_vm = config.vm_config.capability_restriction_config.take();
+    config.capability_restriction_config = of_vm.or(config.capability_restriction_config);
+    json!(config)
 }

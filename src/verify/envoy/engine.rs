@@ -1,4 +1,4 @@
-//! The running Envoy, and how it gets other listeners and clusters.
+//! The running Envoy, and the replacement of its listeners and clusters.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +16,7 @@ use super::find;
 use super::journal::{Entry, Journal};
 use super::marker::Marker;
 use super::process::Process;
-use super::upstream::{Protocol, Upstream, Watched};
+use super::upstream::{Observer, Protocol, Upstream};
 use crate::diag::Diagnostic;
 use crate::traffic::case::{Answer, Callout};
 use crate::traffic::outcome::{Outcome, PluginOutcome};
@@ -24,50 +24,50 @@ use crate::verify::subject::{Placed, Subject};
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
-/// How much longer than an answer the loading of modules may take.
+/// How many timeouts the loading of modules may take.
 const LOADING: u32 = 4;
-/// How long a process may take to end.
-const ENDING: Duration = Duration::from_millis(500);
+/// How long the process may take to exit after its sockets close.
+const EXIT: Duration = Duration::from_millis(500);
 
-/// An Envoy for all subjects. One that hangs or breaks down is replaced.
+/// One Envoy for all subjects. If it fails, it is replaced.
 pub(super) struct Engine {
     path: Utf8PathBuf,
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
     pub(super) upstream: Upstream,
-    envoy: Option<Running>,
-    /// What came of plugins that other subjects have too, by their listeners.
+    envoy: Option<RunningEnvoy>,
+    /// Outcomes of plugins, by their listeners. Other subjects may have the same plugins.
     pub(super) known: BTreeMap<String, Vec<PluginOutcome>>,
 }
 
-/// A process and what watches it.
-pub(super) struct Running {
+/// A running Envoy.
+pub(super) struct RunningEnvoy {
     process: Process,
-    pub(super) watched: Arc<Watched>,
-    /// The clusters that it has.
+    pub(super) observer: Arc<Observer>,
+    /// Its clusters.
     clusters: Vec<Value>,
-    patience: Duration,
+    timeout: Duration,
 }
 
-/// Why Envoy does not come back. It is of no use any more.
+/// Why Envoy cannot be used any longer.
 #[derive(Debug)]
-pub(super) enum Lost {
-    /// Its process has ended.
-    Ended(ExitStatus),
-    /// It runs, and has not done in time what it was to do.
+pub(super) enum EnvoyFailure {
+    /// The process exited.
+    Exited(ExitStatus),
+    /// The process runs but does not respond in time.
     Hangs,
     Io(io::Error),
 }
 
-impl From<io::Error> for Lost {
+impl From<io::Error> for EnvoyFailure {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
 impl Engine {
-    pub(super) fn start(path: Utf8PathBuf, patience: Duration) -> Result<Self, Box<Diagnostic>> {
+    pub(super) fn start(path: Utf8PathBuf, timeout: Duration) -> Result<Self, Box<Diagnostic>> {
         let upstream = Upstream::start().map_err(|error| find::not_started(&path, &error.into()))?;
-        let mut engine = Self { path, patience, upstream, envoy: None, known: BTreeMap::new() };
+        let mut engine = Self { path, timeout, upstream, envoy: None, known: BTreeMap::new() };
         engine.envoy().map(drop)?;
         engine.try_wasm()?;
         Ok(engine)
@@ -80,39 +80,39 @@ impl Engine {
         Ok(Outcome { plugins, tests })
     }
 
-    /// The running Envoy; a new one where there is none.
-    pub(super) fn envoy(&mut self) -> Result<&mut Running, Box<Diagnostic>> {
+    /// The running Envoy. Starts one if there is none.
+    pub(super) fn envoy(&mut self) -> Result<&mut RunningEnvoy, Box<Diagnostic>> {
         if self.envoy.is_none() {
-            let process = Process::start(&self.path, self.upstream.workload(), self.patience)
+            let process = Process::start(&self.path, self.upstream.workload(), self.timeout)
                 .map_err(|why| find::not_started(&self.path, &why))?;
-            let marker = Marker::new(process.marker, self.patience);
-            let watched = Arc::new(Watched { journal: Arc::clone(&process.journal), marker });
-            self.upstream.watch(Some(Arc::clone(&watched)));
-            self.envoy = Some(Running { process, watched, clusters: Vec::new(), patience: self.patience });
+            let marker = Marker::new(process.marker, self.timeout);
+            let observer = Arc::new(Observer { journal: Arc::clone(&process.journal), marker });
+            self.upstream.observe(Some(Arc::clone(&observer)));
+            self.envoy = Some(RunningEnvoy { process, observer, clusters: Vec::new(), timeout: self.timeout });
         }
         Ok(self.envoy.as_mut().expect("it has just been put there"))
     }
 
     /// The running Envoy and the servers that it talks to.
-    pub(super) fn both(&mut self) -> Result<(&mut Running, &Upstream), Box<Diagnostic>> {
+    pub(super) fn envoy_and_upstream(&mut self) -> Result<(&mut RunningEnvoy, &Upstream), Box<Diagnostic>> {
         self.envoy()?;
         Ok((self.envoy.as_mut().expect("it runs"), &self.upstream))
     }
 
-    /// Ends an Envoy that is of no use any more.
+    /// Kills an Envoy that failed.
     pub(super) fn discard(&mut self) {
-        self.upstream.watch(None);
+        self.upstream.observe(None);
         self.envoy = None;
     }
 
     fn try_wasm(&mut self) -> Result<(), Box<Diagnostic>> {
         let path = self.path.clone();
         let envoy = self.envoy()?;
-        let says = envoy.try_wasm();
-        says.map_or(Ok(()), |says| Err(find::without_wasm(&path, &says)))
+        let refusal = envoy.try_wasm();
+        refusal.map_or(Ok(()), |reason| Err(find::without_wasm(&path, &reason)))
     }
 
-    /// The clusters that filters call, each with its endpoint.
+    /// The clusters that filters call, with their endpoints.
     pub(super) fn clusters(&mut self, callouts: &BTreeMap<String, Vec<Callout>>) -> io::Result<Vec<Value>> {
         let cluster = |(name, script): (&String, &Vec<Callout>)| {
             let http2 = script.iter().any(is_grpc);
@@ -123,27 +123,27 @@ impl Engine {
     }
 }
 
-/// Whether it is the answer to a gRPC call.
+/// Whether the scripted response is one to a gRPC call.
 fn is_grpc(callout: &Callout) -> bool {
-    let Answer::Message(answer) = &callout.answer else { return false };
-    answer.trailers.iter().chain([&answer.headers]).any(|fields| fields.first("grpc-status").is_some())
+    let Answer::Message(response) = &callout.answer else { return false };
+    response.trailers.iter().chain([&response.headers]).any(|fields| fields.first("grpc-status").is_some())
 }
 
-impl Running {
+impl RunningEnvoy {
     pub(super) fn paths(&self) -> Paths<'_> {
         self.process.paths()
     }
 
     pub(super) fn journal(&self) -> &Journal {
-        &self.watched.journal
+        &self.observer.journal
     }
 
     pub(super) fn access_log(&self) -> Vec<String> {
         self.process.access_log()
     }
 
-    /// Lays out the modules that listeners will name.
-    pub(super) fn lay_out<'a>(&self, plugins: impl Iterator<Item = &'a Placed>) -> io::Result<()> {
+    /// Writes the modules that listeners will name.
+    pub(super) fn write_modules<'a>(&self, plugins: impl Iterator<Item = &'a Placed>) -> io::Result<()> {
         for placed in plugins {
             let path = self.paths().module(&placed.plugin);
             self.process.module(&path, &placed.plugin.module.bytes)?;
@@ -151,8 +151,8 @@ impl Running {
         Ok(())
     }
 
-    /// Takes all listeners away, and waits until the VMs have gone too.
-    pub(super) fn clear(&mut self) -> Result<(), Lost> {
+    /// Removes all listeners, and waits until their VMs are gone too.
+    pub(super) fn remove_listeners(&mut self) -> Result<(), EnvoyFailure> {
         self.set_listeners(Vec::new())?;
         let gone = |envoy: &mut Self| {
             let stats = envoy
@@ -162,12 +162,12 @@ impl Running {
             stats.values().all(|value| *value == 0).then_some(())
         };
         self.wait(gone)?;
-        self.journal().forget();
+        self.journal().clear();
         Ok(())
     }
 
-    /// Gives it these clusters in place of others.
-    pub(super) fn set_clusters(&mut self, clusters: Vec<Value>) -> Result<(), Lost> {
+    /// Replaces the clusters.
+    pub(super) fn set_clusters(&mut self, clusters: Vec<Value>) -> Result<(), EnvoyFailure> {
         if clusters == self.clusters {
             return Ok(());
         }
@@ -176,31 +176,31 @@ impl Running {
         Ok(())
     }
 
-    /// Gives it these listeners in place of others.
-    pub(super) fn set_listeners(&mut self, listeners: Vec<Value>) -> Result<(), Lost> {
+    /// Replaces the listeners.
+    pub(super) fn set_listeners(&mut self, listeners: Vec<Value>) -> Result<(), EnvoyFailure> {
         self.update("lds.json", &config::resources(LISTENER, listeners), "listener_manager.lds")
     }
 
-    /// Where the listener of the name listens, if Envoy has taken it.
+    /// The address of a listener, if Envoy accepted it.
     pub(super) fn address(&self, name: &str) -> Option<SocketAddr> {
         self.process.admin.listeners()?.get(name).copied()
     }
 
-    /// Counters and gauges that filters have defined, by the filters' own names. Envoy drops them with the VMs.
+    /// The counters and gauges that filters defined, by the names that the filters use. Envoy drops them with the VMs.
     pub(super) fn metrics(&self) -> BTreeMap<String, u64> {
         const PREFIX: &str = "wasmcustom.";
         let stats = self.process.admin.stats(r"^wasmcustom\.").unwrap_or_default();
         stats.into_iter().filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?.to_owned(), value))).collect()
     }
 
-    /// Why a marker is not reached.
-    pub(super) fn lost(&mut self) -> Lost {
-        // Its sockets end a little before it does.
-        let ended = Deadline::after(ENDING).poll(|| self.process.ended());
-        ended.map_or(Lost::Hangs, Lost::Ended)
+    /// Why the marker does not respond.
+    pub(super) fn failure(&mut self) -> EnvoyFailure {
+        // The sockets close shortly before the process exits.
+        let exited = Deadline::after(EXIT).poll(|| self.process.exit_status());
+        exited.map_or(EnvoyFailure::Hangs, EnvoyFailure::Exited)
     }
 
-    fn update(&mut self, file: &str, value: &Value, stats: &str) -> Result<(), Lost> {
+    fn update(&mut self, file: &str, value: &Value, stats: &str) -> Result<(), EnvoyFailure> {
         let expression = format!("^{}\\.update_(success|rejected)$", stats.replace('.', "\\."));
         let count = |envoy: &mut Self| envoy.process.admin.stats(&expression).map(|stats| stats.values().sum::<u64>());
         let before = self.wait(count)?;
@@ -208,24 +208,24 @@ impl Running {
         self.wait(|envoy| count(envoy).filter(|now| *now > before).map(drop))
     }
 
-    fn wait<T>(&mut self, mut look: impl FnMut(&mut Self) -> Option<T>) -> Result<T, Lost> {
-        let mut ended = None;
-        let found = Deadline::after(self.patience.saturating_mul(LOADING)).poll(|| {
-            ended = self.process.ended();
-            if ended.is_some() { Some(None) } else { look(self).map(Some) }
+    fn wait<T>(&mut self, mut look: impl FnMut(&mut Self) -> Option<T>) -> Result<T, EnvoyFailure> {
+        let mut exited = None;
+        let found = Deadline::after(self.timeout.saturating_mul(LOADING)).poll(|| {
+            exited = self.process.exit_status();
+            if exited.is_some() { Some(None) } else { look(self).map(Some) }
         });
-        match (found, ended) {
+        match (found, exited) {
             (Some(Some(found)), _) => Ok(found),
-            (_, Some(status)) => Err(Lost::Ended(status)),
-            _ => Err(Lost::Hangs),
+            (_, Some(status)) => Err(EnvoyFailure::Exited(status)),
+            _ => Err(EnvoyFailure::Hangs),
         }
     }
 
-    /// Has Envoy load the smallest module there is. What it says if it does not.
+    /// Loads a minimal module. Returns why Envoy refused it, if it did.
     fn try_wasm(&mut self) -> Option<String> {
         let file = self.paths().file("smallest.wasm");
         let listener = config::listener_to_try("try", &file, &self.paths());
-        let tried = self.process.module(&file, config::SMALLEST).map_err(Lost::from);
+        let tried = self.process.module(&file, config::SMALLEST).map_err(EnvoyFailure::from);
         let tried = tried.and_then(|()| self.set_listeners(vec![listener]));
         let loaded = self.address("try").is_some();
         let entries = self.journal().take();
@@ -233,30 +233,30 @@ impl Running {
             Ok(()) if loaded => None,
             Ok(()) => {
                 let rejected = entries.iter().find_map(|entry| entry.rejected("try"));
-                Some(rejected.unwrap_or("nothing, and does not load the smallest module").to_owned())
+                Some(rejected.unwrap_or("nothing, but it does not load a minimal module").to_owned())
             }
-            Err(lost) => Some(lost.to_string()),
+            Err(failure) => Some(failure.to_string()),
         }
     }
 }
 
-impl std::fmt::Display for Lost {
+impl std::fmt::Display for EnvoyFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Ended(status) => write!(f, "Envoy's process has ended: {status}"),
-            Self::Hangs => f.write_str("Envoy does not answer any more"),
+            Self::Exited(status) => write!(f, "Envoy's process exited: {status}"),
+            Self::Hangs => f.write_str("Envoy stopped responding"),
             Self::Io(error) => write!(f, "{error}"),
         }
     }
 }
 
 impl Entry {
-    /// What Envoy says against the listener, if this is where it refuses it.
+    /// Why Envoy rejected the listener, if this entry says so.
     pub(super) fn rejected(&self, listener: &str) -> Option<&str> {
         self.line.text.strip_prefix(&format!("lds: listener '{listener}' config rejected: "))
     }
 
-    /// Whether this is where Envoy takes the listener.
+    /// Whether Envoy accepted the listener here.
     pub(super) fn accepted(&self, listener: &str) -> bool {
         self.line.text == format!("lds: add/update listener '{listener}'")
     }

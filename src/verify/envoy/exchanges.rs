@@ -1,4 +1,4 @@
-//! Tests: each on a listener of its own, which is taken away before the next.
+//! Runs tests. Each has its own listener, which is removed before the next test.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,26 +11,25 @@ use super::attribution::Chained;
 use super::client::{self, Ending, Received};
 use super::clock::Deadline;
 use super::config;
-use super::engine::{Engine, Lost, Running};
+use super::engine::{Engine, EnvoyFailure, RunningEnvoy};
 use super::log::Event;
-use super::plugins::without_envoy;
+use super::plugins::fault_of;
 use super::upstream::Upstream;
-use super::wire;
 use crate::diag::Diagnostic;
 use crate::traffic::case::{DEFAULT_TIME, Step, Test};
 use crate::traffic::message::Message;
 use crate::traffic::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
 use crate::verify::subject::Subject;
 
-/// The listener's name and the prefix of its statistics.
+/// The listener's name, and the prefix of its statistics.
 const LISTENER: &str = "test";
-/// How long a call takes at most to get where it goes.
-const ARRIVING: Duration = Duration::from_secs(1);
-/// The response code details of an answer that came from the workload.
+/// How long a callout may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(1);
+/// The response code details of a response from the workload.
 const VIA_UPSTREAM: &str = "via_upstream";
 
 impl Engine {
-    /// One outcome a test, in the subject's order.
+    /// One outcome per test, in the subject's order.
     pub(super) fn tests(&mut self, subject: &Subject) -> Result<Vec<TestOutcome>, Box<Diagnostic>> {
         subject.tests.iter().map(|test| self.test(subject, test)).collect()
     }
@@ -40,44 +39,45 @@ impl Engine {
             return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
         }
         let clusters = self.clusters(&test.callouts);
-        let patience = self.patience.saturating_add(delays(test));
-        let (envoy, upstream) = self.both()?;
-        let mut course = Course { envoy, upstream, patience, over: false };
+        let timeout = self.timeout.saturating_add(delays(test));
+        let (envoy, upstream) = self.envoy_and_upstream()?;
+        let mut run = TestRun { envoy, upstream, timeout, envoy_failed: false };
         let mut outcome = TestOutcome::default();
-        let ran = clusters.map_err(Lost::from).and_then(|clusters| course.run(subject, test, clusters, &mut outcome));
-        if let Err(lost) = &ran {
-            let running = course.envoy.journal().running(false);
-            outcome.fault = Some(without_envoy(lost, running.as_deref()));
+        let ran =
+            clusters.map_err(EnvoyFailure::from).and_then(|clusters| run.run(subject, test, clusters, &mut outcome));
+        if let Err(failure) = &ran {
+            let running = run.envoy.journal().running(false);
+            outcome.fault = Some(fault_of(failure, running.as_deref()));
         }
-        if ran.is_err() || course.over {
+        if ran.is_err() || run.envoy_failed {
             self.discard();
         }
         Ok(outcome)
     }
 }
 
-/// One test on its way.
-struct Course<'a> {
-    envoy: &'a mut Running,
+/// A test that is running.
+struct TestRun<'a> {
+    envoy: &'a mut RunningEnvoy,
     upstream: &'a Upstream,
-    patience: Duration,
-    /// Whether an exchange has made Envoy useless; its outcome has the fault.
-    over: bool,
+    timeout: Duration,
+    /// Whether Envoy cannot be used after the last exchange. The exchange's outcome has the fault.
+    envoy_failed: bool,
 }
 
-impl Course<'_> {
+impl TestRun<'_> {
     fn run(
         &mut self,
         subject: &Subject,
         test: &Test,
         clusters: Vec<Value>,
         outcome: &mut TestOutcome,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), EnvoyFailure> {
         let (network, http) = (subject.network_chain(test), subject.http_chain(test));
-        self.envoy.lay_out(network.iter().chain(&http).copied())?;
-        self.envoy.clear()?;
+        self.envoy.write_modules(network.iter().chain(&http).copied())?;
+        self.envoy.remove_listeners()?;
         self.envoy.set_clusters(clusters)?;
-        self.upstream.begin(&test.callouts);
+        self.upstream.start_test(&test.callouts);
         let listener = config::listener(LISTENER, test.direction, [&network, &http], &self.envoy.paths());
         self.envoy.set_listeners(vec![listener])?;
         let Some(address) = self.envoy.address(LISTENER) else {
@@ -88,39 +88,39 @@ impl Course<'_> {
         for step in &test.steps {
             thread::sleep(step.after);
             outcome.steps.push(self.step(step, address, &mut chained));
-            if self.over {
+            if self.envoy_failed {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Plugins that have been configured one by one, and now are not.
+    /// Envoy refused the listener, although it accepted each plugin alone.
     fn refused(&self) -> Fault {
         let entries = self.envoy.journal().take();
-        let says =
-            entries.iter().find_map(|entry| entry.rejected(LISTENER)).unwrap_or("it has no listener for the test");
-        Fault { kind: FaultKind::Configure, message: says.to_owned() }
+        let reason =
+            entries.iter().find_map(|entry| entry.rejected(LISTENER)).unwrap_or("Envoy has no listener for the test");
+        Fault { kind: FaultKind::Configure, message: reason.to_owned() }
     }
 
-    /// One exchange.
+    /// Runs one exchange.
     fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> StepOutcome {
-        self.upstream.answer(&step.upstream);
+        self.upstream.start_exchange(&step.upstream);
         let before = self.envoy.access_log().len();
-        let watched = Arc::clone(&self.envoy.watched);
-        let received = client::exchange(address, &step.request, &watched.marker, self.patience);
-        let back = watched.marker.reached();
-        let details = if back { self.details(before) } else { None };
-        if back {
-            self.envoy.journal().calls_arrive(Deadline::after(ARRIVING));
+        let observer = Arc::clone(&self.envoy.observer);
+        let received = client::exchange(address, &step.request, &observer.marker, self.timeout);
+        let responds = observer.marker.reached();
+        let details = if responds { self.details(before) } else { None };
+        if responds {
+            self.envoy.journal().wait_for_callouts(Deadline::after(ARRIVAL));
         }
-        let (upstream, calls) = self.upstream.seen();
+        let (upstream, calls) = self.upstream.take_received();
         let calls = self.envoy.journal().in_order(calls);
         let scheme = step.request.headers.first(":scheme").unwrap_or(b"http");
         let upstream = upstream.map(|request| with_scheme(request, scheme));
         let mut outcome = StepOutcome {
             end: end(&received, details),
-            response: received.response.map(wire::observed),
+            response: received.response.map(Message::observed),
             upstream,
             calls,
             ..StepOutcome::default()
@@ -130,88 +130,88 @@ impl Course<'_> {
         if outcome.end == End::Stalled(None) {
             outcome.end = End::Stalled(chained.holder());
         }
-        if !back {
+        if !responds {
             let callback = running.as_deref().unwrap_or_default();
-            let lost = self.envoy.lost();
-            let mut fault = without_envoy(&lost, running.as_deref());
-            if matches!(lost, Lost::Ended(_)) {
-                // It ends at what some filters do: one that answers in proxy_on_log (seen on Envoy 1.40).
+            let failure = self.envoy.failure();
+            let mut fault = fault_of(&failure, running.as_deref());
+            if matches!(failure, EnvoyFailure::Exited(_)) {
+                // A filter can crash Envoy, for example with a local reply in proxy_on_log (seen on Envoy 1.40).
                 fault.kind = FaultKind::Crash;
             }
             let at = chained.failed(callback, None);
             outcome.faults.push((at, fault));
             outcome.end = End::Stalled(Some(at));
-            self.over = true;
+            self.envoy_failed = true;
             return outcome;
         }
         outcome.metrics = self.envoy.metrics();
         outcome
     }
 
-    /// Why the exchange ended, in Envoy's access log.
+    /// The response code details from Envoy's access log.
     fn details(&self, before: usize) -> Option<String> {
-        let details = Deadline::after(self.patience).poll(|| self.envoy.access_log().into_iter().nth(before));
-        // What is called when a stream ends comes right behind its access log.
-        self.envoy.watched.marker.reached();
+        let details = Deadline::after(self.timeout).poll(|| self.envoy.access_log().into_iter().nth(before));
+        // The callbacks at the end of a stream run right after its access log is written.
+        self.envoy.observer.marker.reached();
         details
     }
 
     fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut StepOutcome) {
-        chained.exchange_begins();
+        chained.start_exchange();
         let (entries, flooded) = self.envoy.journal().take_all();
-        // Who has logged in the callback under way: what fails mostly says so before.
-        let mut speaker = None;
+        // The plugin that logged in the running callback. A filter that fails has often logged before.
+        let mut logger = None;
         for entry in entries.iter().filter(|entry| !entry.main) {
             chained.follow(entry);
             let callback = entry.callback.as_deref().unwrap_or_default();
             match entry.line.event() {
-                Event::Entered { .. } => speaker = None,
-                Event::Said(rest) => {
+                Event::CallbackStarted { .. } => logger = None,
+                Event::Logged(rest) => {
                     let line = chained.line(entry, rest);
-                    speaker = line.plugin.or(speaker);
-                    if !chained.comes_before_traffic(entry) {
+                    logger = line.plugin.or(logger);
+                    if !chained.is_before_traffic(entry) {
                         outcome.log.push(line);
                     }
                 }
-                Event::Failed(message) => {
+                Event::Trapped(message) => {
                     let fault = Fault { kind: FaultKind::Trap, message: message.to_owned() };
-                    outcome.faults.push((chained.failed(callback, speaker), fault));
+                    outcome.faults.push((chained.failed(callback, logger), fault));
                 }
                 _ => {}
             }
         }
         if flooded {
-            let message = "the log of one exchange is over 64 MiB".to_owned();
+            let message = "the log of one exchange exceeds 64 MiB".to_owned();
             outcome.faults.push((0, Fault { kind: FaultKind::Limits, message }));
         }
     }
 }
 
-/// What of a test this engine cannot do.
+/// Why this engine cannot run the test.
 fn unsupported(test: &Test) -> Option<Fault> {
     let property = test.properties.keys().next().map(|path| format!("the property {}", path.join(".")));
     let time = (test.time != DEFAULT_TIME).then(|| "the time".to_owned());
-    let seed = (test.seed != 0).then(|| "what is random".to_owned());
+    let seed = (test.seed != 0).then(|| "the random seed".to_owned());
     let what = property.or(time).or(seed)?;
-    let message = format!("{what} is what a real Envoy makes it");
+    let message = format!("a real Envoy sets {what} itself");
     Some(Fault { kind: FaultKind::Unsupported, message })
 }
 
-/// How long the test's own callouts may take together.
+/// The sum of the delays that the test's callouts script.
 fn delays(test: &Test) -> Duration {
     test.callouts.values().flatten().fold(Duration::ZERO, |sum, callout| sum.saturating_add(callout.after))
 }
 
 fn end(received: &Received, details: Option<String>) -> End {
     match (received.end, details) {
-        (Ending::Whole, Some(details)) if details != VIA_UPSTREAM => End::LocalReply(details),
-        (Ending::Whole, _) => End::Complete,
+        (Ending::Complete, Some(details)) if details != VIA_UPSTREAM => End::LocalReply(details),
+        (Ending::Complete, _) => End::Complete,
         (Ending::Cut, _) => End::Reset,
-        (Ending::Late, _) => End::Stalled(None),
+        (Ending::TimedOut, _) => End::Stalled(None),
     }
 }
 
-/// The scheme does not travel.
+/// Restores the scheme of the request, which HTTP/1.1 does not transmit.
 fn with_scheme(mut request: Message, scheme: &[u8]) -> Message {
     for (name, value) in &mut request.headers.0 {
         if name == b":scheme" {

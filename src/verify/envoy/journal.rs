@@ -1,4 +1,4 @@
-//! What has happened in Envoy since somebody last asked.
+//! The events in Envoy since the last query.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -9,51 +9,49 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::clock::Deadline;
 use super::log::{Event, Line};
-use crate::traffic::outcome::Call;
-use crate::traffic::outcome::Level;
+use crate::traffic::outcome::{Call, Level};
 
-/// Bytes of log that are kept between two questions. A filter that logs more is not run on.
-const MOST: usize = 64 << 20;
-/// Bytes that are read at once.
+/// Bytes of log that are kept between two queries. A filter that logs more is stopped.
+const LIMIT: usize = 64 << 20;
+/// Bytes per read.
 const PIECE: usize = 1 << 18;
 
-/// Follows the file that Envoy logs to. Envoy writes a line before it goes on, so that the file holds all that led to what was seen
-/// of it.
+/// Follows Envoy's log file. Envoy writes each line before it continues, so the file explains everything that Envoy has done so far.
 #[derive(Debug)]
 pub(super) struct Journal(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     file: File,
-    /// How far it has been read.
+    /// Bytes read so far.
     read: u64,
-    /// The beginning of a line whose end has not been written.
+    /// The start of a line that is not complete yet.
     partial: Vec<u8>,
     kept: usize,
-    /// Envoy's main thread: the one that logs first.
+    /// Envoy's main thread: the first one that logs.
     main: Option<u64>,
-    /// The callbacks that run on each thread, the outermost first.
+    /// The callbacks running on each thread, outermost first.
     running: BTreeMap<u64, Vec<Running>>,
     entries: Vec<Entry>,
-    /// The threads of the calls that have been made and have not been seen to arrive.
+    /// The threads of the callouts that were sent and have not arrived yet.
     calls: VecDeque<u64>,
-    /// What the worker has sent to clusters, in its order: the cluster and the path.
+    /// The cluster and the path of each request that the worker sent, in order.
     routed: Vec<(String, String)>,
 }
 
-/// A line that tells something.
+/// A line of the log with its context.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) line: Line,
-    /// Whether Envoy's main thread wrote it. It has a VM of its own, whose ticks run beside those of the worker's.
+    /// Whether Envoy's main thread wrote it. The main thread has its own VM, which ticks independently of the worker's VM.
     pub(super) main: bool,
-    /// The callback that it happened in.
+    /// The callback that was running.
     pub(super) callback: Option<String>,
-    /// Whether a VM or a plugin is just being started.
+    /// Whether a VM or a plugin was starting.
     pub(super) starting: bool,
 }
 
-/// A callback that has not ended.
+/// A callback that has not returned.
 #[derive(Debug)]
 struct Running {
     callback: String,
@@ -75,21 +73,21 @@ impl Journal {
         })))
     }
 
-    /// Everything up to now since the last time.
+    /// All entries since the last query.
     pub(super) fn take(&self) -> Vec<Entry> {
         self.take_all().0
     }
 
-    /// The same, and whether filters have logged more than is kept.
+    /// All entries since the last query, and whether filters logged more than is kept.
     pub(super) fn take_all(&self) -> (Vec<Entry>, bool) {
         let mut state = self.read();
-        let flooded = state.kept > MOST;
+        let flooded = state.kept > LIMIT;
         state.kept = 0;
         (mem::take(&mut state.entries), flooded)
     }
 
-    /// Nothing of what was is of interest any more.
-    pub(super) fn forget(&self) {
+    /// Drops everything recorded so far.
+    pub(super) fn clear(&self) {
         let mut state = self.read();
         state.kept = 0;
         state.entries.clear();
@@ -97,15 +95,15 @@ impl Journal {
         state.routed.clear();
     }
 
-    /// The callback that runs on the main thread or on the worker.
+    /// The callback that is running on the main thread or on the worker.
     pub(super) fn running(&self, main: bool) -> Option<String> {
         let state = self.read();
         let mut threads = state.running.iter().filter(|(thread, _)| (Some(**thread) == state.main) == main);
         threads.find_map(|(_, running)| running.last()).map(|running| running.callback.clone())
     }
 
-    /// Whether the call that has arrived comes from the main thread's copy of a VM.
-    pub(super) fn is_call_of_main(&self, deadline: Deadline) -> bool {
+    /// Whether the callout that just arrived was sent by the main thread's copy of a VM.
+    pub(super) fn is_callout_of_main(&self, deadline: Deadline) -> bool {
         let arrived = deadline.poll(|| {
             let mut state = self.read();
             let thread = state.calls.pop_front()?;
@@ -114,15 +112,15 @@ impl Journal {
         arrived.unwrap_or(false)
     }
 
-    /// Waits until every call that the worker has made has arrived where it goes: none may be answered before the exchange is over.
-    pub(super) fn calls_arrive(&self, deadline: Deadline) {
+    /// Waits until every callout of the worker has arrived. A callout may still be in flight when the exchange ends.
+    pub(super) fn wait_for_callouts(&self, deadline: Deadline) {
         deadline.poll(|| {
             let state = self.read();
             state.calls.iter().all(|thread| Some(*thread) == state.main).then_some(())
         });
     }
 
-    /// The calls in the order in which they were made: they may arrive in another.
+    /// Sorts calls into the order in which they were sent. They may arrive in another order.
     pub(super) fn in_order(&self, mut calls: Vec<Call>) -> Vec<Call> {
         let routed = mem::take(&mut self.read().routed);
         let mut ordered = Vec::with_capacity(calls.len());
@@ -146,11 +144,11 @@ impl Journal {
 
 impl State {
     fn refresh(&mut self) {
-        // What is written from now on is for the next time; a filter that floods the log would never let this end.
+        // Read only what is there now: a filter that floods the log would keep this loop running.
         let end = self.file.metadata().map_or(0, |file| file.len());
         let mut piece = vec![0; PIECE];
         while self.read < end {
-            // What cannot be read now is read the next time.
+            // A failed read is repeated by the next query.
             let Ok(length @ 1..) = self.file.read(&mut piece) else { break };
             self.read += length as u64;
             self.lines(&piece[..length]);
@@ -164,8 +162,8 @@ impl State {
             line.into_iter().for_each(|line| self.add(line));
             bytes = &bytes[end + 1..];
         }
-        // A line alone may be over all that is kept.
-        if self.partial.len() <= MOST {
+        // A single line may exceed the limit.
+        if self.partial.len() <= LIMIT {
             self.partial.extend_from_slice(bytes);
         }
     }
@@ -176,10 +174,12 @@ impl State {
         let callback = running.last().map(|running| running.callback.clone());
         let starting = running.iter().any(|running| running.starts);
         match line.event() {
-            Event::Entered { callback, starts } => running.push(Running { callback: callback.to_owned(), starts }),
-            Event::Left { .. } => _ = running.pop(),
-            Event::Failed(_) => running.clear(),
-            Event::Called => self.calls.push_back(line.thread),
+            Event::CallbackStarted { callback, starts } => {
+                running.push(Running { callback: callback.to_owned(), starts })
+            }
+            Event::CallbackReturned { .. } => _ = running.pop(),
+            Event::Trapped(_) => running.clear(),
+            Event::CalloutSent => self.calls.push_back(line.thread),
             Event::Routed { cluster, path } => {
                 if !main {
                     self.routed.push((cluster.to_owned(), path.to_owned()));
@@ -190,7 +190,7 @@ impl State {
             _ => {}
         }
         self.kept += line.text.len();
-        if self.kept <= MOST {
+        if self.kept <= LIMIT {
             self.entries.push(Entry { line, main, callback, starting });
         }
     }

@@ -1,8 +1,8 @@
-//! How far the worker has come.
+//! Waits until Envoy's worker has processed everything written to it.
 //!
-//! Envoy runs with one worker, a loop over sockets. What is written to one of its sockets, and then to that of the marker, it reads in
-//! that order: when the marker answers, what was written before has been through every filter that does not hold it. The first answer
-//! may come in the turn in which a new connection is only accepted, or what goes away is only marked as such; the second cannot.
+//! Envoy runs with one worker, which loops over its sockets. It reads data written to one socket before data written later to the
+//! marker's socket. So a response of the marker shows that the earlier data has passed every filter that does not hold it. The first
+//! response may come in the iteration that only accepts a new connection or only marks something for removal; the second comes after.
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use super::wire::{self, Reader, Side};
 /// A connection to the listener [`MARKER`].
 #[derive(Debug)]
 pub(super) struct Marker {
-    patience: Duration,
+    timeout: Duration,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -26,15 +26,15 @@ struct Connection {
 }
 
 impl Marker {
-    pub(super) fn new(address: SocketAddr, patience: Duration) -> Self {
-        Self { patience, connection: Mutex::new(Connection::to(address).ok()) }
+    pub(super) fn new(address: SocketAddr, timeout: Duration) -> Self {
+        Self { timeout, connection: Mutex::new(Connection::to(address).ok()) }
     }
 
-    /// Waits until the worker has dealt with all that has been written to it. False: it does not come back, or not in time.
+    /// Waits until the worker has processed everything written to it. False: the worker does not respond in time.
     pub(super) fn reached(&self) -> bool {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(open) = connection.as_mut() else { return false };
-        let reached = (0..2).all(|_| open.ask(Deadline::after(self.patience)));
+        let reached = (0..2).all(|_| open.round_trip(Deadline::after(self.timeout)));
         if !reached {
             *connection = None;
         }
@@ -50,7 +50,7 @@ impl Connection {
         Ok(Self { stream, reader })
     }
 
-    fn ask(&mut self, deadline: Deadline) -> bool {
+    fn round_trip(&mut self, deadline: Deadline) -> bool {
         let request = format!("GET / HTTP/1.1\r\nhost: {MARKER}\r\n\r\n");
         wire::write(&mut self.stream, request.as_bytes()).is_ok() && self.reader.message(&mut None, deadline).is_ok()
     }

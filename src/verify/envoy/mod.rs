@@ -1,24 +1,24 @@
-//! The engine that runs tests on a real Envoy: one process with one worker, on loopback ports and in a temporary folder of its own.
+//! The engine that runs tests on a real Envoy: one process with one worker, its own loopback ports and its own temporary folder.
 //!
 //! ```text
 //! client ─► listener of the test: network chain, HTTP chain ─► router ─► upstream: the workload
 //!                                   └── calls ─────────────────────────► upstream: the clusters it scripts
 //! ```
 //!
-//! Tests run one after the other. Each gets its listener and its clusters by way of the files that Envoy watches, and they are taken
-//! away again before the next one's come: then no VM of it is left, and no shared data. So each plugin keeps its own `vm_id`, and a
-//! cluster that a test does not script is unknown to it.
+//! Tests run one after the other. Each gets a listener and clusters through the files that Envoy watches. They are removed before the
+//! next test, together with its VMs and their shared data. So each plugin keeps its own `vm_id`, and a cluster that a test does not
+//! script is unknown to the test.
 //!
-//! Nothing is waited for by sleeping but what a test itself says (`after`, a delay of a callout): Envoy's log, its statistics and the
-//! [`marker`] tell how far it has come.
+//! The engine sleeps only where a test asks for it (`after`, the delay of a callout). Otherwise Envoy's log, its statistics and the
+//! [`marker`] show when Envoy has finished a step.
 //!
-//! What differs from the embedded engine, because a real proxy is real:
-//! - The clock and random numbers are Envoy's: a test's `time` and `seed` say nothing here.
-//! - A test that sets `properties` is not run ([`FaultKind::Unsupported`]): they are what the connection and Envoy make them.
-//! - Envoy starts each VM more than once, to try it out, for its main thread and for its worker. The log is one copy's, but a metric
-//!   counts what all of them do while they are configured and in their ticks.
-//! - What each callback did is not seen, nor the name of an unknown cluster. Where several plugins have a callback, which of them
-//!   holds a stream or has trapped is told by the order of the callbacks, and may be the wrong one for bodies and ticks.
+//! Differences from the embedded engine:
+//! - The clock and random numbers are Envoy's. A test that sets `time`, `seed` or `properties` is not run
+//!   ([`FaultKind::Unsupported`]).
+//! - Envoy starts each VM several times: for a trial, for its main thread and for its worker. The log comes from one of them, but a
+//!   metric counts what all of them do while they are configured and in their ticks.
+//! - The effects of each callback are not visible, nor is the name of an unknown cluster. Where several plugins have a callback, the
+//!   order of callbacks tells which plugin holds a stream or trapped. For bodies and ticks this may name the wrong plugin.
 //!
 //! [`FaultKind::Unsupported`]: crate::traffic::outcome::FaultKind::Unsupported
 
@@ -30,12 +30,14 @@ mod config;
 mod engine;
 mod exchanges;
 mod find;
-mod hpack;
+mod grpc;
 mod http2;
+#[expect(clippy::disallowed_methods, reason = "follows the log file of a running Envoy")]
 mod journal;
 mod log;
 mod marker;
 mod plugins;
+#[expect(clippy::disallowed_methods, reason = "runs Envoy in a temporary directory")]
 mod process;
 mod upstream;
 mod wire;
@@ -53,32 +55,32 @@ use crate::traffic::outcome::Outcome;
 use crate::world::World;
 use engine::Engine;
 
-/// What the user can say about it.
+/// Options of the engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// Envoy's executable; `None`: the `envoy` of `$PATH`.
     pub(crate) path: Option<Utf8PathBuf>,
-    /// How long an answer may take, beside the delays that a test scripts, before the exchange is said to stall.
-    pub(crate) patience: Duration,
+    /// How long a response may take, in addition to the delays that a test scripts, before the exchange counts as stalled.
+    pub(crate) timeout: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { path: None, patience: Duration::from_secs(3) }
+        Self { path: None, timeout: Duration::from_secs(3) }
     }
 }
 
-/// Verifies the subjects, in their order. `progress` is called after each.
+/// Verifies the subjects in order. Calls `progress` after each.
 ///
 /// # Errors
-/// If there is no Envoy, or none that runs Wasm filters (MC0614).
+/// If no Envoy is found, or if it does not run Wasm filters (MC0614).
 pub(crate) fn run(
     world: &dyn World,
     subjects: &[Subject],
     options: &Options,
     progress: &(dyn Fn() + Sync),
 ) -> Result<Vec<Outcome>, Box<Diagnostic>> {
-    let mut engine = Engine::start(find::envoy(world, options.path.as_deref())?, options.patience)?;
+    let mut engine = Engine::start(find::envoy(world, options.path.as_deref())?, options.timeout)?;
     let verify = |subject| {
         let outcome = engine.verify(subject);
         progress();

@@ -1,23 +1,23 @@
-//! Whether plugins load, start and take their configuration: each has a listener of its own, so that a refusal tells which it is.
+//! Whether plugins load, start and accept their configuration. Each has its own listener, so that a refusal names the plugin.
 
 use std::collections::BTreeMap;
 
 use super::config;
-use super::engine::{Engine, Lost};
+use super::engine::{Engine, EnvoyFailure};
 use super::journal::Entry;
 use super::log::Event;
 use crate::diag::Diagnostic;
 use crate::traffic::outcome::{Fault, FaultKind, LogLine, PluginOutcome};
 use crate::verify::subject::{Chain, Placed, Subject};
 
-/// What Envoy says last of a module that got so far.
+/// Envoy's last message about a module that got this far.
 const NOT_CONFIGURED: &str = "Failed to configure base Wasm plugin";
 const NOT_STARTED: &str = "Failed to start base Wasm";
-/// Functions that run before a plugin is started.
-const INITIALISATION: [&str; 4] = ["_initialize", "_start", "main", "__main_void"];
+/// Functions that run before a plugin starts.
+const INITIALIZERS: [&str; 4] = ["_initialize", "_start", "main", "__main_void"];
 
 impl Engine {
-    /// One outcome a plugin, in the subject's order.
+    /// One outcome per plugin, in the subject's order.
     pub(super) fn plugins(&mut self, subject: &Subject) -> Result<Vec<PluginOutcome>, Box<Diagnostic>> {
         let mut outcomes = Vec::new();
         while outcomes.len() < subject.plugins.len() {
@@ -27,7 +27,7 @@ impl Engine {
                 continue;
             }
             let more = self.some_plugins(subject, outcomes.len())?;
-            // What came of an Envoy that hangs says little of the plugins behind.
+            // An Envoy that failed says nothing about the later plugins.
             if outcomes.is_empty() && more.len() == subject.plugins.len() {
                 self.known.insert(key, more.clone());
             }
@@ -36,7 +36,7 @@ impl Engine {
         Ok(outcomes)
     }
 
-    /// Equal for subjects whose plugins Envoy cannot tell apart.
+    /// Equal for subjects whose plugins are the same to Envoy.
     fn key(&mut self, subject: &Subject, from: usize) -> Result<String, Box<Diagnostic>> {
         let clusters: Vec<&String> = subject.tests.iter().flat_map(|test| test.callouts.keys()).collect();
         let clusters = format!("{clusters:?}");
@@ -46,17 +46,17 @@ impl Engine {
         Ok(listeners.chain([clusters]).collect())
     }
 
-    /// The outcomes of the plugins from this one on, up to one that Envoy does not survive.
+    /// The outcomes of the plugins from index `from` on, up to the first one that makes Envoy fail.
     fn some_plugins(&mut self, subject: &Subject, from: usize) -> Result<Vec<PluginOutcome>, Box<Diagnostic>> {
-        // What they call while they start is there, though no test is on yet: each call breaks off.
+        // The clusters that plugins call while they start exist, but reset each call: no test is running yet.
         let callouts = subject.tests.iter().flat_map(|test| test.callouts.clone()).collect();
-        self.upstream.begin(&BTreeMap::new());
+        self.upstream.start_test(&BTreeMap::new());
         let clusters = self.clusters(&callouts);
         let envoy = self.envoy()?;
         let plugins = &subject.plugins[from..];
-        let loaded = clusters.map_err(Lost::from).and_then(|clusters| {
-            envoy.lay_out(plugins.iter())?;
-            envoy.clear()?;
+        let loaded = clusters.map_err(EnvoyFailure::from).and_then(|clusters| {
+            envoy.write_modules(plugins.iter())?;
+            envoy.remove_listeners()?;
             envoy.set_clusters(clusters)?;
             let paths = envoy.paths();
             let listeners = plugins.iter().enumerate().map(|(at, placed)| listener(at, placed, &paths)).collect();
@@ -65,10 +65,10 @@ impl Engine {
         let running = envoy.journal().running(true);
         let entries = envoy.journal().take();
         let mut outcomes = outcomes(&entries, plugins.len(), from);
-        if let Err(lost) = loaded {
-            // What ends the process while it loads a module is the module: V8 has no words for all that it may export.
-            let crash = matches!(lost, Lost::Ended(_));
-            let mut fault = without_envoy(&lost, running.as_deref());
+        if let Err(failure) = loaded {
+            // The module crashed the process. V8 crashes on some types of exports.
+            let crash = matches!(failure, EnvoyFailure::Exited(_));
+            let mut fault = fault_of(&failure, running.as_deref());
             if crash {
                 fault.kind = FaultKind::Load;
             }
@@ -93,7 +93,7 @@ fn name(at: usize) -> String {
     format!("plugin-{at}")
 }
 
-/// The outcomes of the listeners that Envoy has come through; `from` is the first one's place among the subject's plugins.
+/// The outcomes of the listeners that Envoy accepted or rejected. `from` is the index of the first plugin.
 fn outcomes(entries: &[Entry], count: usize, from: usize) -> Vec<PluginOutcome> {
     let mut entries: Vec<&Entry> = entries.iter().filter(|entry| entry.main).collect();
     let mut outcomes = Vec::new();
@@ -111,25 +111,24 @@ fn outcomes(entries: &[Entry], count: usize, from: usize) -> Vec<PluginOutcome> 
 
 fn outcome(entries: &[&Entry], refusal: Option<&str>, at: usize) -> PluginOutcome {
     let log = first_copy(entries, at);
-    let says = |entry: &&&Entry| matches!(entry.line.event(), Event::Failed(_) | Event::Complained(_));
-    let events: Vec<Event<'_>> = entries.iter().filter(says).map(|entry| entry.line.event()).collect();
-    let trap = events.iter().find_map(|event| if let Event::Failed(text) = event { Some(*text) } else { None });
-    let has = |text: &str| events.contains(&Event::Complained(text));
-    let complaint =
-        events.iter().find_map(|event| if let Event::Complained(text) = event { Some(*text) } else { None });
-    let message = trap.or(complaint).or(refusal);
+    let is_error = |entry: &&&Entry| matches!(entry.line.event(), Event::Trapped(_) | Event::ErrorLogged(_));
+    let events: Vec<Event<'_>> = entries.iter().filter(is_error).map(|entry| entry.line.event()).collect();
+    let trap = events.iter().find_map(|event| if let Event::Trapped(text) = event { Some(*text) } else { None });
+    let has = |text: &str| events.contains(&Event::ErrorLogged(text));
+    let error = events.iter().find_map(|event| if let Event::ErrorLogged(text) = event { Some(*text) } else { None });
+    let message = trap.or(error).or(refusal);
     let Some(message) = message.filter(|_| refusal.is_some() || trap.is_some()) else {
         let done = Some(true);
         return PluginOutcome { loads: done, starts: done, configures: done, log, ..PluginOutcome::default() };
     };
-    let initialises =
-        trap.is_some_and(|text| INITIALISATION.iter().any(|name| text.starts_with(&format!("Function: {name} "))));
+    let in_initializer =
+        trap.is_some_and(|text| INITIALIZERS.iter().any(|name| text.starts_with(&format!("Function: {name} "))));
     let (loads, starts, configures, kind) = if has(NOT_CONFIGURED) {
         (true, Some(true), Some(false), FaultKind::Configure)
     } else if message.contains("restricted_callback") {
         (true, Some(false), None, FaultKind::Restricted)
-    } else if has(NOT_STARTED) || initialises || refusal.is_none() {
-        // A trap in the root context's proxy_on_context_create refuses no listener, and fails every request.
+    } else if has(NOT_STARTED) || in_initializer || refusal.is_none() {
+        // After a trap in the root context's proxy_on_context_create, Envoy accepts the listener and fails every request.
         (true, Some(false), None, FaultKind::Start)
     } else {
         (false, None, None, FaultKind::Load)
@@ -138,26 +137,26 @@ fn outcome(entries: &[&Entry], refusal: Option<&str>, at: usize) -> PluginOutcom
     PluginOutcome { loads: Some(loads), starts, configures, fault, log, remarks: Vec::new() }
 }
 
-/// What the plugin logged where Envoy first tried it out; other VMs of it say the same again.
+/// What the plugin logged in its first VM, Envoy's trial. Its other VMs log the same again.
 fn first_copy(entries: &[&Entry], at: usize) -> Vec<LogLine> {
-    let vm = |entry: &&Entry| matches!(entry.line.event(), Event::Cloned | Event::Ended);
-    let begin = entries.iter().position(|entry| entry.line.event() == Event::Cloned).map_or(0, |begin| begin + 1);
+    let vm = |entry: &&Entry| matches!(entry.line.event(), Event::VmCreated | Event::VmDestroyed);
+    let begin = entries.iter().position(|entry| entry.line.event() == Event::VmCreated).map_or(0, |begin| begin + 1);
     let copy = entries[begin..].iter().copied().take_while(|entry| !vm(entry));
     let line = |entry: &Entry| {
-        let Event::Said(rest) = entry.line.event() else { return None };
+        let Event::Logged(rest) = entry.line.event() else { return None };
         let message = rest.split_once(": ").map_or(rest, |(_, message)| message).to_owned();
         Some(LogLine { level: entry.line.level, plugin: Some(at), message })
     };
     copy.filter_map(line).collect()
 }
 
-/// Why a plugin has come to nothing when Envoy has not survived it.
-pub(super) fn without_envoy(lost: &Lost, running: Option<&str>) -> Fault {
-    match (lost, running) {
-        (Lost::Hangs, Some(callback)) => {
-            let message = format!("Function: {callback} does not come back");
+/// The fault of a plugin that made Envoy fail in the callback `running`.
+pub(super) fn fault_of(failure: &EnvoyFailure, running: Option<&str>) -> Fault {
+    match (failure, running) {
+        (EnvoyFailure::Hangs, Some(callback)) => {
+            let message = format!("Function: {callback} does not return");
             Fault { kind: FaultKind::Endless, message }
         }
-        _ => Fault { kind: FaultKind::Engine, message: lost.to_string() },
+        _ => Fault { kind: FaultKind::Engine, message: failure.to_string() },
     }
 }

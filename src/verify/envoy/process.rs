@@ -1,4 +1,4 @@
-//! Envoy's process: started on loopback ports and in a folder of its own, ended whatever happens.
+//! Envoy's process, with its own loopback ports and temporary folder. It is killed when this process ends, however it ends.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -18,39 +18,39 @@ use super::config::{self, MARKER, Paths};
 use super::journal::Journal;
 use super::log;
 
-/// How long Envoy may take to start. It takes a third of a second.
+/// How long Envoy may take to start. It usually takes a third of a second.
 const START: Duration = Duration::from_secs(20);
-/// What the watcher does when our end of its standard input closes, that is when this process has ended, even by a signal.
-/// Envoy is the first of its group; a script that runs Envoy may have made others.
+/// The watcher kills Envoy when its standard input closes, which happens when this process ends, even by a signal. It kills the whole
+/// process group, because Envoy may have been started by a script.
 const WATCH: &str = r#"read -r _; kill -9 "-$1" "$1"; rm -rf -- "$2""#;
 
-/// A running Envoy; it ends with the value.
+/// A running Envoy. Dropping the value kills it.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     watcher: Option<Child>,
     folder: Folder,
     pub(super) admin: Admin,
-    /// The listener [`MARKER`].
+    /// The address of the listener [`MARKER`].
     pub(super) marker: SocketAddr,
     pub(super) journal: Arc<Journal>,
 }
 
-/// A temporary folder, its path in UTF-8.
+/// A temporary folder with a UTF-8 path.
 #[derive(Debug)]
 struct Folder {
-    /// Removes it in the end.
+    /// Removes the folder when dropped.
     _owner: TempDir,
     path: Utf8PathBuf,
 }
 
-/// Why there is no Envoy, in words that follow `Envoy`.
+/// Why Envoy did not start.
 #[derive(Debug)]
 pub(super) enum NotStarted {
-    /// The file cannot be executed, or a folder cannot be made.
+    /// The file cannot be executed, or a folder cannot be created.
     Io(io::Error),
-    /// It ended, or did not serve in time: the last lines of what it said.
-    Ended(Option<ExitStatus>, String),
+    /// It exited, or did not serve in time. The text is the end of its log.
+    Exited(Option<ExitStatus>, String),
 }
 
 impl From<io::Error> for NotStarted {
@@ -69,8 +69,8 @@ impl Folder {
 }
 
 impl Process {
-    /// Starts the Envoy at `path`, which reaches the workload at `workload`. No answer of it may take longer than `patience`.
-    pub(super) fn start(path: &Utf8Path, workload: SocketAddr, patience: Duration) -> Result<Self, NotStarted> {
+    /// Starts the Envoy at `path`. `workload` is the workload's address; `timeout` limits each response of the admin interface.
+    pub(super) fn start(path: &Utf8Path, workload: SocketAddr, timeout: Duration) -> Result<Self, NotStarted> {
         let folder = Folder::new()?;
         let paths = Paths(&folder.path);
         write(&folder.path.join("bootstrap.json"), &config::bootstrap(&paths, workload))?;
@@ -81,19 +81,19 @@ impl Process {
         let log = File::create(folder.path.join("log"))?;
         let journal = Arc::new(Journal::open(folder.path.join("log").as_std_path())?);
         let child = command(path, &paths, log).spawn()?;
-        let admin = Admin { address: SocketAddr::from(([127, 0, 0, 1], 0)), patience };
+        let admin = Admin { address: SocketAddr::from(([127, 0, 0, 1], 0)), timeout };
         let mut process = Self { watcher: None, child, folder, admin, marker: admin.address, journal };
         process.watcher = process.watch();
         process.wait_until_it_serves()?;
         Ok(process)
     }
 
-    /// Another process ends Envoy when this one cannot.
+    /// Starts a process that kills Envoy if this process cannot.
     fn watch(&self) -> Option<Child> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", WATCH, "sh", &self.child.id().to_string(), self.folder.path.as_str()]);
         in_a_group_of_its_own(&mut command);
-        // Without a shell only a signal that ends this process leaves Envoy behind.
+        // Without a shell, Envoy survives only if a signal kills this process.
         command
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -105,12 +105,12 @@ impl Process {
     }
 
     fn wait_until_it_serves(&mut self) -> Result<(), NotStarted> {
-        let mut ended = None;
+        let mut exited = None;
         let marker = Deadline::after(START).poll(|| {
-            ended = self.child.try_wait().ok().flatten();
-            if ended.is_some() { Some(None) } else { self.serving().map(Some) }
+            exited = self.child.try_wait().ok().flatten();
+            if exited.is_some() { Some(None) } else { self.serving().map(Some) }
         });
-        let Some(Some(marker)) = marker else { return Err(NotStarted::Ended(ended, self.last_words())) };
+        let Some(Some(marker)) = marker else { return Err(NotStarted::Exited(exited, self.log_tail())) };
         self.marker = marker;
         Ok(())
     }
@@ -121,8 +121,8 @@ impl Process {
         self.admin.listeners()?.get(MARKER).copied()
     }
 
-    /// Whether it still runs; else how it ended.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    /// The exit status, once the process has exited.
+    pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
@@ -130,14 +130,14 @@ impl Process {
         Paths(&self.folder.path)
     }
 
-    /// Puts a file of the folder in the place of an earlier one, at once. Envoy looks at no other changes.
+    /// Replaces a file in the folder by a rename. Envoy notices no other change.
     pub(super) fn replace(&self, name: &str, value: &Value) -> io::Result<()> {
         let new = self.folder.path.join("new.json");
         write(&new, value)?;
         rename(&new, &self.folder.path.join(name))
     }
 
-    /// Writes a module's bytes, unless they are there.
+    /// Writes a module's bytes, unless the file exists.
     pub(super) fn module(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         if Path::new(path).exists() {
             return Ok(());
@@ -157,7 +157,7 @@ impl Process {
     }
 
     /// The last lines of the log.
-    pub(super) fn last_words(&self) -> String {
+    fn log_tail(&self) -> String {
         let bytes = fs::read(self.folder.path.join("log")).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("][trace][")).collect();
@@ -171,7 +171,7 @@ impl Drop for Process {
             drop(watcher.stdin.take());
             _ = watcher.wait();
         }
-        // Only now is the number free for another process. It may have ended by itself; then there is nothing to end.
+        // Reaping the process frees its number, so this comes after the watcher. Envoy may have exited by itself; then both fail.
         _ = self.child.kill();
         _ = self.child.wait();
     }
@@ -183,7 +183,7 @@ fn command(path: &Utf8Path, paths: &Paths<'_>, log: File) -> Command {
         .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"])
         .args(["--component-log-level", "wasm:trace,router:debug,upstream:info,admin:off"])
         .args(["--log-format-escaped", "--log-format", log::FORMAT])
-        // What is taken away goes at once, and its VMs with it.
+        // Removed listeners disappear at once, together with their VMs.
         .args(["--drain-time-s", "0", "--drain-strategy", "immediate", "--file-flush-interval-msec", "1"])
         .args(["--config-path", &paths.file("bootstrap.json"), "--admin-address-path", &paths.file("admin")])
         .stdin(Stdio::null())
@@ -197,13 +197,13 @@ fn command(path: &Utf8Path, paths: &Paths<'_>, log: File) -> Command {
     command
 }
 
-/// The Python package's `envoy` is one; it may have to look for its interpreter.
+/// Whether the file is a script, like the Python package's `envoy`. A script may need `$PATH` to find its interpreter.
 fn is_script(path: &Utf8Path) -> bool {
     let mut start = [0; 2];
     File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut start)).is_ok() && start == *b"#!"
 }
 
-/// A Ctrl-C is for us; what we started ends with us.
+/// Ctrl-C reaches only this process, which then ends the processes it started.
 fn in_a_group_of_its_own(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -211,7 +211,6 @@ fn in_a_group_of_its_own(command: &mut Command) {
     let _ = command;
 }
 
-#[expect(clippy::disallowed_methods, reason = "where Envoy is looked for; nothing of it reaches a manifest")]
 fn search_path() -> Option<std::ffi::OsString> {
     std::env::var_os("PATH")
 }
@@ -220,7 +219,6 @@ fn write(path: &Utf8Path, value: &Value) -> io::Result<()> {
     File::create(path)?.write_all(value.to_string().as_bytes())
 }
 
-#[expect(clippy::disallowed_methods, reason = "in a temporary folder; store/ writes out/")]
 fn rename(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     fs::rename(from, to)
 }

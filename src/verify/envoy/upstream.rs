@@ -1,4 +1,4 @@
-//! The other side: the workload, and the clusters that filters call, all of them in this process.
+//! The servers that Envoy talks to, all in this process: the workload, and the clusters that filters call.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,29 +9,29 @@ use std::thread;
 use std::time::Duration;
 
 use super::clock::Deadline;
-use super::http2::{self, Server};
 use super::journal::Journal;
 use super::marker::Marker;
 use super::wire::{self, Part, Reader, Side};
+use super::{grpc, http2};
 use crate::traffic::case::{Answer, Callout};
 use crate::traffic::message::Message;
 use crate::traffic::outcome::Call;
 
-/// How long a connection may say nothing. Envoy ends its connections long before.
+/// How long a connection may be idle. Envoy closes its connections long before.
 const IDLE: Duration = Duration::from_secs(3600);
-/// How long it may take until Envoy's log tells of a call that has arrived.
+/// How long Envoy's log may take to show a callout that has arrived.
 const LOGGED: Duration = Duration::from_secs(1);
 
-/// The servers. They end with the value.
+/// The servers. They stop when the value is dropped.
 #[derive(Debug)]
 pub(super) struct Upstream {
     shared: Arc<Shared>,
     workload: SocketAddr,
-    /// Their endpoints, for HTTP/1.1 and for gRPC.
+    /// The endpoint of each cluster and protocol.
     clusters: BTreeMap<(String, Protocol), SocketAddr>,
 }
 
-/// What a cluster speaks.
+/// The protocol of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Protocol {
     Http1,
@@ -41,39 +41,40 @@ pub(super) enum Protocol {
 
 #[derive(Debug)]
 struct Shared {
-    stage: Mutex<Stage>,
-    over: AtomicBool,
+    state: Mutex<State>,
+    stopped: AtomicBool,
 }
 
-/// What is played.
+/// The script of the running test, and what has happened.
 #[derive(Debug, Default)]
-struct Stage {
-    envoy: Option<Arc<Watched>>,
-    answer: Option<Answer>,
-    /// The request as the workload gets it.
+struct State {
+    envoy: Option<Arc<Observer>>,
+    /// The workload's response.
+    response: Option<Answer>,
+    /// The request as it reached the workload.
     request: Option<Message>,
     callouts: BTreeMap<String, Vec<Callout>>,
-    /// How many calls each cluster has answered: those of the worker and those of the main thread, whose VM is another.
-    answered: BTreeMap<(String, bool), usize>,
+    /// How many callouts each cluster has received from the worker, and from the main thread, which has its own VM.
+    received: BTreeMap<(String, bool), usize>,
     calls: Vec<Call>,
 }
 
-/// The Envoy that is answered.
+/// Shows how far the running Envoy has come.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct Observer {
     pub(super) journal: Arc<Journal>,
     pub(super) marker: Marker,
 }
 
 impl Shared {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Upstream {
     pub(super) fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared { stage: Mutex::default(), over: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { state: Mutex::default(), stopped: AtomicBool::new(false) });
         let workload = serve(&shared, None, Protocol::Http1)?;
         Ok(Self { shared, workload, clusters: BTreeMap::new() })
     }
@@ -82,7 +83,7 @@ impl Upstream {
         self.workload
     }
 
-    /// The endpoint of a cluster.
+    /// The endpoint of a cluster. Starts its server if there is none.
     pub(super) fn cluster(&mut self, name: &str, protocol: Protocol) -> io::Result<SocketAddr> {
         let key = (name.to_owned(), protocol);
         if let Some(address) = self.clusters.get(&key) {
@@ -93,50 +94,50 @@ impl Upstream {
         Ok(address)
     }
 
-    /// From now on this Envoy is answered.
-    pub(super) fn watch(&self, envoy: Option<Arc<Watched>>) {
-        self.shared.stage().envoy = envoy;
+    /// Sets the running Envoy.
+    pub(super) fn observe(&self, envoy: Option<Arc<Observer>>) {
+        self.shared.state().envoy = envoy;
     }
 
-    /// A test begins.
-    pub(super) fn begin(&self, callouts: &BTreeMap<String, Vec<Callout>>) {
-        let mut stage = self.shared.stage();
-        let envoy = stage.envoy.take();
-        *stage = Stage { envoy, callouts: callouts.clone(), ..Stage::default() };
+    /// Starts a test.
+    pub(super) fn start_test(&self, callouts: &BTreeMap<String, Vec<Callout>>) {
+        let mut state = self.shared.state();
+        let envoy = state.envoy.take();
+        *state = State { envoy, callouts: callouts.clone(), ..State::default() };
     }
 
-    /// An exchange begins.
-    pub(super) fn answer(&self, answer: &Answer) {
-        let mut stage = self.shared.stage();
-        stage.answer = Some(answer.clone());
-        stage.request = None;
+    /// Starts an exchange, which the workload answers with `response`.
+    pub(super) fn start_exchange(&self, response: &Answer) {
+        let mut state = self.shared.state();
+        state.response = Some(response.clone());
+        state.request = None;
     }
 
-    /// What the workload has got of this exchange, and the calls since the last time.
-    pub(super) fn seen(&self) -> (Option<Message>, Vec<Call>) {
-        let mut stage = self.shared.stage();
-        (stage.request.take(), std::mem::take(&mut stage.calls))
+    /// The request as it reached the workload in this exchange, and the callouts since the last query.
+    pub(super) fn take_received(&self) -> (Option<Message>, Vec<Call>) {
+        let mut state = self.shared.state();
+        (state.request.take(), std::mem::take(&mut state.calls))
     }
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Relaxed);
+        self.shared.stopped.store(true, Ordering::Relaxed);
         for address in self.clusters.values().chain([&self.workload]) {
-            // Wakes the thread that waits for connections.
+            // Wakes the thread that accepts connections.
             _ = TcpStream::connect(address);
         }
     }
 }
 
-/// Listens; `None` is the workload.
+/// Starts a server on a free port. `cluster`: `None` for the workload.
 fn serve(shared: &Arc<Shared>, cluster: Option<&str>, protocol: Protocol) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let (shared, cluster) = (Arc::clone(shared), cluster.map(str::to_owned));
     thread::spawn(move || {
         for stream in listener.incoming() {
-            if shared.over.load(Ordering::Relaxed) {
+            if shared.stopped.load(Ordering::Relaxed) {
                 break;
             }
             let Ok(stream) = stream else { continue };
@@ -150,94 +151,86 @@ fn serve(shared: &Arc<Shared>, cluster: Option<&str>, protocol: Protocol) -> io:
     Ok(address)
 }
 
-/// Answers requests until the connection ends.
+/// Answers requests until the connection closes.
 fn connection(shared: &Shared, cluster: Option<&str>, mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = Reader::new(stream.try_clone()?, Side::Requests);
     loop {
         let Some(request) = receive(shared, cluster, &mut reader) else { return Ok(()) };
-        let to_head = request.headers.first(":method") == Some(b"HEAD");
-        let answer = match cluster {
-            None => shared.stage().answer.clone(),
-            Some(cluster) => called(shared, cluster, request),
+        let method = request.headers.first(":method").unwrap_or_default().to_vec();
+        let response = match cluster {
+            None => shared.state().response.clone(),
+            Some(cluster) => callout(shared, cluster, request),
         };
-        // Nothing is scripted where nothing may come any more. Reset and end look the same to Envoy once a request is read.
-        let Some(Answer::Message(answer)) = answer else { return Ok(()) };
-        send(shared, &mut stream, &answer, to_head)?;
+        // A reset, or a request after the end of the script. Envoy sees no difference between reset and close once the request is read.
+        let Some(Answer::Message(response)) = response else { return Ok(()) };
+        send(shared, &mut stream, &response, &method)?;
     }
 }
 
-/// The same, for gRPC.
+/// Answers the gRPC call of a connection.
 fn grpc_connection(shared: &Shared, cluster: &str, stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut server = Server::accept(stream)?;
-    loop {
-        let (stream, request) = server.next()?;
-        let request = wire::observed(request);
-        let is_grpc = is_grpc(&request);
-        let Some(Answer::Message(answer)) = called(shared, cluster, request) else { return Ok(()) };
-        server.answer(stream, &answer, is_grpc)?;
-    }
+    http2::serve(stream, |request| match callout(shared, cluster, request.observed())? {
+        Answer::Message(response) => Some(response),
+        Answer::Reset => None,
+    })
 }
 
-fn is_grpc(request: &Message) -> bool {
-    request.headers.first("content-type").is_some_and(|it| it.starts_with(b"application/grpc"))
-}
-
-/// Reads a request. Of the workload's each piece is seen at once: the rest may never come.
+/// Reads a request. A request to the workload is recorded piece by piece, because the rest may never arrive.
 fn receive(shared: &Shared, cluster: Option<&str>, reader: &mut Reader) -> Option<Message> {
     let mut request = Message::default();
     loop {
         match reader.next(Deadline::after(IDLE)).ok()? {
-            Part::Head(headers) => request = wire::observed(Message { headers, ..Message::default() }),
+            Part::Head(headers) => request = Message { headers, ..Message::default() }.observed(),
             Part::Body(bytes) => request.body.push(bytes),
             Part::End(trailers) => {
                 request.trailers = trailers;
-                if cluster.is_some() && is_grpc(&request) {
-                    // A cluster that only breaks off is asked over HTTP/1.1.
-                    request.body = http2::take_messages(&mut request.body());
+                if cluster.is_some() && grpc::is_call(&request) {
+                    // A cluster whose script only resets gets gRPC calls over HTTP/1.1.
+                    request.body = grpc::take_messages(&mut request.body());
                 }
                 if cluster.is_none() {
-                    shared.stage().request = Some(request.clone());
+                    shared.state().request = Some(request.clone());
                 }
                 return Some(request);
             }
         }
         if cluster.is_none() {
-            shared.stage().request = Some(request.clone());
+            shared.state().request = Some(request.clone());
         }
     }
 }
 
-/// Takes down a call and finds its answer.
+/// Records a callout and returns its scripted response after the scripted delay.
 ///
-/// Envoy's main thread has a copy of each VM too, whose ticks call as the worker's do: it goes through the script by itself and is not
-/// taken down.
-fn called(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
-    let envoy = shared.stage().envoy.clone()?;
+/// Envoy's main thread has its own copy of each VM, which ticks and sends callouts like the worker's. Its callouts have their own
+/// position in the script and are not recorded.
+fn callout(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
+    let envoy = shared.state().envoy.clone()?;
     let callout = {
-        // From here on, so that no call is seen to have arrived that is not taken down.
-        let mut stage = shared.stage();
-        let main = envoy.journal.is_call_of_main(Deadline::after(LOGGED));
+        // Locked before the journal counts the callout as arrived, so that every arrived callout is recorded.
+        let mut state = shared.state();
+        let main = envoy.journal.is_callout_of_main(Deadline::after(LOGGED));
         if !main {
-            stage.calls.push(Call { cluster: cluster.to_owned(), request });
+            state.calls.push(Call { cluster: cluster.to_owned(), request });
         }
-        let answered = stage.answered.entry((cluster.to_owned(), main)).or_default();
-        let turn = *answered;
-        *answered += 1;
-        let script = stage.callouts.get(cluster)?;
-        script.get(turn).or(script.last())?.clone()
+        let received = state.received.entry((cluster.to_owned(), main)).or_default();
+        let index = *received;
+        *received += 1;
+        let script = state.callouts.get(cluster)?;
+        script.get(index).or(script.last())?.clone()
     };
     thread::sleep(callout.after);
     Some(callout.answer)
 }
 
-/// Writes an answer, each chunk when Envoy is through with what is before it.
-fn send(shared: &Shared, stream: &mut TcpStream, answer: &Message, to_head: bool) -> io::Result<()> {
-    let pieces = wire::response(answer, to_head);
+/// Writes a response, each chunk after Envoy has processed the one before.
+fn send(shared: &Shared, stream: &mut TcpStream, response: &Message, method: &[u8]) -> io::Result<()> {
+    let pieces = wire::response(response, method);
     wire::write(stream, &pieces.head)?;
     for piece in &pieces.rest {
-        let envoy = shared.stage().envoy.clone();
+        let envoy = shared.state().envoy.clone();
         if let Some(envoy) = envoy {
             envoy.marker.reached();
         }

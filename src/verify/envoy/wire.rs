@@ -1,4 +1,4 @@
-//! HTTP/1.1 as it goes over a socket, piece by piece: a chunk of a test is a write of its own.
+//! HTTP/1.1 over a socket, piece by piece: each chunk of a test is written by itself.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
@@ -8,57 +8,47 @@ use httparse::{EMPTY_HEADER, Request, Response, Status};
 use super::clock::Deadline;
 use crate::traffic::message::{Fields, Message};
 
-/// Fields of a head at most; Envoy itself takes a hundred from upstream.
+/// Limit of fields in a head. Envoy's own limit is 100.
 const FIELDS: usize = 256;
-/// Bytes that are read at once.
+/// Bytes per read.
 const PIECE: usize = 64 * 1024;
-/// Fields that the two ends of a connection say to each other; no test is about them.
-const HOP_BY_HOP: [&str; 6] = [
-    "connection",
-    "date",
-    "transfer-encoding",
-    "x-envoy-expected-rq-timeout-ms",
-    "x-envoy-internal",
-    "x-envoy-upstream-service-time",
-];
-
 /// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
-    /// Behind so many bytes.
+    /// After this many bytes.
     Length(usize),
     /// Between chunks.
     BetweenChunks,
-    /// Within a chunk that has so many bytes left.
+    /// In a chunk with this many bytes left.
     Chunk(usize),
-    /// Where the connection ends.
+    /// When the connection closes.
     Close,
 }
 
 /// A piece of a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// The head, in the form of [`Message::headers`].
+    /// The head, as in [`Message::headers`].
     Head(Fields),
     Body(Vec<u8>),
-    /// The message is whole.
+    /// The end of the message, with its trailers.
     End(Option<Fields>),
 }
 
-/// Why there is no further piece.
+/// Why no piece was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// Not yet.
-    Late,
-    /// The connection has ended, or what comes is no HTTP.
+pub(super) enum ReadError {
+    /// The deadline passed.
+    TimedOut,
+    /// The connection closed, or the data is not HTTP.
     Closed,
 }
 
-/// Which side's messages are read.
+/// The kind of messages on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Requests,
-    /// The answers to requests of which the first has this property: an answer to HEAD has no body, whatever its head says.
+    /// Responses. `to_head`: the next one is a response to HEAD and has no body, whatever its head says.
     Responses {
         to_head: bool,
     },
@@ -70,7 +60,7 @@ pub(super) struct Reader {
     stream: TcpStream,
     side: Side,
     buffer: Vec<u8>,
-    /// How the body of the message ends that is being read. `None`: its head has not come.
+    /// How the body of the current message ends. `None`: its head is not complete.
     framing: Option<Framing>,
     closed: bool,
 }
@@ -80,8 +70,8 @@ impl Reader {
         Self { stream, side, buffer: Vec::new(), framing: None, closed: false }
     }
 
-    /// The next piece, waiting for it until the deadline.
-    pub(super) fn next(&mut self, deadline: Deadline) -> Result<Part, Stop> {
+    /// Waits for the next piece until the deadline.
+    pub(super) fn next(&mut self, deadline: Deadline) -> Result<Part, ReadError> {
         loop {
             if let Some(part) = self.part()? {
                 return Ok(part);
@@ -93,8 +83,8 @@ impl Reader {
         }
     }
 
-    /// A whole message, as far as it comes.
-    pub(super) fn message(&mut self, into: &mut Option<Message>, deadline: Deadline) -> Result<(), Stop> {
+    /// Reads a message up to its end. `into` gets what arrives.
+    pub(super) fn message(&mut self, into: &mut Option<Message>, deadline: Deadline) -> Result<(), ReadError> {
         loop {
             match self.next(deadline)? {
                 Part::Head(headers) => *into = Some(Message { headers, ..Message::default() }),
@@ -107,18 +97,18 @@ impl Reader {
         }
     }
 
-    fn fill(&mut self, deadline: Deadline) -> Result<(), Stop> {
-        let left = deadline.left();
-        if left.is_zero() {
-            return Err(Stop::Late);
+    fn fill(&mut self, deadline: Deadline) -> Result<(), ReadError> {
+        let remaining = deadline.remaining();
+        if remaining.is_zero() {
+            return Err(ReadError::TimedOut);
         }
         let mut piece = vec![0; PIECE];
-        let read = self.stream.set_read_timeout(Some(left)).and_then(|()| self.stream.read(&mut piece));
+        let read = self.stream.set_read_timeout(Some(remaining)).and_then(|()| self.stream.read(&mut piece));
         match read {
             Ok(0) => self.closed = true,
             Ok(length) => self.buffer.extend_from_slice(&piece[..length]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                return Err(Stop::Late);
+                return Err(ReadError::TimedOut);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => self.closed = true,
@@ -126,8 +116,8 @@ impl Reader {
         Ok(())
     }
 
-    /// The next piece, if the buffer holds it.
-    fn part(&mut self) -> Result<Option<Part>, Stop> {
+    /// The next piece, if it is in the buffer.
+    fn part(&mut self) -> Result<Option<Part>, ReadError> {
         let Some(framing) = self.framing else { return self.head() };
         match framing {
             Framing::Length(0) => Ok(Some(self.end(None))),
@@ -149,17 +139,17 @@ impl Reader {
         Part::End(trailers)
     }
 
-    fn end_by_close(&mut self) -> Result<Part, Stop> {
-        if self.framing == Some(Framing::Close) { Ok(self.end(None)) } else { Err(Stop::Closed) }
+    fn end_by_close(&mut self) -> Result<Part, ReadError> {
+        if self.framing == Some(Framing::Close) { Ok(self.end(None)) } else { Err(ReadError::Closed) }
     }
 
-    /// What of the body is there, `most` bytes of it.
+    /// Up to `most` bytes of the body from the buffer.
     fn bytes(&mut self, most: usize) -> Option<Vec<u8>> {
         let length = self.buffer.len().min(most);
         (length > 0).then(|| self.buffer.drain(..length).collect())
     }
 
-    /// A whole chunk, however many reads it takes.
+    /// A chunk, once it is complete.
     fn chunk(&mut self, left: usize) -> Option<Vec<u8>> {
         if self.buffer.len() < left + 2 {
             return None;
@@ -170,15 +160,15 @@ impl Reader {
         Some(bytes)
     }
 
-    fn between_chunks(&mut self) -> Result<Option<Part>, Stop> {
+    fn between_chunks(&mut self) -> Result<Option<Part>, ReadError> {
         let (line, size) = match httparse::parse_chunk_size(&self.buffer) {
             Ok(Status::Complete(found)) => found,
             Ok(Status::Partial) => return Ok(None),
-            Err(_) => return Err(Stop::Closed),
+            Err(_) => return Err(ReadError::Closed),
         };
         if size > 0 {
             self.buffer.drain(..line);
-            let size = usize::try_from(size).map_err(|_| Stop::Closed)?;
+            let size = usize::try_from(size).map_err(|_| ReadError::Closed)?;
             self.framing = Some(Framing::Chunk(size));
             return self.part();
         }
@@ -190,11 +180,11 @@ impl Reader {
                 Ok(Some(self.end(Some(trailers).filter(|it| !it.0.is_empty()))))
             }
             Ok(Status::Partial) => Ok(None),
-            Err(_) => Err(Stop::Closed),
+            Err(_) => Err(ReadError::Closed),
         }
     }
 
-    fn head(&mut self) -> Result<Option<Part>, Stop> {
+    fn head(&mut self) -> Result<Option<Part>, ReadError> {
         let mut fields = [EMPTY_HEADER; FIELDS];
         let parsed = match self.side {
             Side::Requests => {
@@ -209,10 +199,10 @@ impl Reader {
         let (length, head) = match parsed {
             Ok((Status::Complete(length), head)) => (length, head),
             Ok((Status::Partial, _)) => return Ok(None),
-            Err(_) => return Err(Stop::Closed),
+            Err(_) => return Err(ReadError::Closed),
         };
         self.buffer.drain(..length);
-        // `100 Continue` and its like come before the answer.
+        // Informational responses such as `100 Continue` precede the response.
         if self.side != Side::Requests && head.first(":status").is_some_and(|status| status.starts_with(b"1")) {
             return self.head();
         }
@@ -242,7 +232,7 @@ fn request_head(request: &Request<'_, '_>) -> Fields {
     host.iter().for_each(|field| head.add(":authority", field.value));
     head.add(":path", request.path.unwrap_or_default());
     head.add(":method", request.method.unwrap_or_default());
-    // HTTP/1.1 does not say it; a filter that changes it changes nothing that a workload sees.
+    // HTTP/1.1 does not transmit the scheme, so a workload cannot see a filter's change to it.
     head.add(":scheme", "http");
     let rest = request.headers.iter().filter(|field| !field.name.eq_ignore_ascii_case("host"));
     rest.for_each(|field| head.add(field.name, field.value));
@@ -256,45 +246,45 @@ fn response_head(response: &Response<'_, '_>) -> Fields {
     head
 }
 
-/// The message without what no test is about.
-pub(super) fn observed(mut message: Message) -> Message {
-    HOP_BY_HOP.iter().for_each(|name| message.headers.remove(name));
-    message
-}
-
-/// A message in the pieces in which it is to be written.
+/// The bytes of a message, in the pieces in which they are written.
 pub(super) struct Pieces {
     pub(super) head: Vec<u8>,
     pub(super) rest: Vec<Vec<u8>>,
 }
 
-/// A test's request, with what a client adds to it.
+/// A test's request as the client sends it.
 pub(super) fn request(message: &Message) -> Pieces {
-    let pseudo = |name: &str| message.headers.first(name).unwrap_or_default().to_vec();
+    let pseudo = |name: &str| message.headers.first(name).unwrap_or_default();
     let (authority, scheme) = (pseudo(":authority"), pseudo(":scheme"));
-    // HTTP/1.1 names no scheme, unless the whole address is asked for.
-    let origin = if scheme == b"http" { Vec::new() } else { [&scheme[..], b"://", &authority].concat() };
-    let line = [&pseudo(":method")[..], b" ", &origin, &pseudo(":path"), b" HTTP/1.1\r\nhost: ", &authority, b"\r\n"];
-    let mut head = line.concat();
-    fields(&mut head, &message.headers);
-    let chunked = framing(&mut head, message, None);
-    if message.headers.first("x-request-id").is_none() {
-        head.extend_from_slice(b"x-request-id: 00000000-0000-4000-8000-000000000000\r\n");
-    }
-    head.extend_from_slice(b"\r\n");
-    Pieces { head, rest: body(message, chunked) }
+    // A request line names a scheme only in front of a whole address.
+    let origin = if scheme == b"http" { Vec::new() } else { [scheme, b"://", authority].concat() };
+    let line = [pseudo(":method"), b" ", &origin, pseudo(":path"), b" HTTP/1.1\r\nhost: ", authority, b"\r\n"];
+    pieces(line.concat(), &message.framed_request())
 }
 
-/// A scripted answer. `to_head`: to a HEAD request, which gets the head alone.
-pub(super) fn response(message: &Message, to_head: bool) -> Pieces {
+/// A scripted response to a request of this method.
+pub(super) fn response(message: &Message, method: &[u8]) -> Pieces {
     let status = message.headers.first(":status").unwrap_or(b"200");
     // Reason phrases do not reach filters.
-    let mut head = [b"HTTP/1.1 ", status, b" \r\n"].concat();
+    let mut pieces = pieces([b"HTTP/1.1 ", status, b" \r\n"].concat(), &message.framed_answer(method));
+    if method == b"HEAD" {
+        pieces.rest.clear();
+    }
+    pieces
+}
+
+fn pieces(mut head: Vec<u8>, message: &Message) -> Pieces {
     fields(&mut head, &message.headers);
-    let chunked = framing(&mut head, message, Some(status));
     head.extend_from_slice(b"\r\n");
-    let rest = if to_head { Vec::new() } else { body(message, chunked) };
-    Pieces { head, rest }
+    let chunks = message.body.iter().filter(|chunk| !chunk.is_empty());
+    if !message.headers.first("transfer-encoding").is_some_and(|coding| coding.ends_with(b"chunked")) {
+        return Pieces { head, rest: chunks.cloned().collect() };
+    }
+    let chunk = |chunk: &Vec<u8>| [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
+    let mut last = b"0\r\n".to_vec();
+    message.trailers.iter().for_each(|trailers| fields(&mut last, trailers));
+    last.extend_from_slice(b"\r\n");
+    Pieces { head, rest: chunks.map(chunk).chain([last]).collect() }
 }
 
 fn fields(into: &mut Vec<u8>, fields: &Fields) {
@@ -303,44 +293,7 @@ fn fields(into: &mut Vec<u8>, fields: &Fields) {
     }
 }
 
-/// Says how the body ends, unless the test's own fields do. Whether it goes in chunks.
-fn framing(into: &mut Vec<u8>, message: &Message, status: Option<&[u8]>) -> bool {
-    if let Some(coding) = message.headers.first("transfer-encoding") {
-        return coding.ends_with(b"chunked");
-    }
-    if message.headers.first("content-length").is_some() {
-        return false;
-    }
-    if message.body.len() > 1 || message.trailers.is_some() {
-        into.extend_from_slice(b"transfer-encoding: chunked\r\n");
-        return true;
-    }
-    let length: usize = message.body.iter().map(Vec::len).sum();
-    let said = match status {
-        None => length > 0,
-        Some(status) => status != b"204" && status != b"304",
-    };
-    if said {
-        into.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
-    }
-    false
-}
-
-fn body(message: &Message, chunked: bool) -> Vec<Vec<u8>> {
-    let chunks = message.body.iter().filter(|chunk| !chunk.is_empty());
-    if !chunked {
-        return chunks.cloned().collect();
-    }
-    let mut pieces: Vec<Vec<u8>> =
-        chunks.map(|chunk| [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat()).collect();
-    let mut last = b"0\r\n".to_vec();
-    message.trailers.iter().for_each(|trailers| fields(&mut last, trailers));
-    last.extend_from_slice(b"\r\n");
-    pieces.push(last);
-    pieces
-}
-
-/// Writes, and tells whether the other side still takes it.
+/// Writes all bytes.
 pub(super) fn write(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     io::Write::write_all(stream, bytes)
 }

@@ -2,13 +2,13 @@
 
 use super::guest::{callback, headers, module, notice};
 use super::subjects::{
-    MS, after, answer, answers, calls, get, plugin, run, said, steps, subject, test, with_trailers, written,
+    MS, after, answer, answers, calls, get, lines, messages, plugin, run, steps, subject, test, with_trailers,
 };
 use crate::traffic::case::Answer;
 use crate::traffic::message::Message;
 use crate::traffic::outcome::End;
 
-/// Calls `auth` on each request, logs the answer's status and goes on.
+/// Calls `auth` on each request, logs the response's status and resumes the request.
 fn calling() -> Vec<u8> {
     let call = "(global.set $stream (local.get 0))
         (if (i32.eqz (call $call @\"auth\" @[:method=POST;:path=/check;:authority=auth.test;x-mine=1] @\"who\" (i32.const 0) (i32.const 0)
@@ -25,14 +25,14 @@ fn created() -> Message {
 }
 
 #[test]
-fn calls_are_answered_from_the_script() {
+fn callouts_get_scripted_responses() {
     let script = vec![
         answers(Answer::Message(created()), MS(0)),
         answers(Answer::Reset, MS(0)),
         answers(Answer::Message(answer(&[], &[])), MS(1500)),
     ];
     let found = steps(vec![plugin("calls", &calling())], calls(vec![get(), get(), get(), get()], "auth", script));
-    let logs: Vec<Vec<&str>> = found.iter().map(|step| said(&step.log)).collect();
+    let logs: Vec<Vec<&str>> = found.iter().map(|step| messages(&step.log)).collect();
     assert_eq!(logs, [["201"], ["503"], ["504"], ["504"]]);
     for step in &found {
         assert_eq!(step.end, End::Complete);
@@ -46,16 +46,16 @@ fn calls_are_answered_from_the_script() {
             "content-length: 3",
         ];
         assert_eq!(
-            (call.cluster.as_str(), written(&call.request.headers)),
+            (call.cluster.as_str(), lines(&call.request.headers)),
             ("auth", expected.map(str::to_owned).to_vec())
         );
         assert_eq!(call.request.body(), b"who");
     }
 }
 
-/// Envoy wants HTTP/2 for it.
+/// Envoy sends gRPC calls over HTTP/2.
 #[test]
-fn grpc_calls_are_answered_from_the_script() {
+fn grpc_calls_get_scripted_responses() {
     let ended = "(drop (call $context (global.get $stream))) (drop (call $continue (i32.const 0)))";
     let functions = headers(
         "(global.set $stream (local.get 0))
@@ -88,11 +88,11 @@ fn grpc_calls_are_answered_from_the_script() {
     ];
     let test = calls(vec![get(), get(), get(), get()], "auth", script);
     let found = steps(vec![plugin("calls", &module(&functions))], test);
-    let logs: Vec<Vec<&str>> = found.iter().map(|step| said(&step.log)).collect();
+    let logs: Vec<Vec<&str>> = found.iter().map(|step| messages(&step.log)).collect();
     let reset = "upstream connect error or disconnect/reset before headers. reset reason: connection termination\
         {upstream_reset_before_response_started{connection_termination}}";
     let late = "upstream request timeout{response_timeout}";
-    // 7, and 14 twice, as characters.
+    // The statuses 7 and 14, added to the character `0`.
     assert_eq!(logs, [["received", "yes"], ["7", "not you{via_upstream}"], [">", reset], [">", late]]);
     let call = &found[0].calls[0];
     let expected = [
@@ -105,23 +105,23 @@ fn grpc_calls_are_answered_from_the_script() {
         "content-type: application/grpc",
         "x-meta: m",
     ];
-    assert_eq!(written(&call.request.headers), expected);
+    assert_eq!(lines(&call.request.headers), expected);
     assert_eq!(call.request.body, [b"who".to_vec()]);
 }
 
-/// Another test's clusters are not there, though one Envoy runs both.
+/// One Envoy runs all tests, but each test has only its own clusters.
 #[test]
-fn a_cluster_that_is_not_scripted_is_unknown() {
+fn a_cluster_without_a_script_is_unknown() {
     let known = calls(vec![get()], "auth", vec![answers(Answer::Message(answer(&[], &[])), MS(0))]);
     let outcomes = run(&[subject(vec![plugin("calls", &calling())], vec![known.clone(), test(vec![get()]), known])]);
-    let logs: Vec<Vec<&str>> = outcomes[0].tests.iter().map(|test| said(&test.steps[0].log)).collect();
+    let logs: Vec<Vec<&str>> = outcomes[0].tests.iter().map(|test| messages(&test.steps[0].log)).collect();
     assert_eq!(logs, [["200"], ["unknown"], ["200"]]);
     assert!(outcomes[0].tests[1].steps[0].calls.is_empty());
 }
 
-/// The main thread's VM ticks and calls too: it is answered, and nothing of it is seen.
+/// The main thread's VM ticks and sends callouts too. They get responses but are not reported.
 #[test]
-fn calls_of_ticks_are_the_workers() {
+fn only_the_workers_callouts_are_reported() {
     let functions = callback("configure", 2, "(drop (call $tick (i32.const 400))) (i32.const 1)")
         + &notice(
             "tick",
@@ -137,9 +137,9 @@ fn calls_of_ticks_are_the_workers() {
     let script = vec![answers(Answer::Message(created()), MS(0)), answers(Answer::Message(answer(&[], &[])), MS(0))];
     let test = calls(vec![after(MS(1000), get()), after(MS(600), get())], "auth", script);
     let found = steps(vec![plugin("ticks", &module(&functions))], test);
-    let all: Vec<&str> = found.iter().flat_map(|step| said(&step.log)).collect();
+    let all: Vec<&str> = found.iter().flat_map(|step| messages(&step.log)).collect();
     assert!(all.starts_with(&["201", "200", "200"]), "{all:?}");
     let calls: usize = found.iter().map(|step| step.calls.len()).sum();
-    // The last one's answer may still be on its way.
+    // The last response may still be in flight.
     assert!(calls == all.len() || calls == all.len() + 1, "{calls} calls: {all:?}");
 }

@@ -1,4 +1,4 @@
-//! Modules in WebAssembly text, with what every filter needs written once.
+//! Builds modules from WebAssembly text, with the declarations that every filter needs.
 
 use regex::{Captures, Regex};
 
@@ -31,11 +31,11 @@ const PRELUDE: &str = r#"
     (global.set $free (i32.add (global.get $free) (local.get $size))))
   (func $say (param $text i32) (param $length i32)
     (drop (call $log (i32.const 2) (local.get $text) (local.get $length))))
-  ;; Logs what a host function has put at 0 (where) and 4 (how long).
+  ;; Logs the bytes whose address a host function wrote to 0 and whose length it wrote to 4.
   (func $say-found (call $say (i32.load (i32.const 0)) (i32.load (i32.const 4))))
 "#;
 
-/// The module with these functions. In them `@"text"` is the text's address and length, and `@[a=1;b=2]` those of header pairs.
+/// The module with these functions. In them, `@"text"` stands for the text's address and length, and `@[a=1;b=2]` for those of header pairs.
 pub(super) fn module(functions: &str) -> Vec<u8> {
     let mut data = Vec::new();
     let mut place = |bytes: &[u8]| {
@@ -45,7 +45,7 @@ pub(super) fn module(functions: &str) -> Vec<u8> {
     };
     let texts = Regex::new(r#"@"([^"]*)"|@\[([^\]]*)\]"#).expect("an expression");
     let functions = texts.replace_all(functions, |found: &Captures<'_>| match found.get(1) {
-        // A property's path is in pieces.
+        // The parts of a property's path are separated by NUL.
         Some(text) if text.as_str().starts_with("xds.") => place(text.as_str().replace('.', "\0").as_bytes()),
         Some(text) => place(text.as_str().as_bytes()),
         None => place(&pairs(&found[2])),
@@ -67,13 +67,13 @@ fn pairs(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// `proxy_on_request_headers` and its like: a callback with these parameters that does this and returns that.
+/// A callback like `proxy_on_request_headers` with this many parameters. The body leaves the result.
 pub(super) fn callback(name: &str, parameters: usize, body: &str) -> String {
     let parameters = " i32".repeat(parameters);
     format!("(func (export \"proxy_on_{name}\") (param{parameters}) (result i32) {body})\n")
 }
 
-/// One that returns nothing.
+/// A callback without a result.
 pub(super) fn notice(name: &str, parameters: usize, body: &str) -> String {
     let parameters = " i32".repeat(parameters);
     format!("(func (export \"proxy_on_{name}\") (param{parameters}) {body})\n")
@@ -83,7 +83,7 @@ pub(super) fn headers(body: &str) -> String {
     callback("request_headers", 3, body)
 }
 
-/// Logs a body's chunks and whether each is the last.
+/// Callbacks that log each chunk of a body, and its end.
 pub(super) fn logs_bodies() -> String {
     let body = |kind: &str, buffer: u8| {
         let read = format!(

@@ -1,9 +1,10 @@
-//! The engine against the real Envoy.
+//! Tests of the engine on a real Envoy.
 
 mod calls;
 mod faults;
 mod guest;
 mod plugins;
+#[expect(clippy::disallowed_methods, reason = "the tests start and kill real processes")]
 mod process;
 mod subjects;
 mod traffic;

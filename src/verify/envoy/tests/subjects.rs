@@ -1,4 +1,4 @@
-//! Subjects and tests by hand.
+//! Subjects and tests for the tests of the engine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,11 +10,12 @@ use camino::Utf8PathBuf;
 use crate::Digest;
 use crate::diag::{Location, Sources};
 use crate::domain::Direction;
+use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::traffic::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
 use crate::traffic::message::{Fields, Message};
 use crate::traffic::outcome::{LogLine, Outcome, StepOutcome};
 use crate::verify::envoy::{self, Options};
-use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin, Subject};
+use crate::verify::subject::{Chain, Module, Placed, Plugin, Subject};
 use crate::world::Disk;
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -23,21 +24,21 @@ pub(super) fn nowhere() -> Location {
     Location::whole(Sources::new().id("mesh.toml".into()))
 }
 
-/// A plugin that stands in every HTTP chain; its name is its VM's too.
+/// A plugin in every HTTP chain. Its VM id is its name.
 pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
     Plugin {
         chain_name: format!("wasm.{name}"),
-        name: name.to_owned(),
-        root_id: "root".to_owned(),
-        configuration: Vec::new(),
-        vm_id: name.to_owned(),
-        vm_configuration: Vec::new(),
-        env: BTreeMap::new(),
-        host_env: Vec::new(),
-        capabilities: None,
-        on_failure: FailurePolicy::Unspecified,
-        stop_iteration: true,
-        filename: format!("/var/local/lib/wasm-filters/{name}.wasm"),
+        config: PluginConfig {
+            name: name.to_owned(),
+            root_id: Some("root".to_owned()),
+            allow_on_headers_stop_iteration: Some(true),
+            vm_config: VmConfig {
+                vm_id: name.to_owned(),
+                code: VmCode { local: LocalFile { filename: format!("/var/local/lib/wasm-filters/{name}.wasm") } },
+                ..VmConfig::default()
+            },
+            ..PluginConfig::default()
+        },
         module: Module { bytes: module.into(), digest: Digest::of(module) },
     }
 }
@@ -76,7 +77,7 @@ pub(super) fn answers(answer: Answer, after: Duration) -> Callout {
     Callout { after, answer }
 }
 
-/// A GET, answered with `ok`.
+/// A GET with the response `ok`.
 pub(super) fn get() -> Step {
     exchange(message(&[], &[]), answer(&[], &["ok"]))
 }
@@ -115,20 +116,20 @@ pub(super) fn answer(headers: &[(&str, &str)], body: &[&str]) -> Message {
     Message { headers: all, ..message }
 }
 
-/// Where `scripts/setup` installs Envoy.
+/// Options with the Envoy that `scripts/setup` installs.
 ///
 /// # Panics
-/// If it is not there: a test that passes because its judge is missing proves nothing.
+/// If it is missing.
+#[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
 pub(super) fn options() -> Options {
-    #[expect(clippy::disallowed_methods, reason = "no manifest depends on where the tests find their tools")]
     let bin = std::env::var("MESH_COMPILE_TOOLS")
         .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"), std::path::PathBuf::from);
     let path = Utf8PathBuf::from_path_buf(bin.join("envoy")).expect("UTF-8");
     assert!(path.is_file(), "{path} is missing: run ./scripts/setup first");
-    Options { path: Some(path), patience: Duration::from_secs(2) }
+    Options { path: Some(path), timeout: Duration::from_secs(2) }
 }
 
-/// What Envoy makes of them, one Envoy for all.
+/// Runs the subjects on one Envoy.
 pub(super) fn run(subjects: &[Subject]) -> Vec<Outcome> {
     envoy::run(&Disk::new(), subjects, &options(), &|| ()).unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -142,12 +143,12 @@ pub(super) fn steps(plugins: Vec<Plugin>, test: Test) -> Vec<StepOutcome> {
     tests[0].steps.clone()
 }
 
-/// Fields as `name: value`.
-pub(super) fn written(fields: &Fields) -> Vec<String> {
+/// The fields as `name: value`.
+pub(super) fn lines(fields: &Fields) -> Vec<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     fields.0.iter().map(|(name, value)| format!("{}: {}", text(name), text(value))).collect()
 }
 
-pub(super) fn said(log: &[LogLine]) -> Vec<&str> {
+pub(super) fn messages(log: &[LogLine]) -> Vec<&str> {
     log.iter().map(|line| line.message.as_str()).collect()
 }

@@ -1,8 +1,8 @@
-//! What goes through a chain.
+//! Traffic through a chain.
 
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{
-    answer, exchange, get, message, plugin, run, said, steps, subject, test, with_trailers, written,
+    answer, exchange, get, lines, message, messages, plugin, run, steps, subject, test, with_trailers,
 };
 use crate::domain::Direction;
 use crate::traffic::case::{Answer, Property, Test};
@@ -23,7 +23,7 @@ fn headers_are_added_in_both_directions() {
     let step = exchange(message(&[("x-a", "1"), ("x-a", "2")], &[]), answer(&[("x-up", "1")], &["ok"]));
     let found = steps(vec![adder("one"), adder("two")], test(vec![step]));
     let (response, upstream) = (found[0].response.clone().expect("one"), found[0].upstream.clone().expect("one"));
-    assert_eq!(written(&response.headers), [":status: 200", "x-up: 1", "content-length: 2", "x-by: two", "x-by: one"]);
+    assert_eq!(lines(&response.headers), [":status: 200", "x-up: 1", "content-length: 2", "x-by: two", "x-by: one"]);
     assert_eq!(response.body(), b"ok");
     let expected = [
         ":authority: mesh.test",
@@ -37,13 +37,13 @@ fn headers_are_added_in_both_directions() {
         "x-by: one",
         "x-by: two",
     ];
-    assert_eq!(written(&upstream.headers), expected);
+    assert_eq!(lines(&upstream.headers), expected);
     assert_eq!(found[0].end, End::Complete);
 }
 
-/// One chunk of a test is one callback, whatever the machine is busy with.
+/// Each chunk of a test is one callback, even on a busy machine.
 #[test]
-fn chunks_are_seen_one_by_one() {
+fn chunks_arrive_one_by_one() {
     let step = || {
         let request = with_trailers(message(&[(":method", "POST")], &["a", "bc", "def", "g"]), &[("x-t", "1")]);
         let mut step = exchange(request, answer(&[], &["1", "23", "456"]));
@@ -54,47 +54,47 @@ fn chunks_are_seen_one_by_one() {
     assert_eq!(found.len(), 20);
     for step in found {
         let expected = ["a", "bc", "def", "g", "request trailers", "1", "23", "456", "response ends"];
-        assert_eq!(said(&step.log), expected);
+        assert_eq!(messages(&step.log), expected);
         let upstream = step.upstream.expect("a request");
         assert_eq!(upstream.body(), b"abcdefg");
-        assert_eq!(upstream.trailers.as_ref().map(written), Some(vec!["x-t: 1".to_owned()]));
-        assert_eq!(step.response.expect("an answer").body(), b"123456");
+        assert_eq!(upstream.trailers.as_ref().map(lines), Some(vec!["x-t: 1".to_owned()]));
+        assert_eq!(step.response.expect("a response").body(), b"123456");
     }
 }
 
 #[test]
-fn trailers_and_whole_bodies_reach_both_sides() {
+fn trailers_and_single_chunk_bodies_reach_both_sides() {
     let step = exchange(message(&[("x-a", "1")], &["whole"]), with_trailers(answer(&[], &["ok"]), &[("x-end", "e")]));
     let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![step]));
-    assert_eq!(said(&found[0].log), ["whole", "request ends", "ok", "response trailers"]);
-    let response = found[0].response.clone().expect("an answer");
-    assert_eq!(written(&response.trailers.expect("trailers")), ["x-end: e"]);
-    assert_eq!(written(&response.headers), [":status: 200"]);
+    assert_eq!(messages(&found[0].log), ["whole", "request ends", "ok", "response trailers"]);
+    let response = found[0].response.clone().expect("a response");
+    assert_eq!(lines(&response.trailers.expect("trailers")), ["x-end: e"]);
+    assert_eq!(lines(&response.headers), [":status: 200"]);
 }
 
 #[test]
-fn a_local_reply_is_told_from_the_workloads_answer() {
+fn a_local_reply_differs_from_the_workloads_response() {
     let reply = "(drop (call $reply (i32.const 403) @\"not you\" @\"denied\" @[x-why=x] (i32.const -1))) (i32.const 1)";
     let plugins = vec![plugin("logs", &module(&logs_bodies())), plugin("replies", &module(&headers(reply)))];
     let found = steps(plugins, test(vec![get()]));
     assert_eq!(found[0].end, End::LocalReply("not_you".to_owned()));
-    let response = found[0].response.clone().expect("an answer");
+    let response = found[0].response.clone().expect("a response");
     let expected = [":status: 403", "x-why: x", "content-length: 6", "content-type: text/plain"];
-    assert_eq!(written(&response.headers), expected);
+    assert_eq!(lines(&response.headers), expected);
     assert!(found[0].upstream.is_none());
-    assert_eq!(said(&found[0].log), ["denied", "response ends"]);
+    assert_eq!(messages(&found[0].log), ["denied", "response ends"]);
     assert_eq!(found[0].log[0].plugin, Some(0));
 }
 
 #[test]
-fn a_listener_has_the_tests_direction() {
+fn the_listener_has_the_direction_of_the_test() {
     let says = "(drop (call $property @\"xds.listener_direction\" (i32.const 0) (i32.const 4)))
         (i32.store8 (i32.const 64) (i32.add (i32.const 48) (i32.load8_u (i32.load (i32.const 0))))) (call $say (i32.const 64) (i32.const 1))
         (i32.const 0)";
     let towards = |direction| Test { direction, ..test(vec![get()]) };
     let tests = [Direction::Inbound, Direction::Outbound, Direction::Gateway].map(towards).to_vec();
     let outcomes = run(&[subject(vec![plugin("says", &module(&headers(says)))], tests)]);
-    let logs: Vec<_> = outcomes[0].tests.iter().map(|test| said(&test.steps[0].log)).collect();
+    let logs: Vec<_> = outcomes[0].tests.iter().map(|test| messages(&test.steps[0].log)).collect();
     assert_eq!(logs, [["1"], ["2"], ["2"]]);
 }
 
@@ -106,12 +106,12 @@ fn a_test_that_sets_properties_is_not_run() {
     let fault = outcomes[0].tests[0].fault.clone().expect("it is unsupported");
     assert_eq!(
         (fault.kind, fault.message.as_str()),
-        (FaultKind::Unsupported, "the property source.address is what a real Envoy makes it")
+        (FaultKind::Unsupported, "a real Envoy sets the property source.address itself")
     );
 }
 
 #[test]
-fn network_filters_stand_before_the_connection_manager() {
+fn network_filters_run_before_the_connection_manager() {
     let functions = callback("downstream_data", 3, "(call $say @\"data\") (i32.const 0)")
         + &callback("new_connection", 1, "(call $say @\"connection\") (i32.const 0)")
         + &notice("downstream_connection_close", 2, "(call $say @\"closed\")");
@@ -127,39 +127,39 @@ fn network_filters_stand_before_the_connection_manager() {
     let step = &outcomes[0].tests[0].steps[0];
     let whose: Vec<Option<usize>> = step.log.iter().map(|line| line.plugin).collect();
     assert_eq!(
-        (said(&step.log), whose),
+        (messages(&step.log), whose),
         (vec!["connection", "data", "request", "closed"], vec![Some(1), Some(1), Some(0), Some(1)])
     );
 }
 
 #[test]
-fn answers_without_a_body_have_none() {
+fn responses_to_head_and_204_have_no_body() {
     let mut head = get();
     head.request.headers.0[0] = (b":method".to_vec(), b"HEAD".to_vec());
     let mut empty = get();
     empty.upstream =
         Answer::Message(Message { headers: [(":status", "204")].into_iter().collect(), ..Message::default() });
     let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![head, empty]));
-    let heads: Vec<_> = found.iter().map(|step| written(&step.response.clone().expect("an answer").headers)).collect();
+    let heads: Vec<_> = found.iter().map(|step| lines(&step.response.clone().expect("a response").headers)).collect();
     assert_eq!(heads, [vec![":status: 200", "content-length: 2"], vec![":status: 204"]]);
     assert!(found.iter().all(|step| step.log.is_empty() && step.end == End::Complete));
 }
 
 #[test]
-fn another_scheme_is_asked_for_by_its_whole_address() {
+fn another_scheme_is_sent_in_the_request_line() {
     let mut step = get();
     step.request.headers.0[1] = (b":scheme".to_vec(), b"https".to_vec());
     let logs = "(drop (call $header (i32.const 0) @\":scheme\" (i32.const 0) (i32.const 4))) (call $say-found)
         (drop (call $header (i32.const 0) @\":path\" (i32.const 0) (i32.const 4))) (call $say-found)
         (drop (call $header (i32.const 0) @\"x-forwarded-proto\" (i32.const 0) (i32.const 4))) (call $say-found) (i32.const 0)";
     let found = steps(vec![plugin("logs", &module(&headers(logs)))], test(vec![step]));
-    assert_eq!(said(&found[0].log), ["https", "/", "http"]);
+    assert_eq!(messages(&found[0].log), ["https", "/", "http"]);
     assert_eq!(found[0].upstream.clone().expect("a request").headers.first(":scheme"), Some(&b"https"[..]));
 }
 
-/// As long as a filter says, whatever it makes of the body; the next request is not taken for a part of it.
+/// The excess bytes are not parsed as the next request.
 #[test]
-fn a_body_longer_than_it_says_ends_where_it_says() {
+fn a_body_longer_than_its_content_length_is_cut() {
     let grows = "(if (local.get 1) (then (drop (call $set-buffer (i32.const 0) (i32.const 0) (i32.const 99) @\"longer\")))) (i32.const 0)";
     let post = || exchange(message(&[], &["abc"]), answer(&[], &["ok"]));
     let found =
