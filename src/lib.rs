@@ -13,7 +13,6 @@
 mod backend;
 pub mod diag;
 mod domain;
-mod host;
 pub mod inspect;
 mod layout;
 mod module;
@@ -30,7 +29,7 @@ use camino::Utf8Path;
 
 pub use domain::Digest;
 pub use layout::{File, Tree, stream};
-pub use module::{NotSlim, Slim, slim};
+pub use mesh_compile_module::{NotSlim, Slim, slim};
 pub use spec::schema;
 
 use diag::Sink;
@@ -42,9 +41,9 @@ pub struct Rendered {
     /// The output folder.
     pub tree: Tree,
     /// The tests of each workload, in the workloads' order.
-    pub(crate) suites: Vec<traffic::case::Suite>,
+    pub(crate) suites: Vec<traffic::Suite>,
     /// What the proxies that they go through have in common.
-    pub(crate) proxies: traffic::case::Proxies,
+    pub(crate) proxies: traffic::Proxies,
 }
 
 /// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.

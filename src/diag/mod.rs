@@ -4,14 +4,13 @@ mod codes;
 pub mod render;
 mod sink;
 mod source;
-mod suggest;
 
 use std::ops::Range;
 
 pub use codes::Code;
+pub(crate) use mesh_compile_module::suggest;
 pub use sink::Sink;
 pub use source::{FileId, Files, Source, Sources};
-pub(crate) use suggest::suggest;
 
 /// How bad a finding is. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

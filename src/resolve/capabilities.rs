@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use mesh_compile_module::{abi, capabilities};
+
 use super::modules::Embedded;
 use crate::diag::{Code, Diagnostic, Sink, suggest};
-use crate::module::{abi, capabilities};
 use crate::spec::Spanned;
 use crate::spec::types::{Capabilities, CapabilityRule};
 

@@ -1,9 +1,10 @@
 //! The size limits of Kubernetes.
 
+use mesh_compile_module::Module;
+
 use super::volumes::json;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::limits::{ANNOTATIONS, CONFIG_MAP, group};
-use crate::module::Module;
 use crate::spec::types;
 
 /// Reports a module that does not fit into a ConfigMap. `file` is the module before it was slimmed.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use mesh_compile_module as module;
 use serde_json::{Map, Value};
 
 use super::modules::Embedded;
@@ -12,7 +13,6 @@ use crate::domain::{
     Direction, FilterName, FilterType, Insert, Istio, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace,
     ObjectName, OnFailure, Runtime,
 };
-use crate::module;
 use crate::spec::Spanned;
 
 /// Workloads, plugins, and which workload runs which plugin.

@@ -21,7 +21,7 @@ use camino::Utf8PathBuf;
 
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::Spec;
-use crate::traffic::case::{Proxies, Suite};
+use crate::traffic::{Proxies, Suite};
 use crate::world::World;
 use mesh::Mesh;
 use template::{MeshVars, Templates};

@@ -1,12 +1,13 @@
 //! The expected results of a test.
 
+use mesh_compile_host::message::UNOBSERVED;
+
 use super::headers::TOKEN;
 use super::values::{Check, is_token, short};
 use crate::diag::{Location, suggest};
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{self, ExpectedBody, ExpectedFields, ExpectedLocalReply, ExpectedValues};
-use crate::traffic::case::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
-use crate::traffic::message::UNOBSERVED;
+use crate::traffic::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
 
 /// The pseudo-headers of requests.
 const OF_REQUESTS: &[&str] = &[":authority", ":method", ":path", ":scheme"];

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use mesh_compile_host::Fields;
+
 use super::values::{Check, is_token, short};
 use crate::diag::{Code, Diagnostic, Location};
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{self, Values};
-use crate::traffic::message::Fields;
 
 /// Headers that belong to the connection or that Envoy responds to itself. No proxy passes them on unchanged.
 const OF_THE_CONNECTION: [&str; 5] = ["connection", "expect", "keep-alive", "proxy-connection", "upgrade"];

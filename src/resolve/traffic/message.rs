@@ -1,12 +1,12 @@
 //! The messages of a test: requests, the workload's responses, and the responses of other clusters.
 
+use mesh_compile_host::{Callout, Fields, Message, Response};
+
 use super::headers::{ENCODING, LENGTH, Part};
 use super::values::{Check, is_token, short};
 use crate::diag::Location;
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{self, Text};
-use crate::traffic::case::{Answer, Callout};
-use crate::traffic::message::{Fields, Message};
 
 /// The headers, body and trailers of a message, as a test sets them.
 struct Written<'a> {
@@ -84,15 +84,15 @@ impl Check<'_> {
     }
 
     /// The workload's response.
-    pub(super) fn upstream(&mut self, written: Option<&Spanned<traffic::Response>>) -> Answer {
+    pub(super) fn upstream(&mut self, written: Option<&Spanned<traffic::Response>>) -> Response {
         let default = traffic::Response::default();
         let written = written.map_or(&default, |written| written);
         let parts = written!(written);
         let others = [key("status", written.status.as_ref())].into_iter().chain(parts.keys());
         if self.is_reset(written.reset.as_ref(), others) {
-            return Answer::Reset;
+            return Response::Reset;
         }
-        Answer::Message(self.response(written.status.as_ref(), &parts))
+        Response::Message(self.response(written.status.as_ref(), &parts))
     }
 
     /// The responses of a cluster to successive callouts.
@@ -112,14 +112,14 @@ impl Check<'_> {
             key("messages", written.messages.as_ref()),
         ];
         let others = [key("status", written.status.as_ref())].into_iter().chain(parts.keys()).chain(of_grpc);
-        let answer = if self.is_reset(written.reset.as_ref(), others) {
-            Answer::Reset
+        let response = if self.is_reset(written.reset.as_ref(), others) {
+            Response::Reset
         } else if let Some(first) = set(of_grpc).next() {
-            Answer::Message(self.grpc(written, first))
+            Response::Message(self.grpc(written, first))
         } else {
-            Answer::Message(self.response(written.status.as_ref(), &parts))
+            Response::Message(self.response(written.status.as_ref(), &parts))
         };
-        Callout { after, answer }
+        Callout { after, response }
     }
 
     /// Whether the connection is reset. Then no other key but `after` can be set.

@@ -11,13 +11,15 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_compile_host::{Callout, Exchange, Property, Scenario};
+
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
 use crate::domain::Direction;
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
 use crate::spec::types::{self, traffic};
 use crate::spec::{Spanned, Spec};
-use crate::traffic::case::{Callout, Property, Step, Suite, Test};
+use crate::traffic::{Step, Suite, Test};
 use values::{Check, short};
 
 /// The tests of each workload, in the order of `resolved`. The tests of other workloads are checked too.
@@ -77,16 +79,16 @@ fn names(tests: &[Test], sink: &mut Sink) {
 }
 
 /// An exchange of a test, as mesh.toml sets it.
-struct Exchange<'a> {
+struct Written<'a> {
     after: Option<&'a Spanned<String>>,
     request: Option<&'a Spanned<traffic::Request>>,
     upstream: Option<&'a Spanned<traffic::Response>>,
     expect: Option<&'a Spanned<traffic::Expect>>,
 }
 
-macro_rules! exchange {
+macro_rules! written {
     ($written:expr) => {
-        Exchange {
+        Written {
             after: $written.after.as_ref(),
             request: $written.request.as_ref(),
             upstream: $written.upstream.as_ref(),
@@ -116,10 +118,13 @@ impl Check<'_> {
             name: written.name.to_string(),
             direction,
             port: written.port.or_else(|| self.port(&listeners, location)),
-            time: self.time(written.time.as_ref()),
-            seed: written.seed.unwrap_or(0),
-            properties: self.properties(&written.properties),
-            callouts: self.clusters(&written.callouts),
+            scenario: Scenario {
+                time: self.time(written.time.as_ref()),
+                seed: written.seed.unwrap_or(0),
+                properties: self.properties(&written.properties),
+                callouts: self.clusters(&written.callouts),
+                any_cluster: false,
+            },
             steps: self.steps(written),
             location,
         }
@@ -177,7 +182,7 @@ impl Check<'_> {
     }
 
     fn steps(&mut self, written: &traffic::Test) -> Vec<Step> {
-        let exchange = exchange!(written);
+        let exchange = written!(written);
         let Some(steps) = &written.steps else { return vec![self.step(&exchange, written.name.at())] };
         let others = [
             ("after", exchange.after.map(Spanned::key)),
@@ -190,16 +195,18 @@ impl Check<'_> {
                 self.exclusive([("steps", steps.key()), (key, location)], "move it into one of the steps");
             }
         }
-        steps.iter().map(|step| self.step(&exchange!(step), step.at())).collect()
+        steps.iter().map(|step| self.step(&written!(step), step.at())).collect()
     }
 
-    fn step(&mut self, exchange: &Exchange<'_>, location: Location) -> Step {
+    fn step(&mut self, written: &Written<'_>, location: Location) -> Step {
         Step {
             location,
-            after: self.duration(exchange.after),
-            request: self.request(exchange.request),
-            upstream: self.upstream(exchange.upstream),
-            expect: self.expect(exchange.expect),
+            exchange: Exchange {
+                after: self.duration(written.after),
+                request: self.request(written.request),
+                upstream: self.upstream(written.upstream),
+            },
+            expect: self.expect(written.expect),
         }
     }
 }

@@ -8,13 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, civil};
+use mesh_compile_host::DEFAULT_TIME;
 use regex::bytes::Regex;
 use toml::value::Datetime;
 
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{ExpectedBody, Pattern, Text};
-use crate::traffic::case::{DEFAULT_TIME, Matcher};
+use crate::traffic::Matcher;
 
 /// The longest `after`, so that no clock overflows.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

@@ -16,9 +16,10 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use mesh_compile_module as module;
+
 use crate::diag::Sink;
 use crate::domain::{Direction, FilterType, Insert, LabelKey, LabelValue, Namespace, ObjectName, OnFailure, Runtime};
-use crate::module;
 use crate::resolve::mesh::{Mesh, Workload};
 use crate::resolve::template::Templates;
 use crate::spec::{Names, Spec};
