@@ -11,12 +11,12 @@ use mesh_compile::world::write::create;
 use super::Outcome;
 use super::report::Reporter;
 
-/// Starts a project: a mesh.toml that renders at once, a filter, CI and a pre-commit hook
+/// Create a project with a filter, a CI workflow and a pre-commit hook
 ///
-/// Writes nothing over what is there: a mesh.toml ends it, other files are kept as they are.
+/// Never overwrites a file. Fails if the directory already contains a mesh.toml, and keeps other existing files.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The folder; made if it is not there
+    /// The directory of the project. Created if it does not exist
     #[arg(default_value = ".")]
     dir: Utf8PathBuf,
 }
@@ -60,8 +60,8 @@ impl Init {
         let mut sink = Sink::new();
         let spec = self.dir.join("mesh.toml");
         if world.link_kind(&spec).is_some() {
-            let message = format!("`{spec}` is there already");
-            sink.push(finding(world, Severity::Error, &spec, message).help("delete it first, or name another folder"));
+            let message = format!("`{spec}` already exists");
+            sink.push(finding(world, Severity::Error, &spec, message).help("delete it, or choose another directory"));
             return reporter.findings(sink);
         }
         for template in TEMPLATES {
@@ -73,7 +73,7 @@ impl Init {
                         world,
                         Severity::Warning,
                         &path,
-                        format!("`{path}` is there already and was kept"),
+                        format!("`{path}` already exists and was kept"),
                     ));
                 }
                 Err(error) => {
@@ -85,23 +85,21 @@ impl Init {
         let outcome = reporter.findings(sink);
         if outcome == Outcome::Fine {
             if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
-                reporter.note("this is not the top of the git repository: move .github and .githooks there, and name this folder in them");
+                reporter.note("this directory is not the root of its git repository: move .github and .githooks to the root, and add the path of this directory to the commands in them");
             }
-            let folder = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
-            reporter.note(&format!("{spec}: now `{folder}mesh-compile render`, then commit out/"));
-            reporter.note(
-                "the hook runs `mesh-compile check` before each commit after `git config core.hooksPath .githooks`",
-            );
+            let cd = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
+            reporter.note(&format!("created {spec}: run `{cd}mesh-compile render`, then commit out/"));
+            reporter.note("run `git config core.hooksPath .githooks` to check out/ before each commit");
         }
         outcome
     }
 }
 
 impl Init {
-    /// Whether a folder above is a git repository's.
+    /// Whether a parent directory is the root of a git repository.
     fn inside_repository(&self, world: &dyn World) -> bool {
         let dir = world.canonical(&self.dir).unwrap_or_default();
-        dir.ancestors().skip(1).any(|folder| world.kind(&folder.join(".git")).is_some())
+        dir.ancestors().skip(1).any(|parent| world.kind(&parent.join(".git")).is_some())
     }
 }
 

@@ -1,0 +1,80 @@
+//! Findings about a filter's faults.
+
+use mesh_compile_host::outcome::Remark;
+use mesh_compile_module::{Report, Setting, Severity, rules};
+
+use super::{Diagnostic, Fault, FaultKind, Placed, of_fault};
+use crate::diag::Code;
+use crate::domain::Istio;
+use crate::module;
+
+/// The finding about a fault. The caller adds the location.
+pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
+    let name = placed.plugin.name();
+    let message = match fault.kind {
+        FaultKind::Load => {
+            if let Some(finding) = by_rule(placed) {
+                return finding;
+            }
+            format!("the filter `{name}` does not load")
+        }
+        FaultKind::Start => format!("the filter `{name}` does not start"),
+        FaultKind::Configure => format!("the filter `{name}` does not accept its configuration"),
+        FaultKind::Trap => format!("the filter `{name}` fails in {}", callback(&fault.message)),
+        FaultKind::Restricted => format!("the filter `{name}` calls a restricted host function while it initializes"),
+        FaultKind::Endless => format!("the filter `{name}` does not terminate"),
+        FaultKind::Limits => format!("the filter `{name}` exceeds the limits of a dry run"),
+        FaultKind::Unsupported => format!("the filter `{name}` cannot run in the embedded host"),
+        FaultKind::Engine => format!("the filter `{name}` could not be run"),
+        FaultKind::Crash => format!("the filter `{name}` crashes Envoy"),
+    };
+    let finding = of_fault(fault, message);
+    match fault.kind {
+        FaultKind::Endless | FaultKind::Limits | FaultKind::Engine | FaultKind::Crash => finding.note(&fault.message),
+        FaultKind::Unsupported => finding
+            .note(&fault.message)
+            .note("the module may be fine: V8 in Envoy supports more than the embedded host")
+            .help("run `mesh-compile verify --engine envoy` to find out"),
+        _ => finding.note(format!("Envoy says: {}", fault.message)),
+    }
+}
+
+/// The callback of `Function: proxy_on_tick failed: …`.
+fn callback(message: &str) -> String {
+    let name = message.strip_prefix("Function: ").and_then(|rest| rest.split_once(" failed")).map(|(name, _)| name);
+    name.map_or_else(|| "a callback".to_owned(), |name| format!("`{name}`"))
+}
+
+/// The finding of a rule about the module, if a rule explains why it does not load.
+fn by_rule(placed: &Placed) -> Option<Diagnostic> {
+    let allow_precompiled = placed.plugin.config.vm_config.allow_precompiled.unwrap_or_default();
+    let setting = Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(placed.chain), allow_precompiled };
+    let found = rules::check(&Report::of(&placed.plugin.module.bytes), &setting);
+    let error = found.iter().find(|finding| finding.severity == Severity::Error)?;
+    Some(module::diagnostic(error, placed.plugin.filename()))
+}
+
+/// The finding about a remark. The caller adds the location.
+pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
+    let name = placed.plugin.name();
+    match remark {
+        Remark::UnknownCluster(cluster) => {
+            Diagnostic::warning(Code::MC0608, format!("the filter `{name}` calls the unknown cluster `{cluster}`"))
+                .note("the call fails immediately, as in a proxy without this cluster")
+                .help(format!("script its response: `callouts.\"{cluster}\" = {{ status = 200 }}`"))
+        }
+        Remark::RemovedProperty(text) => Diagnostic::warning(
+            Code::MC0609,
+            format!("the filter `{name}` reads a property that Envoy removed: {text}"),
+        )
+        .note("the property is not found, as in Envoy 1.33 and later"),
+        Remark::WrongLength(text) => Diagnostic::warning(Code::MC0617, format!("the filter `{name}` leaves {text}"))
+            .note("the receiver ignores the excess bytes, or waits for the missing ones")
+            .help("remove `content-length` in the headers callback, so that the body is sent in chunks"),
+        Remark::NotSimulated(text) => Diagnostic::warning(
+            Code::MC0612,
+            format!("the filter `{name}` {text}, which the embedded host does not simulate"),
+        )
+        .help("run `mesh-compile verify --engine envoy` to use the real one"),
+    }
+}
