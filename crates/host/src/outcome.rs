@@ -1,6 +1,7 @@
 //! What filters did.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::callback::Callback;
 use crate::message::{Fields, Message};
@@ -147,6 +148,12 @@ impl Returned {
             Self::StopIterationAndWatermark => "StopIterationAndWatermark",
             Self::StopIterationNoBuffer => "StopIterationNoBuffer",
         }
+    }
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
