@@ -20,7 +20,6 @@ mod objects;
 mod resolve;
 mod spec;
 pub mod store;
-mod traffic;
 pub mod verify;
 pub mod world;
 pub mod yaml;
@@ -41,9 +40,9 @@ pub struct Rendered {
     /// The output folder.
     pub tree: Tree,
     /// The tests of each workload, in the workloads' order.
-    pub(crate) suites: Vec<traffic::Suite>,
+    pub(crate) suites: Vec<resolve::suite::Suite>,
     /// What the proxies that they go through have in common.
-    pub(crate) proxies: traffic::Proxies,
+    pub(crate) proxies: resolve::suite::Proxies,
 }
 
 /// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.

@@ -1,4 +1,4 @@
-//! Istio's versions and what each of them can read (facts: Istio 1.N ships Envoy 1.(N+8)).
+//! Istio's versions and the fields that each of them supports. Istio 1.N ships Envoy 1.(N+8).
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use std::fmt;
 pub(crate) struct Istio(u32);
 
 impl Istio {
-    /// The newest version whose fields this program knows.
+    /// The newest version that this program knows.
     pub(crate) const NEWEST: Self = Self(32);
     /// `failure_policy` and `reload_config` of the plugin's configuration.
     pub(crate) const FAILURE_POLICY: Self = Self(25);
-    /// `capability_restriction_config` is in `vm_config` (Envoy 1.40); before, it is in the plugin's configuration.
+    /// `capability_restriction_config` is in `vm_config` (Envoy 1.40). Older versions have it in the plugin's configuration.
     pub(crate) const VM_CAPABILITIES: Self = Self(32);
-    /// `allow_on_headers_stop_iteration` is in the proxy (Envoy 1.35).
+    /// The proxy supports `allow_on_headers_stop_iteration` (Envoy 1.35).
     pub(crate) const STOP_ITERATION: Self = Self(27);
-    /// `allow_on_headers_stop_iteration` is in istiod's own API (Envoy 1.36's).
+    /// istiod's own API has `allow_on_headers_stop_iteration` (that of Envoy 1.36).
     pub(crate) const STOP_ITERATION_TYPED: Self = Self(28);
 
     /// Reads `1.N` or `1.N.P`, with or without a leading `v`.

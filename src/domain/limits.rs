@@ -1,4 +1,4 @@
-//! Limits that more than one stage speaks of.
+//! Limits that several stages refer to.
 
 pub(crate) use mesh_compile_module::group;
 

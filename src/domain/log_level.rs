@@ -17,7 +17,7 @@ pub(crate) enum LogLevel {
 }
 
 impl LogLevel {
-    /// As Envoy's command line takes it.
+    /// The name on Envoy's command line.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Trace => "trace",

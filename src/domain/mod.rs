@@ -1,4 +1,4 @@
-//! The vocabulary that every other module may use and that uses none of them.
+//! The vocabulary that every other module may use. It uses no other module.
 
 mod direction;
 mod insert;

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Envoy's sandbox.
+/// The Wasm runtime.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Runtime {
-    /// The only sandbox of Envoy's official builds and of Istio's proxy.
+    /// V8, the only runtime in Envoy's official builds and in Istio's proxy.
     #[default]
     V8,
 }

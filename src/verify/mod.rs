@@ -32,7 +32,7 @@ pub use report::{Engine, Report, Run, Test, Workload};
 
 use crate::Rendered;
 use crate::diag::Sink;
-use crate::traffic::Suite;
+use crate::resolve::suite::Suite;
 use crate::world::World;
 
 /// Options of a dry run.

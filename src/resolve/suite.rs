@@ -1,4 +1,4 @@
-//! The traffic tests of mesh.toml, checked. [`crate::resolve`] makes them, and [`crate::verify`] runs them.
+//! The tests of mesh.toml, checked. [`super::traffic`] creates them, and [`crate::verify`] runs them.
 
 use std::collections::BTreeMap;
 
@@ -149,10 +149,10 @@ pub(crate) struct Suite {
 /// Settings of all proxies of the mesh.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {
-    /// The declared Istio, as `1.28`: what `match.proxy.proxyVersion` is held against, with `.0` behind it.
+    /// The mesh's Istio, such as `1.28`. `match.proxy.proxyVersion` is checked against it, followed by `.0`.
     pub(crate) istio: String,
-    /// The minor version of the Envoy that it ships.
+    /// The minor version of the Envoy that this Istio ships.
     pub(crate) envoy: EnvoyMinor,
-    /// An EnvoyFilter in it is held against the pods of every namespace.
+    /// Istio's root namespace. Its EnvoyFilters apply to the pods of every namespace.
     pub(crate) root_namespace: String,
 }
