@@ -5,6 +5,7 @@ pub mod render;
 mod sink;
 mod source;
 mod suggest;
+pub(crate) mod visible;
 
 use std::ops::Range;
 
@@ -12,6 +13,7 @@ pub use codes::Code;
 pub use sink::Sink;
 pub use source::{FileId, Files, Source, Sources};
 pub(crate) use suggest::suggest;
+pub use visible::{visible, visible_lines};
 
 /// How bad a finding is. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
