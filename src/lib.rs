@@ -1,23 +1,23 @@
 //! mesh-compile: mesh.toml in, the Kubernetes manifests that ship WebAssembly filters to Envoy sidecars out.
 //!
 //! ```text
-//! mesh.toml ─ spec ─► resolve ─► plan ─► emit ─► store
-//!   *.wasm ─ module ──┘                    │     (out/: write, check, prune)
-//!                                          └────► verify
-//!                                                (dry runs, on host or on a real Envoy)
+//! mesh.toml ─ spec ─► resolve ─► backend ─► layout ─► store
+//!   *.wasm ─ module ──┘         (objects)  (a Tree)  (out/: write, check, prune)
+//!                                             └────► verify
+//!                                                   (dry runs, on host or on a real Envoy)
 //! ```
 //!
 //! Data flows one way, and the types carry the phase: [`compile`] is the whole way to the bytes, [`store`] is the only writer,
 //! [`verify`] reads the bytes back.
 
+mod backend;
 pub mod diag;
 mod domain;
-mod emit;
 mod host;
 pub mod inspect;
-mod lock;
+mod layout;
 mod module;
-mod plan;
+mod objects;
 mod resolve;
 mod spec;
 pub mod store;
@@ -26,10 +26,10 @@ pub mod verify;
 pub mod world;
 pub mod yaml;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 pub use domain::Digest;
-pub use emit::{File, stream};
+pub use layout::{File, Tree, stream};
 pub use module::{NotSlim, Slim, slim};
 pub use spec::schema;
 
@@ -39,10 +39,8 @@ use world::World;
 /// All that `out/` is to hold.
 #[derive(Debug)]
 pub struct Rendered {
-    /// The output folder, from the current folder.
-    pub dir: Utf8PathBuf,
-    /// In the order of their paths, mesh.lock last.
-    pub files: Vec<File>,
+    /// The output folder.
+    pub tree: Tree,
     /// The tests of each workload, in the workloads' order.
     pub(crate) suites: Vec<traffic::case::Suite>,
     /// What the proxies that they go through have in common.
@@ -57,7 +55,7 @@ pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Re
     if sink.has_errors() {
         return None;
     }
-    let documents = plan::plan(&resolved.mesh);
-    let files = emit::emit(&resolved.mesh, &documents);
-    Some(Rendered { dir: resolved.out, files, suites: resolved.suites, proxies: resolved.proxies })
+    let objects = backend::envoy_filter::objects(&resolved.mesh);
+    let tree = layout::tree(&resolved.mesh, resolved.out, objects);
+    Some(Rendered { tree, suites: resolved.suites, proxies: resolved.proxies })
 }

@@ -28,18 +28,22 @@ impl Check {
         let spec = spec_file(world, file);
         let mut sink = Sink::new();
         let Some(rendered) = compile(world, &spec, &mut sink) else { return reporter.findings(sink) };
-        let differences = store::compare(world, &rendered, &mut sink);
+        let differences = store::compare(world, &rendered.tree, &mut sink);
         if sink.has_errors() {
             return reporter.findings(sink);
         }
-        sink.extend(differences.iter().map(|difference| difference.finding(world, &rendered, &spec)));
+        sink.extend(differences.iter().map(|difference| difference.finding(world, &rendered.tree, &spec)));
         // What is verified is what mesh.toml renders to, and that is out/ where there is no drift.
         let dry_run = self.verify.then(|| DryRun::of(world, &rendered, self.cache, reporter, &mut sink));
         reporter.findings(sink);
         let verified = dry_run.as_ref().map_or(Outcome::Fine, DryRun::outcome);
         dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));
         if differences.is_empty() {
-            reporter.note(&format!("{}: {}, as {spec} says", rendered.dir, plural(rendered.files.len(), "file")));
+            reporter.note(&format!(
+                "{}: {}, as {spec} says",
+                rendered.tree.dir,
+                plural(rendered.tree.files.len(), "file")
+            ));
             return verified;
         }
         if verified == Outcome::Failed { verified } else { Outcome::Drift }

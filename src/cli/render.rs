@@ -42,11 +42,11 @@ impl Render {
             return dry_run.outcome();
         }
         if self.stdout {
-            let outcome = stdout(&stream(&rendered.files));
+            let outcome = stdout(&stream(&rendered.tree.files));
             return worse(outcome, reporter.findings(sink));
         }
-        let _exclusive = (!self.dry_run).then(|| store::exclusive(&rendered.dir));
-        let steps = store::plan(world, &rendered, &spec, &mut sink);
+        let _exclusive = (!self.dry_run).then(|| store::exclusive(&rendered.tree.dir));
+        let steps = store::plan(world, &rendered.tree, &spec, &mut sink);
         if sink.has_errors() {
             return reporter.findings(sink);
         }
@@ -55,7 +55,7 @@ impl Render {
             let outcome = stdout(list.as_bytes());
             return worse(outcome, reporter.findings(sink));
         }
-        let written = store::write(world, &rendered, &steps, &mut sink);
+        let written = store::write(world, &rendered.tree, &steps, &mut sink);
         let outcome = reporter.findings(sink);
         if written {
             dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));
@@ -67,16 +67,16 @@ impl Render {
 }
 
 fn line(rendered: &Rendered, step: &Step) -> String {
-    format!("{} {}", step.action.as_str(), rendered.dir.join(&step.path))
+    format!("{} {}", step.action.as_str(), rendered.tree.dir.join(&step.path))
 }
 
 fn summary(rendered: &Rendered, steps: &[Step]) -> String {
     let count = |action| steps.iter().filter(|step| step.action == action).count();
     let (created, updated, deleted) = (count(Action::Create), count(Action::Update), count(Action::Delete));
-    let unchanged = rendered.files.len() - created - updated;
+    let unchanged = rendered.tree.files.len() - created - updated;
     let words = [(created, "created"), (updated, "updated"), (deleted, "deleted"), (unchanged, "unchanged")];
     let words: Vec<String> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-    format!("{}: {} ({})", rendered.dir, plural(rendered.files.len(), "file"), words.join(", "))
+    format!("{}: {} ({})", rendered.tree.dir, plural(rendered.tree.files.len(), "file"), words.join(", "))
 }
 
 fn worse(a: Outcome, b: Outcome) -> Outcome {

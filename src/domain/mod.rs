@@ -10,6 +10,7 @@ pub(crate) mod limits;
 mod log_level;
 mod mount;
 pub(crate) mod names;
+mod on_failure;
 mod provider;
 mod runtime;
 
@@ -22,5 +23,6 @@ pub(crate) use kind::Kind;
 pub(crate) use log_level::LogLevel;
 pub(crate) use mount::MountBy;
 pub(crate) use names::{LabelKey, LabelValue, Namespace, ObjectName};
+pub(crate) use on_failure::OnFailure;
 pub(crate) use provider::Provider;
 pub(crate) use runtime::Runtime;

@@ -11,8 +11,8 @@ use super::modules::{self, Embedded};
 use super::settings::Settings;
 use super::template::{FilterVars, Scope, Templates};
 use crate::diag::{Code, Diagnostic, Sink};
-use crate::domain::{FilterType, Istio, LabelKey};
-use crate::spec::types::{self, OnFailure};
+use crate::domain::{FilterType, Istio, LabelKey, OnFailure};
+use crate::spec::types;
 use crate::spec::{Place, Spec};
 use crate::world::{Usage, World};
 
@@ -284,11 +284,7 @@ fn on_failure(
 ) -> Option<FailureField> {
     let policy = written.on_failure?;
     if settings.istio >= Istio::FAILURE_POLICY {
-        return Some(FailureField::Policy(match policy {
-            OnFailure::Closed => "FAIL_CLOSED",
-            OnFailure::Open => "FAIL_OPEN",
-            OnFailure::Reload => "FAIL_RELOAD",
-        }));
+        return Some(FailureField::Policy(policy));
     }
     match policy {
         OnFailure::Closed => Some(FailureField::FailOpen(false)),

@@ -7,7 +7,8 @@ use camino::Utf8PathBuf;
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    Direction, FilterType, Insert, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace, ObjectName, Runtime,
+    Direction, FilterType, Insert, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace, ObjectName, OnFailure,
+    Runtime,
 };
 use crate::module;
 
@@ -134,7 +135,7 @@ pub(crate) struct Capabilities {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureField {
     /// `failure_policy`, known from Istio 1.25 on.
-    Policy(&'static str),
+    Policy(OnFailure),
     /// `fail_open`, its forerunner.
     FailOpen(bool),
 }

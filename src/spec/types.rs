@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::{Direction, FilterType, Insert, Kind, LogLevel, MountBy, Provider, Runtime};
+use crate::domain::{Direction, FilterType, Insert, Kind, LogLevel, MountBy, OnFailure, Provider, Runtime};
 
 // Only the schema uses it: the entries are decoded one by one.
 /// Filters, and the workloads that they run beside.
@@ -207,18 +207,6 @@ pub(crate) enum Capabilities {
 pub(crate) enum CapabilityRule {
     /// What the module imports, and the callbacks that it exports.
     Derived,
-}
-
-/// What happens to requests when the module fails at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum OnFailure {
-    /// They are refused.
-    Closed,
-    /// They pass by the filter.
-    Open,
-    /// The VM is started again (Istio 1.25 and newer).
-    Reload,
 }
 
 /// A workload and the filters that run beside it.

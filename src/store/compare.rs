@@ -7,15 +7,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use super::{Difference, LockError, State, is_as_locked, is_temporary, listed, lock, unreadable};
-use crate::Rendered;
 use crate::diag::Sink;
-use crate::emit::LOCK;
-use crate::lock::Lock;
+use crate::layout::LOCK;
+use crate::layout::Tree;
+use crate::objects::Lock;
 use crate::world::{FileKind, Usage, World};
 
 /// All differences, in the order of their paths. What cannot be read is reported to `sink`.
-pub fn compare(world: &dyn World, rendered: &Rendered, sink: &mut Sink) -> Vec<Difference> {
-    let dir = &rendered.dir;
+pub fn compare(world: &dyn World, tree: &Tree, sink: &mut Sink) -> Vec<Difference> {
+    let dir = &tree.dir;
     // A damaged lock is a difference like any other: it is not what would be rendered.
     let lock = match lock(world, dir) {
         Ok(lock) => lock,
@@ -30,13 +30,13 @@ pub fn compare(world: &dyn World, rendered: &Rendered, sink: &mut Sink) -> Vec<D
         sink.push(unreadable(world, &path, &error));
         return Vec::new();
     }
-    let planned: Vec<_> = rendered
+    let planned: Vec<_> = tree
         .files
         .par_iter()
         .enumerate()
-        .map(|(i, file)| planned(world, rendered, &lock, i, on_disk.get(&file.path).copied()))
+        .map(|(i, file)| planned(world, tree, &lock, i, on_disk.get(&file.path).copied()))
         .collect();
-    for file in &rendered.files {
+    for file in &tree.files {
         on_disk.remove(&file.path);
     }
     let rest: Vec<(String, FileKind)> =
@@ -82,12 +82,12 @@ fn walk(
 
 fn planned(
     world: &dyn World,
-    rendered: &Rendered,
+    tree: &Tree,
     lock: &Lock,
     index: usize,
     entry: Option<FileKind>,
 ) -> Result<Option<Difference>, Unreadable> {
-    let file = &rendered.files[index];
+    let file = &tree.files[index];
     let difference =
         |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
     match entry {
@@ -95,7 +95,7 @@ fn planned(
         Some(FileKind::Directory | FileKind::Other) => return Ok(difference(State::InTheWay, None)),
         Some(FileKind::File) => {}
     }
-    let path = rendered.dir.join(&file.path);
+    let path = tree.dir.join(&file.path);
     let bytes = world.read_current(&path, Usage::Output).map_err(|error| (path, error))?;
     if bytes == file.bytes {
         return Ok(None);

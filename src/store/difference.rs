@@ -3,10 +3,10 @@
 use camino::Utf8Path;
 
 use super::{Difference, State, about, damaged, parse};
-use crate::Rendered;
 use crate::diag::{Code, Diagnostic, Location};
 use crate::domain::Digest;
-use crate::emit::LOCK;
+use crate::layout::LOCK;
+use crate::layout::Tree;
 use crate::world::World;
 
 /// Longer files and lines are not shown: of a ConfigMap, size and digest say more than its base64.
@@ -16,8 +16,8 @@ const SHOWN_LINE: usize = 200;
 impl Difference {
     /// The finding that `check` reports. `spec` is the mesh.toml, as it is shown to the user.
     #[must_use]
-    pub fn finding(&self, world: &dyn World, rendered: &Rendered, spec: &Utf8Path) -> Diagnostic {
-        let path = rendered.dir.join(&self.path);
+    pub fn finding(&self, world: &dyn World, tree: &Tree, spec: &Utf8Path) -> Diagnostic {
+        let path = tree.dir.join(&self.path);
         let render = "run `mesh-compile render` and commit the result";
         let finding = match self.state {
             State::Missing => about(world, Code::MC0702, &path, format!("`{path}` is missing")).help(render),
@@ -62,13 +62,12 @@ impl Difference {
             )
             .help("a render does not overwrite it: move or delete it, then render again"),
         };
-        self.compared(world, finding, rendered, &path)
+        self.compared(world, finding, tree, &path)
     }
 
     /// Adds what is there and what is to be there.
-    fn compared(&self, world: &dyn World, finding: Diagnostic, rendered: &Rendered, path: &Utf8Path) -> Diagnostic {
-        let (Some(on_disk), Some(file)) = (&self.on_disk, self.rendered.and_then(|index| rendered.files.get(index)))
-        else {
+    fn compared(&self, world: &dyn World, finding: Diagnostic, tree: &Tree, path: &Utf8Path) -> Diagnostic {
+        let (Some(on_disk), Some(file)) = (&self.on_disk, self.rendered.and_then(|index| tree.files.get(index))) else {
             return finding;
         };
         let sizes = [("on disk ", on_disk.as_slice()), ("rendered", &file.bytes)];

@@ -4,14 +4,15 @@
 
 mod compare;
 mod difference;
+mod merge;
 mod write;
 
 use camino::Utf8Path;
 
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::Digest;
-use crate::emit::LOCK;
-use crate::lock::Lock;
+use crate::layout::LOCK;
+use crate::objects::{Digests, Lock};
 use crate::world::write::TEMPORARY;
 use crate::world::{Usage, World};
 
@@ -78,7 +79,7 @@ fn lock(world: &dyn World, dir: &Utf8Path) -> Result<Lock, LockError> {
 /// Reads a lock, also one that git could not merge. An error says what is wrong with it, as the end of a sentence.
 fn parse(bytes: &[u8]) -> Result<Lock, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not valid UTF-8".to_owned())?;
-    Lock::parse(text).or_else(|reason| Lock::merged(text).ok_or(reason))
+    Lock::parse(text).or_else(|reason| merge::merged(text).ok_or(reason))
 }
 
 enum LockError {
@@ -86,12 +87,12 @@ enum LockError {
     Unreadable(std::io::Error),
 }
 
-fn listed<'a>(lock: &'a Lock, path: &str) -> Option<&'a String> {
+fn listed<'a>(lock: &'a Lock, path: &str) -> Option<&'a Digests> {
     lock.files.get(path)
 }
 
 fn is_as_locked(lock: &Lock, path: &str, bytes: &[u8]) -> bool {
-    listed(lock, path).is_some_and(|digest| *digest == Digest::of(bytes).to_string())
+    listed(lock, path).is_some_and(|digests| digests.contains(&Digest::of(bytes).to_string()))
 }
 
 /// Reports a damaged or unreadable lock; an empty one stands in for it.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
-use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
+use super::subject::{self, Chain, Placed, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Direction, FilterType, Istio};
 use crate::module::{Module, ModuleError, Setting, rules};
+use crate::objects::{Any, EnvironmentVariables, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::world::World;
 
 /// A module and what it is configured with.
@@ -75,18 +76,23 @@ fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
     let name = bare.name();
     let plugin = Plugin {
         chain_name: name.clone(),
-        root_id: bare.root_id.clone(),
-        configuration: bare.configuration.clone().into_bytes(),
-        vm_id: name.clone(),
-        vm_configuration: bare.vm_configuration.clone().into_bytes(),
-        env: bare.env.clone(),
-        host_env: Vec::new(),
-        capabilities: None,
-        on_failure: FailurePolicy::default(),
-        stop_iteration: false,
-        filename: bare.file.to_string(),
+        config: PluginConfig {
+            name: name.clone(),
+            root_id: Some(bare.root_id.clone()),
+            configuration: Some(Any::String { value: bare.configuration.clone() }),
+            vm_config: VmConfig {
+                vm_id: name,
+                code: VmCode { local: LocalFile { filename: bare.file.to_string() } },
+                configuration: Some(Any::String { value: bare.vm_configuration.clone() }),
+                environment_variables: EnvironmentVariables {
+                    key_values: bare.env.clone(),
+                    ..EnvironmentVariables::default()
+                },
+                ..VmConfig::default()
+            },
+            ..PluginConfig::default()
+        },
         module: subject::Module { bytes: module.bytes, digest: module.digest },
-        name,
     };
     let placed = Placed {
         plugin: Arc::new(plugin),

@@ -17,7 +17,7 @@ pub(super) fn find(subject: &Subject, embedded: &Outcome, envoy: &Outcome) -> Ve
     let mut found = Vec::new();
     for (number, placed) in subject.plugins.iter().enumerate() {
         let (Some(ours), Some(theirs)) = (embedded.plugins.get(number), envoy.plugins.get(number)) else { continue };
-        let message = format!("the engines differ about the filter `{}`", placed.plugin.name);
+        let message = format!("the engines differ about the filter `{}`", placed.plugin.name());
         found.extend(finding(message, plugin(ours, theirs)).map(|finding| finding.at(placed.location)));
     }
     let cannot = |outcome: &PluginOutcome| outcome.fault.as_ref().is_some_and(|it| it.kind == FaultKind::Unsupported);

@@ -10,7 +10,7 @@ use crate::traffic::outcome::{Call, End, FaultKind, Level, LogLine, StepOutcome}
 
 /// All that came of one step, filters by their names.
 pub(super) fn json(subject: &Subject, outcome: &StepOutcome) -> Value {
-    let filter = |plugin: usize| subject.plugins.get(plugin).map(|placed| placed.plugin.name.clone());
+    let filter = |plugin: usize| subject.plugins.get(plugin).map(|placed| placed.plugin.name().to_owned());
     let log = |line: &LogLine| {
         json!({
             "level": level(line.level),

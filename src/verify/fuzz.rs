@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::subject::{self, Chain, FailurePolicy, Placed, Plugin, Subject};
+use super::subject::{self, Chain, Placed, Plugin, Subject};
 use super::{Options, Report, run};
 use crate::diag::{Location, Sink};
 use crate::domain::{Digest, Direction, Istio};
 use crate::module::abi::{self, Abi};
+use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::traffic::case::{Answer, Callout, Expect, Property, Step, Test};
 use crate::traffic::message::Message;
 use crate::world::{Memory, World as _};
@@ -34,6 +35,34 @@ pub fn callbacks() -> Vec<(&'static str, &'static str)> {
     all.map(|callback| (callback.name, callback.signature.text())).collect()
 }
 
+fn config(number: usize, vm_id: &str, choices: u8) -> PluginConfig {
+    let text = |value: &str| Some(Any::String { value: value.to_owned() });
+    let (failure_policy, fail_open) = match (choices >> (2 * number)) % 4 {
+        0 => (None, None),
+        1 => (Some(FailurePolicy::FailOpen), None),
+        2 => (None, Some(true)),
+        _ => (Some(FailurePolicy::FailReload), None),
+    };
+    PluginConfig {
+        name: format!("filter-{number}"),
+        configuration: text("{\"a\":1}"),
+        failure_policy,
+        fail_open,
+        allow_on_headers_stop_iteration: Some(choices & 0x40 != 0),
+        vm_config: VmConfig {
+            vm_id: vm_id.to_owned(),
+            code: VmCode { local: LocalFile { filename: "/filter.wasm".to_owned() } },
+            configuration: text("vm"),
+            environment_variables: EnvironmentVariables {
+                key_values: BTreeMap::from([("A".to_owned(), "b".to_owned())]),
+                ..EnvironmentVariables::default()
+            },
+            ..VmConfig::default()
+        },
+        ..PluginConfig::default()
+    }
+}
+
 /// Runs it, and writes the report and the findings as a user would get them. `choices`: failure policies, and how the stream ends.
 ///
 /// # Panics
@@ -43,22 +72,11 @@ pub fn drive(module: &[u8], choices: u8) -> String {
     let world = Memory::new();
     let location = Location::whole(world.sources().id("mesh.toml".into()));
     let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
-    let policies = [FailurePolicy::Unspecified, FailurePolicy::Open, FailurePolicy::OpenOld, FailurePolicy::Reload];
     // Two plugins in one VM, one in its own, and one for connections.
     let plugins = ["a", "a", "b", "b"].into_iter().enumerate().map(|(number, vm_id)| Placed {
         plugin: Arc::new(Plugin {
             chain_name: format!("filter-{number}"),
-            name: format!("filter-{number}"),
-            root_id: String::new(),
-            configuration: b"{\"a\":1}".to_vec(),
-            vm_id: vm_id.into(),
-            vm_configuration: b"vm".to_vec(),
-            env: BTreeMap::from([("A".into(), "b".into())]),
-            host_env: Vec::new(),
-            capabilities: None,
-            on_failure: policies[usize::from(choices >> (2 * number)) % policies.len()],
-            stop_iteration: choices & 0x40 != 0,
-            filename: "/filter.wasm".into(),
+            config: config(number, vm_id, choices),
             module: module.clone(),
         }),
         chain: if number < 3 { Chain::Http } else { Chain::Network },

@@ -122,7 +122,7 @@ impl Judge<'_> {
             End::Reset => return "the stream was reset before an answer came".into(),
             End::Complete | End::LocalReply(_) => return "no answer came".into(),
         };
-        let holder = holder.map_or("a filter".to_owned(), |placed| format!("`{}`", placed.plugin.name));
+        let holder = holder.map_or("a filter".to_owned(), |placed| format!("`{}`", placed.plugin.name()));
         match (&found.upstream, &found.response) {
             (None, None) => format!("the request never gets to the workload: {holder} holds it"),
             (Some(_), None) => format!("no answer comes: {holder} holds the exchange"),

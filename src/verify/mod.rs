@@ -70,7 +70,7 @@ pub fn verify(
     if sink.errors() > before {
         return None;
     }
-    let subjects = read::subjects(&rendered.files, &suites, &rendered.proxies, sink);
+    let subjects = read::subjects(&rendered.tree.files, &suites, &rendered.proxies, sink);
     if sink.errors() > before {
         return None;
     }

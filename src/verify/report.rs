@@ -108,8 +108,8 @@ pub struct Test {
 /// What an engine found out of a workload; `failures` are those of each test.
 pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, failures: &[Vec<Failure>]) -> Workload {
     let run = |(placed, outcome): (&super::subject::Placed, Option<&crate::traffic::outcome::PluginOutcome>)| Run {
-        filter: placed.plugin.name.clone(),
-        module: placed.plugin.filename.clone(),
+        filter: placed.plugin.name().to_owned(),
+        module: placed.plugin.filename().to_owned(),
         loads: outcome.and_then(|it| it.loads),
         starts: outcome.and_then(|it| it.starts),
         configures: outcome.and_then(|it| it.configures),
@@ -142,7 +142,7 @@ fn said(subject: &Subject, outcome: Option<&TestOutcome>, failures: &[Failure]) 
     let Some(outcome) = outcome else { return vec!["not run: a filter did not get as far as traffic".to_owned()] };
     let mut said = Vec::new();
     for (plugin, fault) in outcome.steps.iter().flat_map(|step| &step.faults) {
-        let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name.as_str());
+        let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name());
         let fault = format!("{filter}: {}", fault.message);
         // A VM that has failed is told of in every exchange that follows.
         if !said.contains(&fault) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::diag::Location;
 use crate::domain::{Digest, Direction};
 use crate::module::abi::EnvoyMinor;
+use crate::objects::{self, Any, PluginConfig};
 use crate::traffic::case::Test;
 
 /// A workload to verify.
@@ -40,26 +41,13 @@ pub(crate) enum Chain {
     Network,
 }
 
-/// `envoy.extensions.wasm.v3.PluginConfig` and the bytes of its module.
+/// A Wasm filter of a chain and the bytes of its module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plugin {
     /// The filter's name in the chain.
     pub(crate) chain_name: String,
-    pub(crate) name: String,
-    pub(crate) root_id: String,
-    pub(crate) configuration: Vec<u8>,
-    pub(crate) vm_id: String,
-    pub(crate) vm_configuration: Vec<u8>,
-    /// `key_values` of the environment.
-    pub(crate) env: BTreeMap<String, String>,
-    /// `host_env_keys`: in a dry run the proxy has none of these variables.
-    pub(crate) host_env: Vec<String>,
-    /// `None`: no restriction.
-    pub(crate) capabilities: Option<BTreeSet<String>>,
-    pub(crate) on_failure: FailurePolicy,
-    pub(crate) stop_iteration: bool,
-    /// The module's path in the proxy.
-    pub(crate) filename: String,
+    /// The rendered configuration, without the fields that istiod drops on the way to the proxy.
+    pub(crate) config: PluginConfig,
     pub(crate) module: Module,
 }
 
@@ -95,9 +83,60 @@ pub(crate) enum FailurePolicy {
 }
 
 impl Plugin {
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(crate) fn root_id(&self) -> &str {
+        self.config.root_id.as_deref().unwrap_or_default()
+    }
+
+    /// What the plugin gets in `proxy_on_configure`.
+    pub(crate) fn configuration(&self) -> &[u8] {
+        self.config.configuration.as_ref().map_or(&[], Any::bytes)
+    }
+
+    pub(crate) fn vm_id(&self) -> &str {
+        &self.config.vm_config.vm_id
+    }
+
+    /// What the VM gets in `proxy_on_vm_start`.
+    pub(crate) fn vm_configuration(&self) -> &[u8] {
+        self.config.vm_config.configuration.as_ref().map_or(&[], Any::bytes)
+    }
+
+    /// The environment variables. In a dry run the proxy has none of `host_env_keys`.
+    pub(crate) const fn env(&self) -> &BTreeMap<String, String> {
+        &self.config.vm_config.environment_variables.key_values
+    }
+
+    /// The functions that the module may import and export; `None` without a restriction.
+    pub(crate) fn capabilities(&self) -> Option<BTreeSet<&str>> {
+        Some(self.config.allowed_capabilities()?.keys().map(String::as_str).collect())
+    }
+
+    pub(crate) const fn stop_iteration(&self) -> bool {
+        matches!(self.config.allow_on_headers_stop_iteration, Some(true))
+    }
+
+    pub(crate) const fn on_failure(&self) -> FailurePolicy {
+        match (self.config.failure_policy, self.config.fail_open) {
+            (Some(objects::FailurePolicy::FailClosed), _) | (None, Some(false)) => FailurePolicy::Closed,
+            (Some(objects::FailurePolicy::FailOpen), _) => FailurePolicy::Open,
+            (Some(objects::FailurePolicy::FailReload), _) => FailurePolicy::Reload,
+            (None, Some(true)) => FailurePolicy::OpenOld,
+            (None, None) | (Some(objects::FailurePolicy::Unspecified), _) => FailurePolicy::Unspecified,
+        }
+    }
+
+    /// The module's path in the proxy.
+    pub(crate) fn filename(&self) -> &str {
+        &self.config.vm_config.code.local.filename
+    }
+
     /// Plugins with the same key share one VM a worker (proxy-wasm-cpp-host, `makeVmKey`): neither environment nor capabilities are in it.
     pub(crate) fn vm_key(&self) -> (&str, &[u8], Digest) {
-        (&self.vm_id, &self.vm_configuration, self.module.digest)
+        (self.vm_id(), self.vm_configuration(), self.module.digest)
     }
 }
 

@@ -1,40 +1,53 @@
-//! The canonical YAML writer: the same tree is the same bytes, and every reader gets the same tree back.
+//! The canonical YAML writer: equal values give equal bytes, and every reader gets the same values back.
 //!
 //! ```
-//! use mesh_compile::yaml::{map, seq, write};
+//! use std::collections::BTreeMap;
 //!
-//! let kustomization = map([("kind", "Component".into()), ("resources", seq(["on", "filter.yaml"]))]);
+//! let component = BTreeMap::from([("resources", vec!["on", "filter.yaml"])]);
 //! let mut out = Vec::new();
-//! write(&kustomization, &mut out);
-//! assert_eq!(out, b"kind: Component\nresources:\n- 'on'\n- filter.yaml\n");
+//! mesh_compile::yaml::write(&component, &mut out)?;
+//! assert_eq!(out, b"resources:\n- 'on'\n- filter.yaml\n");
+//! # Ok::<(), mesh_compile::yaml::Error>(())
 //! ```
 //!
-//! "Every reader" means YAML 1.1 (kubectl, PyYAML) as much as YAML 1.2: to the former, a bare `on` is a boolean and
-//! `1_000` a number, and kubectl then refuses them as labels and annotations.
+//! "Every reader" includes readers of YAML 1.1 (kubectl, PyYAML) as well as YAML 1.2. To a YAML 1.1 reader, a bare `on` is a
+//! boolean and `1_000` is a number, and kubectl refuses both as labels and annotations.
 
-mod node;
 mod scalar;
-mod write;
+mod serializer;
 
-use std::borrow::Cow;
-use std::sync::Arc;
+use std::fmt;
 
-pub use node::{map, seq};
-pub use write::write;
+use serde::Serialize;
 
-/// A YAML node as it is to be written. Mappings keep the order they are given in.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Node {
-    /// `true` or `false`.
-    Bool(bool),
-    /// A decimal integer.
-    Int(i64),
-    /// A string; the writer decides whether it needs quotes.
-    Str(Cow<'static, str>),
-    /// Bytes, written as one plain base64 scalar (RFC 4648 section 4, padded).
-    Base64(Arc<[u8]>),
-    /// A block sequence.
-    Seq(Vec<Node>),
-    /// A block mapping.
-    Map(Vec<(Cow<'static, str>, Node)>),
+use serializer::Serializer;
+
+/// Appends `value` to `out` as a whole document: block style, two spaces per level, sequences in the column of their key,
+/// one line per scalar whatever its length, LF at the end, no `---`.
+///
+/// Fields and map entries keep their order. Bytes (`serialize_bytes`) become one base64 scalar (RFC 4648 section 4,
+/// padded) without an intermediate copy. Recurses once per level, so the caller must bound the depth of `value`.
+///
+/// # Errors
+/// If a map key is not a string, or if `value` contains an enum variant with fields that is not tagged internally.
+pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
+    value.serialize(Serializer::new(out))
+}
+
+/// A value that the writer does not support.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::ser::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
 }

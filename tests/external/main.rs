@@ -19,3 +19,5 @@ mod project;
 mod tools;
 #[path = "../support/yaml_strings.rs"]
 mod yaml_strings;
+#[path = "../support/yaml_tree.rs"]
+mod yaml_tree;

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod determinism;
 mod explain_pages;
+mod readme;
 mod schema;
 mod shuffle;
 mod store;
@@ -18,3 +19,5 @@ mod dry_run;
 mod project;
 #[path = "../support/yaml_strings.rs"]
 mod yaml_strings;
+#[path = "../support/yaml_tree.rs"]
+mod yaml_tree;

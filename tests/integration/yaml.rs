@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mesh_compile::yaml::{Node, map, seq, write};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::yaml_strings::{LABEL_VALUES, STRINGS, text};
+use crate::yaml_tree::{Node, map, seq, written};
 
 /// The tree that a reader has to see. JSON's value type stands for any reader's: it takes whatever type the reader
 /// resolves a scalar to, and only strings as keys.
@@ -18,7 +18,7 @@ fn expected(node: &Node) -> Value {
         Node::Bool(value) => Value::from(*value),
         Node::Int(value) => Value::from(*value),
         Node::Str(text) => Value::from(text.as_ref()),
-        Node::Base64(bytes) => Value::from(STANDARD.encode(bytes)),
+        Node::Bytes(bytes) => Value::from(STANDARD.encode(bytes)),
         Node::Seq(items) => items.iter().map(expected).collect(),
         Node::Map(entries) => {
             Value::Object(entries.iter().map(|(key, value)| (key.to_string(), expected(value))).collect())
@@ -28,9 +28,7 @@ fn expected(node: &Node) -> Value {
 
 /// Writes `node`, and fails with the document unless both readers see the same tree in it.
 fn check(node: &Node) -> Result<(), String> {
-    let mut out = Vec::new();
-    write(node, &mut out);
-    let document = String::from_utf8(out).map_err(|error| error.to_string())?;
+    let document = String::from_utf8(written(node)).map_err(|error| error.to_string())?;
     let expected = expected(node);
     let readers = [
         ("yaml_serde", yaml_serde::from_str::<Value>(&document).map_err(|error| error.to_string())),
@@ -88,8 +86,7 @@ proptest! {
     #[test]
     fn bytes_are_read_back(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         let node = map([("module.wasm", Node::from(Arc::from(bytes.as_slice())))]);
-        let mut out = Vec::new();
-        write(&node, &mut out);
+        let out = written(&node);
         for read in [
             yaml_serde::from_slice::<BTreeMap<String, String>>(&out).map_err(|error| error.to_string()),
             serde_saphyr::from_slice::<BTreeMap<String, String>>(&out).map_err(|error| error.to_string()),
@@ -140,8 +137,6 @@ fn long_scalars_are_one_line() {
         ("lines", Node::from("line\n".repeat(1000))),
         ("bytes", Node::from(Arc::from(vec![7; 100_000]))),
     ]);
-    let mut out = Vec::new();
-    write(&node, &mut out);
-    assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 3);
+    assert_eq!(written(&node).iter().filter(|&&byte| byte == b'\n').count(), 3);
     check(&node).unwrap();
 }

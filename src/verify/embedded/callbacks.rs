@@ -168,7 +168,7 @@ impl Proxy<'_> {
             let (vm, context) = (proxy.chain.filters[filter].vm, proxy.chain.filters[filter].context);
             let arguments = [context, u32::try_from(count).unwrap_or(u32::MAX), u32::from(end)];
             let arguments = if proxy.vms[vm].abi == Abi::V0_1_0 { &arguments[..2] } else { &arguments[..] };
-            let stop_iteration = proxy.subject.plugins[proxy.chain.filters[filter].plugin].plugin.stop_iteration;
+            let stop_iteration = proxy.subject.plugins[proxy.chain.filters[filter].plugin].plugin.stop_iteration();
             proxy.returned(side, filter, None, callback, arguments, |number, stopped| {
                 let status = HeadersStatus::of(number, stopped, stop_iteration);
                 (status, status.words())

@@ -53,10 +53,10 @@ pub(super) struct Started {
 impl<'a> Proxy<'a> {
     /// Starts every plugin of the subject. What came of it is in `outcomes`.
     pub(super) fn start(library: &'a Library, subject: &'a Subject, test: Option<&'a Test>) -> Self {
-        let names = subject
-            .plugins
-            .iter()
-            .map(|placed| PluginNames { name: placed.plugin.name.clone(), root_id: placed.plugin.root_id.clone() });
+        let names = subject.plugins.iter().map(|placed| PluginNames {
+            name: placed.plugin.name().to_owned(),
+            root_id: placed.plugin.root_id().to_owned(),
+        });
         let (time, seed) = test.map_or((DEFAULT_TIME, 0), |test| (test.time, test.seed));
         let mut world = World::new(time, seed, names.collect());
         world.envoy = subject.envoy;
@@ -144,10 +144,10 @@ impl<'a> Proxy<'a> {
         let compiled = self.library.get(&plugin.module.digest)?;
         let settings = VmSettings {
             abi: compiled.abi,
-            vm_id: plugin.vm_id.clone(),
-            configuration: plugin.vm_configuration.clone(),
-            env: plugin.env.clone(),
-            capabilities: plugin.capabilities.clone(),
+            vm_id: plugin.vm_id().to_owned(),
+            configuration: plugin.vm_configuration().to_vec(),
+            env: plugin.env().clone(),
+            capabilities: plugin.capabilities().map(|names| names.into_iter().map(str::to_owned).collect()),
         };
         let number = self.vms.len();
         let vm = Vm::new(self.library, compiled, number, settings, Rc::clone(&self.world))?;
@@ -179,9 +179,9 @@ impl<'a> Proxy<'a> {
 
     fn configure(&mut self, number: usize, plugin: &Plugin) -> Result<(), Fault> {
         let Started { vm, root } = self.plugins[number];
-        let length = u32::try_from(plugin.configuration.len()).unwrap_or(u32::MAX);
+        let length = u32::try_from(plugin.configuration().len()).unwrap_or(u32::MAX);
         if let Some(context) = self.vms[vm].state_mut().contexts.get_mut(&root) {
-            context.configuration = Some(plugin.configuration.clone());
+            context.configuration = Some(plugin.configuration().to_vec());
         }
         let configured = self.call(vm, number, "proxy_on_configure", root, &[root, length]);
         if let Some(context) = self.vms[vm].state_mut().contexts.get_mut(&root) {
@@ -218,7 +218,7 @@ impl<'a> Proxy<'a> {
     }
 
     pub(super) fn policy(&self, plugin: usize) -> FailurePolicy {
-        self.subject.plugins[plugin].plugin.on_failure
+        self.subject.plugins[plugin].plugin.on_failure()
     }
 }
 

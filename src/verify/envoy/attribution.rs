@@ -84,7 +84,7 @@ impl<'a> Chained<'a> {
         self.failed = true;
         let at = logger.or_else(|| self.owner(callback)).unwrap_or_default();
         let Some((_, failed)) = self.plugins.iter().find(|(place, _)| *place == at) else { return at };
-        if failed.plugin.on_failure != FailurePolicy::Reload {
+        if failed.plugin.on_failure() != FailurePolicy::Reload {
             let key = failed.plugin.vm_key();
             self.dead.extend(self.plugins.iter().filter(|(_, it)| it.plugin.vm_key() == key).map(|(place, _)| *place));
         }
@@ -96,7 +96,7 @@ impl<'a> Chained<'a> {
     fn owner(&self, callback: &str) -> Option<usize> {
         let chain = chain_of(callback);
         let candidate = |(at, placed): &(usize, &Placed), exports: &BTreeSet<String>| {
-            let allowed = placed.plugin.capabilities.as_ref().is_none_or(|names| names.contains(callback));
+            let allowed = placed.plugin.config.allowed_capabilities().is_none_or(|names| names.contains_key(callback));
             let runs = !self.dead.contains(at) && exports.contains(callback) && allowed;
             (runs && chain.is_none_or(|chain| chain == placed.chain)).then_some(*at)
         };
@@ -127,12 +127,12 @@ fn chain_of(callback: &str) -> Option<Chain> {
 /// name for the root context. Envoy omits empty parts.
 fn message<'a>(placed: &Placed, rest: &'a str) -> Option<&'a str> {
     let plugin = &placed.plugin;
-    let prefix = |parts: &[&String]| {
+    let prefix = |parts: &[&str]| {
         let parts = parts.iter().filter(|part| !part.is_empty());
         parts.map(|part| format!(" {part}")).collect::<String>() + ": "
     };
-    let stream = prefix(&[&plugin.name, &plugin.root_id, &plugin.vm_id]);
-    let root = prefix(&[&plugin.root_id, &plugin.vm_id]);
+    let stream = prefix(&[plugin.name(), plugin.root_id(), plugin.vm_id()]);
+    let root = prefix(&[plugin.root_id(), plugin.vm_id()]);
     rest.strip_prefix(&stream).or_else(|| rest.strip_prefix(&root))
 }
 

@@ -2,13 +2,11 @@
 
 use std::net::SocketAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use crate::domain::Direction;
-use crate::verify::subject::{Chain, FailurePolicy, Placed, Plugin};
+use crate::verify::subject::{Chain, Placed, Plugin};
 
 /// The listener that responds by itself. Its responses show when the worker has processed earlier data.
 pub(super) const MARKER: &str = "mesh-compile-marker";
@@ -175,53 +173,12 @@ fn filter(placed: &Placed, paths: &Paths<'_>) -> Value {
     json!({ "name": placed.plugin.chain_name, "typed_config": { "@type": type_url, "config": config } })
 }
 
-/// `envoy.extensions.wasm.v3.PluginConfig`.
+/// The configuration that the proxy gets, with the path of the module in the engine's folder.
 fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> Value {
-    let mut config = json!({ "name": plugin.name, "root_id": plugin.root_id, "vm_config": vm_config(plugin, paths) });
-    if !plugin.configuration.is_empty() {
-        config["configuration"] = bytes(&plugin.configuration);
-    }
-    match plugin.on_failure {
-        FailurePolicy::Unspecified => {}
-        FailurePolicy::Closed => config["failure_policy"] = "FAIL_CLOSED".into(),
-        FailurePolicy::Open => config["failure_policy"] = "FAIL_OPEN".into(),
-        FailurePolicy::OpenOld => config["fail_open"] = true.into(),
-        FailurePolicy::Reload => config["failure_policy"] = "FAIL_RELOAD".into(),
-    }
-    if plugin.stop_iteration {
-        config["allow_on_headers_stop_iteration"] = true.into();
-    }
-    if let Some(capabilities) = &plugin.capabilities {
-        let allowed: serde_json::Map<String, Value> =
-            capabilities.iter().map(|name| (name.clone(), json!({}))).collect();
-        config["capability_restriction_config"] = json!({ "allowed_capabilities": allowed });
-    }
-    config
-}
-
-/// `envoy.extensions.wasm.v3.VmConfig`.
-fn vm_config(plugin: &Plugin, paths: &Paths<'_>) -> Value {
-    let mut vm = json!({
-        "vm_id": plugin.vm_id,
-        "runtime": RUNTIME,
-        "code": { "local": { "filename": paths.module(plugin) } },
-    });
-    if !plugin.vm_configuration.is_empty() {
-        vm["configuration"] = bytes(&plugin.vm_configuration);
-    }
-    if !plugin.env.is_empty() || !plugin.host_env.is_empty() {
-        vm["environment_variables"] = json!({ "host_env_keys": plugin.host_env, "key_values": plugin.env });
-    }
-    vm
-}
-
-/// A message that reaches a plugin unchanged: `StringValue`, or `BytesValue` where the bytes are not UTF-8.
-fn bytes(bytes: &[u8]) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text }),
-        Err(_) => {
-            let value = STANDARD.encode(bytes);
-            json!({ "@type": "type.googleapis.com/google.protobuf.BytesValue", "value": value })
-        }
-    }
+    let mut config = plugin.config.clone();
+    config.vm_config.code.local.filename = paths.module(plugin);
+    // Deprecated in this place since Envoy 1.40, but older versions read it nowhere else.
+    let of_vm = config.vm_config.capability_restriction_config.take();
+    config.capability_restriction_config = of_vm.or(config.capability_restriction_config);
+    json!(config)
 }

@@ -19,7 +19,7 @@ const WAITED_FOR: [&str; 4] =
 
 /// A request that nothing will let go on, not yet at its place.
 pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
-    let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name));
+    let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name()));
     let finding = Diagnostic::error(Code::MC0607, format!("{name} holds a request and never lets it go on"))
         .note(format!("in the test `{}` of `{}`", test.name, subject.name));
     match effects

@@ -113,7 +113,7 @@ impl Findings {
         at: Location,
     ) {
         let digest = placed.plugin.module.digest;
-        let text = format!("{digest} {} {} {said}", placed.plugin.name, finding.message);
+        let text = format!("{digest} {} {} {said}", placed.plugin.name(), finding.message);
         self.group(Key { workload: &subject.name, engine, text }, finding.at(at));
     }
 

@@ -53,7 +53,7 @@ pub(super) fn log(subject: &Subject, log: &[LogLine]) -> Vec<String> {
     }
     let filter = |line: &LogLine| line.plugin.and_then(|number| subject.plugins.get(number));
     let line = |line: &LogLine| {
-        let filter = filter(line).map_or_else(String::new, |placed| format!("{}: ", placed.plugin.name));
+        let filter = filter(line).map_or_else(String::new, |placed| format!("{}: ", placed.plugin.name()));
         wrapped(&format!("  {:<8} ", level(line.level)), &format!("{filter}{}", line.message))
     };
     let mut lines = vec!["the log".to_owned()];
@@ -101,7 +101,7 @@ fn effect(subject: &Subject, effect: &Effect, lines: &mut Vec<String>) {
     if plain && fields.is_none() && body.is_none() && acts.is_empty() && !shown(callback) {
         return;
     }
-    let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| &placed.plugin.name);
+    let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name());
     let returned = if returned.is_empty() { String::new() } else { format!(": {returned}") };
     lines.push(format!("{filter}, {callback}{returned}"));
     let mut own = Vec::new();

@@ -9,7 +9,7 @@ use crate::verify::subject::Chain;
 
 /// The finding, not yet at its place.
 pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
-    let name = &placed.plugin.name;
+    let name = placed.plugin.name();
     let message = match fault.kind {
         FaultKind::Load => {
             if let Some(finding) = by_rule(placed) {
@@ -54,12 +54,12 @@ fn by_rule(placed: &Placed) -> Option<Diagnostic> {
         Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(filter_type), allow_precompiled: false };
     let found = rules::check(&Report::of(&placed.plugin.module.bytes), &setting);
     let error = found.iter().find(|finding| finding.severity == Severity::Error)?;
-    Some(error.diagnostic(&placed.plugin.filename))
+    Some(error.diagnostic(placed.plugin.filename()))
 }
 
 /// The finding about what is no fault, not yet at its place.
 pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
-    let name = &placed.plugin.name;
+    let name = placed.plugin.name();
     match remark {
         Remark::UnknownCluster(cluster) => Diagnostic::warning(
             Code::MC0608,

@@ -9,10 +9,11 @@ use regex::bytes::Regex;
 use super::*;
 use crate::diag::Sources;
 use crate::domain::{Digest, Direction};
+use crate::objects::PluginConfig;
 use crate::traffic::case::{Answer, Expect, ExpectedField};
 use crate::traffic::message::Fields;
 use crate::traffic::outcome::{Fault, FaultKind, Level, LogLine};
-use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin};
+use crate::verify::subject::{Chain, Module, Placed, Plugin};
 
 /// A place that a failure is known by: the byte of mesh.toml that it points to.
 fn at(byte: usize) -> Location {
@@ -55,17 +56,7 @@ fn good() -> StepOutcome {
 fn subject() -> Subject {
     let plugin = Plugin {
         chain_name: "wasm.demo".into(),
-        name: "demo".into(),
-        root_id: String::new(),
-        configuration: Vec::new(),
-        vm_id: String::new(),
-        vm_configuration: Vec::new(),
-        env: BTreeMap::new(),
-        host_env: Vec::new(),
-        capabilities: None,
-        on_failure: FailurePolicy::Unspecified,
-        stop_iteration: false,
-        filename: String::new(),
+        config: PluginConfig { name: "demo".into(), ..PluginConfig::default() },
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::subject::{Chain, Module, Placed, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::Digest;
-use crate::emit::File;
+use crate::layout::File;
 use crate::traffic::case::{Proxies, Suite};
 use envoy_filter::{EnvoyFilter, Patch};
 use objects::Objects;
@@ -53,7 +53,7 @@ fn name(suite: &Suite) -> String {
 /// A filter of the workload's list that no patch brings into its proxy does nothing, and nothing says so.
 fn unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
     for (filter, location) in &suite.filters {
-        if !subject.plugins.iter().any(|placed| placed.plugin.name == *filter) {
+        if !subject.plugins.iter().any(|placed| placed.plugin.name() == filter) {
             let message = format!("the filter `{filter}` does not reach the proxy of `{}`", subject.name);
             sink.push(
                 Diagnostic::warning(Code::MC0616, message)
@@ -81,7 +81,7 @@ fn subject<'a>(
     let mut chains = [(Chain::Network, Vec::new(), Vec::new()), (Chain::Http, Vec::new(), Vec::new())];
     for filter in objects.envoy_filters(&suite.namespace, &proxies.root_namespace, &labels) {
         for (number, patch) in filter.patches.iter().enumerate() {
-            if !patch.takes(&proxies.istio)? {
+            if !patch.applies_to(&proxies.istio)? {
                 continue;
             }
             let plugin = plugin(filter, (number, patch), &files, known)?;
@@ -108,7 +108,7 @@ fn placed(suite: &Suite, patch: &Patch, plugin: Arc<Plugin>) -> Placed {
         chain: patch.chain,
         direction: patch.direction,
         port: patch.port,
-        location: suite.filters.get(&plugin.name).copied().unwrap_or(suite.location),
+        location: suite.filters.get(plugin.name()).copied().unwrap_or(suite.location),
         plugin,
     }
 }
@@ -120,13 +120,16 @@ fn plugin<'a>(
     files: &BTreeMap<String, &Module>,
     known: &mut Known<'a>,
 ) -> Result<Arc<Plugin>, String> {
-    let path = patch.plugin.filename.as_str();
+    let path = patch.config.vm_config.code.local.filename.as_str();
     let module = files.get(path).ok_or_else(|| {
         let near: Vec<&str> = files.keys().map(String::as_str).collect();
         let there = if near.is_empty() { "nothing".to_owned() } else { format!("`{}`", near.join("`, `")) };
-        format!("the EnvoyFilter {}/{} wants `{path}`, and {there} is mounted", filter.namespace, filter.name)
+        format!("the EnvoyFilter {}/{} needs `{path}`, but {there} is mounted", filter.namespace, filter.name)
     })?;
     let key = (filter.namespace.as_str(), filter.name.as_str(), number, module.digest);
-    let made = known.entry(key).or_insert_with(|| Arc::new(patch.plugin.with((*module).clone())));
-    Ok(Arc::clone(made))
+    let plugin = || {
+        let (chain_name, config) = (patch.chain_name.clone(), patch.config.clone());
+        Arc::new(Plugin { chain_name, config, module: Module::clone(module) })
+    };
+    Ok(Arc::clone(known.entry(key).or_insert_with(plugin)))
 }

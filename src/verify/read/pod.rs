@@ -1,129 +1,51 @@
-//! A workload's pod as its patch makes it, and the files that its proxy has mounted.
+//! The pod of a workload with its patch applied, and the files that its proxy mounts.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::objects::Objects;
+use crate::objects::{KeyToPath, PodMetadata, PodTemplate, Strings, Volume, VolumeMount, WorkloadPatch};
 use crate::verify::subject::Module;
 
 const USER_VOLUME: &str = "sidecar.istio.io/userVolume";
 const USER_VOLUME_MOUNT: &str = "sidecar.istio.io/userVolumeMount";
 
-/// What a patch says of its pods.
+/// The part of a pod that its patch determines.
 #[derive(Debug)]
 pub(super) struct Pod {
     /// The patch's file.
     pub(super) path: String,
-    /// What its metadata says.
+    /// As in the patch's metadata.
     pub(super) namespace: Option<String>,
-    pub(super) labels: BTreeMap<String, String>,
+    pub(super) labels: Strings,
     /// By name.
     volumes: BTreeMap<String, Volume>,
     /// By path.
-    mounts: BTreeMap<String, Mount>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Spec {
-    template: Template,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Template {
-    metadata: Metadata,
-    spec: PodSpec,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PodSpec {
-    containers: Vec<Container>,
-    volumes: Vec<Volume>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Container {
-    name: String,
-    #[serde(default)]
-    volume_mounts: Vec<Mount>,
-}
-
-/// A volume; of a kind that holds no ConfigMap it has no files that are known.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Volume {
-    name: String,
-    config_map: Option<Source>,
-    #[serde(default)]
-    projected: Projected,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Projected {
-    sources: Vec<ProjectedSource>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ProjectedSource {
-    config_map: Option<Source>,
-}
-
-/// A ConfigMap as files: all its keys, or `items` of them under other names.
-#[derive(Debug, Deserialize)]
-struct Source {
-    name: String,
-    items: Option<Vec<Item>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Item {
-    key: String,
-    path: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Mount {
-    name: String,
-    mount_path: String,
-    /// One file or folder of the volume in place of all of it: the user's own, and none of ours.
-    sub_path: Option<String>,
-    sub_path_expr: Option<String>,
+    mounts: BTreeMap<String, VolumeMount>,
 }
 
 impl Pod {
-    pub(super) fn read(path: &str, namespace: Option<String>, spec: Value) -> Result<Self, String> {
-        let Spec { template } = serde_json::from_value(spec).map_err(|error| error.to_string())?;
-        let Metadata { labels, annotations } = template.metadata;
-        let mut volumes = template.spec.volumes;
+    pub(super) fn read(path: &str, patch: WorkloadPatch) -> Result<Self, String> {
+        let PodTemplate { metadata: PodMetadata { labels, annotations }, spec } = patch.spec.template;
+        let mut volumes: Vec<Volume> = entries(spec.volumes)?;
         volumes.extend(injected::<Volume>(USER_VOLUME, &annotations)?);
-        let proxies = template.spec.containers.into_iter().filter(|container| container.name == "istio-proxy");
-        let mut mounts: Vec<Mount> = proxies.flat_map(|container| container.volume_mounts).collect();
-        mounts.extend(injected::<Mount>(USER_VOLUME_MOUNT, &annotations)?);
-        // Of two with one key the injected wins.
+        let proxies = spec.containers.into_iter().filter(|container| container.name == "istio-proxy");
+        let mut mounts: Vec<VolumeMount> = entries(proxies.flat_map(|container| container.volume_mounts))?;
+        mounts.extend(injected::<VolumeMount>(USER_VOLUME_MOUNT, &annotations)?);
+        // An injected entry replaces one with the same key.
         Ok(Self {
             path: path.to_owned(),
-            namespace,
+            namespace: patch.metadata.namespace,
             labels,
             volumes: volumes.into_iter().map(|volume| (volume.name.clone(), volume)).collect(),
             mounts: mounts.into_iter().map(|mount| (mount.mount_path.clone(), mount)).collect(),
         })
     }
 
-    /// The files that the proxy finds, by their paths. A ConfigMap that was not rendered is the base's, and its files are unknown.
+    /// The files that the proxy finds, by their paths. A ConfigMap that was not rendered belongs to the base, and its files are
+    /// unknown.
     pub(super) fn files<'a>(
         &self,
         namespace: &str,
@@ -131,9 +53,9 @@ impl Pod {
     ) -> Result<BTreeMap<String, &'a Module>, String> {
         let mut files = BTreeMap::new();
         for mount in self.mounts.values().filter(|mount| mount.sub_path.is_none() && mount.sub_path_expr.is_none()) {
-            // One that the patch does not have is the base's own.
+            // A volume that the patch does not have belongs to the base.
             let Some(volume) = self.volumes.get(&mount.name) else { continue };
-            for (name, module) in volume.files(namespace, objects)? {
+            for (name, module) in volume_files(volume, namespace, objects)? {
                 files.insert(format!("{}/{name}", mount.mount_path.trim_end_matches('/')), module);
             }
         }
@@ -141,44 +63,49 @@ impl Pod {
     }
 }
 
-impl Volume {
-    fn files<'a>(&self, namespace: &str, objects: &'a Objects) -> Result<BTreeMap<String, &'a Module>, String> {
-        let projected = self.projected.sources.iter().filter_map(|source| source.config_map.as_ref());
-        let mut files = BTreeMap::new();
-        for source in self.config_map.iter().chain(projected) {
-            let Some(config_map) = objects.config_map(namespace, &source.name) else { continue };
-            let whole = || config_map.iter().map(|(key, module)| (key.clone(), module)).collect();
-            let items = |items: &Vec<Item>| {
-                items.iter().filter_map(|item| Some((item.path.clone(), config_map.get(&item.key)?))).collect()
-            };
-            let named: Vec<(String, &Module)> = source.items.as_ref().map_or_else(whole, items);
-            for (name, module) in named {
-                if files.insert(name.clone(), module).is_some() {
-                    return Err(format!("two files of the volume `{}` are called `{name}`", self.name));
-                }
+fn volume_files<'a>(
+    volume: &Volume,
+    namespace: &str,
+    objects: &'a Objects,
+) -> Result<BTreeMap<String, &'a Module>, String> {
+    let sources = volume.projected.iter().flat_map(|projected| &projected.sources);
+    let projected = sources.filter_map(|source| source.config_map.as_ref());
+    let mut files = BTreeMap::new();
+    for source in volume.config_map.iter().chain(projected) {
+        let Some(modules) = objects.config_map(namespace, &source.name) else { continue };
+        let all = || modules.iter().map(|(key, module)| (key.clone(), module)).collect();
+        let items = |items: &Vec<KeyToPath>| {
+            items.iter().filter_map(|item| Some((item.path.clone(), modules.get(&item.key)?))).collect()
+        };
+        let named: Vec<(String, &Module)> = source.items.as_ref().map_or_else(all, items);
+        for (name, module) in named {
+            if files.insert(name.clone(), module).is_some() {
+                return Err(format!("the volume `{}` contains two files named `{name}`", volume.name));
             }
         }
-        Ok(files)
     }
+    Ok(files)
 }
 
-/// What the injector's template makes of an annotation: `range $name, $value := fromJSON`, then `name: $name` and the value's own
-/// fields.
-fn injected<T: serde::de::DeserializeOwned>(
-    annotation: &str,
-    annotations: &BTreeMap<String, String>,
-) -> Result<Vec<T>, String> {
+fn entries<T: DeserializeOwned>(entries: impl IntoIterator<Item = Map<String, Value>>) -> Result<Vec<T>, String> {
+    let entry = |entry| serde_json::from_value(Value::Object(entry)).map_err(|error| error.to_string());
+    entries.into_iter().map(entry).collect()
+}
+
+/// The entries that the injector's template makes of an annotation: `range $name, $value := fromJSON`, then `name: $name` and
+/// the fields of the value.
+fn injected<T: DeserializeOwned>(annotation: &str, annotations: &Strings) -> Result<Vec<T>, String> {
     let Some(json) = annotations.get(annotation) else { return Ok(Vec::new()) };
-    let refused = |why: String| format!("the annotation {annotation} would keep its pods from being created: {why}");
+    let refused = |why: String| format!("the annotation {annotation} prevents the pods from being created: {why}");
     let parsed: Value = serde_json::from_str(json).map_err(|error| refused(error.to_string()))?;
     let named: Vec<(String, Value)> = match parsed {
         Value::Array(entries) => entries.into_iter().enumerate().map(|(n, entry)| (n.to_string(), entry)).collect(),
         Value::Object(entries) => entries.into_iter().collect(),
         Value::Null => Vec::new(),
-        other => return Err(refused(format!("it is {other}"))),
+        other => return Err(refused(format!("{other} is neither a list nor a map"))),
     };
     let entry = |(name, value): (String, Value)| {
-        let Value::Object(fields) = value else { return Err(refused(format!("{value} is no object"))) };
+        let Value::Object(fields) = value else { return Err(refused(format!("{value} is not an object"))) };
         let mut entry = Map::from_iter([("name".to_owned(), Value::from(name))]);
         entry.extend(fields);
         serde_json::from_value(entry.into()).map_err(|error| refused(error.to_string()))

@@ -6,7 +6,7 @@ use super::*;
 use crate::Rendered;
 use crate::diag::{Code, Location, Sources};
 use crate::domain::Direction;
-use crate::emit::File;
+use crate::layout::File;
 use crate::verify::subject::FailurePolicy;
 use crate::world::{Disk, Memory, World};
 
@@ -84,22 +84,22 @@ fn root() -> &'static Utf8Path {
 
 #[test]
 fn the_repositorys_own_mesh() {
-    let Rendered { files, .. } = compiled(&Disk::new(), &root().join("mesh.toml"));
+    let files = compiled(&Disk::new(), &root().join("mesh.toml")).tree.files;
     let labels = ["app=productpage", "version=v1"];
     let subject = one(&files, suite("Deployment/default/productpage-v1", &labels), &proxies("1.28"));
     assert_eq!(subject.name, "Deployment/default/productpage-v1");
     assert_eq!(chain(&subject), ["wasm.example-filter Http Inbound"]);
     let plugin = &subject.plugins[0].plugin;
-    assert_eq!((plugin.name.as_str(), plugin.root_id.as_str()), ("example-filter", "my_root_id"));
-    assert_eq!(plugin.configuration, br#"{"response":{"add":{"resp-header-demo":"added by our filter"}}}"#);
-    assert_eq!(plugin.filename, "/var/local/lib/wasm-filters/example-filter.wasm");
+    assert_eq!((plugin.name(), plugin.root_id()), ("example-filter", "my_root_id"));
+    assert_eq!(plugin.configuration(), br#"{"response":{"add":{"resp-header-demo":"added by our filter"}}}"#);
+    assert_eq!(plugin.filename(), "/var/local/lib/wasm-filters/example-filter.wasm");
     assert_eq!(*plugin.module.bytes, *include_bytes!("../../../filter/example-filter.wasm"));
     assert_eq!(plugin.module.digest, Digest::of(&plugin.module.bytes));
 }
 
 #[test]
 fn the_seeds_own_layout() {
-    let Rendered { files, .. } = compiled(&Disk::new(), &root().join("examples/asm/mesh.toml"));
+    let files = compiled(&Disk::new(), &root().join("examples/asm/mesh.toml")).tree.files;
     let details = suite("Deployment/default/details-v1", &["app=details", "version=v1"]);
     assert_eq!(chain(&one(&files, details, &proxies("1.32"))), ["envoy.filters.http.wasm Http Inbound"]);
     // Without the gate the selector is the workload's own labels, which the patch does not have.
@@ -109,7 +109,7 @@ fn the_seeds_own_layout() {
 
 #[test]
 fn several_namespaces_and_kinds() {
-    let Rendered { files, .. } = compiled(&Disk::new(), &root().join("examples/many/mesh.toml"));
+    let files = compiled(&Disk::new(), &root().join("examples/many/mesh.toml")).tree.files;
     let suites = [
         suite("Deployment/shop/web", &["app=web"]),
         suite("Rollout/shop/checkout", &["app=checkout"]),
@@ -133,7 +133,7 @@ fn several_namespaces_and_kinds() {
     );
     assert!(Arc::ptr_eq(&subjects[0].plugins[1].plugin, &subjects[1].plugins[0].plugin), "a shared EnvoyFilter");
     let served_by = &subjects[0].plugins[2].plugin;
-    assert_eq!(served_by.configuration, br#"{"response":{"add":{"x-served-by":"shop/web"}}}"#);
+    assert_eq!(served_by.configuration(), br#"{"response":{"add":{"x-served-by":"shop/web"}}}"#);
     let bytes: Vec<_> = subjects.iter().flat_map(|it| &it.plugins).map(|it| &it.plugin.module.bytes).collect();
     assert!(bytes.windows(2).all(|pair| Arc::ptr_eq(pair[0], pair[1])), "one module, however many ConfigMaps");
 }
@@ -142,12 +142,14 @@ const THREE: &str = "filters.a.module = 'it.wasm'\nfilters.b.module = 'it.wasm'\
 
 #[test]
 fn what_goes_first_turns_the_order_around_and_back() {
-    let Rendered { files, .. } = rendered(&format!(
+    let files = rendered(&format!(
         "{THREE}filters.d = {{ module = 'it.wasm', type = 'network' }}
         workloads.web = {{ selector.app = 'web', filters = [
             {{ filter = 'a', insert = 'first' }}, {{ filter = 'b', insert = 'first' }}, 'c', 'd',
         ] }}"
-    ));
+    ))
+    .tree
+    .files;
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
     assert_eq!(
         chain(&subject),
@@ -169,54 +171,56 @@ fn every_field_of_a_plugin_is_read() {
         env-from-host = ['POD_NAME']
         capabilities = 'derived'
         stop-iteration = true
+        allow-precompiled = true
         [workloads.web]
         selector = { app = 'web' }
         mount = 'container'
         mount-path = '/opt/wasm'
         filters = ['a']";
-    let Rendered { files, .. } = rendered(spec);
+    let files = rendered(spec).tree.files;
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
     let plugin = &*subject.plugins[0].plugin;
-    assert_eq!((plugin.root_id.as_str(), plugin.vm_id.as_str()), ("root", "vm"));
-    assert_eq!((&*plugin.configuration, &*plugin.vm_configuration), (&b"text"[..], &b"vm text"[..]));
-    assert_eq!(plugin.env.get("A").map(String::as_str), Some("1"));
-    assert_eq!(plugin.host_env, ["POD_NAME"]);
-    assert_eq!((plugin.on_failure, plugin.stop_iteration), (FailurePolicy::Open, true));
-    assert!(plugin.capabilities.as_ref().is_some_and(|names| names.contains("proxy_on_request_headers")));
-    assert_eq!(plugin.filename, "/opt/wasm/a.wasm");
+    assert_eq!((plugin.root_id(), plugin.vm_id()), ("root", "vm"));
+    assert_eq!((plugin.configuration(), plugin.vm_configuration()), (&b"text"[..], &b"vm text"[..]));
+    assert_eq!(plugin.env().get("A").map(String::as_str), Some("1"));
+    assert_eq!(plugin.config.vm_config.environment_variables.host_env_keys, ["POD_NAME"]);
+    assert_eq!((plugin.on_failure(), plugin.stop_iteration()), (FailurePolicy::Open, true));
+    assert!(plugin.capabilities().is_some_and(|names| names.contains("proxy_on_request_headers")));
+    assert_eq!(plugin.filename(), "/opt/wasm/a.wasm");
+    assert_eq!(plugin.config.vm_config.allow_precompiled, Some(true));
 }
 
 #[test]
 fn fields_that_the_declared_istio_does_not_know_are_gone() {
     let spec = "filters.a = { module = 'it.wasm', on-failure = 'closed', stop-iteration = true }
         workloads.web = { selector.app = 'web', filters = ['a'] }";
-    let Rendered { files, .. } = rendered(spec);
+    let files = rendered(spec).tree.files;
     let read = |istio: &str| {
         let subject = one(&files, suite("Deployment/default/web", &[]), &proxies(istio));
-        (subject.plugins[0].plugin.on_failure, subject.plugins[0].plugin.stop_iteration)
+        (subject.plugins[0].plugin.on_failure(), subject.plugins[0].plugin.stop_iteration())
     };
     assert_eq!(read("1.28"), (FailurePolicy::Closed, true));
     assert_eq!(read("1.27"), (FailurePolicy::Closed, false));
     assert_eq!(read("1.24"), (FailurePolicy::Unspecified, false));
     // Rendered for 1.27, it is opaque to istiod.
-    let Rendered { files, .. } = rendered(&format!("mesh.istio = '1.27'\n{spec}"));
+    let files = rendered(&format!("mesh.istio = '1.27'\n{spec}")).tree.files;
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.27"));
-    assert!(subject.plugins[0].plugin.stop_iteration);
+    assert!(subject.plugins[0].plugin.stop_iteration());
 }
 
 #[test]
 fn a_patch_is_for_proxies_of_its_version() {
-    let Rendered { files, .. } = rendered(&format!(
+    let files = rendered(&format!(
         "mesh.proxy-version = '^1\\.2[89]\\.'\n{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b', 'c'] }}"
-    ));
+    )).tree.files;
     let length = |istio: &str| one(&files, suite("Deployment/default/web", &[]), &proxies(istio)).plugins.len();
     assert_eq!((length("1.28"), length("1.29"), length("1.27")), (3, 3, 0));
 }
 
 #[test]
 fn the_root_namespaces_filters_are_held_against_every_pod() {
-    let Rendered { mut files, .. } =
-        rendered(&format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}"));
+    let mut files =
+        rendered(&format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}")).tree.files;
     // As a hand may move it: the label is still the pod's.
     edit(&mut files, "envoyfilters/default/wasm-b", "namespace: default", "namespace: istio-system");
     edit(&mut files, "envoyfilters/default/wasm-b", "priority: 20", "priority: 10");
@@ -231,26 +235,26 @@ fn the_root_namespaces_filters_are_held_against_every_pod() {
 fn what_was_changed_by_hand_is_a_finding() {
     let spec = format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}");
     let cases = [
-        ("envoyfilters/default/wasm-a", "/a.wasm", "/z.wasm", "wants `/var/local/lib/wasm-filters/z.wasm`, and `"),
-        ("envoyfilters/default/wasm-a", "INSERT_BEFORE", "INSERT_AFTER", "INSERT_AFTER relative to"),
-        ("envoyfilters/default/wasm-a", "applyTo: HTTP_FILTER", "applyTo: CLUSTER", "applies to CLUSTER"),
+        ("envoyfilters/default/wasm-a", "/a.wasm", "/z.wasm", "needs `/var/local/lib/wasm-filters/z.wasm`, but `"),
+        ("envoyfilters/default/wasm-a", "INSERT_BEFORE", "INSERT_AFTER", "unknown variant `INSERT_AFTER`"),
+        ("envoyfilters/default/wasm-a", "applyTo: HTTP_FILTER", "applyTo: CLUSTER", "unknown variant `CLUSTER`"),
         ("envoyfilters/default/wasm-a", "vm_id:", "vmid:", "unknown field `vmid`"),
-        ("envoyfilters/default/wasm-a", "runtime.v8", "runtime.null", "the proxy has V8"),
-        ("envoyfilters/default/wasm-a", "kind: EnvoyFilter", "kind: Sidecar", "it is a Sidecar"),
+        ("envoyfilters/default/wasm-a", "runtime.v8", "runtime.null", "unknown variant `envoy.wasm.runtime.null`"),
+        ("envoyfilters/default/wasm-a", "kind: EnvoyFilter", "kind: Sidecar", "unknown kind `Sidecar`"),
         ("envoyfilters/default/wasm-a", "spec:", "spec: [", "the rendered `envoyfilters/default/wasm-a.yaml` cannot"),
-        ("configmaps/default/wasm-a", "  a.wasm: A", "  b.wasm: '*'\n  a.wasm: A", "`b.wasm` is no base64"),
-        ("patches/default/deployment-web", "[{", "[", "would keep its pods from being created"),
+        ("configmaps/default/wasm-a", "  a.wasm: A", "  b.wasm: '*'\n  a.wasm: A", "binaryData.b.wasm: invalid base64"),
+        ("patches/default/deployment-web", "[{", "[", "prevents the pods from being created"),
         (
             "patches/default/deployment-web",
             "\"name\":\"wasmfilters-dir\"}]",
             "\"name\":\"other\"}]",
-            "and nothing is mounted",
+            "but nothing is mounted",
         ),
-        ("kustomization.yaml", "patches/default/deployment-web.yaml", "other.yaml", "no patch of it is listed"),
+        ("kustomization.yaml", "patches/default/deployment-web.yaml", "other.yaml", "lists no patch of it"),
         ("kustomization.yaml", "kind:", "kind: {", "`kustomization.yaml` cannot be read back"),
     ];
     for (path, from, to, said) in cases {
-        let Rendered { mut files, .. } = rendered(&spec);
+        let mut files = rendered(&spec).tree.files;
         edit(&mut files, path, from, to);
         let message = refused(&files, suite("Deployment/default/web", &[]));
         assert!(message.contains(said), "`{said}` is not in `{message}`");
@@ -259,10 +263,12 @@ fn what_was_changed_by_hand_is_a_finding() {
 
 #[test]
 fn direction_and_port_are_the_patches() {
-    let Rendered { files, .. } = rendered(
+    let files = rendered(
         "filters.a.module = 'it.wasm'
         workloads.web = { selector.app = 'web', direction = 'any', filters = [{ filter = 'a', port = 9080 }] }",
-    );
+    )
+    .tree
+    .files;
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
     assert_eq!((subject.plugins[0].direction, subject.plugins[0].port), (Direction::Any, Some(9080)));
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mesh_compile::yaml::{Node, map, seq, write};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -16,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::tools::tool;
 use crate::yaml_strings::{LABEL_VALUES, STRINGS, text};
+use crate::yaml_tree::{Node, map, seq, written};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -42,12 +42,6 @@ fn read(document: &[u8]) -> Result<Value, Box<dyn Error>> {
     let mut object: Value = serde_json::from_str(&printed)?;
     object["metadata"]["annotations"].as_object_mut().ok_or("no annotations")?.remove("probe");
     Ok(object)
-}
-
-fn written(node: &Node) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(node, &mut out);
-    out
 }
 
 fn config_map(metadata: Vec<(String, Node)>, (field, entries): (&'static str, Node)) -> Node {

@@ -2,9 +2,9 @@
 
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{MS, after, answer, exchange, get, message, messages, plugin, run, steps, subject, test};
+use crate::objects::FailurePolicy;
 use crate::traffic::case::{Answer, Step};
 use crate::traffic::outcome::{End, FaultKind, Outcome};
-use crate::verify::subject::FailurePolicy;
 
 #[test]
 fn a_trap_is_reported_for_its_plugin_and_gives_503() {
@@ -24,7 +24,7 @@ fn a_trap_is_reported_for_its_plugin_and_gives_503() {
 fn a_reloaded_vm_starts_again_during_traffic() {
     let functions = headers("unreachable") + &callback("configure", 2, "(call $say @\"starts\") (i32.const 1)");
     let mut reloads = plugin("reloads", &module(&functions));
-    reloads.on_failure = FailurePolicy::Reload;
+    reloads.config.failure_policy = Some(FailurePolicy::FailReload);
     let found = steps(vec![reloads], test(vec![get(), after(MS(1500), get())]));
     assert_eq!((messages(&found[0].log), messages(&found[1].log)), (vec![], vec!["starts"]));
     assert_eq!((found[0].faults.len(), found[1].faults.len()), (1, 1));
@@ -33,12 +33,18 @@ fn a_reloaded_vm_starts_again_during_traffic() {
 /// The request that traps, and the next one, under each policy.
 #[test]
 fn failure_policies_reach_envoy() {
-    let subject = |on_failure| {
+    let subject = |(failure_policy, fail_open)| {
         let mut traps = plugin("traps", &module(&headers("unreachable")));
-        traps.on_failure = on_failure;
+        traps.config.failure_policy = failure_policy;
+        traps.config.fail_open = fail_open;
         subject(vec![traps], vec![test(vec![get(), get()])])
     };
-    let policies = [FailurePolicy::Unspecified, FailurePolicy::Closed, FailurePolicy::Open, FailurePolicy::OpenOld];
+    let policies = [
+        (None, None),
+        (Some(FailurePolicy::FailClosed), None),
+        (Some(FailurePolicy::FailOpen), None),
+        (None, Some(true)),
+    ];
     let outcomes = run(&policies.map(subject));
     let ends =
         |outcome: &Outcome| outcome.tests[0].steps.iter().map(|step| step.end == End::Complete).collect::<Vec<_>>();

@@ -2,6 +2,7 @@
 
 use super::guest::{callback, module, notice};
 use super::subjects::{get, messages, plugin, run, steps, subject, test};
+use crate::objects::Any;
 use crate::traffic::outcome::{FaultKind, Level, PluginOutcome};
 
 /// Whether the plugin loads, starts and accepts its configuration.
@@ -100,8 +101,8 @@ fn a_plugin_gets_its_configurations() {
     let reads = "(drop (call $buffer (i32.const 7) (i32.const 0) (i32.const 99) (i32.const 0) (i32.const 4))) (call $say-found)
         (drop (call $buffer (i32.const 6) (i32.const 0) (i32.const 99) (i32.const 0) (i32.const 4))) (call $say-found) (i32.const 1)";
     let mut given = plugin("given", &module(&callback("configure", 2, reads)));
-    given.configuration = "line one\n\"two\" é \\".into();
-    given.vm_configuration = b"\xff\xfe".to_vec();
+    given.config.configuration = Some(Any::String { value: "line one\n\"two\" é \\".to_owned() });
+    given.config.vm_config.configuration = Some(Any::Bytes { value: b"\xff\xfe".to_vec() });
     let outcomes = run(&[subject(vec![given.clone()], Vec::new())]);
     assert_eq!(messages(&outcomes[0].plugins[0].log), ["line one\n\"two\" é \\", "\u{fffd}\u{fffd}"]);
     // Traffic does not log it again.

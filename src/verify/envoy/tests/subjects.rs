@@ -10,11 +10,12 @@ use camino::Utf8PathBuf;
 use crate::Digest;
 use crate::diag::{Location, Sources};
 use crate::domain::Direction;
+use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::traffic::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
 use crate::traffic::message::{Fields, Message};
 use crate::traffic::outcome::{LogLine, Outcome, StepOutcome};
 use crate::verify::envoy::{self, Options};
-use crate::verify::subject::{Chain, FailurePolicy, Module, Placed, Plugin, Subject};
+use crate::verify::subject::{Chain, Module, Placed, Plugin, Subject};
 use crate::world::Disk;
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -27,17 +28,17 @@ pub(super) fn nowhere() -> Location {
 pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
     Plugin {
         chain_name: format!("wasm.{name}"),
-        name: name.to_owned(),
-        root_id: "root".to_owned(),
-        configuration: Vec::new(),
-        vm_id: name.to_owned(),
-        vm_configuration: Vec::new(),
-        env: BTreeMap::new(),
-        host_env: Vec::new(),
-        capabilities: None,
-        on_failure: FailurePolicy::Unspecified,
-        stop_iteration: true,
-        filename: format!("/var/local/lib/wasm-filters/{name}.wasm"),
+        config: PluginConfig {
+            name: name.to_owned(),
+            root_id: Some("root".to_owned()),
+            allow_on_headers_stop_iteration: Some(true),
+            vm_config: VmConfig {
+                vm_id: name.to_owned(),
+                code: VmCode { local: LocalFile { filename: format!("/var/local/lib/wasm-filters/{name}.wasm") } },
+                ..VmConfig::default()
+            },
+            ..PluginConfig::default()
+        },
         module: Module { bytes: module.into(), digest: Digest::of(module) },
     }
 }

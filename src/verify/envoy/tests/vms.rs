@@ -32,7 +32,7 @@ fn shared_data_lives_as_long_as_a_test() {
         plugin("apart", &sharing("apart")),
     ];
     for plugin in &mut plugins[..2] {
-        plugin.vm_id = "common".to_owned();
+        plugin.config.vm_config.vm_id = "common".to_owned();
     }
     let outcomes = run(&[subject(plugins, vec![test(vec![get(), get()]), test(vec![get()])])]);
     let logs: Vec<Vec<&str>> =

@@ -1,0 +1,76 @@
+//! The patch of a workload: the mount of its modules and the gate's labels on the pod template.
+
+use serde_json::{Map, Value};
+
+use super::labels;
+use crate::domain::MountBy;
+use crate::objects::{
+    ConfigMapSource, Container, Entry as _, Metadata, PodMetadata, PodSpec, PodTemplate, Projected, ProjectedSource,
+    Strings, Volume, VolumeMount, WorkloadPatch, WorkloadSpec,
+};
+use crate::resolve::mesh::Workload;
+
+pub(super) fn object(workload: &Workload) -> WorkloadPatch {
+    WorkloadPatch {
+        api_version: workload.kind.api_version().to_owned(),
+        kind: workload.kind,
+        metadata: Metadata {
+            name: workload.name.to_string(),
+            namespace: workload.patch_namespace.as_ref().map(ToString::to_string),
+            ..Metadata::default()
+        },
+        spec: WorkloadSpec { template: pod_template(workload) },
+    }
+}
+
+fn pod_template(workload: &Workload) -> PodTemplate {
+    let mut annotations = Strings::new();
+    if let Some(level) = workload.wasm_log_level {
+        // The annotation replaces Istio's default, `misc:error`, so the value repeats it.
+        annotations
+            .insert("sidecar.istio.io/componentLogLevel".to_owned(), format!("misc:error,wasm:{}", level.as_str()));
+    }
+    let mut spec = PodSpec::default();
+    let (volumes, volume_mounts) = (volumes(workload), mounts(workload));
+    match workload.mount.by {
+        MountBy::Annotation => {
+            annotations.insert("sidecar.istio.io/userVolume".to_owned(), json(volumes));
+            annotations.insert("sidecar.istio.io/userVolumeMount".to_owned(), json(volume_mounts));
+        }
+        MountBy::Container => {
+            // The injector completes a container of this name whose image is `auto`.
+            let image = (!workload.mount.own_container).then(|| "auto".to_owned());
+            spec.containers.push(Container { name: "istio-proxy".to_owned(), image, volume_mounts });
+            spec.volumes = volumes;
+        }
+    }
+    PodTemplate { metadata: PodMetadata { annotations, labels: labels(&workload.gate) }, spec }
+}
+
+/// Our volume, then the user's. A single module is mounted as a plain configMap volume, as Istio's documentation does. Several
+/// modules share one projected volume, which puts all of them under the one mount path.
+fn volumes(workload: &Workload) -> Vec<Map<String, Value>> {
+    let mount = &workload.mount;
+    let source = |name: &dyn ToString| Some(ConfigMapSource { name: name.to_string(), items: None });
+    let (config_map, projected) = match mount.config_maps.as_slice() {
+        [only] => (source(only), None),
+        several => {
+            let sources = several.iter().map(|name| ProjectedSource { config_map: source(name) });
+            (None, Some(Projected { sources: sources.collect() }))
+        }
+    };
+    let ours = Volume { name: mount.volume.clone(), config_map, projected };
+    [ours.to_entry()].into_iter().chain(workload.volumes.iter().cloned()).collect()
+}
+
+fn mounts(workload: &Workload) -> Vec<Map<String, Value>> {
+    let mount = &workload.mount;
+    let ours =
+        VolumeMount { name: mount.volume.clone(), mount_path: mount.path.clone(), sub_path: None, sub_path_expr: None };
+    [ours.to_entry()].into_iter().chain(workload.volume_mounts.iter().cloned()).collect()
+}
+
+/// Compact JSON with sorted keys.
+fn json(entries: Vec<Map<String, Value>>) -> String {
+    Value::from_iter(entries).to_string()
+}

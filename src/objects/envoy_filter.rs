@@ -1,0 +1,137 @@
+//! Istio's EnvoyFilter (istio/api, networking/v1alpha3/envoy_filter.proto), with the values that this program writes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Metadata, Strings, TypedConfig, constant, is_default};
+
+constant! {
+    /// The API version of EnvoyFilters.
+    NetworkingV1Alpha3 = "networking.istio.io/v1alpha3"
+}
+constant! {
+    /// The kind of EnvoyFilters.
+    EnvoyFilterKind = "EnvoyFilter"
+}
+
+/// An EnvoyFilter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EnvoyFilter {
+    pub(crate) api_version: NetworkingV1Alpha3,
+    pub(crate) kind: EnvoyFilterKind,
+    pub(crate) metadata: Metadata,
+    pub(crate) spec: EnvoyFilterSpec,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EnvoyFilterSpec {
+    pub(crate) workload_selector: WorkloadSelector,
+    pub(crate) priority: i32,
+    pub(crate) config_patches: Vec<ConfigPatch>,
+}
+
+/// The pods that an EnvoyFilter applies to: those that have all of these labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkloadSelector {
+    pub(crate) labels: Strings,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ConfigPatch {
+    pub(crate) apply_to: ApplyTo,
+    #[serde(rename = "match")]
+    pub(crate) matches: Match,
+    pub(crate) patch: Patch,
+}
+
+/// The chain that a patch inserts into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ApplyTo {
+    HttpFilter,
+    NetworkFilter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Match {
+    pub(crate) context: PatchContext,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy: Option<ProxyMatch>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) listener: ListenerMatch,
+}
+
+/// The listeners that a patch applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum PatchContext {
+    Any,
+    SidecarInbound,
+    SidecarOutbound,
+    Gateway,
+}
+
+/// The proxies that a patch applies to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ProxyMatch {
+    /// A regular expression that is searched for in the proxy's version.
+    pub(crate) proxy_version: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ListenerMatch {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) port_number: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) filter_chain: Option<FilterChainMatch>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FilterChainMatch {
+    pub(crate) filter: FilterMatch,
+}
+
+/// The network filter that the operation is relative to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FilterMatch {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sub_filter: Option<SubFilterMatch>,
+}
+
+/// The HTTP filter within the connection manager that the operation is relative to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubFilterMatch {
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Patch {
+    pub(crate) operation: Operation,
+    pub(crate) value: ChainFilter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Operation {
+    InsertBefore,
+    InsertFirst,
+}
+
+/// A filter of a chain: Envoy's `HttpFilter` and network `Filter`, which have the same fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChainFilter {
+    pub(crate) name: String,
+    pub(crate) typed_config: TypedConfig,
+}

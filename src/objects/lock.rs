@@ -1,0 +1,118 @@
+//! mesh.lock: the files of `out/` that are ours, and the modules that they were made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+/// The version of the format that is written.
+const VERSION: u32 = 2;
+/// The oldest version that is read. In it, each file has exactly one digest.
+const OLDEST: u32 = 1;
+
+/// A lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lock {
+    version: u32,
+    /// Path from `out/` to the SHA-256 of the bytes.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, Digests>,
+    /// Path from mesh.toml to the module as it was rendered.
+    #[serde(default)]
+    modules: BTreeMap<Utf8PathBuf, LockedModule>,
+}
+
+/// The SHA-256 digests that a file may have: one after a complete render. While a render is under way there are more, the
+/// digest of the file on disk and of the file that replaces it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Digests {
+    One(String),
+    Several(BTreeSet<String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct LockedModule {
+    pub(crate) sha256: String,
+    pub(crate) size: usize,
+    /// The size of the embedded bytes, if they are fewer than the file's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) slim_size: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) abi: Option<String>,
+}
+
+impl Default for Lock {
+    fn default() -> Self {
+        Self::new(BTreeMap::new(), BTreeMap::new())
+    }
+}
+
+impl Digests {
+    /// Whether a file with this digest is ours.
+    pub(crate) fn contains(&self, digest: &str) -> bool {
+        match self {
+            Self::One(one) => one == digest,
+            Self::Several(several) => several.contains(digest),
+        }
+    }
+
+    /// Adds the digests of `other`.
+    fn extend(&mut self, other: Self) {
+        let (ours, theirs) = (std::mem::take(self).into_set(), other.into_set());
+        let mut all: BTreeSet<String> = ours.into_iter().chain(theirs).collect();
+        *self = if all.len() == 1 { all.pop_first().map_or_else(Self::default, Self::One) } else { Self::Several(all) };
+    }
+
+    fn into_set(self) -> BTreeSet<String> {
+        match self {
+            Self::One(one) => [one].into(),
+            Self::Several(several) => several,
+        }
+    }
+}
+
+impl Default for Digests {
+    fn default() -> Self {
+        Self::Several(BTreeSet::new())
+    }
+}
+
+impl Lock {
+    pub(crate) const fn new(files: BTreeMap<String, Digests>, modules: BTreeMap<Utf8PathBuf, LockedModule>) -> Self {
+        Self { version: VERSION, files, modules }
+    }
+
+    /// Lists further files, and further digests of those that are listed.
+    pub(crate) fn extend(&mut self, files: impl IntoIterator<Item = (String, Digests)>) {
+        for (path, digests) in files {
+            self.files.entry(path).or_default().extend(digests);
+        }
+    }
+
+    /// The lock as TOML, below a line of comment.
+    pub(crate) fn to_toml(&self, comment: &str) -> String {
+        let text = toml::to_string(self).expect("a lock has string keys and no value that TOML lacks");
+        format!("# {comment}\n{text}")
+    }
+
+    /// Reads a lock of this version or an older one. An error states what is wrong with it, as the end of a sentence.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut lock: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        if !(OLDEST..=VERSION).contains(&lock.version) {
+            return Err(format!("its version is {}, and this mesh-compile knows {OLDEST} to {VERSION}", lock.version));
+        }
+        lock.version = VERSION;
+        match lock.files.keys().find(|path| !is_inside(Utf8Path::new(path.as_str()))) {
+            Some(path) => Err(format!("`{path}` is not inside the output folder")),
+            None => Ok(lock),
+        }
+    }
+}
+
+/// Whether a path of the lock stays inside the folder: the file that it names may be deleted.
+fn is_inside(path: &Utf8Path) -> bool {
+    path.components().next().is_some() && path.components().all(|part| matches!(part, Utf8Component::Normal(_)))
+}
