@@ -11,12 +11,12 @@ use mesh_compile::world::write::create;
 use super::Outcome;
 use super::report::Reporter;
 
-/// Starts a project: a mesh.toml that renders at once, a filter, CI and a pre-commit hook
+/// Create a project: a mesh.toml that renders, a filter, a CI workflow and a pre-commit hook
 ///
-/// Writes nothing over what is there: a mesh.toml ends it, other files are kept as they are.
+/// Never overwrites a file. Stops if there is a mesh.toml, and keeps other files that exist.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The folder; made if it is not there
+    /// Directory of the project, created if it does not exist
     #[arg(default_value = ".")]
     dir: Utf8PathBuf,
 }
@@ -60,56 +60,54 @@ impl Init {
         let mut sink = Sink::new();
         let spec = self.dir.join("mesh.toml");
         if world.link_kind(&spec).is_some() {
-            let message = format!("`{spec}` is there already");
-            sink.push(finding(world, Severity::Error, &spec, message).help("delete it first, or name another folder"));
-            return reporter.findings(sink);
+            let message = format!("`{spec}` already exists");
+            sink.push(diagnostic(world, Severity::Error, &spec, message).help("delete it, or name another directory"));
+            return reporter.diagnostics(sink);
         }
         for template in TEMPLATES {
             let path = self.dir.join(template.path);
             match create(&path, template.bytes, template.executable) {
-                Ok(()) => reporter.detail(&format!("create {path}")),
+                Ok(()) => reporter.verbose(&format!("create {path}")),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    sink.push(finding(
+                    sink.push(diagnostic(
                         world,
                         Severity::Warning,
                         &path,
-                        format!("`{path}` is there already and was kept"),
+                        format!("`{path}` already exists and is kept"),
                     ));
                 }
                 Err(error) => {
-                    sink.push(finding(world, Severity::Error, &path, format!("cannot create `{path}`: {error}")));
+                    sink.push(diagnostic(world, Severity::Error, &path, format!("cannot create `{path}`: {error}")));
                     break;
                 }
             }
         }
-        let outcome = reporter.findings(sink);
-        if outcome == Outcome::Fine {
+        let outcome = reporter.diagnostics(sink);
+        if outcome == Outcome::Success {
             if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
-                reporter.note("this is not the top of the git repository: move .github and .githooks there, and name this folder in them");
+                reporter.info("this is not the root of the git repository: move .github and .githooks there, and add this directory to their commands");
             }
             let folder = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
-            reporter.note(&format!("{spec}: now `{folder}mesh-compile render`, then commit out/"));
-            reporter.note(
-                "the hook runs `mesh-compile check` before each commit after `git config core.hooksPath .githooks`",
-            );
+            reporter.info(&format!("{spec}: run `{folder}mesh-compile render`, then commit out/"));
+            reporter.info("to run `mesh-compile check` before each commit, run `git config core.hooksPath .githooks`");
         }
         outcome
     }
 }
 
 impl Init {
-    /// Whether a folder above is a git repository's.
+    /// Whether a directory above is a git repository.
     fn inside_repository(&self, world: &dyn World) -> bool {
         let dir = world.canonical(&self.dir).unwrap_or_default();
         dir.ancestors().skip(1).any(|folder| world.kind(&folder.join(".git")).is_some())
     }
 }
 
-fn finding(world: &dyn World, severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
+fn diagnostic(world: &dyn World, severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
     let location = Location::whole(world.sources().id(path));
-    let finding = match severity {
+    let diagnostic = match severity {
         Severity::Error => Diagnostic::error(Code::MC0708, message),
         Severity::Warning => Diagnostic::warning(Code::MC0708, message),
     };
-    finding.at(location)
+    diagnostic.at(location)
 }

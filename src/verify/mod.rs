@@ -29,9 +29,9 @@ use camino::Utf8PathBuf;
 pub use bare::Bare;
 pub use report::{Engine, Report, Run, Test, Workload};
 
-use crate::Rendered;
 use crate::diag::Sink;
-use crate::traffic::case::Suite;
+use crate::layout::Tree;
+use crate::traffic::case::{Proxies, Suite};
 use crate::world::World;
 
 /// What is run, and where.
@@ -53,6 +53,19 @@ impl Default for Options {
     }
 }
 
+/// The tests of each workload, and the properties of the proxies that they go through.
+#[derive(Debug)]
+pub struct Suites {
+    suites: Vec<Suite>,
+    proxies: Proxies,
+}
+
+impl Suites {
+    pub(crate) const fn new(suites: Vec<Suite>, proxies: Proxies) -> Self {
+        Self { suites, proxies }
+    }
+}
+
 /// Is told how many workloads of how many are through.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
@@ -60,17 +73,18 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 /// not be done.
 pub fn verify(
     world: &dyn World,
-    rendered: &Rendered,
+    tree: &Tree,
+    suites: &Suites,
     options: &Options,
     sink: &mut Sink,
     progress: Progress<'_>,
 ) -> Option<Report> {
     let before = sink.errors();
-    let suites: Vec<Suite> = select::select(&rendered.suites, &options.workloads, sink).into_iter().cloned().collect();
+    let selected: Vec<Suite> = select::select(&suites.suites, &options.workloads, sink).into_iter().cloned().collect();
     if sink.errors() > before {
         return None;
     }
-    let subjects = read::subjects(&rendered.tree.files, &suites, &rendered.proxies, sink);
+    let subjects = read::subjects(&tree.files, &selected, &suites.proxies, sink);
     if sink.errors() > before {
         return None;
     }

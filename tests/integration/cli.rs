@@ -24,7 +24,7 @@ fn help_and_version() {
         let help = project.run(&[command, "--help"]).ends(0, &[]).stdout;
         assert!(help.starts_with(|first: char| first.is_ascii_uppercase()), "{help}");
         assert!(help.contains("Usage: mesh-compile"), "{help}");
-        assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+        assert!(help.lines().all(|line| line.chars().count() <= 80), "{help}");
     }
     for flag in ["--version", "-V"] {
         let version = project.run(&[flag]).ends(0, &[]).stdout;
@@ -181,7 +181,7 @@ fn init_keeps_what_is_there() {
     for (path, text) in [(".gitignore", "/mine\n"), ("filter/src/lib.rs", "// mine\n"), ("README.md", "mine")] {
         project.write(path, text);
     }
-    project.run(&["init"]).ends(0, &["`./.gitignore` is there already and was kept", "filter/src/lib.rs"]);
+    project.run(&["init"]).ends(0, &["`./.gitignore` already exists and is kept", "filter/src/lib.rs"]);
     assert_eq!(project.read(".gitignore"), "/mine\n");
     assert_eq!(project.read("filter/src/lib.rs"), "// mine\n");
     assert_eq!(project.read("README.md"), "mine");

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 use super::*;
-use crate::Rendered;
+use crate::Compiled;
 use crate::diag::{Code, Location, Sources};
 use crate::domain::Direction;
 use crate::layout::File;
@@ -31,14 +31,14 @@ fn proxies(istio: &str) -> Proxies {
     Proxies { istio: istio.to_owned(), envoy: 40, root_namespace: "istio-system".to_owned() }
 }
 
-fn compiled(world: &dyn World, spec: &Utf8Path) -> Rendered {
+fn compiled(world: &dyn World, spec: &Utf8Path) -> Compiled {
     let mut sink = Sink::new();
     let rendered = crate::compile(world, spec, &mut sink);
     rendered.unwrap_or_else(|| panic!("{:#?}", sink.diagnostics()))
 }
 
 /// What `filters.a`, `b` and `c` of one module, and what `spec` says beside, render to.
-pub(in crate::verify) fn rendered(spec: &str) -> Rendered {
+pub(in crate::verify) fn rendered(spec: &str) -> Compiled {
     let module = include_bytes!("../../../filter/example-filter.wasm");
     let world = Memory::new().file("it.wasm", module).file("mesh.toml", spec);
     compiled(&world, "mesh.toml".into())
