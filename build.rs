@@ -1,5 +1,4 @@
-//! Says which sources a build is made from: what one build has found out of a filter, another one may find out otherwise, and
-//! `verify` keeps results from run to run.
+//! Hashes the sources. `verify` caches results from run to run, and another build may get other results for the same filter.
 
 #![expect(clippy::disallowed_methods, reason = "a build script runs without a World")]
 
@@ -11,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut sources = BTreeMap::new();
-    // The lock names the interpreter's version. A package that is built from elsewhere may have none.
-    for root in ["src", "Cargo.lock"].map(Path::new).into_iter().filter(|root| root.exists()) {
+    // Cargo.lock pins the interpreter, and in a published package the crates too: `crates/` is not part of it.
+    for root in ["src", "crates", "Cargo.lock"].map(Path::new).into_iter().filter(|root| root.exists()) {
         println!("cargo::rerun-if-changed={}", root.display());
         read(root, &mut sources)?;
     }

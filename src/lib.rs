@@ -13,7 +13,6 @@
 mod backend;
 pub mod diag;
 mod domain;
-mod host;
 pub mod inspect;
 mod layout;
 mod module;
@@ -30,7 +29,7 @@ use camino::Utf8Path;
 
 pub use domain::Digest;
 pub use layout::{File, Tree, stream};
-pub use module::{NotSlim, Slim, slim};
+pub use mesh_compile_module::{NotSlim, Slim, slim};
 pub use spec::schema;
 
 use diag::Sink;

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::arbitrary::{self, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use mesh_compile::verify::fuzz;
+use mesh_compile_module::abi::{self, Abi};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
     ImportSection, MemArg, MemArgTarget, MemorySection, MemoryType, Module, TypeSection, ValType,
@@ -33,7 +34,7 @@ static EXPORTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
 static IMPORTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut types = TypeSection::new();
     let mut imports = ImportSection::new();
-    for (number, (module, name, signature)) in fuzz::functions().into_iter().enumerate() {
+    for (number, (module, name, signature)) in functions().into_iter().enumerate() {
         add_type(&mut types, signature);
         imports.import(module, name, EntityType::Function(u32::try_from(number).expect("few")));
     }
@@ -41,6 +42,25 @@ static IMPORTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
     module.section(&types).section(&imports);
     module.finish()
 });
+
+/// Every function that a module of ABI 0.2.1 may import: module, name, type as `ili>i`.
+fn functions() -> Vec<(&'static str, &'static str, &'static str)> {
+    let known = |module: &'static str| {
+        move |name: &'static str| {
+            abi::host_function(Abi::V0_2_1, module, name).map(|found| (module, found.name, found.signature.text()))
+        }
+    };
+    let others = ["emscripten_notify_memory_growth", "pthread_equal", "envoy_resolve_dns"];
+    let names = || abi::all_names().chain(others);
+    names().filter_map(known("env")).chain(names().filter_map(known(abi::WASI_MODULES[0]))).collect()
+}
+
+/// Every function that Envoy calls in such a module: name, type.
+fn callbacks() -> Vec<(&'static str, &'static str)> {
+    let starting = [&abi::INIT, &abi::START].into_iter().chain(&abi::AFTER_INIT).chain(&abi::MALLOC);
+    let all = starting.chain(abi::callbacks(Abi::V0_2_1));
+    all.map(|callback| (callback.name, callback.signature.text())).collect()
+}
 
 /// A valid filter whose functions are wasm-smith's. Only features that the embedded host has.
 fn smith(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
@@ -73,7 +93,7 @@ fn smith(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
 
 /// A filter that makes host calls.
 fn script(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
-    let functions = fuzz::functions();
+    let functions = functions();
     let mut shell = Shell::default();
     shell.finish(&functions, |name, body, parameters| {
         let calls = seed.int_in_range(0..=if name == "_initialize" || name == "malloc" { 1 } else { 6 })?;
@@ -171,7 +191,7 @@ impl Shell {
             imports.import(module, name, EntityType::Function(u32::try_from(number).unwrap_or_default()));
         }
         let before = u32::try_from(imported.len()).unwrap_or_default();
-        let callbacks = fuzz::callbacks();
+        let callbacks = callbacks();
         let all = callbacks.iter().copied().chain([("proxy_abi_version_0_2_1", ">")]);
         // `_start` and `malloc`'s other name would only be in the way.
         for (number, (name, signature)) in all.filter(|(name, _)| *name != "_start").enumerate() {

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use camino::Utf8Path;
 use libfuzzer_sys::arbitrary::{self, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use mesh_compile::diag::{Diagnostic, Sources};
+use mesh_compile::diag::{Code, Diagnostic, Sources};
 use mesh_compile::inspect::{Inspection, Target, inspect_bytes};
 use mesh_compile::{NotSlim, Slim, slim};
 use wasmparser::{Validator, WasmFeatures};
@@ -132,8 +132,9 @@ fn validates(bytes: &[u8]) -> bool {
 
 /// Nothing of a valid filter may be called broken, missing or of another type.
 fn valid(inspection: &Inspection) {
-    let broken =
-        |finding: &&Diagnostic| ["MC0303", "MC0304", "MC0305", "MC0306", "MC0307", "MC0308"].contains(&finding.code);
+    let broken = |finding: &&Diagnostic| {
+        [Code::MC0303, Code::MC0304, Code::MC0305, Code::MC0306, Code::MC0307, Code::MC0308].contains(&finding.code)
+    };
     let found: Vec<_> = inspection.findings.iter().filter(broken).map(|finding| &finding.message).collect();
     assert!(found.is_empty(), "a valid filter: {found:?}");
     assert_eq!(inspection.abi.as_deref(), Some("0.2.1"));

@@ -47,7 +47,7 @@ impl Slim {
         let bytes = world.read_argument(file, Usage::Module).map_err(|error| {
             at(Diagnostic::error(Code::MC0115, format!("cannot read the module `{file}`: {error}")))
         })?;
-        mesh_compile::inspect::header(file, &bytes).map_err(|diagnostic| at(*diagnostic))?;
+        mesh_compile::inspect::check_header(file, &bytes).map_err(|diagnostic| at(*diagnostic))?;
         let which = if self.all { Which::All } else { Which::Debug };
         let slim = mesh_compile::slim(&bytes, which).map_err(|error| {
             at(match error {

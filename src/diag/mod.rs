@@ -4,15 +4,14 @@ mod codes;
 pub mod render;
 mod sink;
 mod source;
-mod suggest;
 pub(crate) mod visible;
 
 use std::ops::Range;
 
 pub use codes::Code;
+pub(crate) use mesh_compile_module::suggest;
 pub use sink::Sink;
 pub use source::{FileId, Files, Source, Sources};
-pub(crate) use suggest::suggest;
 pub use visible::{visible, visible_lines};
 
 /// How bad a finding is. Only errors stop a render.

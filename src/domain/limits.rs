@@ -1,5 +1,7 @@
 //! Limits that more than one stage speaks of.
 
+pub(crate) use mesh_compile_module::group;
+
 /// Bytes that the values of a ConfigMap may have together, decoded (kubernetes/kubernetes, `MaxSecretSize`).
 pub(crate) const CONFIG_MAP: usize = 1_048_576;
 
@@ -9,11 +11,3 @@ pub(crate) const CLIENT_SIDE_APPLY: usize = 196_299;
 
 /// Bytes that the annotations of an object may have together (kubernetes/apimachinery, `TotalAnnotationSizeLimitB`).
 pub(crate) const ANNOTATIONS: usize = 262_144;
-
-/// `1056134` as `1,056,134`.
-pub(crate) fn group(number: usize) -> String {
-    let digits = number.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|chunk| std::str::from_utf8(chunk).ok()).collect();
-    groups.join(",")
-}

@@ -1,8 +1,6 @@
 //! The vocabulary that every other module may use and that uses none of them.
 
-mod digest;
 mod direction;
-mod filter_type;
 mod insert;
 mod istio;
 mod kind;
@@ -14,9 +12,7 @@ mod on_failure;
 mod provider;
 mod runtime;
 
-pub use digest::Digest;
 pub(crate) use direction::Direction;
-pub(crate) use filter_type::FilterType;
 pub(crate) use insert::Insert;
 pub(crate) use istio::Istio;
 pub(crate) use kind::Kind;
@@ -26,3 +22,6 @@ pub(crate) use names::{LabelKey, LabelValue, Namespace, ObjectName};
 pub(crate) use on_failure::OnFailure;
 pub(crate) use provider::Provider;
 pub(crate) use runtime::Runtime;
+
+pub use mesh_compile_module::Digest;
+pub(crate) use mesh_compile_module::FilterType;

@@ -1,79 +1,73 @@
-//! A `.wasm` file as bytes: what is in it, what Envoy would say of it, and what can be left out of it.
+//! Modules as files: reads them, and reports what [`mesh_compile_module`] finds in them.
 
-pub(crate) mod abi;
-mod bytecode;
-pub(crate) mod capabilities;
-mod crash;
-mod header;
-mod report;
-pub(crate) mod rules;
-pub(crate) mod sdk;
-mod segments;
-mod signature;
-mod slim;
-mod v8;
-
-use crate::domain::Digest;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use camino::Utf8Path;
+use mesh_compile_module::{Finding, Module, Rule, Severity};
 
-pub(crate) use header::check as header_fault;
-pub(crate) use report::{Import, Kind, Report};
-pub(crate) use rules::{Finding, Setting};
-pub use slim::{NotSlim, Slim, slim};
+use crate::diag::{Code, Diagnostic};
 
 use crate::world::{Usage, World};
 
-/// A module, read, hashed and looked into once, however many workloads use it.
-#[derive(Debug)]
-pub(crate) struct Module {
-    pub(crate) bytes: Arc<[u8]>,
-    pub(crate) digest: Digest,
-    pub(crate) report: Report,
-    slim: OnceLock<Result<Arc<Module>, NotSlim>>,
-}
-
-/// Why there is no module to look into.
+/// Why a file is not a module.
 #[derive(Debug)]
 pub(crate) enum ModuleError {
     /// The file cannot be read.
     Read(io::Error),
-    /// What is in it is not WebAssembly of version 1.
+    /// The file's bytes do not start like a WebAssembly module of version 1.
     Header(Arc<[u8]>, Box<Finding>),
 }
 
-impl Module {
-    /// Reads the file, checks its header and looks into it.
-    pub(crate) fn read(world: &dyn World, path: &Utf8Path) -> Result<Self, ModuleError> {
-        let bytes = world.read(path, Usage::Module).map_err(ModuleError::Read)?;
-        Self::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
-    }
+/// Reads and parses the module at `path`.
+pub(crate) fn read(world: &dyn World, path: &Utf8Path) -> Result<Module, ModuleError> {
+    parse(world.read(path, Usage::Module))
+}
 
-    /// Like [`Module::read`], for a path from the command line.
-    pub(crate) fn read_argument(world: &dyn World, path: &Utf8Path) -> Result<Self, ModuleError> {
-        let bytes = world.read_argument(path, Usage::Module).map_err(ModuleError::Read)?;
-        Self::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
-    }
+/// Like [`read`], for a path from the command line.
+pub(crate) fn read_argument(world: &dyn World, path: &Utf8Path) -> Result<Module, ModuleError> {
+    parse(world.read_argument(path, Usage::Module))
+}
 
-    /// Checks the header of the bytes and looks into them; what has none comes back.
-    pub(crate) fn checked(bytes: Arc<[u8]>) -> Result<Self, (Arc<[u8]>, Box<Finding>)> {
-        match header::check(&bytes) {
-            Some(finding) => Err((bytes, finding.into())),
-            None => Ok(Self::new(bytes)),
-        }
-    }
+fn parse(bytes: io::Result<Arc<[u8]>>) -> Result<Module, ModuleError> {
+    let bytes = bytes.map_err(ModuleError::Read)?;
+    Module::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
+}
 
-    pub(crate) fn new(bytes: Arc<[u8]>) -> Self {
-        let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
-        Self { bytes, digest, report, slim: OnceLock::new() }
-    }
+/// The diagnostic for a finding about the module at `path`, without a location.
+pub(crate) fn diagnostic(finding: &Finding, path: &str) -> Diagnostic {
+    let message = match finding.rule {
+        Rule::NotWasm | Rule::BinaryVersion => format!("`{path}` {}", finding.message),
+        _ => format!("`{path}`: {}", finding.message),
+    };
+    let code = code(finding.rule);
+    let diagnostic = match finding.severity {
+        Severity::Error => Diagnostic::error(code, message),
+        Severity::Warning => Diagnostic::warning(code, message),
+    };
+    let envoy = finding.envoy.iter().map(|says| format!("Envoy says: {says}"));
+    let diagnostic = envoy.chain(finding.notes.iter().cloned()).fold(diagnostic, Diagnostic::note);
+    finding.help.iter().fold(diagnostic, Diagnostic::help)
+}
 
-    /// The module without debug sections.
-    pub(crate) fn slim(&self) -> Result<&Arc<Self>, NotSlim> {
-        let slimmed =
-            self.slim.get_or_init(|| slim(&self.bytes, Slim::Debug).map(|bytes| Arc::new(Self::new(bytes.into()))));
-        slimmed.as_ref().map_err(|error| *error)
+const fn code(rule: Rule) -> Code {
+    match rule {
+        Rule::NotWasm => Code::MC0301,
+        Rule::BinaryVersion => Code::MC0302,
+        Rule::Corrupt => Code::MC0303,
+        Rule::AbiMarker => Code::MC0304,
+        Rule::InvalidBytecode => Code::MC0305,
+        Rule::MissingImport => Code::MC0306,
+        Rule::ImportType => Code::MC0307,
+        Rule::ExportType => Code::MC0308,
+        Rule::NoAllocator => Code::MC0309,
+        Rule::NoMemory => Code::MC0310,
+        Rule::NoInstance => Code::MC0311,
+        Rule::HostAge => Code::MC0312,
+        Rule::NoTrafficCallback => Code::MC0313,
+        Rule::MemorySize => Code::MC0314,
+        Rule::Precompiled => Code::MC0315,
+        Rule::PollOneoff => Code::MC0317,
+        Rule::Crash => Code::MC0318,
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use mesh_compile_module::{abi, capabilities};
+
 use super::mesh::Capabilities;
 use super::modules::Embedded;
 use super::settings::Settings;
 use crate::diag::{Code, Diagnostic, Sink, suggest};
 use crate::domain::Istio;
-use crate::module::{abi, capabilities};
 use crate::spec::types::{self, CapabilityRule};
 use crate::spec::{Place, Spec};
 

@@ -1,10 +1,10 @@
 //! What Kubernetes and its tools hold, in numbers.
 
+use mesh_compile_module::Module;
 use serde_json::{Map, Value};
 
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::limits::{ANNOTATIONS, CONFIG_MAP, group};
-use crate::module::Module;
 use crate::spec::types;
 
 /// Bytes that the objects of one EnvoyFilter may have in etcd (its default `--max-request-bytes`, 1.5 MiB), less what is around a

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use mesh_compile_module as module;
 use serde_json::{Map, Value};
 
 use crate::domain::{
     Direction, FilterType, Insert, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace, ObjectName, OnFailure,
     Runtime,
 };
-use crate::module;
 
 /// All that a render needs to know. Turning it into objects cannot fail.
 #[derive(Debug)]

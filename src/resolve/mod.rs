@@ -24,7 +24,7 @@ use camino::Utf8PathBuf;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::Direction;
 use crate::spec::{Place, Spec};
-use crate::traffic::case::{Proxies, Suite};
+use crate::traffic::{Proxies, Suite};
 use crate::world::World;
 use mesh::{Mesh, Mount};
 use template::{MeshVars, Templates};

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use mesh_compile_module::{Module, NotSlim, Setting, Severity, rules};
 use rayon::prelude::*;
 
 use super::limits;
 use super::settings::Settings;
-use crate::diag::{Code, Diagnostic, Severity, Sink};
+use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::FilterType;
-use crate::module::{Module, ModuleError, NotSlim, Setting, rules};
+use crate::module::{self, ModuleError};
 use crate::spec::types;
 use crate::spec::{Place, Spec};
 use crate::world::World;
@@ -61,8 +62,8 @@ pub(super) fn read<'a>(
         let findings = rules::check(&embedded.module.report, &setting);
         let refused = findings.iter().any(|finding| finding.severity == Severity::Error);
         for finding in findings {
-            if shown.insert((key, finding.code, finding.message.clone())) {
-                sink.push(finding.diagnostic(path).at(location));
+            if shown.insert((key, finding.rule, finding.message.clone())) {
+                sink.push(module::diagnostic(&finding, path).at(location));
             }
         }
         if sink.errors() == before && !refused {
@@ -76,7 +77,7 @@ pub(super) fn read<'a>(
 fn files<'a>(world: &dyn World, spec: &'a Spec) -> BTreeMap<&'a str, Result<Arc<Module>, ModuleError>> {
     let paths: BTreeSet<&str> = spec.filters.values().map(|filter| filter.module.as_str()).collect();
     let relative = paths.into_par_iter().filter(|path| Utf8Path::new(path).is_relative());
-    let read = |path| (path, Module::read(world, &spec.document.folder().join(path)).map(Arc::new));
+    let read = |path| (path, module::read(world, &spec.document.folder().join(path)).map(Arc::new));
     let read: Vec<_> = relative.map(read).collect();
     read.into_iter().collect()
 }
@@ -130,7 +131,7 @@ fn refusal(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> D
                 None => finding.help("build the module first, or correct the path"),
             }
         }
-        ModuleError::Header(_, finding) => finding.diagnostic(path),
+        ModuleError::Header(_, finding) => module::diagnostic(finding, path),
     }
 }
 

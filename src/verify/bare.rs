@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use mesh_compile_module::{Module, Setting, rules};
 
-use super::subject::{self, Chain, Placed, Plugin, Subject};
+use super::subject::{self, Placed, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Direction, FilterType, Istio};
-use crate::module::{Module, ModuleError, Setting, rules};
+use crate::module::{self, ModuleError};
 use crate::objects::{Any, EnvironmentVariables, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::world::World;
 
@@ -48,7 +49,7 @@ pub(super) enum Read {
 pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Read> {
     let file = bare.file.as_path();
     let at = Location::whole(world.sources().id(file));
-    let module = match Module::read_argument(world, file) {
+    let module = match module::read_argument(world, file) {
         Ok(module) => module,
         Err(ModuleError::Read(error)) => {
             let message = format!("cannot read the module `{file}`: {error}");
@@ -56,7 +57,7 @@ pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Re
             return None;
         }
         Err(ModuleError::Header(_, finding)) => {
-            sink.push(finding.diagnostic(file.as_str()).at(at));
+            sink.push(module::diagnostic(&finding, file.as_str()).at(at));
             return Some(Read::Refused);
         }
     };
@@ -65,7 +66,7 @@ pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Re
     let setting = Setting { envoy, filter_type: Some(filter_type), allow_precompiled: false };
     let before = sink.errors();
     let found = rules::check(&module.report, &setting);
-    sink.extend(found.iter().map(|finding| finding.diagnostic(file.as_str()).at(at)));
+    sink.extend(found.iter().map(|finding| module::diagnostic(finding, file.as_str()).at(at)));
     if sink.errors() > before {
         return Some(Read::Refused);
     }
@@ -96,7 +97,7 @@ fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
     };
     let placed = Placed {
         plugin: Arc::new(plugin),
-        chain: if bare.network { Chain::Network } else { Chain::Http },
+        chain: if bare.network { FilterType::Network } else { FilterType::Http },
         direction: Direction::Inbound,
         port: None,
         location,

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_compile_host::outcome::{End, ExchangeOutcome, FaultKind, LogLine, PluginOutcome};
+use mesh_compile_host::{Fields, Message};
+
 use super::exchange::{end, level};
 use super::subject::Subject;
 use crate::diag::{Code, Diagnostic};
-use crate::traffic::case::Test;
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{End, FaultKind, LogLine, Outcome, PluginOutcome, StepOutcome, TestOutcome};
+use crate::traffic::Test;
+use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// Notes that a finding has.
 const SHOWN: usize = 12;
@@ -81,7 +83,7 @@ fn plugin(ours: &PluginOutcome, theirs: &PluginOutcome) -> Vec<String> {
     steps.into_iter().filter_map(differs).collect()
 }
 
-fn exchange(ours: &StepOutcome, theirs: &StepOutcome) -> Vec<String> {
+fn exchange(ours: &ExchangeOutcome, theirs: &ExchangeOutcome) -> Vec<String> {
     let mut notes = Vec::new();
     if end(&ours.end) != end(&theirs.end) {
         notes.push(told("the exchange", end(&ours.end), end(&theirs.end)));
@@ -92,7 +94,7 @@ fn exchange(ours: &StepOutcome, theirs: &StepOutcome) -> Vec<String> {
     }
     messages("answer", ours.response.as_ref(), theirs.response.as_ref(), &mut notes);
     messages("request at the workload", ours.upstream.as_ref(), theirs.upstream.as_ref(), &mut notes);
-    let clusters = |outcome: &StepOutcome| outcome.calls.iter().map(|it| it.cluster.clone()).collect::<Vec<_>>();
+    let clusters = |outcome: &ExchangeOutcome| outcome.calls.iter().map(|it| it.cluster.clone()).collect::<Vec<_>>();
     if clusters(ours) == clusters(theirs) {
         for (ours, theirs) in ours.calls.iter().zip(&theirs.calls) {
             let what = format!("call to {}", ours.cluster);

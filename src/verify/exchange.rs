@@ -2,14 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mesh_compile_host::outcome::{Call, End, ExchangeOutcome, FaultKind, Level, LogLine};
+use mesh_compile_host::{Fields, Message};
 use serde_json::{Value, json};
 
 use super::subject::Subject;
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{Call, End, FaultKind, Level, LogLine, StepOutcome};
 
 /// All that came of one step, filters by their names.
-pub(super) fn json(subject: &Subject, outcome: &StepOutcome) -> Value {
+pub(super) fn json(subject: &Subject, outcome: &ExchangeOutcome) -> Value {
     let filter = |plugin: usize| subject.plugins.get(plugin).map(|placed| placed.plugin.name().to_owned());
     let log = |line: &LogLine| {
         json!({

@@ -4,36 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::subject::{self, Chain, Placed, Plugin, Subject};
+use mesh_compile_host::{Callout, Exchange, Message, Property, Response, Scenario};
+
+use super::subject::{self, Placed, Plugin, Subject};
 use super::{Options, Report, run};
 use crate::diag::{Location, Sink};
-use crate::domain::{Digest, Direction, Istio};
-use crate::module::abi::{self, Abi};
+use crate::domain::{Digest, Direction, FilterType, Istio};
 use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::traffic::case::{Answer, Callout, Expect, Property, Step, Test};
-use crate::traffic::message::Message;
+use crate::traffic::{Expect, Step, Test};
 use crate::world::{Memory, World as _};
-
-/// Every function that a module of ABI 0.2.1 may import: module, name, type as `ili>i`.
-#[must_use]
-pub fn functions() -> Vec<(&'static str, &'static str, &'static str)> {
-    let known = |module: &'static str| {
-        move |name: &'static str| {
-            abi::host_function(Abi::V0_2_1, module, name).map(|found| (module, found.name, found.signature.text()))
-        }
-    };
-    let others = ["emscripten_notify_memory_growth", "pthread_equal", "envoy_resolve_dns"];
-    let names = || abi::all_names().chain(others);
-    names().filter_map(known("env")).chain(names().filter_map(known(abi::WASI_MODULES[0]))).collect()
-}
-
-/// Every function that Envoy calls in it: name, type.
-#[must_use]
-pub fn callbacks() -> Vec<(&'static str, &'static str)> {
-    let starting = [&abi::INIT, &abi::START].into_iter().chain(&abi::AFTER_INIT).chain(&abi::MALLOC);
-    let all = starting.chain(abi::callbacks(Abi::V0_2_1));
-    all.map(|callback| (callback.name, callback.signature.text())).collect()
-}
 
 fn config(number: usize, vm_id: &str, choices: u8) -> PluginConfig {
     let text = |value: &str| Some(Any::String { value: value.to_owned() });
@@ -79,7 +58,7 @@ pub fn drive(module: &[u8], choices: u8) -> String {
             config: config(number, vm_id, choices),
             module: module.clone(),
         }),
-        chain: if number < 3 { Chain::Http } else { Chain::Network },
+        chain: if number < 3 { FilterType::Http } else { FilterType::Network },
         direction: Direction::Any,
         port: None,
         location,
@@ -107,31 +86,30 @@ fn test(location: Location, choices: u8) -> Test {
         message(&headers, body, trailers)
     };
     let ok = |body: &[&str], trailers: &[(&str, &str)]| {
-        Answer::Message(message(&[(":status", "200"), ("b", "2")], body, trailers))
+        Response::Message(message(&[(":status", "200"), ("b", "2")], body, trailers))
     };
     let step = |after, request, upstream| Step {
         location,
-        after: Duration::from_millis(after),
-        request,
-        upstream,
+        exchange: Exchange { after: Duration::from_millis(after), request, upstream },
         expect: Expect::default(),
     };
-    let last = if choices & 0x80 == 0 { ok(&[], &[]) } else { Answer::Reset };
-    let callout = |after, answer| vec![Callout { after: Duration::from_millis(after), answer }];
-    let grpc = Answer::Message(message(&[(":status", "200")], &["m", "n"], &[("grpc-status", "0")]));
+    let last = if choices & 0x80 == 0 { ok(&[], &[]) } else { Response::Reset };
+    let callout = |after, response| vec![Callout { after: Duration::from_millis(after), response }];
+    let grpc = Response::Message(message(&[(":status", "200")], &["m", "n"], &[("grpc-status", "0")]));
     Test {
         name: "t".into(),
         location,
         direction: Direction::Inbound,
         port: None,
-        time: 1_735_689_600_000_000_000,
-        seed: 0,
-        properties: BTreeMap::from([(vec!["p".into()], Property::Integer(1))]),
-        callouts: BTreeMap::from([
-            ("auth".into(), callout(10, ok(&["yes"], &[("t", "1")]))),
-            ("grpc".into(), callout(0, grpc)),
-            ("slow".into(), callout(5000, Answer::Reset)),
-        ]),
+        scenario: Scenario {
+            properties: BTreeMap::from([(vec!["p".into()], Property::Integer(1))]),
+            callouts: BTreeMap::from([
+                ("auth".into(), callout(10, ok(&["yes"], &[("t", "1")]))),
+                ("grpc".into(), callout(0, grpc)),
+                ("slow".into(), callout(5000, Response::Reset)),
+            ]),
+            ..Scenario::default()
+        },
         steps: vec![
             step(0, request("GET", &[], &[]), ok(&["body"], &[])),
             step(1000, request("POST", &["one", "two"], &[("t", "1")]), ok(&["three", "four"], &[("u", "2")])),

@@ -5,12 +5,13 @@ mod words;
 
 #[cfg(test)]
 mod tests;
+use mesh_compile_host::outcome::{Call, End, ExchangeOutcome};
+use mesh_compile_host::{Fields, Message};
 
 use super::subject::Subject;
 use crate::diag::{Location, suggest};
-use crate::traffic::case::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{Call, End, StepOutcome, TestOutcome};
+use crate::traffic::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
+use crate::verify::outcome::TestOutcome;
 use fields::{FieldsOf, Kind};
 use words::{difference, list, quoted, show};
 
@@ -92,7 +93,7 @@ impl Judge<'_> {
         self.failures.push(Failure { step, location, message, expected, found });
     }
 
-    fn exchange(&mut self, step: &Step, found: &StepOutcome) {
+    fn exchange(&mut self, step: &Step, found: &ExchangeOutcome) {
         let expect = &step.expect;
         let reset = expect.reset.as_ref().filter(|reset| reset.value);
         let answer = match (&found.response, &found.end, reset) {
@@ -115,7 +116,7 @@ impl Judge<'_> {
     }
 
     /// Why no answer came, or not all of it.
-    fn nothing(&self, found: &StepOutcome) -> String {
+    fn nothing(&self, found: &ExchangeOutcome) -> String {
         let holder = match found.end {
             End::Stalled(plugin) => plugin.and_then(|index| self.subject.plugins.get(index)),
             End::Reset if found.response.is_some() => return "the stream was reset in the middle of the answer".into(),
@@ -144,9 +145,9 @@ impl Judge<'_> {
         whose: Whose<'_>,
         found: &Message,
         (headers, no_headers, trailers): (
-            &[crate::traffic::case::ExpectedField],
+            &[crate::traffic::ExpectedField],
             &[Expected<String>],
-            &[crate::traffic::case::ExpectedField],
+            &[crate::traffic::ExpectedField],
         ),
     ) {
         let of_headers = FieldsOf { kind: Kind::Header, whose, fields: Some(&found.headers) };
@@ -181,7 +182,7 @@ impl Judge<'_> {
         self.fail_with(location, message, Some(show(wanted)), Some(show(&body)));
     }
 
-    fn upstream(&mut self, expected: Option<&ExpectedUpstream>, found: &StepOutcome) {
+    fn upstream(&mut self, expected: Option<&ExpectedUpstream>, found: &ExchangeOutcome) {
         match (expected, &found.upstream) {
             (None, _) | (Some(ExpectedUpstream::Nothing(_)), None) => {}
             (Some(ExpectedUpstream::Nothing(location)), Some(request)) => {
@@ -226,7 +227,7 @@ impl Judge<'_> {
         }
     }
 
-    fn log(&mut self, step: &Step, found: &StepOutcome) {
+    fn log(&mut self, step: &Step, found: &ExchangeOutcome) {
         let lines = || found.log.iter().map(|line| line.message.as_str());
         for Expected { value, location } in &step.expect.log {
             if !lines().any(|line| value.is_match(line.as_bytes())) {
@@ -249,7 +250,7 @@ impl Judge<'_> {
         }
     }
 
-    fn metrics(&mut self, step: &Step, found: &StepOutcome) {
+    fn metrics(&mut self, step: &Step, found: &ExchangeOutcome) {
         for (name, Expected { value, location }) in &step.expect.metrics {
             match found.metrics.get(name) {
                 Some(found) if found == value => {}

@@ -16,6 +16,7 @@ mod findings;
 #[doc(hidden)]
 pub mod fuzz;
 pub(crate) mod judge;
+pub(crate) mod outcome;
 pub(crate) mod read;
 mod report;
 mod run;
@@ -31,7 +32,7 @@ pub use report::{Engine, Report, Run, Test, Workload};
 
 use crate::diag::Sink;
 use crate::layout::Tree;
-use crate::traffic::case::{Proxies, Suite};
+use crate::traffic::{Proxies, Suite};
 use crate::world::World;
 
 /// What is run, and where.

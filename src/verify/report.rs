@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mesh_compile_host::outcome::FaultKind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::judge::Failure;
 use super::subject::Subject;
 use crate::diag::render::json;
 use crate::diag::{Diagnostic, Sources};
-use crate::traffic::outcome::{FaultKind, Outcome, TestOutcome};
+use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// What runs the filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,7 +108,7 @@ pub struct Test {
 
 /// What an engine found out of a workload; `failures` are those of each test.
 pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, failures: &[Vec<Failure>]) -> Workload {
-    let run = |(placed, outcome): (&super::subject::Placed, Option<&crate::traffic::outcome::PluginOutcome>)| Run {
+    let run = |(placed, outcome): (&super::subject::Placed, Option<&mesh_compile_host::outcome::PluginOutcome>)| Run {
         filter: placed.plugin.name().to_owned(),
         module: placed.plugin.filename().to_owned(),
         loads: outcome.and_then(|it| it.loads),
@@ -117,7 +118,7 @@ pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, fai
         unsupported: outcome.and_then(|it| it.fault.as_ref()).is_some_and(|it| it.kind == FaultKind::Unsupported),
     };
     let outcomes = outcome.plugins.iter().map(Some).chain(std::iter::repeat(None));
-    let test = |(number, test): (usize, &crate::traffic::case::Test)| {
+    let test = |(number, test): (usize, &crate::traffic::Test)| {
         let outcome = outcome.tests.get(number);
         let exchanges = outcome.map_or(&[][..], |outcome| &outcome.steps);
         let failures = said(subject, outcome, failures.get(number).map_or(&[], Vec::as_slice));

@@ -11,7 +11,7 @@ use super::report::{self, Engine, Report, Workload};
 use super::subject::Subject;
 use super::{Options, Progress, differences, embedded, envoy};
 use crate::diag::Sink;
-use crate::traffic::outcome::Outcome;
+use crate::verify::outcome::Outcome;
 use crate::world::World;
 
 /// Runs the subjects as the options say. `None` after a report: an engine could not be used.

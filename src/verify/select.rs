@@ -1,7 +1,7 @@
 //! The workloads that the command line names.
 
 use crate::diag::{Code, Diagnostic, Sink, suggest};
-use crate::traffic::case::Suite;
+use crate::traffic::Suite;
 
 /// The suites that are named, each once, in their own order; all of them where nothing is named. A name is that of its table in
 /// mesh.toml, or `productpage-v1`,

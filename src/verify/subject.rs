@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use mesh_compile_host::FailurePolicy;
+use mesh_compile_module::abi::EnvoyMinor;
+
 use crate::diag::Location;
-use crate::domain::{Digest, Direction};
-use crate::module::abi::EnvoyMinor;
+use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::{self, Any, PluginConfig};
-use crate::traffic::case::Test;
+use crate::traffic::Test;
 
 /// A workload to verify.
 #[derive(Debug, Clone)]
@@ -26,19 +28,12 @@ pub(crate) struct Subject {
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub(crate) plugin: Arc<Plugin>,
-    pub(crate) chain: Chain,
+    pub(crate) chain: FilterType,
     /// `Any` matches every one.
     pub(crate) direction: Direction,
     pub(crate) port: Option<u16>,
     /// What names the filter in mesh.toml.
     pub(crate) location: Location,
-}
-
-/// Which of Envoy's chains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chain {
-    Http,
-    Network,
 }
 
 /// A Wasm filter of a chain and the bytes of its module.
@@ -65,22 +60,6 @@ impl PartialEq for Module {
 }
 
 impl Eq for Module {}
-
-/// What a plugin whose VM has failed does to requests.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum FailurePolicy {
-    /// Neither field is written: 503, and the VM stays as it is (seen on Envoy 1.40).
-    #[default]
-    Unspecified,
-    /// `FAIL_CLOSED`, or `fail_open: false`.
-    Closed,
-    /// `FAIL_OPEN`.
-    Open,
-    /// `fail_open: true`, the forerunner: it lets even the request pass that traps (seen on Envoy 1.40).
-    OpenOld,
-    /// `FAIL_RELOAD`.
-    Reload,
-}
 
 impl Plugin {
     pub(crate) fn name(&self) -> &str {
@@ -134,29 +113,33 @@ impl Plugin {
         &self.config.vm_config.code.local.filename
     }
 
-    /// Plugins with the same key share one VM a worker (proxy-wasm-cpp-host, `makeVmKey`): neither environment nor capabilities are in it.
+    /// Plugins with the same key share one VM per worker (proxy-wasm-cpp-host, `makeVmKey`). Neither the environment nor the
+    /// capabilities are part of the key.
     pub(crate) fn vm_key(&self) -> (&str, &[u8], Digest) {
         (self.vm_id(), self.vm_configuration(), self.module.digest)
+    }
+}
+
+impl Placed {
+    /// Whether the plugin is in the listener that the test's requests arrive at.
+    pub(crate) fn sees(&self, test: &Test) -> bool {
+        (self.direction == Direction::Any || self.direction == test.direction)
+            && self.port.is_none_or(|port| test.port == Some(port))
     }
 }
 
 impl Subject {
     /// The HTTP chain of the listener that a test's requests come to, in the order of the request path.
     pub(crate) fn http_chain(&self, test: &Test) -> Vec<&Placed> {
-        self.chain(Chain::Http, test)
+        self.chain(FilterType::Http, test)
     }
 
     /// The network chain of that listener.
     pub(crate) fn network_chain(&self, test: &Test) -> Vec<&Placed> {
-        self.chain(Chain::Network, test)
+        self.chain(FilterType::Network, test)
     }
 
-    fn chain(&self, chain: Chain, test: &Test) -> Vec<&Placed> {
-        let on_path = |placed: &&Placed| {
-            placed.chain == chain
-                && (placed.direction == Direction::Any || placed.direction == test.direction)
-                && placed.port.is_none_or(|port| test.port == Some(port))
-        };
-        self.plugins.iter().filter(on_path).collect()
+    fn chain(&self, chain: FilterType, test: &Test) -> Vec<&Placed> {
+        self.plugins.iter().filter(|placed| placed.chain == chain && placed.sees(test)).collect()
     }
 }

@@ -1,6 +1,10 @@
 //! What is made of outcomes, which no engine has to come to.
 
 mod differing;
+use mesh_compile_host::outcome::{
+    Call, Effect, End, ExchangeOutcome, Fault, FaultKind, Level, LogLine, PluginOutcome, Remark,
+};
+use mesh_compile_host::{Fields, Message};
 
 use super::differences;
 use super::findings::Findings;
@@ -10,10 +14,7 @@ use super::report::{self, Engine, Report, Workload};
 use super::subject::Subject;
 use crate::diag::render::{Color, text};
 use crate::diag::{Code, Diagnostic, Severity, Sink, Sources};
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{
-    Call, Effect, End, Fault, FaultKind, Level, LogLine, Outcome, PluginOutcome, Remark, StepOutcome, TestOutcome,
-};
+use crate::verify::outcome::{Outcome, TestOutcome};
 
 const SPEC: &str = r#"
 [filters.auth]
@@ -71,7 +72,7 @@ fn line(level: Level, plugin: usize, message: &str) -> LogLine {
 }
 
 /// An exchange of `web`'s test that came out otherwise than expected.
-fn step() -> StepOutcome {
+fn step() -> ExchangeOutcome {
     let request = fields(&[(":method", "GET"), ("x-a", "1"), ("cookie", "no"), ("x-a", "1")]);
     let changed = fields(&[(":method", "GET"), ("x-a", "1"), ("x-user", "nobody")]);
     let effect = |plugin, callback, returned: &str| Effect {
@@ -83,7 +84,7 @@ fn step() -> StepOutcome {
         acts: Vec::new(),
     };
     let headers = fields(&[(":status", "200"), ("content-length", "2")]);
-    StepOutcome {
+    ExchangeOutcome {
         response: Some(Message { headers, body: vec![b"ok".to_vec()], trailers: None }),
         upstream: Some(Message { headers: fields(&[(":path", "/in")]), ..Message::default() }),
         calls: vec![Call {
@@ -103,11 +104,11 @@ fn step() -> StepOutcome {
             Effect { body: Some((b"hello".to_vec(), Vec::new())), ..effect(1, "proxy_on_request_body", "Continue") },
             effect(1, "proxy_on_done", ""),
         ],
-        ..StepOutcome::default()
+        ..ExchangeOutcome::default()
     }
 }
 
-fn outcome(step: StepOutcome) -> Outcome {
+fn outcome(step: ExchangeOutcome) -> Outcome {
     Outcome { plugins: vec![fine(), fine()], tests: vec![TestOutcome { steps: vec![step], fault: None }] }
 }
 
@@ -241,7 +242,7 @@ fn each_kind_of_fault_has_its_code() {
         let headers = fields(&[(":status", "403"), ("x-why", "no")]);
         let response = Some(Message { headers, body: vec![b"go away".to_vec()], trailers: None });
         let faults = vec![(1, fault(kind, "why"))];
-        let step = StepOutcome { response, faults, ..StepOutcome::default() };
+        let step = ExchangeOutcome { response, faults, ..ExchangeOutcome::default() };
         let (in_traffic, workloads) = found(&[(&web, &outcome(step))], Engine::Embedded);
         assert_eq!(in_traffic.iter().map(|finding| finding.code).collect::<Vec<_>>(), [code], "{in_traffic:#?}");
         assert!(!workloads[0].tests[0].passed);
@@ -252,7 +253,7 @@ fn each_kind_of_fault_has_its_code() {
 #[test]
 fn a_stalled_request_is_one_finding() {
     let web = web();
-    let stalled = StepOutcome { response: None, end: End::Stalled(Some(0)), ..step() };
+    let stalled = ExchangeOutcome { response: None, end: End::Stalled(Some(0)), ..step() };
     let (found, _) = found(&[(&web, &outcome(stalled))], Engine::Embedded);
     let [finding] = &found[..] else { panic!("{found:#?}") };
     assert_eq!(
@@ -275,7 +276,7 @@ fn remarks_are_warnings_each_once() {
     let again = remarks.iter().map(|(remark, _)| (0, remark.clone())).collect();
     let headers = fields(&[(":status", "403"), ("x-why", "no")]);
     let response = Some(Message { headers, body: vec![b"go away".to_vec()], trailers: None });
-    let step = StepOutcome { response, remarks: again, ..StepOutcome::default() };
+    let step = ExchangeOutcome { response, remarks: again, ..ExchangeOutcome::default() };
     let outcome = Outcome { plugins: vec![plugin, fine()], ..outcome(step) };
     let (found, workloads) = found(&[(&web, &outcome)], Engine::Embedded);
     assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), remarks.map(|(_, code)| code));

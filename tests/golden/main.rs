@@ -1,14 +1,14 @@
-//! What a user sees and gets, case by case. Every folder `tests/cases/<topic>/<case>/` is a test of its own:
+//! The golden cases: what mesh-compile prints and writes. Every folder `tests/cases/<topic>/<case>/` is one test:
 //!
-//! - `mesh.toml` and whatever else is an input. All of it is copied to a temporary folder, in which the commands run; a `.wat` is
-//!   assembled to a `.wasm` there. `http.wasm` and `network.wasm`, from `tests/modules/`, are always there.
-//! - `files.toml` holds inputs that would not survive as text files: by path, a string with its escapes, `{ hex = "…" }`, or
-//!   `{ wasm-of-size = 1048576 }`, the HTTP module padded with a custom section, or `{ wasm-of-size = 1048576, debug = 4096 }`, of
-//!   which so much is a debug section, or `{ blanks = 1500000 }`.
-//! - `cmd` says what is run, a command a line; without it that is `mesh-compile render`. `cp`, `rm` and `mkdir` are known too.
-//! - `expected` is what each command printed and how it ended, `out/` is what was there afterwards, byte for byte.
+//! - `mesh.toml` and all other files are inputs. The runner copies them to a temporary folder and runs the commands there.
+//!   It assembles `.wat` files to `.wasm`, and adds `http.wasm` and `network.wasm` from `tests/modules/`.
+//! - `files.toml` describes inputs that cannot be text files. Its keys are paths. A value is a string with escapes,
+//!   `{ hex = "…" }`, `{ blanks = 1500000 }` (so many spaces), `{ wasm-of-size = 1048576 }` (the HTTP module padded with a
+//!   custom section), or `{ wasm-of-size = 1048576, debug = 4096 }` (the same with a debug section of that size).
+//! - `cmd` lists the commands, one per line: `mesh-compile`, `cp`, `rm` or `mkdir`. The default is `mesh-compile render`.
+//! - `expected` is the output and the exit status of each command, `out/` the folder after the last one.
 //!
-//! `BLESS=1 cargo test --test golden` writes `expected` and `out/` anew: read the difference before it is committed.
+//! `BLESS=1 cargo test --test golden` updates `expected` and `out/`. Read the diff before you commit it.
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
@@ -20,8 +20,9 @@ use std::process::Command;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use mesh_compile::diag::Code;
+use similar::TextDiff;
 
-/// Files by their path from the folder they were read from.
+/// Files by their path relative to the folder.
 type Files = BTreeMap<String, Vec<u8>>;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -51,6 +52,9 @@ fn check(case: &Path, bless: bool) -> Result<(), Failed> {
         run(command, temp.path(), &mut transcript)
             .map_err(|error| format!("{command}: {}", error.message().unwrap_or_default()))?;
     }
+    if transcript.is_empty() {
+        return Err("cmd does not run mesh-compile".into());
+    }
     let mut found = read(temp.path())?;
     found.retain(|path, _| path.starts_with("out/"));
     found.insert("expected".to_owned(), transcript.into_bytes());
@@ -64,7 +68,7 @@ fn check(case: &Path, bless: bool) -> Result<(), Failed> {
     if differences.is_empty() { Ok(()) } else { Err(differences.join("\n").into()) }
 }
 
-/// Takes the inputs out of a case's files.
+/// The input files of a case. Removes `files.toml`.
 fn inputs(case: &mut Files) -> Result<Files, Failed> {
     let mut inputs = Files::new();
     for name in ["http", "network"] {
@@ -75,7 +79,8 @@ fn inputs(case: &mut Files) -> Result<Files, Failed> {
     }
     if let Some(odd) = case.remove("files.toml") {
         for (path, content) in toml::from_str::<toml::Table>(&String::from_utf8(odd)?)? {
-            let bytes = content_of(&content, &inputs["http.wasm"]).ok_or(format!("files.toml: what is `{path}`?"))?;
+            let bytes =
+                content_of(&content, &inputs["http.wasm"]).ok_or(format!("files.toml: invalid value of `{path}`"))?;
             inputs.insert(path, bytes);
         }
     }
@@ -89,7 +94,7 @@ fn inputs(case: &mut Files) -> Result<Files, Failed> {
     Ok(inputs)
 }
 
-/// The bytes that an entry of files.toml stands for.
+/// The bytes that an entry of files.toml describes.
 fn content_of(content: &toml::Value, module: &[u8]) -> Option<Vec<u8>> {
     if let Some(text) = content.as_str() {
         return Some(text.into());
@@ -117,7 +122,7 @@ fn custom_section(name: &str, size: usize) -> Option<Vec<u8>> {
     Some(section)
 }
 
-/// Runs one line of `cmd` in `folder` and writes down what `mesh-compile` said.
+/// Runs one line of `cmd` in `folder`. Appends the output and the exit status of `mesh-compile` to the transcript.
 fn run(command: &str, folder: &Path, transcript: &mut String) -> Result<(), Failed> {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words.as_slice() {
@@ -136,46 +141,38 @@ fn run(command: &str, folder: &Path, transcript: &mut String) -> Result<(), Fail
             }
             writeln!(transcript, "--- exit {exit}")?;
         }
-        _ => return Err("not a command of these tests".into()),
+        _ => return Err("unknown command".into()),
     }
     Ok(())
 }
 
-/// Where a file is first not what it should be.
+/// How a file differs from the expected one: a unified diff.
 fn difference(path: &str, expected: Option<&Vec<u8>>, found: Option<&Vec<u8>>) -> Option<String> {
-    let (expected, found) = match (expected, found) {
-        (Some(expected), Some(found)) if expected == found => return None,
-        (Some(expected), Some(found)) => (String::from_utf8_lossy(expected), String::from_utf8_lossy(found)),
-        (Some(_), None) => return Some(format!("{path}: was not made")),
-        (None, found) => {
-            let found = String::from_utf8_lossy(found?);
-            return Some(format!("{path}: was not expected (BLESS=1 makes it so)\n{found}"));
-        }
-    };
-    let (mut left, mut right) = (expected.split('\n'), found.split('\n'));
-    let line = left.by_ref().zip(right.by_ref()).position(|(left, right)| left != right);
-    let at = line.map_or("at its end".to_owned(), |line| format!("in line {}", line + 1));
-    Some(format!("{path}: differs {at}\n=== expected\n{expected}\n=== found\n{found}"))
+    if expected == found {
+        return None;
+    }
+    let [expected, found] = [expected, found].map(|bytes| bytes.map(|bytes| String::from_utf8_lossy(bytes)));
+    let [old, new] = [&expected, &found].map(|text| if text.is_some() { path } else { "/dev/null" });
+    let (expected, found) = (expected.unwrap_or_default(), found.unwrap_or_default());
+    let diff = TextDiff::from_lines(expected.as_ref(), found.as_ref());
+    let diff = diff.unified_diff().header(&format!("expected {old}"), &format!("found {new}")).to_string();
+    // Lossy conversion can make different bytes the same text.
+    Some(if diff.is_empty() { format!("{path}: the bytes differ") } else { diff })
 }
 
-/// Codes that no case can show, and why.
+/// Codes that no case can show, with the reason.
 const WITHOUT_CASE: [(&str, &str); 1] =
-    [("MC0613", "needs a fault of the embedded host; src/verify/tests/differing.rs has some")];
+    [("MC0613", "needs a bug in the embedded host; src/verify/tests/differing.rs has some")];
 
-/// Every code stands in what some case expects.
+/// The expected output of the cases shows every code, except those of [`WITHOUT_CASE`].
 fn every_code_has_a_case() -> Result<(), Failed> {
     let cases = read(&Path::new(ROOT).join("tests/cases"))?;
     let expected = cases.iter().filter(|(path, _)| path.ends_with("/expected"));
     let shown: Vec<_> = expected.map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
     let is_shown = |id: &str| shown.iter().any(|text| text.contains(&format!("[{id}]")));
-    let excused = |id: &str| WITHOUT_CASE.iter().any(|(code, _)| *code == id);
-    none(Code::ALL.iter().map(|code| code.as_str()).filter(|id| !is_shown(id) && !excused(id)), "no case shows")
-}
-
-fn none(found: impl Iterator<Item = impl AsRef<str>>, what: &str) -> Result<(), Failed> {
-    let found: Vec<_> = found.collect();
-    let list: Vec<&str> = found.iter().map(AsRef::as_ref).collect();
-    if list.is_empty() { Ok(()) } else { Err(format!("{what} {}", list.join(", ")).into()) }
+    let missing: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).filter(|id| !is_shown(id)).collect();
+    let excused = WITHOUT_CASE.map(|(code, _)| code);
+    if missing == excused { Ok(()) } else { Err(format!("no case shows {missing:?}, expected {excused:?}").into()) }
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>, Failed> {
@@ -190,7 +187,7 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>, Failed> {
     Ok(folders)
 }
 
-/// All files below `folder`.
+/// All files in `folder` and its subfolders.
 fn read(folder: &Path) -> Result<Files, Failed> {
     let mut files = Files::new();
     let mut waiting = vec![folder.to_owned()];

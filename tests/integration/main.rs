@@ -2,11 +2,13 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
+mod annotations;
 mod check;
 mod cli;
 mod determinism;
+mod documents;
 mod explain_pages;
-mod readme;
+mod imports;
 mod schema;
 mod shuffle;
 mod store;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use mesh_compile_host::message::UNOBSERVED;
+
 use super::values::{Check, is_token, short};
 use crate::diag::suggest;
 use crate::spec::Place;
 use crate::spec::types::traffic::{self, ExpectedBody, ExpectedLocalReply, ExpectedValues};
-use crate::traffic::case::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
-use crate::traffic::message::UNOBSERVED;
+use crate::traffic::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
 
 /// Pseudo-headers, by what has them.
 const OF_REQUESTS: &[&str] = &[":authority", ":method", ":path", ":scheme"];

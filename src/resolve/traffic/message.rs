@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use mesh_compile_host::{Callout, Fields, Message, Response};
+
 use super::values::{Check, is_token, short};
 use crate::diag::{Code, Diagnostic};
 use crate::spec::Place;
 use crate::spec::types::traffic::{self, Text, Values};
-use crate::traffic::case::{Answer, Callout};
-use crate::traffic::message::{Fields, Message};
 
 /// Headers that speak of the connection or that Envoy answers by itself: none of them gets through a proxy as it is.
 const OF_THE_CONNECTION: [&str; 5] = ["connection", "expect", "keep-alive", "proxy-connection", "upgrade"];
@@ -64,7 +64,7 @@ impl Check<'_> {
     }
 
     /// What the workload answers.
-    pub(super) fn upstream(&mut self, written: Option<&traffic::Answer>, place: &Place) -> Answer {
+    pub(super) fn upstream(&mut self, written: Option<&traffic::Answer>, place: &Place) -> Response {
         let default = traffic::Answer::default();
         let written = written.unwrap_or(&default);
         let parts = Written {
@@ -74,9 +74,9 @@ impl Check<'_> {
             trailers: &written.trailers,
         };
         if self.is_reset(written.reset, place) {
-            return Answer::Reset;
+            return Response::Reset;
         }
-        Answer::Message(self.answer(written.status, &parts, place))
+        Response::Message(self.answer(written.status, &parts, place))
     }
 
     /// What a cluster answers, call by call.
@@ -91,10 +91,10 @@ impl Check<'_> {
 
     fn callout(&mut self, written: &traffic::Callout, place: &Place) -> Callout {
         let after = self.duration(written.after.as_deref(), &place.key("after"));
-        let answer = if self.is_reset(written.reset, place) {
-            Answer::Reset
+        let response = if self.is_reset(written.reset, place) {
+            Response::Reset
         } else if written.grpc_status.is_some() || written.grpc_message.is_some() || written.messages.is_some() {
-            Answer::Message(self.grpc(written, place))
+            Response::Message(self.grpc(written, place))
         } else {
             let parts = Written {
                 headers: &written.headers,
@@ -102,9 +102,9 @@ impl Check<'_> {
                 chunks: written.chunks.as_deref(),
                 trailers: &written.trailers,
             };
-            Answer::Message(self.answer(written.status, &parts, place))
+            Response::Message(self.answer(written.status, &parts, place))
         };
-        Callout { after, answer }
+        Callout { after, response }
     }
 
     /// Whether the connection is to break; then nothing but `after` may stand beside it.

@@ -10,13 +10,15 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_compile_host::{Callout, Exchange, Property, Scenario};
+
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::Direction;
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
 use crate::spec::types::{self, Use, traffic};
 use crate::spec::{Place, Spec};
-use crate::traffic::case::{Callout, Property, Step, Suite, Test};
+use crate::traffic::{Step, Suite, Test};
 use values::{Check, short};
 
 /// The tests of each workload, in the workloads' order. Those of workloads that are not among `resolved` are checked too.
@@ -109,10 +111,13 @@ impl Check<'_> {
             name: written.name.clone(),
             direction,
             port: written.port.or_else(|| self.port(&on_way, place)),
-            time: self.time(written.time.as_deref(), &place.key("time")),
-            seed: written.seed.unwrap_or(0),
-            properties: self.properties(&written.properties, &place.key("properties")),
-            callouts: self.clusters(&written.callouts, &place.key("callouts")),
+            scenario: Scenario {
+                time: self.time(written.time.as_deref(), &place.key("time")),
+                seed: written.seed.unwrap_or(0),
+                properties: self.properties(&written.properties, &place.key("properties")),
+                callouts: self.clusters(&written.callouts, &place.key("callouts")),
+                any_cluster: false,
+            },
             steps: self.steps(written, &location, place),
             location,
         }
@@ -207,9 +212,11 @@ impl Check<'_> {
     fn step(&mut self, (after, request, upstream, expect): Parts<'_>, location: Location, place: &Place) -> Step {
         Step {
             location,
-            after: self.duration(after, &place.key("after")),
-            request: self.request(request, &place.key("request")),
-            upstream: self.upstream(upstream, &place.key("upstream")),
+            exchange: Exchange {
+                after: self.duration(after, &place.key("after")),
+                request: self.request(request, &place.key("request")),
+                upstream: self.upstream(upstream, &place.key("upstream")),
+            },
             expect: self.expect(expect, &place.key("expect")),
         }
     }

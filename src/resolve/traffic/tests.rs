@@ -1,11 +1,12 @@
 //! What tests become, with what mesh.toml leaves out filled in.
 
+use mesh_compile_host::{Fields, Message, Response};
+
 use crate::diag::Code;
 use std::time::Duration;
 
 use super::*;
-use crate::traffic::case::{Answer, ExpectedUpstream, LocalReply, Matcher};
-use crate::traffic::message::{Fields, Message};
+use crate::traffic::{ExpectedUpstream, LocalReply, Matcher};
 use crate::world::{Memory, World as _};
 
 /// The suites of a mesh.toml that has the filters `a` and `b` beside `text`, and the codes of what is said of it.
@@ -41,7 +42,7 @@ fn only(text: &str) -> Test {
 
 #[track_caller]
 fn answer(callout: &Callout) -> &Message {
-    let Answer::Message(message) = &callout.answer else { panic!("{callout:?}") };
+    let Response::Message(message) = &callout.response else { panic!("{callout:?}") };
     message
 }
 
@@ -74,14 +75,14 @@ fn a_suite_knows_its_workload() {
 #[test]
 fn what_is_left_out_is_filled_in() {
     let test = only("");
-    assert_eq!((test.direction, test.port, test.seed), (Direction::Inbound, None, 0));
-    assert_eq!(test.time, crate::traffic::case::DEFAULT_TIME);
-    assert!(test.properties.is_empty() && test.callouts.is_empty());
+    assert_eq!((test.direction, test.port, test.scenario.seed), (Direction::Inbound, None, 0));
+    assert_eq!(test.scenario.time, mesh_compile_host::DEFAULT_TIME);
+    assert!(test.scenario.properties.is_empty() && test.scenario.callouts.is_empty());
     let [step] = test.steps.as_slice() else { panic!("{test:#?}") };
     let given = fields(&[(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), (":scheme", "http")]);
-    assert_eq!((step.after, &step.request.headers), (Duration::ZERO, &given));
-    assert_eq!((step.request.body.len(), &step.request.trailers), (0, &None));
-    let Answer::Message(upstream) = &step.upstream else { panic!("{step:#?}") };
+    assert_eq!((step.exchange.after, &step.exchange.request.headers), (Duration::ZERO, &given));
+    assert_eq!((step.exchange.request.body.len(), &step.exchange.request.trailers), (0, &None));
+    let Response::Message(upstream) = &step.exchange.upstream else { panic!("{step:#?}") };
     assert_eq!(upstream, &Message { headers: fields(&[(":status", "200")]), ..Message::default() });
     assert!(step.expect.status.is_none() && step.expect.upstream.is_none() && step.expect.calls.is_none());
 }
@@ -92,7 +93,7 @@ fn a_request_has_its_headers_in_order() {
         "request = { method = 'PUT', path = '/a', authority = 'b', scheme = 'https', \
          headers = { z = '1', A = ['x', 'y'] }, body = { base64 = '/wA=' }, trailers = { T = '1' } }",
     );
-    let request = &test.steps[0].request;
+    let request = &test.steps[0].exchange.request;
     let pseudo = [(":authority", "b"), (":path", "/a"), (":method", "PUT"), (":scheme", "https")];
     assert_eq!(request.headers, fields(&[&pseudo[..], &[("a", "x"), ("a", "y"), ("z", "1")]].concat()));
     assert_eq!((&request.body, &request.trailers), (&vec![vec![0xff, 0]], &Some(fields(&[("t", "1")]))));
@@ -102,7 +103,7 @@ fn a_request_has_its_headers_in_order() {
 #[test]
 fn chunks_are_marked() {
     let length = |text: &str| {
-        let sent = only(text).steps[0].request.framed_request();
+        let sent = only(text).steps[0].exchange.request.framed_request();
         (sent.headers.first("content-length").is_some(), sent.headers.first("transfer-encoding").is_some(), sent.body)
     };
     assert_eq!(length("request.body = 'a'"), (true, false, bytes(&["a"])));
@@ -118,7 +119,7 @@ fn chunks_are_marked() {
 #[test]
 fn base64_may_stand_in_lines() {
     let test = only("request.body = { base64 = \"\"\"\naGVs\nbG8h\n\"\"\" }");
-    assert_eq!(test.steps[0].request.body, bytes(&["hello!"]));
+    assert_eq!(test.steps[0].exchange.request.body, bytes(&["hello!"]));
 }
 
 #[test]
@@ -126,11 +127,11 @@ fn callouts() {
     let test = only(
         "callouts.\"a.b\" = { status = 403, body = 'no', after = '10ms' }\ncallouts.c = [{ reset = true }, { reset = false }]",
     );
-    let [one] = test.callouts["a.b"].as_slice() else { panic!("{test:#?}") };
+    let [one] = test.scenario.callouts["a.b"].as_slice() else { panic!("{test:#?}") };
     assert_eq!(one.after, Duration::from_millis(10));
     assert_eq!((&answer(one).headers, &answer(one).body), (&fields(&[(":status", "403")]), &bytes(&["no"])));
-    let [broken, fine] = test.callouts["c"].as_slice() else { panic!("{test:#?}") };
-    assert!(matches!(broken.answer, Answer::Reset));
+    let [broken, fine] = test.scenario.callouts["c"].as_slice() else { panic!("{test:#?}") };
+    assert!(matches!(broken.response, Response::Reset));
     assert_eq!(answer(fine).headers, fields(&[(":status", "200")]));
 }
 
@@ -141,16 +142,16 @@ fn grpc_answers_are_http_messages() {
          callouts.none = { grpc-status = 7, grpc-message = 'no' }\ncallouts.empty = { messages = [''] }",
     );
     let start = [(":status", "200"), ("content-type", "application/grpc")];
-    let full = answer(&test.callouts["full"][0]);
+    let full = answer(&test.scenario.callouts["full"][0]);
     assert_eq!(full.headers, fields(&[&start[..], &[("h", "1")]].concat()));
     assert_eq!(full.body, [b"a", b"\0"]);
     assert_eq!(full.trailers, Some(fields(&[("t", "1"), ("grpc-status", "0"), ("grpc-message", "fine")])));
     // Nothing but an end comes as headers alone.
-    let none = answer(&test.callouts["none"][0]);
+    let none = answer(&test.scenario.callouts["none"][0]);
     assert_eq!(none.headers, fields(&[&start[..], &[("grpc-status", "7"), ("grpc-message", "no")]].concat()));
     assert_eq!((none.body.len(), &none.trailers), (0, &None));
     // A message of no bytes is one.
-    let empty = answer(&test.callouts["empty"][0]);
+    let empty = answer(&test.scenario.callouts["empty"][0]);
     assert_eq!((empty.body.len(), &empty.trailers), (1, &Some(fields(&[("grpc-status", "0")]))));
 }
 
@@ -160,12 +161,13 @@ fn properties_and_the_clock() {
         "properties = { \"source.address\" = 'x', a = -1, \"b.c.d\" = true }\ntime = '1970-01-01T00:00:01Z'\nseed = 7\n\
          steps = [{ after = '1s' }, { after = '2m' }]",
     );
-    let property = |path: &[&str]| test.properties.get(&path.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+    let property =
+        |path: &[&str]| test.scenario.properties.get(&path.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
     assert_eq!(property(&["source", "address"]), Some(&Property::Text("x".into())));
     assert_eq!(property(&["a"]), Some(&Property::Integer(-1)));
     assert_eq!(property(&["b", "c", "d"]), Some(&Property::Boolean(true)));
-    assert_eq!((test.time, test.seed), (1_000_000_000, 7));
-    let after: Vec<_> = test.steps.iter().map(|step| step.after.as_secs()).collect();
+    assert_eq!((test.scenario.time, test.scenario.seed), (1_000_000_000, 7));
+    let after: Vec<_> = test.steps.iter().map(|step| step.exchange.after.as_secs()).collect();
     assert_eq!(after, [1, 120]);
 }
 

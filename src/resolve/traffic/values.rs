@@ -8,13 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, civil};
+use mesh_compile_host::DEFAULT_TIME;
 use regex::bytes::Regex;
 use toml::value::Datetime;
 
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::spec::types::traffic::{BodyPattern, ExpectedBody, Pattern, Text};
 use crate::spec::{Document, Place};
-use crate::traffic::case::{DEFAULT_TIME, Matcher};
+use crate::traffic::Matcher;
 
 /// No `after` is longer, so that no clock runs over.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

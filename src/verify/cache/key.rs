@@ -1,12 +1,12 @@
 //! All that a dry run depends on, as one digest. Every type is taken apart field by field: a new field that is forgotten here does
 //! not compile.
 
+use mesh_compile_host::{Callout, Exchange, Fields, Message, Property, Response, Scenario};
+
 use crate::domain::Digest;
-use crate::traffic::case::{
-    Answer, Callout, Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Property,
-    Step, Test,
+use crate::traffic::{
+    Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Step, Test,
 };
-use crate::traffic::message::{Fields, Message};
 use crate::verify::subject::{Module, Placed, Plugin, Subject};
 
 /// The program: its version, and a hash of its sources, for it is built between versions too (build.rs).
@@ -81,11 +81,13 @@ impl Key {
     }
 
     fn test(&mut self, test: &Test) {
-        let Test { name, location: _, direction, port, time, seed, properties, callouts, steps } = test;
+        let Test { name, location: _, direction, port, scenario, steps } = test;
+        let Scenario { time, seed, properties, callouts, any_cluster } = scenario;
         self.text(name);
         self.variant((direction, port));
         self.number(*time);
         self.number(*seed);
+        self.flag(*any_cluster);
         self.number(properties.len() as u64);
         for (path, property) in properties {
             self.each(path, |key, part| key.text(part));
@@ -99,26 +101,26 @@ impl Key {
         self.number(callouts.len() as u64);
         for (cluster, answers) in callouts {
             self.text(cluster);
-            self.each(answers, |key, Callout { after, answer }| {
+            self.each(answers, |key, Callout { after, response }| {
                 key.variant(after);
-                key.answer(answer);
+                key.answer(response);
             });
         }
         self.each(steps, Self::step);
     }
 
     fn step(&mut self, step: &Step) {
-        let Step { location: _, after, request, upstream, expect } = step;
+        let Step { location: _, exchange: Exchange { after, request, upstream }, expect } = step;
         self.variant(after);
         self.message(request);
         self.answer(upstream);
         self.expect(expect);
     }
 
-    fn answer(&mut self, answer: &Answer) {
+    fn answer(&mut self, answer: &Response) {
         let message = match answer {
-            Answer::Message(message) => Some(message),
-            Answer::Reset => None,
+            Response::Message(message) => Some(message),
+            Response::Reset => None,
         };
         self.optional(message, Self::message);
     }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_compile_host::FailurePolicy;
+use mesh_compile_host::outcome::LogLine;
 use wasmparser::{ExternalKind, Parser, Payload};
 
 use super::journal::Entry;
 use super::log::Event;
-use crate::traffic::outcome::LogLine;
-use crate::verify::subject::{Chain, FailurePolicy, Placed};
+use crate::domain::FilterType;
+use crate::verify::subject::Placed;
 
 /// Endings of the names of callbacks that can pause a stream.
 const PAUSING: [&str; 4] = ["_headers", "_body", "_trailers", "_data"];
@@ -113,13 +115,13 @@ impl<'a> Chained<'a> {
 }
 
 /// The chain that calls the callback. `None`: either.
-fn chain_of(callback: &str) -> Option<Chain> {
+fn chain_of(callback: &str) -> Option<FilterType> {
     let name = callback.strip_prefix("proxy_on_")?;
     let is = |names: &[&str]| names.iter().any(|it| name.contains(it));
     if is(&["downstream", "upstream", "new_connection"]) {
-        Some(Chain::Network)
+        Some(FilterType::Network)
     } else {
-        is(&["_headers", "_body", "_trailers"]).then_some(Chain::Http)
+        is(&["_headers", "_body", "_trailers"]).then_some(FilterType::Http)
     }
 }
 

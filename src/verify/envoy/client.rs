@@ -3,10 +3,11 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use mesh_compile_host::Message;
+
 use super::clock::Deadline;
 use super::marker::Marker;
 use super::wire::{self, ReadError, Reader, Side};
-use crate::traffic::message::Message;
 
 /// The response of an exchange.
 #[derive(Debug)]

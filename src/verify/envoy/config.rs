@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
-use crate::domain::Direction;
-use crate::verify::subject::{Chain, Placed, Plugin};
+use crate::domain::{Direction, FilterType};
+use crate::verify::subject::{Placed, Plugin};
 
 /// The listener that responds by itself. Its responses show when the worker has processed earlier data.
 pub(super) const MARKER: &str = "mesh-compile-marker";
@@ -166,8 +166,8 @@ fn router() -> Value {
 
 fn filter(placed: &Placed, paths: &Paths<'_>) -> Value {
     let type_url = match placed.chain {
-        Chain::Http => HTTP_WASM,
-        Chain::Network => NETWORK_WASM,
+        FilterType::Http => HTTP_WASM,
+        FilterType::Network => NETWORK_WASM,
     };
     let config = plugin_config(&placed.plugin, paths);
     json!({ "name": placed.plugin.chain_name, "typed_config": { "@type": type_url, "config": config } })

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use mesh_compile_host::outcome::PluginOutcome;
+use mesh_compile_host::{Callout, Response};
 use serde_json::Value;
 
 use super::clock::Deadline;
@@ -18,8 +20,7 @@ use super::marker::Marker;
 use super::process::Process;
 use super::upstream::{Observer, Protocol, Upstream};
 use crate::diag::Diagnostic;
-use crate::traffic::case::{Answer, Callout};
-use crate::traffic::outcome::{Outcome, PluginOutcome};
+use crate::verify::outcome::Outcome;
 use crate::verify::subject::{Placed, Subject};
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
@@ -125,7 +126,7 @@ impl Engine {
 
 /// Whether the scripted response is one to a gRPC call.
 fn is_grpc(callout: &Callout) -> bool {
-    let Answer::Message(response) = &callout.answer else { return false };
+    let Response::Message(response) = &callout.response else { return false };
     response.trailers.iter().chain([&response.headers]).any(|fields| fields.first("grpc-status").is_some())
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use mesh_compile_host::outcome::{End, ExchangeOutcome, Fault, FaultKind};
+use mesh_compile_host::{DEFAULT_TIME, Message};
 use serde_json::Value;
 
 use super::attribution::Chained;
@@ -16,9 +18,8 @@ use super::log::Event;
 use super::plugins::fault_of;
 use super::upstream::Upstream;
 use crate::diag::Diagnostic;
-use crate::traffic::case::{DEFAULT_TIME, Step, Test};
-use crate::traffic::message::Message;
-use crate::traffic::outcome::{End, Fault, FaultKind, StepOutcome, TestOutcome};
+use crate::traffic::{Step, Test};
+use crate::verify::outcome::TestOutcome;
 use crate::verify::subject::Subject;
 
 /// The listener's name, and the prefix of its statistics.
@@ -38,7 +39,7 @@ impl Engine {
         if let Some(fault) = unsupported(test) {
             return Ok(TestOutcome { steps: Vec::new(), fault: Some(fault) });
         }
-        let clusters = self.clusters(&test.callouts);
+        let clusters = self.clusters(&test.scenario.callouts);
         let timeout = self.timeout.saturating_add(delays(test));
         let (envoy, upstream) = self.envoy_and_upstream()?;
         let mut run = TestRun { envoy, upstream, timeout, envoy_failed: false };
@@ -77,7 +78,7 @@ impl TestRun<'_> {
         self.envoy.write_modules(network.iter().chain(&http).copied())?;
         self.envoy.remove_listeners()?;
         self.envoy.set_clusters(clusters)?;
-        self.upstream.start_test(&test.callouts);
+        self.upstream.start_test(&test.scenario.callouts);
         let listener = config::listener(LISTENER, test.direction, [&network, &http], &self.envoy.paths());
         self.envoy.set_listeners(vec![listener])?;
         let Some(address) = self.envoy.address(LISTENER) else {
@@ -86,7 +87,7 @@ impl TestRun<'_> {
         };
         let mut chained = Chained::new(&subject.plugins, [&network, &http]);
         for step in &test.steps {
-            thread::sleep(step.after);
+            thread::sleep(step.exchange.after);
             outcome.steps.push(self.step(step, address, &mut chained));
             if self.envoy_failed {
                 break;
@@ -104,11 +105,11 @@ impl TestRun<'_> {
     }
 
     /// Runs one exchange.
-    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> StepOutcome {
-        self.upstream.start_exchange(&step.upstream);
+    fn step(&mut self, step: &Step, address: SocketAddr, chained: &mut Chained<'_>) -> ExchangeOutcome {
+        self.upstream.start_exchange(&step.exchange.upstream);
         let before = self.envoy.access_log().len();
         let observer = Arc::clone(&self.envoy.observer);
-        let received = client::exchange(address, &step.request, &observer.marker, self.timeout);
+        let received = client::exchange(address, &step.exchange.request, &observer.marker, self.timeout);
         let responds = observer.marker.reached();
         let details = if responds { self.details(before) } else { None };
         if responds {
@@ -116,14 +117,14 @@ impl TestRun<'_> {
         }
         let (upstream, calls) = self.upstream.take_received();
         let calls = self.envoy.journal().in_order(calls);
-        let scheme = step.request.headers.first(":scheme").unwrap_or(b"http");
+        let scheme = step.exchange.request.headers.first(":scheme").unwrap_or(b"http");
         let upstream = upstream.map(|request| with_scheme(request, scheme));
-        let mut outcome = StepOutcome {
+        let mut outcome = ExchangeOutcome {
             end: end(&received, details),
             response: received.response.map(Message::observed),
             upstream,
             calls,
-            ..StepOutcome::default()
+            ..ExchangeOutcome::default()
         };
         let running = self.envoy.journal().running(false);
         self.read_journal(chained, &mut outcome);
@@ -156,7 +157,7 @@ impl TestRun<'_> {
         details
     }
 
-    fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut StepOutcome) {
+    fn read_journal(&self, chained: &mut Chained<'_>, outcome: &mut ExchangeOutcome) {
         chained.start_exchange();
         let (entries, flooded) = self.envoy.journal().take_all();
         // The plugin that logged in the running callback. A filter that fails has often logged before.
@@ -189,9 +190,9 @@ impl TestRun<'_> {
 
 /// Why this engine cannot run the test.
 fn unsupported(test: &Test) -> Option<Fault> {
-    let property = test.properties.keys().next().map(|path| format!("the property {}", path.join(".")));
-    let time = (test.time != DEFAULT_TIME).then(|| "the time".to_owned());
-    let seed = (test.seed != 0).then(|| "the random seed".to_owned());
+    let property = test.scenario.properties.keys().next().map(|path| format!("the property {}", path.join(".")));
+    let time = (test.scenario.time != DEFAULT_TIME).then(|| "the time".to_owned());
+    let seed = (test.scenario.seed != 0).then(|| "the random seed".to_owned());
     let what = property.or(time).or(seed)?;
     let message = format!("a real Envoy sets {what} itself");
     Some(Fault { kind: FaultKind::Unsupported, message })
@@ -199,7 +200,7 @@ fn unsupported(test: &Test) -> Option<Fault> {
 
 /// The sum of the delays that the test's callouts script.
 fn delays(test: &Test) -> Duration {
-    test.callouts.values().flatten().fold(Duration::ZERO, |sum, callout| sum.saturating_add(callout.after))
+    test.scenario.callouts.values().flatten().fold(Duration::ZERO, |sum, callout| sum.saturating_add(callout.after))
 }
 
 fn end(received: &Received, details: Option<String>) -> End {

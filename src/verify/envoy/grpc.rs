@@ -1,6 +1,6 @@
 //! gRPC's messages in the body of an HTTP message.
 
-use crate::traffic::message::Message;
+use mesh_compile_host::Message;
 
 /// The bytes before each message: whether it is compressed, and its length.
 const PREFIX: usize = 5;

@@ -14,9 +14,9 @@ use h2::RecvStream;
 use h2::server::{self, SendResponse};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use mesh_compile_host::{Fields, Message};
 
 use super::grpc;
-use crate::traffic::message::{Fields, Message};
 
 /// Fields that only HTTP/1.1 has (RFC 9113, 8.2.2).
 const HTTP1_ONLY: [&str; 2] = ["connection", "transfer-encoding"];

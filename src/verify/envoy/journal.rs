@@ -7,9 +7,10 @@ use std::mem;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use mesh_compile_host::outcome::{Call, Level};
+
 use super::clock::Deadline;
 use super::log::{Event, Line};
-use crate::traffic::outcome::{Call, Level};
 
 /// Bytes of log that are kept between two queries. A filter that logs more is stopped.
 const LIMIT: usize = 64 << 20;

@@ -3,7 +3,7 @@
 //! Envoy writes it to a file with [`FORMAT`], escaped, so that each message is one line whatever a filter logs. The Wasm component logs
 //! at level `trace`, so that the start and the end of each callback are in the log, with the thread that runs it.
 
-use crate::traffic::outcome::Level;
+use mesh_compile_host::outcome::Level;
 
 /// Thread, level, component, message.
 pub(super) const FORMAT: &str = "[%t][%l][%n] %v";

@@ -20,7 +20,7 @@
 //! - The effects of each callback are not visible, nor is the name of an unknown cluster. Where several plugins have a callback, the
 //!   order of callbacks tells which plugin holds a stream or trapped. For bodies and ticks this may name the wrong plugin.
 //!
-//! [`FaultKind::Unsupported`]: crate::traffic::outcome::FaultKind::Unsupported
+//! [`FaultKind::Unsupported`]: mesh_compile_host::outcome::FaultKind::Unsupported
 
 mod admin;
 mod attribution;
@@ -51,7 +51,7 @@ use camino::Utf8PathBuf;
 
 use super::subject::Subject;
 use crate::diag::Diagnostic;
-use crate::traffic::outcome::Outcome;
+use crate::verify::outcome::Outcome;
 use crate::world::World;
 use engine::Engine;
 

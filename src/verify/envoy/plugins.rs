@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use mesh_compile_host::outcome::{Fault, FaultKind, LogLine, PluginOutcome};
+
 use super::config;
 use super::engine::{Engine, EnvoyFailure};
 use super::journal::Entry;
 use super::log::Event;
 use crate::diag::Diagnostic;
-use crate::traffic::outcome::{Fault, FaultKind, LogLine, PluginOutcome};
-use crate::verify::subject::{Chain, Placed, Subject};
+use crate::domain::FilterType;
+use crate::verify::subject::{Placed, Subject};
 
 /// Envoy's last message about a module that got this far.
 const NOT_CONFIGURED: &str = "Failed to configure base Wasm plugin";
@@ -38,7 +40,7 @@ impl Engine {
 
     /// Equal for subjects whose plugins are the same to Envoy.
     fn key(&mut self, subject: &Subject, from: usize) -> Result<String, Box<Diagnostic>> {
-        let clusters: Vec<&String> = subject.tests.iter().flat_map(|test| test.callouts.keys()).collect();
+        let clusters: Vec<&String> = subject.tests.iter().flat_map(|test| test.scenario.callouts.keys()).collect();
         let clusters = format!("{clusters:?}");
         let envoy = self.envoy()?;
         let paths = envoy.paths();
@@ -49,7 +51,7 @@ impl Engine {
     /// The outcomes of the plugins from index `from` on, up to the first one that makes Envoy fail.
     fn some_plugins(&mut self, subject: &Subject, from: usize) -> Result<Vec<PluginOutcome>, Box<Diagnostic>> {
         // The clusters that plugins call while they start exist, but reset each call: no test is running yet.
-        let callouts = subject.tests.iter().flat_map(|test| test.callouts.clone()).collect();
+        let callouts = subject.tests.iter().flat_map(|test| test.scenario.callouts.clone()).collect();
         self.upstream.start_test(&BTreeMap::new());
         let clusters = self.clusters(&callouts);
         let envoy = self.envoy()?;
@@ -84,8 +86,8 @@ impl Engine {
 fn listener(at: usize, placed: &Placed, paths: &config::Paths<'_>) -> serde_json::Value {
     let name = name(at);
     match placed.chain {
-        Chain::Http => config::listener(&name, placed.direction, [&[], &[placed]], paths),
-        Chain::Network => config::listener(&name, placed.direction, [&[placed], &[]], paths),
+        FilterType::Http => config::listener(&name, placed.direction, [&[], &[placed]], paths),
+        FilterType::Network => config::listener(&name, placed.direction, [&[placed], &[]], paths),
     }
 }
 

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use mesh_compile_host::outcome::Call;
+use mesh_compile_host::{Callout, Message, Response};
+
 use super::clock::Deadline;
 use super::journal::Journal;
 use super::marker::Marker;
 use super::wire::{self, Part, Reader, Side};
 use super::{grpc, http2};
-use crate::traffic::case::{Answer, Callout};
-use crate::traffic::message::Message;
-use crate::traffic::outcome::Call;
 
 /// How long a connection may be idle. Envoy closes its connections long before.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -50,7 +50,7 @@ struct Shared {
 struct State {
     envoy: Option<Arc<Observer>>,
     /// The workload's response.
-    response: Option<Answer>,
+    response: Option<Response>,
     /// The request as it reached the workload.
     request: Option<Message>,
     callouts: BTreeMap<String, Vec<Callout>>,
@@ -107,7 +107,7 @@ impl Upstream {
     }
 
     /// Starts an exchange, which the workload answers with `response`.
-    pub(super) fn start_exchange(&self, response: &Answer) {
+    pub(super) fn start_exchange(&self, response: &Response) {
         let mut state = self.shared.state();
         state.response = Some(response.clone());
         state.request = None;
@@ -163,7 +163,7 @@ fn connection(shared: &Shared, cluster: Option<&str>, mut stream: TcpStream) -> 
             Some(cluster) => callout(shared, cluster, request),
         };
         // A reset, or a request after the end of the script. Envoy sees no difference between reset and close once the request is read.
-        let Some(Answer::Message(response)) = response else { return Ok(()) };
+        let Some(Response::Message(response)) = response else { return Ok(()) };
         send(shared, &mut stream, &response, &method)?;
     }
 }
@@ -172,8 +172,8 @@ fn connection(shared: &Shared, cluster: Option<&str>, mut stream: TcpStream) -> 
 fn grpc_connection(shared: &Shared, cluster: &str, stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     http2::serve(stream, |request| match callout(shared, cluster, request.observed())? {
-        Answer::Message(response) => Some(response),
-        Answer::Reset => None,
+        Response::Message(response) => Some(response),
+        Response::Reset => None,
     })
 }
 
@@ -206,7 +206,7 @@ fn receive(shared: &Shared, cluster: Option<&str>, reader: &mut Reader) -> Optio
 ///
 /// Envoy's main thread has its own copy of each VM, which ticks and sends callouts like the worker's. Its callouts have their own
 /// position in the script and are not recorded.
-fn callout(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
+fn callout(shared: &Shared, cluster: &str, request: Message) -> Option<Response> {
     let envoy = shared.state().envoy.clone()?;
     let callout = {
         // Locked before the journal counts the callout as arrived, so that every arrived callout is recorded.
@@ -222,7 +222,7 @@ fn callout(shared: &Shared, cluster: &str, request: Message) -> Option<Answer> {
         script.get(index).or(script.last())?.clone()
     };
     thread::sleep(callout.after);
-    Some(callout.answer)
+    Some(callout.response)
 }
 
 /// Writes a response, each chunk after Envoy has processed the one before.

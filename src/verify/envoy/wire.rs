@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 
 use httparse::{EMPTY_HEADER, Request, Response, Status};
+use mesh_compile_host::{Fields, Message};
 
 use super::clock::Deadline;
-use crate::traffic::message::{Fields, Message};
 
 /// Limit of fields in a head. Envoy's own limit is 100.
 const FIELDS: usize = 256;
@@ -266,7 +266,7 @@ pub(super) fn request(message: &Message) -> Pieces {
 pub(super) fn response(message: &Message, method: &[u8]) -> Pieces {
     let status = message.headers.first(":status").unwrap_or(b"200");
     // Reason phrases do not reach filters.
-    let mut pieces = pieces([b"HTTP/1.1 ", status, b" \r\n"].concat(), &message.framed_answer(method));
+    let mut pieces = pieces([b"HTTP/1.1 ", status, b" \r\n"].concat(), &message.framed_response(method));
     if method == b"HEAD" {
         pieces.rest.clear();
     }

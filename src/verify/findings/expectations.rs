@@ -1,11 +1,13 @@
 //! What is said of a test.
 
+use mesh_compile_host::outcome::{Effect, End};
+
 use super::trace;
 use super::{Diagnostic, Fault, Placed, Subject, of_fault};
 use crate::diag::Code;
-use crate::traffic::case::Test;
-use crate::traffic::outcome::{Effect, End, TestOutcome};
+use crate::traffic::Test;
 use crate::verify::judge::Failure;
+use crate::verify::outcome::TestOutcome;
 
 /// A test that could not be run at all.
 pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnostic {

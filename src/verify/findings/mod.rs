@@ -6,11 +6,13 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use mesh_compile_host::outcome::{End, ExchangeOutcome, Fault, FaultKind, Remark};
+
 use super::judge::Failure;
 use super::report::Engine;
 use super::subject::{Placed, Subject};
 use crate::diag::{Code, Diagnostic, Location, Severity, Sink, suggest};
-use crate::traffic::outcome::{End, Fault, FaultKind, Outcome, Remark, StepOutcome};
+use crate::verify::outcome::Outcome;
 
 /// Findings, those that say the same of the same filter together.
 #[derive(Debug, Default)]
@@ -71,8 +73,8 @@ impl Findings {
         &mut self,
         subject: &Subject,
         engine: Engine,
-        (test, step): (&crate::traffic::case::Test, &crate::traffic::case::Step),
-        outcome: &StepOutcome,
+        (test, step): (&crate::traffic::Test, &crate::traffic::Step),
+        outcome: &ExchangeOutcome,
     ) {
         for (number, fault) in &outcome.faults {
             let Some(placed) = subject.plugins.get(*number) else { continue };
@@ -95,7 +97,7 @@ impl Findings {
             let Some(placed) = subject.plugins.get(*number) else { continue };
             let mut finding = words::remark(placed, remark);
             if let Remark::UnknownCluster(cluster) = remark
-                && let Some(near) = suggest(cluster, test.callouts.keys().map(String::as_str))
+                && let Some(near) = suggest(cluster, test.scenario.callouts.keys().map(String::as_str))
             {
                 finding = finding.help(format!("the test has `callouts.\"{near}\"`: did you mean `{cluster}`?"));
             }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::traffic::case::Step;
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{Effect, End, LogLine, StepOutcome};
+use mesh_compile_host::outcome::{Effect, End, ExchangeOutcome, LogLine};
+use mesh_compile_host::{Fields, Message};
+
+use crate::traffic::Step;
 use crate::verify::exchange::{end, level};
 use crate::verify::subject::Subject;
 
@@ -15,9 +16,9 @@ const LINES: usize = 40;
 const LOG_LINES: usize = 20;
 
 /// The whole exchange.
-pub(super) fn exchange(subject: &Subject, step: &Step, outcome: &StepOutcome) -> Vec<String> {
+pub(super) fn exchange(subject: &Subject, step: &Step, outcome: &ExchangeOutcome) -> Vec<String> {
     let mut lines = vec!["the request".to_owned()];
-    message(&step.request, &mut lines);
+    message(&step.exchange.request, &mut lines);
     outcome.effects.iter().for_each(|one| effect(subject, one, &mut lines));
     for call in &outcome.calls {
         lines.push(format!("called: {}", call.cluster));

@@ -1,11 +1,12 @@
 //! What is said of a filter's fault.
 
-use super::{Diagnostic, Fault, FaultKind, Placed, Severity, of_fault};
+use mesh_compile_host::outcome::Remark;
+use mesh_compile_module::{Report, Setting, Severity, rules};
+
+use super::{Diagnostic, Fault, FaultKind, Placed, of_fault};
 use crate::diag::Code;
-use crate::domain::{FilterType, Istio};
-use crate::module::{Report, Setting, rules};
-use crate::traffic::outcome::Remark;
-use crate::verify::subject::Chain;
+use crate::domain::Istio;
+use crate::module;
 
 /// The finding, not yet at its place.
 pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
@@ -46,15 +47,11 @@ fn callback(message: &str) -> String {
 
 /// What the rules say of the module's bytes, where they see why it does not load.
 fn by_rule(placed: &Placed) -> Option<Diagnostic> {
-    let filter_type = match placed.chain {
-        Chain::Http => FilterType::Http,
-        Chain::Network => FilterType::Network,
-    };
     let setting =
-        Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(filter_type), allow_precompiled: false };
+        Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(placed.chain), allow_precompiled: false };
     let found = rules::check(&Report::of(&placed.plugin.module.bytes), &setting);
     let error = found.iter().find(|finding| finding.severity == Severity::Error)?;
-    Some(error.diagnostic(placed.plugin.filename()))
+    Some(module::diagnostic(error, placed.plugin.filename()))
 }
 
 /// The finding about what is no fault, not yet at its place.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use mesh_compile_host::Fields;
+
 use super::words::{list, not, quoted, show, wanted};
 use super::{Judge, Whose};
 use crate::diag::suggest;
-use crate::traffic::case::{Expected, ExpectedField};
-use crate::traffic::message::Fields;
+use crate::traffic::{Expected, ExpectedField};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {

@@ -1,19 +1,18 @@
 //! Outcomes made by hand, and what is said of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mesh_compile_host::outcome::{Fault, FaultKind, Level, LogLine};
+use mesh_compile_host::{Exchange, Fields, Response, Scenario};
 use regex::bytes::Regex;
 
 use super::*;
 use crate::diag::Sources;
-use crate::domain::{Digest, Direction};
+use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::PluginConfig;
-use crate::traffic::case::{Answer, Expect, ExpectedField};
-use crate::traffic::message::Fields;
-use crate::traffic::outcome::{Fault, FaultKind, Level, LogLine};
-use crate::verify::subject::{Chain, Module, Placed, Plugin};
+use crate::traffic::{Expect, ExpectedField};
+use crate::verify::subject::{Module, Placed, Plugin};
 
 /// A place that a failure is known by: the byte of mesh.toml that it points to.
 fn at(byte: usize) -> Location {
@@ -46,11 +45,11 @@ fn message(headers: &[(&str, &str)], body: &str) -> Message {
 }
 
 /// An exchange that went well: `GET /` and `200`, with a header, a body and a trailer.
-fn good() -> StepOutcome {
+fn good() -> ExchangeOutcome {
     let mut response = message(&[(":status", "200"), ("x-color", "red"), ("x-many", "1"), ("x-many", "2")], "hello");
     response.trailers = Some(fields(&[("t", "1")]));
     let upstream = message(&[(":authority", "mesh.test"), (":path", "/"), (":method", "GET"), ("a", "1")], "asked");
-    StepOutcome { response: Some(response), upstream: Some(upstream), ..StepOutcome::default() }
+    ExchangeOutcome { response: Some(response), upstream: Some(upstream), ..ExchangeOutcome::default() }
 }
 
 fn subject() -> Subject {
@@ -60,16 +59,14 @@ fn subject() -> Subject {
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));
-    let placed = Placed { plugin: Arc::new(plugin), chain: Chain::Http, direction, port: None, location };
+    let placed = Placed { plugin: Arc::new(plugin), chain: FilterType::Http, direction, port: None, location };
     Subject { name: "Deployment/default/web".into(), envoy: 40, plugins: vec![placed], tests: Vec::new() }
 }
 
 fn test(steps: Vec<Expect>) -> Test {
     let step = |expect| Step {
         location: at(3),
-        after: Duration::ZERO,
-        request: Message::default(),
-        upstream: Answer::Reset,
+        exchange: Exchange { after: Duration::ZERO, request: Message::default(), upstream: Response::Reset },
         expect,
     };
     Test {
@@ -77,21 +74,18 @@ fn test(steps: Vec<Expect>) -> Test {
         location: at(1),
         direction: Direction::Inbound,
         port: None,
-        time: 0,
-        seed: 0,
-        properties: BTreeMap::new(),
-        callouts: BTreeMap::new(),
+        scenario: Scenario::default(),
         steps: steps.into_iter().map(step).collect(),
     }
 }
 
-fn failures(expect: Expect, found: StepOutcome) -> Vec<Failure> {
+fn failures(expect: Expect, found: ExchangeOutcome) -> Vec<Failure> {
     judge(&subject(), &test(vec![expect]), &TestOutcome { steps: vec![found], fault: None })
 }
 
 /// What is said where one expectation, at byte 7, is not met.
 #[track_caller]
-fn only(expect: Expect, found: StepOutcome) -> Failure {
+fn only(expect: Expect, found: ExchangeOutcome) -> Failure {
     let failures = failures(expect, found);
     let [only] = failures.as_slice() else { panic!("{failures:#?}") };
     assert_eq!((only.step, &only.location), (0, &at(7)));
@@ -99,7 +93,7 @@ fn only(expect: Expect, found: StepOutcome) -> Failure {
 }
 
 #[track_caller]
-fn says(expect: Expect, found: StepOutcome, message: &str) {
+fn says(expect: Expect, found: ExchangeOutcome, message: &str) {
     assert_eq!(only(expect, found).message, message);
 }
 
@@ -112,7 +106,7 @@ fn body(matcher: Matcher) -> Expect {
 }
 
 /// A good exchange whose answer has this body.
-fn answered(body: &[u8]) -> StepOutcome {
+fn answered(body: &[u8]) -> ExchangeOutcome {
     let mut found = good();
     if let Some(response) = &mut found.response {
         response.body = vec![body.to_vec()];
@@ -120,9 +114,9 @@ fn answered(body: &[u8]) -> StepOutcome {
     found
 }
 
-fn local_reply(details: &str) -> StepOutcome {
+fn local_reply(details: &str) -> ExchangeOutcome {
     let response = Some(message(&[(":status", "403")], "no"));
-    StepOutcome { response, end: End::LocalReply(details.into()), ..StepOutcome::default() }
+    ExchangeOutcome { response, end: End::LocalReply(details.into()), ..ExchangeOutcome::default() }
 }
 
 #[test]
@@ -340,7 +334,7 @@ fn metrics() {
 fn calls() {
     let call = |cluster: &str| Call { cluster: cluster.into(), request: message(&[(":path", "/check")], "ask") };
     let made =
-        |clusters: &[&str]| StepOutcome { calls: clusters.iter().map(|cluster| call(cluster)).collect(), ..good() };
+        |clusters: &[&str]| ExchangeOutcome { calls: clusters.iter().map(|cluster| call(cluster)).collect(), ..good() };
     let expect = |clusters: &[&str]| {
         let call = |cluster: &&str| ExpectedCall {
             cluster: (*cluster).into(),
@@ -376,7 +370,7 @@ fn an_exchange_that_came_to_nothing_is_one_failure() {
         upstream: Some(ExpectedUpstream::Nothing(at(7))),
         ..headers(vec![field("a", vec![is("1")])])
     };
-    let says = |found: StepOutcome, message: &str| {
+    let says = |found: ExchangeOutcome, message: &str| {
         for expect in [much(), Expect::default()] {
             let failures = failures(expect, found.clone());
             let [only] = failures.as_slice() else { panic!("{failures:#?}") };
@@ -386,7 +380,7 @@ fn an_exchange_that_came_to_nothing_is_one_failure() {
     let ended = |end, upstream: bool, response: bool| {
         let good = good();
         let (upstream, response) = (good.upstream.filter(|_| upstream), good.response.filter(|_| response));
-        StepOutcome { upstream, response, end, ..StepOutcome::default() }
+        ExchangeOutcome { upstream, response, end, ..ExchangeOutcome::default() }
     };
     let stalled = End::Stalled;
     says(ended(stalled(Some(0)), false, false), "the request never gets to the workload: `demo` holds it");
@@ -401,7 +395,7 @@ fn an_exchange_that_came_to_nothing_is_one_failure() {
 #[test]
 fn steps_are_judged_one_by_one() {
     let expect = || Expect { status: Some(expected(200)), ..Expect::default() };
-    let judged = |found: Vec<StepOutcome>| {
+    let judged = |found: Vec<ExchangeOutcome>| {
         let steps = (0..3).map(|_| expect()).collect();
         let failures = judge(&subject(), &test(steps), &TestOutcome { steps: found, fault: None });
         failures.into_iter().map(|failure| (failure.step, failure.message)).collect::<Vec<_>>()
@@ -426,7 +420,7 @@ fn a_test_that_could_not_be_run_is_one_failure() {
 #[test]
 fn a_reset_can_be_what_is_wanted() {
     let wanted = |value| Expect { reset: Some(expected(value)), ..Expect::default() };
-    let reset = |response| StepOutcome { response, end: End::Reset, ..StepOutcome::default() };
+    let reset = |response| ExchangeOutcome { response, end: End::Reset, ..ExchangeOutcome::default() };
     assert_eq!(failures(wanted(true), reset(None)), []);
     assert_eq!(failures(wanted(false), good()), []);
     let with_status = Expect { status: Some(expected(200)), ..wanted(true) };

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use regex::bytes::Regex;
 
-use crate::traffic::case::Matcher;
+use crate::traffic::Matcher;
 
 /// How many bytes of a value are shown.
 const LONGEST: usize = 120;

@@ -4,9 +4,8 @@
 use regex::Regex;
 
 use super::plugin;
-use crate::domain::Direction;
+use crate::domain::{Direction, FilterType};
 use crate::objects::{self, ApplyTo, ConfigPatch, FilterMatch, Operation, PatchContext, PluginConfig, Strings};
-use crate::verify::subject::Chain;
 
 const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
@@ -25,7 +24,7 @@ pub(super) struct EnvoyFilter {
 /// A patch that inserts a plugin into a chain.
 #[derive(Debug)]
 pub(super) struct Patch {
-    pub(super) chain: Chain,
+    pub(super) chain: FilterType,
     pub(super) direction: Direction,
     pub(super) port: Option<u16>,
     /// At the head of the chain, before Istio's own filters.
@@ -60,8 +59,8 @@ impl Patch {
     fn new(patch: ConfigPatch, istio: &str) -> Result<Self, String> {
         let ConfigPatch { apply_to, matches, patch } = patch;
         let chain = match apply_to {
-            ApplyTo::HttpFilter => Chain::Http,
-            ApplyTo::NetworkFilter => Chain::Network,
+            ApplyTo::HttpFilter => FilterType::Http,
+            ApplyTo::NetworkFilter => FilterType::Network,
         };
         let direction = match matches.context {
             PatchContext::Any => Direction::Any,
@@ -92,16 +91,16 @@ impl Patch {
 /// Whether the filter goes to the head of the chain, or before the filter that ends it. `INSERT_FIRST` considers no anchor but
 /// the connection manager, and `INSERT_BEFORE` without an anchor inserts at the head too. A patch whose anchor is missing does
 /// nothing, so only anchors that every chain has are accepted.
-fn is_first(chain: Chain, operation: Operation, anchor: Option<&FilterMatch>) -> Result<bool, String> {
+fn is_first(chain: FilterType, operation: Operation, anchor: Option<&FilterMatch>) -> Result<bool, String> {
     let outer = anchor.map(|anchor| anchor.name.as_str());
     let inner = anchor.and_then(|anchor| anchor.sub_filter.as_ref()).map(|filter| filter.name.as_str());
     match (chain, operation, outer, inner) {
-        (Chain::Http, Operation::InsertFirst, None | Some(HTTP_CONNECTION_MANAGER), _)
-        | (Chain::Http, Operation::InsertBefore, None | Some(HTTP_CONNECTION_MANAGER), None)
-        | (Chain::Network, Operation::InsertFirst, _, None)
-        | (Chain::Network, Operation::InsertBefore, None, None) => Ok(true),
-        (Chain::Http, Operation::InsertBefore, Some(HTTP_CONNECTION_MANAGER), Some(ROUTER))
-        | (Chain::Network, Operation::InsertBefore, Some(HTTP_CONNECTION_MANAGER | TCP_PROXY), None) => Ok(false),
+        (FilterType::Http, Operation::InsertFirst, None | Some(HTTP_CONNECTION_MANAGER), _)
+        | (FilterType::Http, Operation::InsertBefore, None | Some(HTTP_CONNECTION_MANAGER), None)
+        | (FilterType::Network, Operation::InsertFirst, _, None)
+        | (FilterType::Network, Operation::InsertBefore, None, None) => Ok(true),
+        (FilterType::Http, Operation::InsertBefore, Some(HTTP_CONNECTION_MANAGER), Some(ROUTER))
+        | (FilterType::Network, Operation::InsertBefore, Some(HTTP_CONNECTION_MANAGER | TCP_PROXY), None) => Ok(false),
         _ => {
             let anchor = inner.or(outer).unwrap_or("no filter");
             Err(format!("mesh-compile renders no {operation:?} relative to {anchor}"))

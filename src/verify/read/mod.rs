@@ -11,11 +11,11 @@ pub(super) mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::subject::{Chain, Module, Placed, Plugin, Subject};
+use super::subject::{Module, Placed, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Sink};
-use crate::domain::Digest;
+use crate::domain::{Digest, FilterType};
 use crate::layout::File;
-use crate::traffic::case::{Proxies, Suite};
+use crate::traffic::{Proxies, Suite};
 use envoy_filter::{EnvoyFilter, Patch};
 use objects::Objects;
 use pod::Pod;
@@ -78,7 +78,7 @@ fn subject<'a>(
     labels.extend(pod.labels.clone());
     let files = pod.files(&suite.namespace, objects)?;
     // What is inserted at the head of a chain turns the order around; what stands before its last filter keeps it.
-    let mut chains = [(Chain::Network, Vec::new(), Vec::new()), (Chain::Http, Vec::new(), Vec::new())];
+    let mut chains = [(FilterType::Network, Vec::new(), Vec::new()), (FilterType::Http, Vec::new(), Vec::new())];
     for filter in objects.envoy_filters(&suite.namespace, &proxies.root_namespace, &labels) {
         for (number, patch) in filter.patches.iter().enumerate() {
             if !patch.applies_to(&proxies.istio)? {
@@ -100,7 +100,7 @@ fn subject<'a>(
 
 fn twice(one: &Placed, other: &Placed) -> bool {
     let place = |it: &Placed| (it.chain, it.direction, it.port);
-    one.chain == Chain::Network && place(one) == place(other) && one.plugin == other.plugin
+    one.chain == FilterType::Network && place(one) == place(other) && one.plugin == other.plugin
 }
 
 fn placed(suite: &Suite, patch: &Patch, plugin: Arc<Plugin>) -> Placed {

@@ -10,7 +10,7 @@ use super::{Pod, unreadable};
 use crate::diag::Sink;
 use crate::layout::{File, KUSTOMIZATION};
 use crate::objects::{Kustomization, Strings, WorkloadPatch};
-use crate::traffic::case::Proxies;
+use crate::traffic::Proxies;
 
 /// The objects that are applied.
 #[derive(Debug, Default)]

@@ -1,16 +1,15 @@
 //! The configuration of a Wasm filter as the proxy gets it from istiod.
 
-use crate::domain::Istio;
+use crate::domain::{FilterType, Istio};
 use crate::objects::{PluginConfig, TypedConfig, WasmType};
-use crate::verify::subject::Chain;
 
 /// What remains of `typed_config` in a proxy of this Istio.
-pub(super) fn received(typed_config: TypedConfig, chain: Chain, istio: &str) -> Result<PluginConfig, String> {
+pub(super) fn received(typed_config: TypedConfig, chain: FilterType, istio: &str) -> Result<PluginConfig, String> {
     let opaque = matches!(typed_config, TypedConfig::TypedStruct(_));
     let (wasm_type, wasm) = typed_config.into_wasm();
     let fits = match chain {
-        Chain::Http => wasm_type == WasmType::Http,
-        Chain::Network => wasm_type == WasmType::Network,
+        FilterType::Http => wasm_type == WasmType::Http,
+        FilterType::Network => wasm_type == WasmType::Network,
     };
     if !fits {
         return Err("the type of `typed_config` does not fit `applyTo`".to_owned());

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use mesh_compile_host::FailurePolicy;
 
 use super::*;
 use crate::Compiled;
 use crate::diag::{Code, Location, Sources};
 use crate::domain::Direction;
 use crate::layout::File;
-use crate::verify::subject::FailurePolicy;
 use crate::world::{Disk, Memory, World};
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::diag::Code;
 
-fn notes(change: impl FnOnce(&mut StepOutcome)) -> Vec<String> {
+fn notes(change: impl FnOnce(&mut ExchangeOutcome)) -> Vec<String> {
     let web = web();
     let mut other = step();
     change(&mut other);
@@ -11,7 +11,7 @@ fn notes(change: impl FnOnce(&mut StepOutcome)) -> Vec<String> {
     found.into_iter().flat_map(|finding| finding.notes).collect()
 }
 
-fn response(outcome: &mut StepOutcome) -> &mut Message {
+fn response(outcome: &mut ExchangeOutcome) -> &mut Message {
     outcome.response.as_mut().expect("there is one")
 }
 
@@ -26,7 +26,7 @@ fn what_is_the_same_is_no_difference() {
 
 #[test]
 fn each_difference_is_told() {
-    let status = |step: &mut StepOutcome| response(step).headers.0[0].1 = b"503".to_vec();
+    let status = |step: &mut ExchangeOutcome| response(step).headers.0[0].1 = b"503".to_vec();
     assert_eq!(notes(status), ["answer, header `:status`: `200` in the embedded host, `503` in Envoy"]);
     assert_eq!(
         notes(|step| response(step).headers.add("x", "\u{fffd}")),

@@ -1,12 +1,12 @@
 //! Calls to other clusters.
 
+use mesh_compile_host::outcome::End;
+use mesh_compile_host::{Message, Response};
+
 use super::guest::{callback, headers, module, notice};
 use super::subjects::{
     MS, after, answer, answers, calls, get, lines, messages, plugin, run, steps, subject, test, with_trailers,
 };
-use crate::traffic::case::Answer;
-use crate::traffic::message::Message;
-use crate::traffic::outcome::End;
 
 /// Calls `auth` on each request, logs the response's status and resumes the request.
 fn calling() -> Vec<u8> {
@@ -27,9 +27,9 @@ fn created() -> Message {
 #[test]
 fn callouts_get_scripted_responses() {
     let script = vec![
-        answers(Answer::Message(created()), MS(0)),
-        answers(Answer::Reset, MS(0)),
-        answers(Answer::Message(answer(&[], &[])), MS(1500)),
+        answers(Response::Message(created()), MS(0)),
+        answers(Response::Reset, MS(0)),
+        answers(Response::Message(answer(&[], &[])), MS(1500)),
     ];
     let found = steps(vec![plugin("calls", &calling())], calls(vec![get(), get(), get(), get()], "auth", script));
     let logs: Vec<Vec<&str>> = found.iter().map(|step| messages(&step.log)).collect();
@@ -77,14 +77,14 @@ fn grpc_calls_get_scripted_responses() {
         ),
     );
     let grpc =
-        |message: Message, status: &[(&str, &str)]| answers(Answer::Message(with_trailers(message, status)), MS(0));
+        |message: Message, status: &[(&str, &str)]| answers(Response::Message(with_trailers(message, status)), MS(0));
     let mut bare = answer(&[("grpc-status", "7"), ("grpc-message", "not you")], &[]);
     bare.trailers = None;
     let script = vec![
         grpc(answer(&[("x-initial", "1")], &["yes"]), &[("grpc-status", "0")]),
-        answers(Answer::Message(bare), MS(0)),
-        answers(Answer::Reset, MS(0)),
-        answers(Answer::Message(answer(&[("grpc-status", "0")], &[])), MS(1500)),
+        answers(Response::Message(bare), MS(0)),
+        answers(Response::Reset, MS(0)),
+        answers(Response::Message(answer(&[("grpc-status", "0")], &[])), MS(1500)),
     ];
     let test = calls(vec![get(), get(), get(), get()], "auth", script);
     let found = steps(vec![plugin("calls", &module(&functions))], test);
@@ -112,7 +112,7 @@ fn grpc_calls_get_scripted_responses() {
 /// One Envoy runs all tests, but each test has only its own clusters.
 #[test]
 fn a_cluster_without_a_script_is_unknown() {
-    let known = calls(vec![get()], "auth", vec![answers(Answer::Message(answer(&[], &[])), MS(0))]);
+    let known = calls(vec![get()], "auth", vec![answers(Response::Message(answer(&[], &[])), MS(0))]);
     let outcomes = run(&[subject(vec![plugin("calls", &calling())], vec![known.clone(), test(vec![get()]), known])]);
     let logs: Vec<Vec<&str>> = outcomes[0].tests.iter().map(|test| messages(&test.steps[0].log)).collect();
     assert_eq!(logs, [["200"], ["unknown"], ["200"]]);
@@ -134,7 +134,8 @@ fn only_the_workers_callouts_are_reported() {
             5,
             "(drop (call $header (i32.const 6) @\":status\" (i32.const 0) (i32.const 4))) (call $say-found)",
         );
-    let script = vec![answers(Answer::Message(created()), MS(0)), answers(Answer::Message(answer(&[], &[])), MS(0))];
+    let script =
+        vec![answers(Response::Message(created()), MS(0)), answers(Response::Message(answer(&[], &[])), MS(0))];
     let test = calls(vec![after(MS(1000), get()), after(MS(600), get())], "auth", script);
     let found = steps(vec![plugin("ticks", &module(&functions))], test);
     let all: Vec<&str> = found.iter().flat_map(|step| messages(&step.log)).collect();

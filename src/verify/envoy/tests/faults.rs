@@ -1,10 +1,12 @@
 //! Faults during traffic.
 
+use mesh_compile_host::Response;
+use mesh_compile_host::outcome::{End, FaultKind};
+
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{MS, after, answer, exchange, get, message, messages, plugin, run, steps, subject, test};
 use crate::objects::FailurePolicy;
-use crate::traffic::case::{Answer, Step};
-use crate::traffic::outcome::{End, FaultKind, Outcome};
+use crate::verify::outcome::Outcome;
 
 #[test]
 fn a_trap_is_reported_for_its_plugin_and_gives_503() {
@@ -63,7 +65,7 @@ fn a_truncated_response_is_a_reset() {
 fn a_paused_request_stalls_only_its_own_test() {
     let holds = plugin("holds", &module(&callback("request_headers", 3, "(local.get 2)")));
     let mut post = exchange(message(&[], &["a"]), answer(&[], &[]));
-    post.request.headers.0[0] = (b":method".to_vec(), b"POST".to_vec());
+    post.exchange.request.headers.0[0] = (b":method".to_vec(), b"POST".to_vec());
     let outcomes = run(&[subject(
         vec![plugin("first", &module(&headers("(i32.const 0)"))), holds],
         vec![test(vec![get()]), test(vec![post])],
@@ -91,7 +93,8 @@ fn a_filter_that_never_returns_ends_only_its_test() {
 
 #[test]
 fn a_workload_reset_gives_a_local_reply() {
-    let reset = Step { upstream: Answer::Reset, ..get() };
+    let mut reset = get();
+    reset.exchange.upstream = Response::Reset;
     let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![reset]));
     let End::LocalReply(details) = &found[0].end else { panic!("{:?}", found[0].end) };
     assert_eq!(details, "upstream_reset_before_response_started{connection_termination}");

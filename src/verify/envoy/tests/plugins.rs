@@ -1,9 +1,10 @@
 //! Plugins that Envoy refuses, and Envoy's messages about them.
 
+use mesh_compile_host::outcome::{FaultKind, Level, PluginOutcome};
+
 use super::guest::{callback, module, notice};
 use super::subjects::{get, messages, plugin, run, steps, subject, test};
 use crate::objects::Any;
-use crate::traffic::outcome::{FaultKind, Level, PluginOutcome};
 
 /// Whether the plugin loads, starts and accepts its configuration.
 fn steps_of(outcome: &PluginOutcome) -> [Option<bool>; 3] {

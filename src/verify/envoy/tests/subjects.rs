@@ -1,21 +1,21 @@
 //! Subjects and tests for the tests of the engine.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use mesh_compile_host::outcome::{ExchangeOutcome, LogLine};
+use mesh_compile_host::{Callout, Exchange, Fields, Message, Response, Scenario};
 
 use crate::Digest;
 use crate::diag::{Location, Sources};
-use crate::domain::Direction;
+use crate::domain::{Direction, FilterType};
 use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::traffic::case::{Answer, Callout, DEFAULT_TIME, Expect, Step, Test};
-use crate::traffic::message::{Fields, Message};
-use crate::traffic::outcome::{LogLine, Outcome, StepOutcome};
+use crate::traffic::{Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
-use crate::verify::subject::{Chain, Module, Placed, Plugin, Subject};
+use crate::verify::outcome::Outcome;
+use crate::verify::subject::{Module, Placed, Plugin, Subject};
 use crate::world::Disk;
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -46,7 +46,7 @@ pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
 pub(super) fn subject(plugins: Vec<Plugin>, tests: Vec<Test>) -> Subject {
     let place = |plugin| Placed {
         plugin: Arc::new(plugin),
-        chain: Chain::Http,
+        chain: FilterType::Http,
         direction: Direction::Any,
         port: None,
         location: nowhere(),
@@ -61,20 +61,18 @@ pub(super) fn test(steps: Vec<Step>) -> Test {
         location: nowhere(),
         direction: Direction::Inbound,
         port: None,
-        time: DEFAULT_TIME,
-        seed: 0,
-        properties: BTreeMap::new(),
-        callouts: BTreeMap::new(),
+        scenario: Scenario::default(),
         steps,
     }
 }
 
 pub(super) fn calls(steps: Vec<Step>, cluster: &str, answers: Vec<Callout>) -> Test {
-    Test { callouts: [(cluster.to_owned(), answers)].into(), ..test(steps) }
+    let callouts = [(cluster.to_owned(), answers)].into();
+    Test { scenario: Scenario { callouts, ..Scenario::default() }, ..test(steps) }
 }
 
-pub(super) fn answers(answer: Answer, after: Duration) -> Callout {
-    Callout { after, answer }
+pub(super) fn answers(response: Response, after: Duration) -> Callout {
+    Callout { after, response }
 }
 
 /// A GET with the response `ok`.
@@ -88,15 +86,17 @@ pub(super) fn exchange(request: Message, upstream: Message) -> Step {
     headers.0.extend(request.headers.0.clone());
     Step {
         location: nowhere(),
-        after: Duration::ZERO,
-        request: Message { headers, ..request },
-        upstream: Answer::Message(upstream),
+        exchange: Exchange {
+            after: Duration::ZERO,
+            request: Message { headers, ..request },
+            upstream: Response::Message(upstream),
+        },
         expect: Expect::default(),
     }
 }
 
 pub(super) fn after(after: Duration, step: Step) -> Step {
-    Step { after, ..step }
+    Step { exchange: Exchange { after, ..step.exchange }, ..step }
 }
 
 pub(super) fn message(headers: &[(&str, &str)], body: &[&str]) -> Message {
@@ -135,7 +135,7 @@ pub(super) fn run(subjects: &[Subject]) -> Vec<Outcome> {
 }
 
 /// The steps of the only test of the only subject.
-pub(super) fn steps(plugins: Vec<Plugin>, test: Test) -> Vec<StepOutcome> {
+pub(super) fn steps(plugins: Vec<Plugin>, test: Test) -> Vec<ExchangeOutcome> {
     let outcomes = run(&[subject(plugins, vec![test])]);
     let [Outcome { plugins, tests }] = &outcomes[..] else { panic!("one outcome: {outcomes:?}") };
     assert!(plugins.iter().all(|plugin| plugin.fault.is_none()), "{plugins:?}");

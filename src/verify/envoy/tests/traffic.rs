@@ -1,14 +1,14 @@
 //! Traffic through a chain.
 
+use mesh_compile_host::outcome::{End, FaultKind};
+use mesh_compile_host::{Message, Property, Response};
+
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{
     answer, exchange, get, lines, message, messages, plugin, run, steps, subject, test, with_trailers,
 };
-use crate::domain::Direction;
-use crate::traffic::case::{Answer, Property, Test};
-use crate::traffic::message::Message;
-use crate::traffic::outcome::{End, FaultKind};
-use crate::verify::subject::Chain;
+use crate::domain::{Direction, FilterType};
+use crate::traffic::Test;
 
 const REQUEST_ID: &str = "x-request-id: 00000000-0000-4000-8000-000000000000";
 
@@ -47,7 +47,7 @@ fn chunks_arrive_one_by_one() {
     let step = || {
         let request = with_trailers(message(&[(":method", "POST")], &["a", "bc", "def", "g"]), &[("x-t", "1")]);
         let mut step = exchange(request, answer(&[], &["1", "23", "456"]));
-        step.request.headers.0.remove(0);
+        step.exchange.request.headers.0.remove(0);
         step
     };
     let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test((0..20).map(|_| step()).collect()));
@@ -101,7 +101,9 @@ fn the_listener_has_the_direction_of_the_test() {
 #[test]
 fn a_test_that_sets_properties_is_not_run() {
     let mut sets = test(vec![get()]);
-    sets.properties.insert(vec!["source".to_owned(), "address".to_owned()], Property::Text("10.0.0.7:1".to_owned()));
+    sets.scenario
+        .properties
+        .insert(vec!["source".to_owned(), "address".to_owned()], Property::Text("10.0.0.7:1".to_owned()));
     let outcomes = run(&[subject(vec![plugin("it", &module(""))], vec![sets])]);
     let fault = outcomes[0].tests[0].fault.clone().expect("it is unsupported");
     assert_eq!(
@@ -122,7 +124,7 @@ fn network_filters_run_before_the_connection_manager() {
         ],
         vec![test(vec![get()])],
     );
-    subject.plugins[1].chain = Chain::Network;
+    subject.plugins[1].chain = FilterType::Network;
     let outcomes = run(&[subject]);
     let step = &outcomes[0].tests[0].steps[0];
     let whose: Vec<Option<usize>> = step.log.iter().map(|line| line.plugin).collect();
@@ -135,10 +137,10 @@ fn network_filters_run_before_the_connection_manager() {
 #[test]
 fn responses_to_head_and_204_have_no_body() {
     let mut head = get();
-    head.request.headers.0[0] = (b":method".to_vec(), b"HEAD".to_vec());
+    head.exchange.request.headers.0[0] = (b":method".to_vec(), b"HEAD".to_vec());
     let mut empty = get();
-    empty.upstream =
-        Answer::Message(Message { headers: [(":status", "204")].into_iter().collect(), ..Message::default() });
+    empty.exchange.upstream =
+        Response::Message(Message { headers: [(":status", "204")].into_iter().collect(), ..Message::default() });
     let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![head, empty]));
     let heads: Vec<_> = found.iter().map(|step| lines(&step.response.clone().expect("a response").headers)).collect();
     assert_eq!(heads, [vec![":status: 200", "content-length: 2"], vec![":status: 204"]]);
@@ -148,7 +150,7 @@ fn responses_to_head_and_204_have_no_body() {
 #[test]
 fn another_scheme_is_sent_in_the_request_line() {
     let mut step = get();
-    step.request.headers.0[1] = (b":scheme".to_vec(), b"https".to_vec());
+    step.exchange.request.headers.0[1] = (b":scheme".to_vec(), b"https".to_vec());
     let logs = "(drop (call $header (i32.const 0) @\":scheme\" (i32.const 0) (i32.const 4))) (call $say-found)
         (drop (call $header (i32.const 0) @\":path\" (i32.const 0) (i32.const 4))) (call $say-found)
         (drop (call $header (i32.const 0) @\"x-forwarded-proto\" (i32.const 0) (i32.const 4))) (call $say-found) (i32.const 0)";

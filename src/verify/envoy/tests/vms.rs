@@ -1,8 +1,9 @@
 //! The state, the metrics and the log of VMs.
 
+use mesh_compile_host::outcome::Level;
+
 use super::guest::{callback, headers, module, notice};
 use super::subjects::{MS, after, get, messages, plugin, run, steps, subject, test};
-use crate::traffic::outcome::Level;
 
 /// The ticks of the main thread's VM are not reported, but its metrics count.
 #[test]

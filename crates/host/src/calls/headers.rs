@@ -1,0 +1,192 @@
+//! Header maps. Which ones are there depends on the phase (Envoy's `Context::getMap` and `getConstMap`).
+
+use crate::field;
+use crate::guest::Guest;
+use crate::message::Fields;
+use crate::pairs;
+use crate::state::{Context, ContextKind};
+use crate::status::{Failure, Reply, Status};
+use crate::stream::{Map, Side, Stream};
+use mesh_compile_module::abi::Abi;
+
+fn map_of(number: u32) -> Result<Map, Failure> {
+    Map::of(number).ok_or_else(|| Status::BadArgument.into())
+}
+
+const fn side(map: Map) -> Option<(Side, bool)> {
+    Some(match map {
+        Map::RequestHeaders => (Side::Request, false),
+        Map::RequestTrailers => (Side::Request, true),
+        Map::ResponseHeaders => (Side::Response, false),
+        Map::ResponseTrailers => (Side::Response, true),
+        _ => return None,
+    })
+}
+
+fn of_stream(stream: &Stream, map: Map) -> Option<&Fields> {
+    let (side, trailers) = side(map)?;
+    let way = stream.way(side);
+    if trailers { way.trailers.as_ref() } else { way.headers.as_ref() }
+}
+
+fn of_stream_mut(stream: &mut Stream, map: Map) -> Option<&mut Fields> {
+    let (side, trailers) = side(map)?;
+    let way = stream.way_mut(side);
+    if trailers { way.trailers.as_mut() } else { way.headers.as_mut() }
+}
+
+/// What a call's answer brought, on the root context.
+fn of_call(root: &Context, map: Map) -> Option<&Fields> {
+    match map {
+        Map::GrpcInitialMetadata => root.grpc.initial.as_ref(),
+        Map::GrpcTrailingMetadata => root.grpc.trailing.as_ref(),
+        Map::CallHeaders => root.call.as_ref().map(|call| &call.headers),
+        Map::CallTrailers => root.call.as_ref().and_then(|call| call.trailers.as_ref()),
+        _ => None,
+    }
+}
+
+/// Units of fuel for each field that is gone through.
+const FUEL_TO_LOOK: u64 = 2;
+const FUEL_TO_CHANGE: u64 = 4;
+const FUEL_TO_COPY: u64 = 20;
+
+/// Burns what it costs to go through a map.
+fn go_through(guest: &mut Guest<'_>, map: Map, fuel: u64) -> Reply {
+    let of_call = guest.state().root().and_then(|root| of_call(root, map)).map(|fields| fields.0.len());
+    let of_stream = || guest.world().stream.as_ref().and_then(|stream| of_stream(stream, map)).map(|it| it.0.len());
+    let count = of_call.or_else(of_stream).unwrap_or_default() as u64;
+    guest.spend(count * fuel)
+}
+
+/// Looks at a map; `None`: it is not there in this phase.
+fn look<R>(guest: &mut Guest<'_>, map: Map, look: impl FnOnce(&Fields) -> R) -> Result<Option<R>, Failure> {
+    go_through(guest, map, FUEL_TO_LOOK)?;
+    let context = guest.context()?;
+    if side(map).is_none() {
+        return Ok(guest.state().root().and_then(|root| of_call(root, map)).map(look));
+    }
+    if !context.sees(map) {
+        return Ok(None);
+    }
+    let world = guest.world();
+    Ok(world.stream.as_ref().and_then(|stream| of_stream(stream, map)).map(look))
+}
+
+/// Changes a map of the stream.
+fn change<R>(guest: &mut Guest<'_>, map: Map, change: impl FnOnce(&mut Fields) -> R) -> Result<R, Failure> {
+    add_trailers(guest, map)?;
+    go_through(guest, map, FUEL_TO_CHANGE)?;
+    let context = guest.context()?;
+    if context.access_log || !context.sees(map) {
+        return Err(Status::BadArgument.into());
+    }
+    let mut world = guest.world();
+    let stream = world.stream.as_mut().ok_or(Status::BadArgument)?;
+    Ok(change(of_stream_mut(stream, map).ok_or(Status::BadArgument)?))
+}
+
+/// Trailers that are not there come to be when they are wanted in the last callback of a body.
+fn add_trailers(guest: &mut Guest<'_>, map: Map) -> Reply {
+    let Some((side, true)) = side(map) else { return Ok(()) };
+    let context = guest.context_mut()?;
+    let last = context.kind == ContextKind::Http && context.end_of_stream && context.view(side).body.is_some();
+    if !last || context.view(side).trailers {
+        return Ok(());
+    }
+    context.view_mut(side).trailers = true;
+    if let Some(stream) = &mut guest.world().stream {
+        stream.way_mut(side).trailers.get_or_insert_default();
+    }
+    Ok(())
+}
+
+pub(super) fn get_value(
+    guest: &mut Guest<'_>,
+    map: u32,
+    key: u32,
+    key_size: u32,
+    value: u32,
+    value_size: u32,
+) -> Reply {
+    let map = map_of(map)?;
+    let key = key_of(guest, map, key, key_size)?;
+    let first = |fields: &Fields| fields.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+    let old = guest.state().settings.abi == Abi::V0_1_0;
+    match look(guest, map, first)? {
+        Some(Some(found)) => guest.give(&found, value, value_size),
+        None if !guest.context()?.access_log => Err(Status::BadArgument.into()),
+        _ if old => guest.give(&[], value, value_size),
+        _ => Err(Status::NotFound.into()),
+    }
+}
+
+pub(super) fn add_value(
+    guest: &mut Guest<'_>,
+    map: u32,
+    key: u32,
+    key_size: u32,
+    value: u32,
+    value_size: u32,
+) -> Reply {
+    let map = map_of(map)?;
+    let (key, value) = (key_of(guest, map, key, key_size)?, guest.read(value, value_size)?);
+    guest.world().keep(key.len() + value.len())?;
+    change(guest, map, |fields| field::add(fields, &key, &value))
+}
+
+pub(super) fn replace_value(
+    guest: &mut Guest<'_>,
+    map: u32,
+    key: u32,
+    key_size: u32,
+    value: u32,
+    value_size: u32,
+) -> Reply {
+    let map = map_of(map)?;
+    let (key, value) = (key_of(guest, map, key, key_size)?, guest.read(value, value_size)?);
+    guest.world().keep(key.len() + value.len())?;
+    change(guest, map, |fields| field::replace(fields, &key, &value))
+}
+
+/// A name, in lower case. Envoy's request headers know `:authority` as `host` too.
+fn key_of(guest: &mut Guest<'_>, map: Map, key: u32, size: u32) -> Result<Vec<u8>, Failure> {
+    let key = guest.read(key, size)?.to_ascii_lowercase();
+    Ok(if map == Map::RequestHeaders && key == b"host" { b":authority".to_vec() } else { key })
+}
+
+pub(super) fn remove_value(guest: &mut Guest<'_>, map: u32, key: u32, key_size: u32) -> Reply {
+    let map = map_of(map)?;
+    let key = key_of(guest, map, key, key_size)?;
+    change(guest, map, |fields| field::remove(fields, &key))
+}
+
+pub(super) fn get_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) -> Reply {
+    let map = map_of(map)?;
+    go_through(guest, map, FUEL_TO_COPY)?;
+    let fields = look(guest, map, Fields::clone)?.unwrap_or_default();
+    let bytes = if fields.0.is_empty() { Vec::new() } else { pairs::write_fields(&fields) };
+    guest.give(&bytes, pairs, size)
+}
+
+pub(super) fn set_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) -> Reply {
+    let map = map_of(map)?;
+    let bytes = guest.read(pairs, size)?;
+    let new = pairs::read(&bytes);
+    guest.world().keep_fields(&new.iter().copied().collect())?;
+    change(guest, map, |fields| {
+        fields.0.clear();
+        for (name, value) in new {
+            let host = map == Map::RequestHeaders && name.eq_ignore_ascii_case(b"host");
+            field::add(fields, if host { b":authority" } else { name }, value);
+        }
+    })
+}
+
+/// Bytes of all names and values.
+pub(super) fn get_size(guest: &mut Guest<'_>, map: u32, size: u32) -> Reply {
+    let map = map_of(map)?;
+    let bytes =
+        change(guest, map, |fields| fields.0.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>())?;
+    guest.write_u32(size, u32::try_from(bytes).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,145 @@
+//! The interpreter, and modules translated for it: once each, however many VMs are made of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use wasmi::{CompilationMode, Config, Engine, Linker, Module};
+
+use crate::calls;
+use crate::frames::{self, Metering};
+use crate::limits;
+use crate::outcome::{Fault, FaultKind};
+use crate::state::State;
+use mesh_compile_module::Digest;
+use mesh_compile_module::abi::Abi;
+use mesh_compile_module::{Report, Setting, Severity, rules};
+
+/// An engine and the modules that it has translated.
+pub struct Library {
+    engine: Engine,
+    modules: BTreeMap<Digest, Result<Compiled, Fault>>,
+    linkers: BTreeMap<Abi, Linker<State>>,
+}
+
+/// A module that VMs can be made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    pub(super) module: Module,
+    pub(crate) abi: Abi,
+    /// Units of fuel that a callback gets at a time.
+    pub(super) slice: u64,
+}
+
+impl Library {
+    /// Translates each of the modules, in parallel; those with the same digest once.
+    #[must_use]
+    pub fn new(modules: impl IntoIterator<Item = (Digest, Arc<[u8]>)>) -> Self {
+        Self::translated(modules, compile)
+    }
+
+    fn translated(
+        modules: impl IntoIterator<Item = (Digest, Arc<[u8]>)>,
+        translate: impl Fn(&Engine, &[u8]) -> Result<Compiled, Fault> + Sync,
+    ) -> Self {
+        use rayon::prelude::*;
+
+        let engine = engine();
+        let distinct: BTreeMap<Digest, Arc<[u8]>> = modules.into_iter().collect();
+        let modules: Vec<_> =
+            distinct.into_par_iter().map(|(digest, bytes)| (digest, translate(&engine, &bytes))).collect();
+        let abis = modules.iter().filter_map(|(_, compiled)| Some(compiled.as_ref().ok()?.abi));
+        let abis: BTreeSet<Abi> = abis.collect();
+        let linkers = abis.into_iter().filter_map(|abi| Some((abi, calls::linker(&engine, abi).ok()?))).collect();
+        Self { engine, modules: modules.into_iter().collect(), linkers }
+    }
+
+    /// The module with this digest.
+    ///
+    /// # Errors
+    /// Why no VM can be made of it.
+    pub(crate) fn get(&self, digest: &Digest) -> Result<&Compiled, Fault> {
+        match self.modules.get(digest) {
+            Some(compiled) => compiled.as_ref().map_err(Clone::clone),
+            None => Err(Fault { kind: FaultKind::Engine, message: "the module was not translated".into() }),
+        }
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The host functions that a module of this ABI may import.
+    pub(super) fn linker(&self, abi: Abi) -> Option<&Linker<State>> {
+        self.linkers.get(&abi)
+    }
+}
+
+/// Eager translation makes the count of fuel the same in every run. The features are V8's, as far as wasmi has them.
+fn engine() -> Engine {
+    let mut config = Config::default();
+    config
+        .compilation_mode(CompilationMode::Eager)
+        .consume_fuel(true)
+        .ignore_custom_sections(true)
+        .set_max_recursion_depth(limits::CALL_DEPTH)
+        .set_max_stack_height(limits::STACK)
+        .wasm_simd(true)
+        .wasm_relaxed_simd(true)
+        .wasm_tail_call(true)
+        .wasm_extended_const(true)
+        .wasm_multi_memory(true);
+    Engine::new(&config)
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
+    let unsupported = |message: String| Fault { kind: FaultKind::Unsupported, message };
+    let report = Report::of(bytes);
+    // What Envoy would not load is not to be tried here.
+    let setting = Setting { envoy: u32::MAX, filter_type: None, allow_precompiled: false };
+    let refused = rules::check(&report, &setting).into_iter().find(|it| it.severity == Severity::Error);
+    if let Some(finding) = refused {
+        let message = finding.envoy.unwrap_or(finding.message);
+        return Err(Fault { kind: FaultKind::Load, message });
+    }
+    let Ok(Some(abi)) = report.abi else {
+        return Err(Fault { kind: FaultKind::Load, message: "Missing or unknown Proxy-Wasm ABI version".into() });
+    };
+    if bytes.len() > limits::MODULE {
+        return Err(unsupported("the module is over 16 MiB".into()));
+    }
+    let slice = match frames::metering(bytes) {
+        Metering::Slices => limits::SLICE,
+        Metering::Fuel => u64::MAX,
+        Metering::None(why) => return Err(unsupported(why.to_owned())),
+    };
+    let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter says: {error}")))?;
+    Ok(Compiled { module, abi, slice })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_module_is_translated_once_however_many_workloads_have_it() {
+        let module = |tag: u32| -> (Digest, Arc<[u8]>) {
+            let text = format!(
+                r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+                (func (export "malloc") (param i32) (result i32) (i32.const {tag})))"#
+            );
+            let bytes = wat::parse_str(text).expect("the text is a module");
+            (Digest::of(&bytes), bytes.into())
+        };
+        let three = [1, 2, 3].map(module);
+        let of_workloads = std::iter::repeat_n(&three, 1000).flatten().cloned();
+        let translations = AtomicUsize::new(0);
+        let library = Library::translated(of_workloads, |engine, bytes| {
+            translations.fetch_add(1, Ordering::Relaxed);
+            compile(engine, bytes)
+        });
+        assert_eq!(translations.into_inner(), 3);
+        assert!(three.iter().all(|(digest, _)| library.get(digest).is_ok()));
+    }
+}

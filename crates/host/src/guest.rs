@@ -1,0 +1,216 @@
+//! A guest during a host call: its memory, its allocator, the context that the call speaks of.
+
+use std::cell::RefMut;
+
+use wasmi::{AsContextMut as _, Caller, Val};
+
+use crate::limits;
+use crate::state::{Context, Phase, State};
+use crate::status::{Failure, Status};
+use crate::vm::{fault_of, run};
+use crate::world::{Exceeded, World};
+
+/// A guest that has called the host.
+pub(super) struct Guest<'a> {
+    caller: Caller<'a, State>,
+}
+
+/// How a trap of the host's own making looks to the guest's caller.
+#[derive(Debug)]
+pub(super) enum HostTrap {
+    /// A call that is not allowed now; V8's host throws an error of this name.
+    Restricted(String),
+    /// A limit of the dry run.
+    Exceeded(&'static str),
+    /// It ran out of fuel or time in a host call.
+    Endless,
+}
+
+impl std::fmt::Display for HostTrap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Restricted(_) => f.write_str("restricted_callback"),
+            Self::Exceeded(what) => write!(f, "over {what}"),
+            Self::Endless => f.write_str("out of fuel"),
+        }
+    }
+}
+
+impl wasmi::errors::HostError for HostTrap {}
+
+impl From<Exceeded> for Failure {
+    fn from(Exceeded(what): Exceeded) -> Self {
+        Self::Trap(wasmi::Error::host(HostTrap::Exceeded(what)))
+    }
+}
+
+/// Host calls that may be made while the module starts (proxy-wasm-cpp-host, `startVm`): all of WASI's but these, and of the rest these.
+const NOT_WHILE_STARTING: [&str; 6] = ["fd_read", "fd_seek", "fd_close", "sched_yield", "proc_exit", "path_open"];
+const WHILE_STARTING: [&str; 2] = ["proxy_log", "emscripten_notify_memory_growth"];
+/// Host calls that may be made while the module allocates (`allocMemory`).
+const WHILE_ALLOCATING: [&str; 4] = ["proxy_log", "fd_write", "clock_time_get", "poll_oneoff"];
+
+impl<'a> Guest<'a> {
+    pub(super) const fn new(caller: Caller<'a, State>) -> Self {
+        Self { caller }
+    }
+
+    /// Whether the guest may call `name` now; burns the call's fuel.
+    pub(super) fn enter(&mut self, module: &str, name: &str) -> Result<(), Failure> {
+        let allowed = match self.state().phase {
+            Phase::Normal => true,
+            Phase::Starting if module == "env" => WHILE_STARTING.contains(&name),
+            Phase::Starting => !NOT_WHILE_STARTING.contains(&name),
+            Phase::Allocating => WHILE_ALLOCATING.contains(&name),
+        };
+        if !allowed {
+            return Err(Failure::Trap(wasmi::Error::host(HostTrap::Restricted(format!("{module}.{name}")))));
+        }
+        if self.world().is_late() {
+            return Err(Failure::Trap(wasmi::Error::host(HostTrap::Endless)));
+        }
+        self.burn(0)
+    }
+
+    /// Burns what a host call costs that moves so many bytes.
+    fn burn(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.spend(limits::FUEL_OF_A_CALL + bytes as u64 / 16)
+    }
+
+    /// Burns what work of the host's costs.
+    pub(super) fn spend(&mut self, cost: u64) -> Result<(), Failure> {
+        let left = self.caller.get_fuel()?;
+        let more = cost.saturating_sub(left);
+        let state = self.state_mut();
+        state.reserve = state.reserve.checked_sub(more).ok_or_else(|| wasmi::Error::host(HostTrap::Endless))?;
+        Ok(self.caller.set_fuel(left.saturating_sub(cost))?)
+    }
+
+    pub(super) fn state(&self) -> &State {
+        self.caller.data()
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut State {
+        self.caller.data_mut()
+    }
+
+    pub(super) fn world(&self) -> RefMut<'_, World> {
+        self.caller.data().world.borrow_mut()
+    }
+
+    /// The context that the call speaks of.
+    pub(super) fn context(&self) -> Result<&Context, Failure> {
+        self.state().context().ok_or_else(|| Status::InternalFailure.into())
+    }
+
+    pub(super) fn context_mut(&mut self) -> Result<&mut Context, Failure> {
+        self.state_mut().context_mut().ok_or_else(|| Status::InternalFailure.into())
+    }
+
+    /// Says what the callback has done.
+    pub(super) fn act(&mut self, act: impl FnOnce() -> String) {
+        const MOST: usize = 50;
+        let acts = &mut self.state_mut().acts;
+        if acts.len() < MOST {
+            acts.push(brief(act()));
+        }
+    }
+
+    /// Bytes of the guest's memory.
+    pub(super) fn read(&mut self, pointer: u32, size: u32) -> Result<Vec<u8>, Failure> {
+        self.try_read(pointer, size)?.ok_or_else(|| Status::InvalidMemoryAccess.into())
+    }
+
+    /// As [`Self::read`]; `None` where the bytes do not lie in the memory.
+    pub(super) fn try_read(&mut self, pointer: u32, size: u32) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(memory) = self.state().memory else { return Ok(None) };
+        let (start, end) = (pointer as usize, pointer as usize + size as usize);
+        if end > u32::MAX as usize || memory.data_size(&self.caller) < end {
+            return Ok(None);
+        }
+        if size as usize > limits::HANDED {
+            return Err(Exceeded("16 MiB at once").into());
+        }
+        self.burn(size as usize)?;
+        Ok(memory.data(&self.caller).get(start..end).map(<[u8]>::to_vec))
+    }
+
+    /// Writes into the guest's memory; `false` where it does not lie there.
+    pub(super) fn try_write(&mut self, pointer: u32, bytes: &[u8]) -> bool {
+        let Some(memory) = self.state().memory else { return false };
+        let end = pointer as usize + bytes.len();
+        if end > u32::MAX as usize {
+            return false;
+        }
+        match memory.data_mut(&mut self.caller).get_mut(pointer as usize..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Failure> {
+        if self.try_write(pointer, bytes) { Ok(()) } else { Err(Status::InvalidMemoryAccess.into()) }
+    }
+
+    pub(super) fn write_u32(&mut self, pointer: u32, value: u32) -> Result<(), Failure> {
+        self.write(pointer, &value.to_le_bytes())
+    }
+
+    /// Puts bytes where the guest's allocator has room, and writes where that is and how many they are
+    /// (proxy-wasm-cpp-host, `copyToPointerSize`).
+    pub(super) fn give(&mut self, bytes: &[u8], pointer: u32, size: u32) -> Result<(), Failure> {
+        let mut at = 0;
+        if !bytes.is_empty() {
+            at = self.allocate(bytes.len())?;
+            self.write(at, bytes)?;
+        }
+        self.write_u32(pointer, at)?;
+        self.write_u32(size, u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Has the guest allocate. A guest that traps there goes on all the same, as on V8, and its VM has failed when it returns.
+    pub(super) fn allocate(&mut self, size: usize) -> Result<u32, Failure> {
+        self.burn(size)?;
+        let Some((name, malloc)) = self.state().malloc else { return Err(Status::InvalidMemoryAccess.into()) };
+        let size = i32::from_ne_bytes(u32::try_from(size).unwrap_or(u32::MAX).to_ne_bytes());
+        let (phase, current, effective) = {
+            let state = self.state_mut();
+            let before = (state.phase, state.current, state.effective);
+            (state.phase, state.current, state.effective) = (Phase::Allocating, 0, 0);
+            before
+        };
+        let mut results = [Val::I32(0)];
+        let called = run(self.caller.as_context_mut(), malloc, &[Val::I32(size)], &mut results);
+        let state = self.state_mut();
+        (state.phase, state.current, state.effective) = (phase, current, effective);
+        match (called, results) {
+            (Ok(()), [Val::I32(0)]) => Err(Status::InvalidMemoryAccess.into()),
+            (Ok(()), [Val::I32(at)]) => Ok(u32::from_ne_bytes(at.to_ne_bytes())),
+            (Ok(()), _) => Err(Status::InvalidMemoryAccess.into()),
+            (Err(error), _) => {
+                let fault = fault_of(name, &error, state);
+                let ends = fault.kind != crate::outcome::FaultKind::Trap;
+                state.nested_fault.get_or_insert(fault);
+                if ends { Err(Failure::Trap(error)) } else { Err(Status::InvalidMemoryAccess.into()) }
+            }
+        }
+    }
+}
+
+/// Room for a line: names come from the guest.
+fn brief(text: String) -> String {
+    const MOST: usize = 200;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A name for a finding, of bytes that the guest gives.
+pub(super) fn name_of(bytes: &[u8]) -> String {
+    const MOST: usize = 1000;
+    brief(String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]).into_owned())
+}

@@ -1,0 +1,45 @@
+//! A WebAssembly module as Envoy sees it: what is in the bytes, why Envoy would refuse them, and what can be left out of them.
+//!
+//! [`Module`] parses and hashes the bytes once. [`rules::check`] lists everything in the module that Envoy rejects or that
+//! misbehaves at run time, each problem as a [`Finding`] of a [`Rule`]. [`slim`] drops the sections that only debuggers read.
+//!
+//! ```
+//! use mesh_compile_module::{Module, Rule, Setting, rules};
+//!
+//! let module = Module::new(b"\0asm\x01\0\0\0".as_slice().into());
+//! let setting = Setting { envoy: 36, filter_type: None, allow_precompiled: false };
+//! let findings = rules::check(&module.report, &setting);
+//! assert_eq!(findings[0].rule, Rule::AbiMarker);
+//! assert_eq!(findings[0].envoy.as_deref(), Some("Missing or unknown Proxy-Wasm ABI version"));
+//! ```
+
+pub mod abi;
+mod bytecode;
+pub mod capabilities;
+mod crash;
+mod digest;
+mod filter_type;
+mod finding;
+pub mod header;
+mod module;
+mod number;
+mod report;
+pub mod rules;
+pub mod sdk;
+mod segments;
+mod signature;
+mod slim;
+mod suggest;
+mod v8;
+
+pub use bytecode::Corrupt;
+pub use digest::Digest;
+pub use filter_type::FilterType;
+pub use finding::{Finding, Rule, Setting, Severity};
+pub use module::Module;
+pub use number::group;
+pub use report::{CustomSection, Export, Import, Kind, Report};
+pub use signature::Signature;
+pub use slim::{NotSlim, Slim, slim};
+pub use suggest::suggest;
+pub use v8::Invalid;

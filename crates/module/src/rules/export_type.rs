@@ -1,0 +1,41 @@
+//! Exports that Envoy calls, of another type than it calls them with.
+
+use wasmparser::FuncType;
+
+use super::{Finding, Report, Rule, Setting, Stage, abi};
+use crate::abi::{AFTER_INIT, Abi, Callback, INIT, MALLOC, START, callbacks};
+use crate::signature::Written;
+
+pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+    let Some(abi) = abi(report) else { return };
+    let fits =
+        |callback: &Callback| report.exported_function(callback.name).is_some_and(|own| callback.signature.fits(own));
+    let start: &[&Callback] = if fits(&INIT) { &[&AFTER_INIT[0], &AFTER_INIT[1]] } else { &[&START] };
+    let malloc: &[Callback] = if fits(&MALLOC[0]) { &MALLOC[..1] } else { &MALLOC };
+    let looked_at = [&INIT].into_iter().chain(start.iter().copied()).chain(malloc).chain(callbacks(abi));
+    for (number, callback) in looked_at.enumerate() {
+        if let Some(own) = report.exported_function(callback.name).filter(|own| !callback.signature.fits(own)) {
+            found.push(finding(abi, callback, own).number(number));
+        }
+    }
+}
+
+fn finding(abi: Abi, callback: &Callback, own: &FuncType) -> Finding {
+    let Callback { name, signature } = callback;
+    let finding = Finding::error(
+        Rule::ExportType,
+        Stage::Exports,
+        format!("the module exports `{name}` with another type than Envoy calls it with"),
+        format!("Bad function signature for: {name}, want: {signature}, but the module exports: {}", Written(own)),
+    );
+    let headers = ["proxy_on_request_headers", "proxy_on_response_headers"].contains(name);
+    match (abi, headers, own.params().len()) {
+        (Abi::V0_1_0, true, 3) => finding
+            .note("three parameters are those of ABI 0.2.x, and the module marks itself 0.1.0")
+            .help("update the SDK, so that the marker says 0.2.0 or 0.2.1"),
+        (Abi::V0_2_0 | Abi::V0_2_1, true, 2) => finding
+            .note(format!("two parameters are those of ABI 0.1.0, and the module marks itself {abi}"))
+            .help("update the SDK, so that its callbacks are those of its marker"),
+        _ => finding.help("the SDK is for another ABI, or its declaration is wrong: correct or update it"),
+    }
+}

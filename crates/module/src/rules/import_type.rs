@@ -1,0 +1,38 @@
+//! Imports of another type than Envoy's function has.
+
+use super::{Finding, Report, Rule, Setting, Stage, abi};
+use crate::abi::{WASI_MODULES, host_function};
+use crate::report::Kind;
+use crate::signature::Written;
+
+pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+    let Some(abi) = abi(report) else { return };
+    for (number, import) in report.imports.iter().enumerate() {
+        let Kind::Function(Some(function)) = &import.kind else { continue };
+        let Some(host) = host_function(abi, &import.module, &import.name) else { continue };
+        if host.signature.fits(function) {
+            continue;
+        }
+        let (module, name, own) = (&import.module, &import.name, Written(function));
+        let finding = Finding::error(
+            Rule::ImportType,
+            Stage::Link,
+            format!("the module imports `{module}.{name}` with another type than Envoy's"),
+            format!(
+                "Failed to load Wasm module due to an import type mismatch: {module}.{name}, want: {own}, but host exports: {}",
+                host.signature
+            ),
+        );
+        let differs = WASI_MODULES.contains(&module.as_str()) && ["path_link", "path_symlink"].contains(&name.as_str());
+        found.push(
+            if differs {
+                finding
+                    .note("Envoy's function has one parameter fewer than WASI's: no standard module fits")
+                    .help("avoid the call")
+            } else {
+                finding.help("the SDK is for another ABI, or its declaration is wrong: correct or update it")
+            }
+            .number(number),
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! What there is to know of a module by itself, as `mesh-compile inspect` says it.
+
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use mesh_compile_module::rules::oldest_envoy;
+use mesh_compile_module::{Finding, Module, Report, Setting, Severity, Slim, capabilities, header, rules, sdk, slim};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::diag::{Code, Diagnostic, Location, Sources};
+use crate::domain::Istio;
+use crate::domain::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
+use crate::module::{self, ModuleError};
+use crate::world::World;
+
+/// `1056134` as `1,056,134`.
+#[must_use]
+pub fn grouped(number: usize) -> String {
+    group(number)
+}
+
+/// Whether V8 would take the bytes.
+///
+/// # Errors
+/// Why it would not.
+pub fn validate(bytes: &[u8]) -> Result<(), String> {
+    Report::of(bytes).invalid.map_or(Ok(()), |invalid| Err(invalid.message))
+}
+
+/// Whether the bytes begin as a module of version 1 does.
+///
+/// # Errors
+/// What they are instead.
+pub fn check_header(path: &Utf8Path, bytes: &[u8]) -> Result<(), Box<Diagnostic>> {
+    header::check(bytes).map_or(Ok(()), |finding| Err(module::diagnostic(&finding, path.as_str()).into()))
+}
+
+/// A module, looked into. Serialises as JSON version 1 has it, but for its findings, which the renderer of findings writes.
+#[derive(Debug, Serialize)]
+pub struct Inspection {
+    /// As it was named.
+    pub path: String,
+    /// In bytes.
+    pub size: usize,
+    /// 64 hexadecimal digits.
+    pub sha256: String,
+    /// The version of the Proxy-Wasm ABI that Envoy takes it for.
+    pub abi: Option<String>,
+    /// What it was most likely built with.
+    pub sdk: Option<&'static str>,
+    /// In their order.
+    pub imports: Vec<Import>,
+    /// In their order.
+    pub exports: Vec<Export>,
+    /// In their order.
+    pub custom_sections: Vec<CustomSection>,
+    /// In bytes, without debug sections; absent for a module that must not be changed.
+    pub slim_size: Option<usize>,
+    /// The least list of capabilities that restricts nothing that it uses.
+    pub capabilities: Vec<String>,
+    /// The oldest Envoy that has all that it imports, `1.33`; absent where none has, and where all have.
+    pub min_envoy: Option<String>,
+    /// Whether Envoy would load it.
+    pub loads: bool,
+    /// Bytes of code, of data, of debug sections, and of all else.
+    #[serde(skip)]
+    pub parts: [(&'static str, usize); 4],
+    /// Functions that it defines.
+    #[serde(skip)]
+    pub functions: u32,
+    /// What is wrong with it, in the order in which Envoy would come upon it.
+    #[serde(skip)]
+    pub findings: Vec<Diagnostic>,
+}
+
+/// An import.
+#[derive(Debug, Serialize)]
+pub struct Import {
+    /// The first of its two names.
+    pub module: String,
+    /// The second.
+    pub name: String,
+    /// `i32 i32 -> i32` for a function, as Envoy writes it; else `memory`, `table`, `global` or `tag`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// An export.
+#[derive(Debug, Serialize)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// As of an import.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A custom section.
+#[derive(Debug, Serialize)]
+pub struct CustomSection {
+    /// Its name.
+    pub name: String,
+    /// The whole of it, in bytes.
+    pub size: usize,
+}
+
+/// The version of Istio that a module is held against.
+#[derive(Debug, Clone, Copy)]
+pub struct Target(Istio);
+
+impl Target {
+    /// Reads `1.28`; without one, the newest known.
+    #[must_use]
+    pub fn parse(text: Option<&str>) -> Option<Self> {
+        text.map_or(Some(Istio::NEWEST), Istio::parse).map(Self)
+    }
+}
+
+/// Looks into the file.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn inspect(world: &dyn World, path: &Utf8Path, target: Target) -> Result<Inspection, Box<Diagnostic>> {
+    let location = Location::whole(world.sources().id(path));
+    match module::read_argument(world, path) {
+        Ok(module) => Ok(located(location, of(path, &module, target))),
+        Err(ModuleError::Read(error)) => {
+            let finding = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"));
+            Err(finding.at(location).into())
+        }
+        Err(ModuleError::Header(bytes, finding)) => Ok(without_header(path, location, bytes, &finding, target)),
+    }
+}
+
+/// Looks into bytes in memory; `name` is what the findings call them.
+#[must_use]
+pub fn inspect_bytes(sources: &Sources, name: &Utf8Path, bytes: Vec<u8>, target: Target) -> Inspection {
+    let location = Location::whole(sources.id(name));
+    match Module::checked(bytes.into()) {
+        Ok(module) => located(location, of(name, &module, target)),
+        Err((bytes, finding)) => without_header(name, location, bytes, &finding, target),
+    }
+}
+
+/// What is no module has one finding, whatever else its bytes would look like.
+fn without_header(
+    path: &Utf8Path,
+    location: Location,
+    bytes: Arc<[u8]>,
+    finding: &Finding,
+    target: Target,
+) -> Inspection {
+    let mut inspection = of(path, &Module::new(bytes), target);
+    inspection.findings = vec![module::diagnostic(finding, path.as_str())];
+    inspection.loads = false;
+    located(location, inspection)
+}
+
+fn located(location: Location, mut inspection: Inspection) -> Inspection {
+    inspection.findings = inspection.findings.into_iter().map(|finding| finding.at(location)).collect();
+    inspection
+}
+
+fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
+    let report = &module.report;
+    let setting = Setting { envoy: istio.envoy_minor(), filter_type: None, allow_precompiled: false };
+    let found = rules::check(report, &setting);
+    let loads = found.iter().all(|finding| finding.severity != Severity::Error);
+    let mut findings: Vec<Diagnostic> =
+        found.iter().map(|finding| module::diagnostic(finding, path.as_str())).collect();
+    // Its length alone: `Module::slim` would look into it too.
+    let slim_size = slim(&module.bytes, Slim::Debug).ok().map(|slim| slim.len());
+    findings.extend(limits(path, report.size, slim_size));
+    let debug = slim_size.map_or(0, |slim| report.size.saturating_sub(slim));
+    let rest = report.size.saturating_sub(report.code_size + report.data_size + debug);
+    Inspection {
+        path: path.to_string(),
+        size: report.size,
+        sha256: module.digest.to_string(),
+        abi: report.abi.ok().flatten().map(|abi| abi.to_string()),
+        sdk: sdk::guess(report),
+        imports: imports(report),
+        exports: report.exports.iter().map(|it| Export { name: it.name.clone(), kind: kind(&it.kind) }).collect(),
+        custom_sections: report
+            .custom_sections
+            .iter()
+            .map(|section| CustomSection { name: section.name.clone(), size: section.size })
+            .collect(),
+        slim_size,
+        capabilities: capabilities::derived(report).into_iter().collect(),
+        min_envoy: oldest_envoy(report).filter(|minor| *minor > 0).map(|minor| format!("1.{minor}")),
+        loads,
+        parts: [("code", report.code_size), ("data", report.data_size), ("debug", debug), ("other", rest)],
+        functions: report.functions,
+        findings,
+    }
+}
+
+/// A type as Envoy writes it. One of a thousand parameters, imported a hundred thousand times, is a bomb: it is cut.
+fn kind(kind: &mesh_compile_module::Kind) -> String {
+    const LONGEST: usize = 256;
+    let mut text = kind.to_string();
+    if text.len() > LONGEST {
+        text.truncate(LONGEST);
+        text.push('…');
+    }
+    text
+}
+
+fn imports(report: &Report) -> Vec<Import> {
+    let import = |it: &mesh_compile_module::Import| Import {
+        module: it.module.clone(),
+        name: it.name.clone(),
+        kind: kind(&it.kind),
+    };
+    report.imports.iter().map(import).collect()
+}
+
+/// What does not fit where: by itself a module may be any size, so these are warnings.
+fn limits(path: &Utf8Path, size: usize, slim: Option<usize>) -> Option<Diagnostic> {
+    let slimmed =
+        slim.filter(|slim| *slim < size).map(|slim| format!("without debug sections it is {} B", group(slim)));
+    let finding = if size > CONFIG_MAP {
+        let message = format!("`{path}` is {} B over what a ConfigMap holds", group(size - CONFIG_MAP));
+        Diagnostic::warning(Code::MC0401, message).note("a ConfigMap's values have 1,048,576 B together")
+    } else if size > CLIENT_SIDE_APPLY {
+        let message =
+            format!("`{path}` is {} B over what a client-side `kubectl apply` takes", group(size - CLIENT_SIDE_APPLY));
+        Diagnostic::warning(Code::MC0402, message)
+            .note("it keeps the object in an annotation, and annotations have 262,144 B together")
+            .help("apply server-side; the ConfigMaps of mesh-compile ask Argo CD for it, and Flux does so anyway")
+    } else {
+        return None;
+    };
+    Some(slimmed.into_iter().fold(finding, Diagnostic::note))
+}
+
+impl Inspection {
+    /// The module's entry in the JSON document, with its findings as they are written there.
+    #[must_use]
+    pub fn to_json(&self, sources: &Sources) -> Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        let findings = serde_json::to_value(crate::diag::render::json::Report::new(&self.findings, sources));
+        let findings = findings.unwrap_or_default();
+        value["findings"] = findings.get("diagnostics").cloned().unwrap_or_else(|| json!([]));
+        value
+    }
+
+    /// Bytes of a ConfigMap that are left, and of a client-side apply; negative where it does not fit.
+    #[must_use]
+    pub fn room(size: usize) -> [(&'static str, i64); 2] {
+        let left = |limit: usize| i64::try_from(limit).unwrap_or(i64::MAX) - i64::try_from(size).unwrap_or(i64::MAX);
+        [("ConfigMap", left(CONFIG_MAP)), ("client-side apply", left(CLIENT_SIDE_APPLY))]
+    }
+}

@@ -1,0 +1,91 @@
+//! The embedded engine: a workload's plugins and traffic in [`mesh_compile_host`].
+
+use std::sync::Arc;
+
+use mesh_compile_host::outcome::{Fault, PluginOutcome, Remark};
+use mesh_compile_host::{Filter, Library, Listener, Plugin, Proxy, ProxyConfig, Scenario, TrafficDirection};
+use rayon::prelude::*;
+
+use super::outcome::{Outcome, TestOutcome};
+use super::subject::{Placed, Subject};
+use crate::domain::Direction;
+use crate::traffic::Test;
+
+/// Verifies the subjects in parallel, and translates each distinct module once. Calls `progress` after each subject.
+pub(crate) fn run(subjects: &[Subject], progress: &(dyn Fn() + Sync)) -> Vec<Outcome> {
+    let modules = subjects.iter().flat_map(|subject| &subject.plugins).map(|placed| &placed.plugin.module);
+    let library = Library::new(modules.map(|module| (module.digest, module.bytes.clone())));
+    let verified = subjects.par_iter().map(|subject| {
+        let outcome = verify(&library, subject);
+        progress();
+        outcome
+    });
+    verified.collect()
+}
+
+fn verify(library: &Library, subject: &Subject) -> Outcome {
+    let config = config(subject, None);
+    // The mesh may have any cluster: only a test says which clusters there are.
+    let scenario = Scenario { any_cluster: true, ..Scenario::default() };
+    let plugins = Proxy::start(library, &config, &scenario).plugins().to_vec();
+    let runs = plugins.iter().all(|plugin| plugin.fault.is_none());
+    let tests =
+        if runs { subject.tests.iter().map(|test| traffic(library, subject, test)).collect() } else { Vec::new() };
+    Outcome { plugins, tests }
+}
+
+fn traffic(library: &Library, subject: &Subject, test: &Test) -> TestOutcome {
+    let config = config(subject, Some(test));
+    let mut proxy = Proxy::start(library, &config, &test.scenario);
+    // A plugin that started before may fail with the clock, the random numbers and the clusters of this test.
+    if let Some(fault) = proxy.plugins().iter().find_map(not_started) {
+        return TestOutcome { steps: Vec::new(), fault: Some(fault) };
+    }
+    let steps = test.steps.iter().map(|step| proxy.exchange(&step.exchange)).collect();
+    TestOutcome { steps, fault: None }
+}
+
+/// The subject's proxy. Without a test, no filter sees traffic.
+fn config(subject: &Subject, test: Option<&Test>) -> ProxyConfig {
+    let filter = |placed: &Placed| Filter {
+        plugin: Arc::new(plugin(placed)),
+        filter_type: placed.chain,
+        in_chain: test.is_some_and(|test| placed.sees(test)),
+    };
+    let direction = match test.map_or(Direction::Inbound, |test| test.direction) {
+        Direction::Inbound => TrafficDirection::Inbound,
+        Direction::Outbound | Direction::Gateway => TrafficDirection::Outbound,
+        Direction::Any => TrafficDirection::Unspecified,
+    };
+    let listener = Listener { direction, port: test.and_then(|test| test.port) };
+    ProxyConfig { envoy: subject.envoy, listener, filters: subject.plugins.iter().map(filter).collect() }
+}
+
+fn plugin(placed: &Placed) -> Plugin {
+    let plugin = &placed.plugin;
+    Plugin {
+        name: plugin.name().to_owned(),
+        root_id: plugin.root_id().to_owned(),
+        configuration: plugin.configuration().to_vec(),
+        vm_id: plugin.vm_id().to_owned(),
+        vm_configuration: plugin.vm_configuration().to_vec(),
+        env: plugin.env().clone(),
+        capabilities: plugin.capabilities().map(|names| names.into_iter().map(str::to_owned).collect()),
+        on_failure: plugin.on_failure(),
+        stop_iteration: plugin.stop_iteration(),
+        module: plugin.module.digest,
+    }
+}
+
+/// Why a plugin did not start, and the unknown clusters that it called.
+fn not_started(plugin: &PluginOutcome) -> Option<Fault> {
+    let fault = plugin.fault.as_ref()?;
+    let unknown = plugin.remarks.iter().filter_map(|remark| match remark {
+        Remark::UnknownCluster(cluster) => {
+            Some(format!("; it calls `{cluster}`, which the test has no `callouts` for"))
+        }
+        _ => None,
+    });
+    let message = std::iter::once(fault.message.clone()).chain(unknown).collect();
+    Some(Fault { kind: fault.kind, message })
+}

@@ -1,0 +1,25 @@
+//! Which mesh.toml a command reads.
+
+use crate::project::{Project, Ran};
+
+#[test]
+fn a_command_reads_the_nearest_mesh_toml_or_the_one_named() {
+    let project = Project::rendered();
+    project.folder("a/b c");
+    let inside = |arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        Ran::of(&command.current_dir(project.path("a/b c")).output().expect("mesh-compile runs"))
+    };
+    inside(&["check"]).ends(0, &["../../out: 10 files"]);
+    inside(&["check", "-f", "../.."]).ends(0, &[]);
+    inside(&["check", "--file", "../../mesh.toml"]).ends(0, &[]);
+    inside(&["-f", &project.text_path("mesh.toml"), "check"]).ends(0, &[]);
+    inside(&["check", "-f", "."]).ends(2, &["MC0107", "mesh.toml", "mesh-compile init"]);
+    inside(&["check", "-f", "none.toml"]).ends(2, &["MC0107", "none.toml"]);
+    // The nearest file wins. A folder named mesh.toml does not count.
+    project.folder("a/mesh.toml");
+    inside(&["check"]).ends(0, &[]);
+    project.write("a/b c/mesh.toml", "[nonsense]");
+    inside(&["check"]).ends(2, &["nonsense"]);
+    Project::empty().run(&["render"]).ends(2, &["MC0107", "`mesh.toml`"]);
+}
