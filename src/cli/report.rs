@@ -79,10 +79,10 @@ pub(super) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-/// The columns of text on standard output: those of the terminal, within reason, and 80 without one.
+/// The columns of text on standard output: 80, or fewer on a narrower terminal.
 pub(super) fn width() -> usize {
     let terminal = terminal_size::terminal_size_of(io::stdout());
-    terminal.map_or(80, |(terminal_size::Width(columns), _)| usize::from(columns).clamp(40, 120))
+    terminal.map_or(80, |(terminal_size::Width(columns), _)| usize::from(columns).clamp(40, 80))
 }
 
 fn stderr(text: &str) {

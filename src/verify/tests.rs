@@ -46,7 +46,7 @@ filters = ["tags"]
 fn all() -> Vec<Subject> {
     let rendered = rendered(SPEC);
     let mut sink = Sink::new();
-    let subjects = subjects(&rendered.tree.files, &rendered.suites.suites, &rendered.suites.proxies, &mut sink);
+    let subjects = subjects(&rendered.tree.files, &rendered.suites, &rendered.proxies, &mut sink);
     assert_eq!(sink.diagnostics(), []);
     subjects
 }

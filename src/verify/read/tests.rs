@@ -4,10 +4,11 @@ use camino::Utf8Path;
 use mesh_compile_host::FailurePolicy;
 
 use super::*;
-use crate::Compiled;
+use crate::backend::envoy_filter;
 use crate::diag::{Code, Location, Sources};
 use crate::domain::Direction;
-use crate::layout::File;
+use crate::layout::{self, File, Tree};
+use crate::{resolve, spec};
 use crate::world::{Disk, Memory, World};
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
@@ -31,10 +32,21 @@ fn proxies(istio: &str) -> Proxies {
     Proxies { istio: istio.to_owned(), envoy: 40, root_namespace: "istio-system".to_owned() }
 }
 
+/// What a mesh.toml renders to.
+pub(in crate::verify) struct Compiled {
+    pub(in crate::verify) tree: Tree,
+    pub(in crate::verify) suites: Vec<Suite>,
+    pub(in crate::verify) proxies: Proxies,
+}
+
 fn compiled(world: &dyn World, spec: &Utf8Path) -> Compiled {
     let mut sink = Sink::new();
-    let rendered = crate::compile(world, spec, &mut sink);
-    rendered.unwrap_or_else(|| panic!("{:#?}", sink.diagnostics()))
+    let spec = spec::load(world, spec, &mut sink).expect("valid TOML");
+    let resolved = resolve::resolve(world, &spec, &mut sink);
+    assert_eq!(sink.errors(), 0, "{:#?}", sink.diagnostics());
+    let objects = envoy_filter::objects(&resolved.mesh);
+    let tree = layout::tree(&resolved.mesh, resolved.out, objects);
+    Compiled { tree, suites: resolved.suites, proxies: resolved.proxies }
 }
 
 /// What `filters.a`, `b` and `c` of one module, and what `spec` says beside, render to.
