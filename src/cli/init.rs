@@ -11,12 +11,12 @@ use mesh_compile::world::write::create;
 use super::Outcome;
 use super::report::Reporter;
 
-/// Create a project: a mesh.toml that renders, a filter, a CI workflow and a pre-commit hook
+/// Create a project with a filter, a CI workflow and a pre-commit hook
 ///
-/// Never overwrites a file. Stops if there is a mesh.toml, and keeps other files that exist.
+/// Never overwrites a file. Fails if the directory already contains a mesh.toml, and keeps other existing files.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// Directory of the project, created if it does not exist
+    /// The directory of the project. Created if it does not exist
     #[arg(default_value = ".")]
     dir: Utf8PathBuf,
 }
@@ -61,7 +61,9 @@ impl Init {
         let spec = self.dir.join("mesh.toml");
         if world.link_kind(&spec).is_some() {
             let message = format!("`{spec}` already exists");
-            sink.push(diagnostic(world, Severity::Error, &spec, message).help("delete it, or name another directory"));
+            sink.push(
+                diagnostic(world, Severity::Error, &spec, message).help("delete it, or choose another directory"),
+            );
             return reporter.diagnostics(sink);
         }
         for template in TEMPLATES {
@@ -73,7 +75,7 @@ impl Init {
                         world,
                         Severity::Warning,
                         &path,
-                        format!("`{path}` already exists and is kept"),
+                        format!("`{path}` already exists and was kept"),
                     ));
                 }
                 Err(error) => {
@@ -85,21 +87,21 @@ impl Init {
         let outcome = reporter.diagnostics(sink);
         if outcome == Outcome::Success {
             if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
-                reporter.info("this is not the root of the git repository: move .github and .githooks there, and add this directory to their commands");
+                reporter.info("this directory is not the root of its git repository: move .github and .githooks to the root, and add the path of this directory to the commands in them");
             }
-            let folder = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
-            reporter.info(&format!("{spec}: run `{folder}mesh-compile render`, then commit out/"));
-            reporter.info("to run `mesh-compile check` before each commit, run `git config core.hooksPath .githooks`");
+            let cd = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
+            reporter.info(&format!("created {spec}: run `{cd}mesh-compile render`, then commit out/"));
+            reporter.info("run `git config core.hooksPath .githooks` to check out/ before each commit");
         }
         outcome
     }
 }
 
 impl Init {
-    /// Whether a directory above is a git repository.
+    /// Whether a parent directory is the root of a git repository.
     fn inside_repository(&self, world: &dyn World) -> bool {
         let dir = world.canonical(&self.dir).unwrap_or_default();
-        dir.ancestors().skip(1).any(|folder| world.kind(&folder.join(".git")).is_some())
+        dir.ancestors().skip(1).any(|parent| world.kind(&parent.join(".git")).is_some())
     }
 }
 

@@ -31,7 +31,7 @@ fn name(report: &Report, workload: &Workload) -> String {
 
 /// A case for each step of a filter's life.
 fn steps(run: &Run) -> [TestCase; 3] {
-    let steps = [("loads", run.loads), ("starts", run.starts), ("takes its configuration", run.configures)];
+    let steps = [("loads", run.loads), ("starts", run.starts), ("accepts its configuration", run.configures)];
     let undecided = undecided_step(&steps.map(|(_, result)| result));
     let mut number = 0;
     steps.map(|(step, result)| {

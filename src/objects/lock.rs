@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the format that is written.
 const VERSION: u32 = 2;
+/// Listed among the digests of a file that did not exist before the render that lists it.
+const ABSENT: &str = "absent";
 /// The oldest version that is read. In it, each file has exactly one digest.
 const OLDEST: u32 = 1;
 
@@ -51,12 +53,17 @@ impl Default for Lock {
 }
 
 impl Digests {
-    /// Whether a file with this digest is ours.
+    /// Whether a file with this digest was written by a render.
     pub(crate) fn contains(&self, digest: &str) -> bool {
         match self {
             Self::One(one) => one == digest,
             Self::Several(several) => several.contains(digest),
         }
+    }
+
+    /// Whether the file did not exist before a render that was interrupted, so that a file with another digest is not ours.
+    pub(crate) fn is_new(&self) -> bool {
+        self.contains(ABSENT)
     }
 
     /// Adds the digests of `other`.
@@ -85,7 +92,20 @@ impl Lock {
         Self { version: VERSION, files, modules }
     }
 
-    /// Lists further files, and further digests of those that are listed.
+    /// Adds a digest that a file will have. Returns whether the lock changed.
+    pub(crate) fn announce(&mut self, path: &str, digest: &str) -> bool {
+        match self.files.get_mut(path) {
+            Some(digests) if digests.contains(digest) => return false,
+            Some(digests) => digests.extend(Digests::One(digest.to_owned())),
+            None => {
+                let digests = [ABSENT, digest].map(str::to_owned).into();
+                self.files.insert(path.to_owned(), Digests::Several(digests));
+            }
+        }
+        true
+    }
+
+    /// Adds the files of another lock, and its digests of the files that both list.
     pub(crate) fn extend(&mut self, files: impl IntoIterator<Item = (String, Digests)>) {
         for (path, digests) in files {
             self.files.entry(path).or_default().extend(digests);

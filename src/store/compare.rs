@@ -1,4 +1,4 @@
-//! Holds `out/` against a render.
+//! Compares `out/` with a render.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,18 +6,17 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use super::{Difference, LockError, State, is_as_locked, is_temporary, listed, lock, unreadable};
+use super::{Difference, LockError, Owner, State, is_temporary, owner, read_lock, unreadable};
 use crate::diag::Sink;
-use crate::layout::LOCK;
-use crate::layout::Tree;
+use crate::layout::{LOCK, Tree};
 use crate::objects::Lock;
 use crate::world::{FileKind, Usage, World};
 
-/// All differences, in the order of their paths. What cannot be read is reported to `sink`.
+/// All differences, in the order of their paths. Files that cannot be read are reported to `sink`.
 pub fn compare(world: &dyn World, tree: &Tree, sink: &mut Sink) -> Vec<Difference> {
     let dir = &tree.dir;
-    // A damaged lock is a difference like any other: it is not what would be rendered.
-    let lock = match lock(world, dir) {
+    // A damaged lock is a difference like any other: a render would write a different one.
+    let lock = match read_lock(world, dir) {
         Ok(lock) => lock,
         Err(LockError::Damaged(_)) => Lock::default(),
         Err(LockError::Unreadable(error)) => {
@@ -57,7 +56,7 @@ pub fn compare(world: &dyn World, tree: &Tree, sink: &mut Sink) -> Vec<Differenc
 
 type Unreadable = (Utf8PathBuf, io::Error);
 
-/// All that is below `dir`, by path from it. A folder that is not there is empty: another render may just have removed it.
+/// Everything below `dir`, by path from there. A missing directory counts as empty: another render may have just deleted it.
 fn walk(
     world: &dyn World,
     dir: &Utf8Path,
@@ -101,18 +100,15 @@ fn planned(
         return Ok(None);
     }
     let state = if file.path == LOCK {
-        // The lock does not list itself; one that parses is taken for the last render's.
-        if std::str::from_utf8(&bytes).is_ok_and(|text| Lock::parse(text).is_ok()) {
-            State::Outdated
-        } else {
-            State::Tampered
-        }
-    } else if listed(lock, &file.path).is_none() {
-        State::InTheWay
-    } else if is_as_locked(lock, &file.path, &bytes) {
-        State::Outdated
+        // The lock does not list itself. One that parses counts as written by a render.
+        let parses = std::str::from_utf8(&bytes).is_ok_and(|text| Lock::parse(text).is_ok());
+        if parses { State::Outdated } else { State::Tampered }
     } else {
-        State::Tampered
+        match owner(lock, &file.path, &bytes) {
+            Owner::Ours => State::Outdated,
+            Owner::Changed => State::Tampered,
+            Owner::Foreign => State::InTheWay,
+        }
     };
     Ok(difference(state, Some(bytes)))
 }
@@ -128,16 +124,19 @@ fn unplanned(
     if entry == FileKind::File && is_temporary(&path) {
         return difference(path, State::Leftover, None);
     }
-    if entry == FileKind::Other || listed(lock, &path).is_none() {
+    if entry == FileKind::Other || !lock.files.contains_key(&path) {
         return difference(path, State::Extra, None);
     }
     let full = dir.join(&path);
     let bytes = match world.read_current(&full, Usage::Output) {
         Ok(bytes) => bytes,
-        // Another render was faster.
+        // Another render has just deleted it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err((full, error)),
     };
-    let state = if is_as_locked(lock, &path, &bytes) { State::Stale } else { State::StaleTampered };
+    let state = match owner(lock, &path, &bytes) {
+        Owner::Ours => State::Stale,
+        Owner::Changed | Owner::Foreign => State::StaleTampered,
+    };
     difference(path, state, Some(bytes))
 }

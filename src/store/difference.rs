@@ -1,107 +1,113 @@
-//! A difference as a finding: the file, and the first line that is not as rendered.
+//! A difference as a diagnostic: the file, and the first line that differs.
 
 use camino::Utf8Path;
 
-use super::{Difference, State, about, damaged, parse};
+use super::{Difference, State, about, damaged, parse_lock};
 use crate::diag::{Code, Diagnostic, Location};
 use crate::domain::Digest;
-use crate::layout::LOCK;
-use crate::layout::Tree;
+use crate::layout::{LOCK, Tree};
 use crate::world::World;
 
-/// Longer files and lines are not shown: of a ConfigMap, size and digest say more than its base64.
-const SHOWN_FILE: usize = 65_536;
-const SHOWN_LINE: usize = 200;
+/// Longer files and lines are not shown: size and digest tell more about a ConfigMap than its base64.
+const LONGEST_FILE: usize = 65_536;
+const LONGEST_LINE: usize = 200;
+
+const RENDER: &str = "run `mesh-compile render` and commit the result";
 
 impl Difference {
-    /// The finding that `check` reports. `spec` is the mesh.toml, as it is shown to the user.
+    /// The error that `check` reports. `spec` is the mesh.toml, as it is shown to the user.
     #[must_use]
     pub fn finding(&self, world: &dyn World, tree: &Tree, spec: &Utf8Path) -> Diagnostic {
         let path = tree.dir.join(&self.path);
-        let render = "run `mesh-compile render` and commit the result";
-        let finding = match self.state {
-            State::Missing => about(world, Code::MC0702, &path, format!("`{path}` is missing")).help(render),
-            State::Outdated => about(
-                world,
-                Code::MC0701,
-                &path,
-                format!("`{path}` is out of date: {spec} or what it names has changed since"),
-            )
-            .help(render),
+        let (code, message, help) = match self.state {
+            State::Missing => (Code::MC0702, format!("`{path}` is missing"), RENDER.to_owned()),
+            State::Outdated => {
+                let message = format!("`{path}` is out of date: {spec} or a file that it refers to has changed");
+                (Code::MC0701, message, RENDER.to_owned())
+            }
             State::Tampered if self.path == LOCK => {
-                let reason = parse(self.on_disk.as_deref().unwrap_or_default()).err();
-                match reason {
-                    Some(reason) => damaged(world, &path, &reason),
-                    None => about(world, Code::MC0706, &path, format!("git could not merge `{path}`"))
-                        .help("settle the conflicts in mesh.toml, then run `mesh-compile render`: it takes the files of both sides"),
-                }
+                let error = self.damaged_lock(world, &path);
+                return self.compared(world, error, tree, &path);
             }
             State::Tampered => {
-                about(world, Code::MC0704, &path, format!("`{path}` was changed by hand since it was rendered"))
-                    .help(format!("make the change in {spec}, then render again: a render overwrites it"))
+                let help = format!("make the change in {spec} and render again: a render overwrites the file");
+                (Code::MC0704, format!("`{path}` was changed by hand after the last render"), help)
             }
-            State::Stale => about(world, Code::MC0703, &path, format!("`{path}` is no longer rendered")).help(render),
-            State::StaleTampered => about(
-                world,
-                Code::MC0704,
-                &path,
-                format!("`{path}` is no longer rendered, and was changed by hand since it was"),
-            )
-            .help("a render does not delete it: move or delete it yourself"),
+            State::Stale => (Code::MC0703, format!("`{path}` is no longer rendered"), RENDER.to_owned()),
+            State::StaleTampered => {
+                let message = format!("`{path}` is no longer rendered, and was changed by hand after the last render");
+                (Code::MC0704, message, "move or delete the file: a render does not delete it".to_owned())
+            }
             State::Leftover => {
-                about(world, Code::MC0703, &path, format!("`{path}` was left behind by a render that was stopped"))
-                    .help("run `mesh-compile render`: it removes it")
+                let message = format!("`{path}` is a temporary file of an interrupted render");
+                (Code::MC0703, message, "run `mesh-compile render` to delete it".to_owned())
             }
-            State::Extra => about(world, Code::MC0703, &path, format!("`{path}` was not rendered by mesh-compile"))
-                .help("move it out of the folder, where only what mesh.toml renders to should be"),
-            State::InTheWay => about(
-                world,
-                Code::MC0705,
-                &path,
-                format!("`{path}` stands where a file is to be rendered, and is not one that mesh-compile wrote"),
-            )
-            .help("a render does not overwrite it: move or delete it, then render again"),
+            State::Extra => {
+                let help = "move the file out of this directory, which is for rendered files only".to_owned();
+                (Code::MC0703, format!("`{path}` was not rendered by mesh-compile"), help)
+            }
+            State::InTheWay => {
+                let message = format!("`{path}` is in the way of a rendered file, and mesh-compile did not write it");
+                let help = "move or delete it, then render again: a render does not overwrite it".to_owned();
+                (Code::MC0705, message, help)
+            }
         };
-        self.compared(world, finding, tree, &path)
+        self.compared(world, about(world, code, &path, message).help(help), tree, &path)
     }
 
-    /// Adds what is there and what is to be there.
-    fn compared(&self, world: &dyn World, finding: Diagnostic, tree: &Tree, path: &Utf8Path) -> Diagnostic {
+    fn damaged_lock(&self, world: &dyn World, path: &Utf8Path) -> Diagnostic {
+        match parse_lock(self.on_disk.as_deref().unwrap_or_default()) {
+            Err(reason) => damaged(world, path, &reason),
+            Ok(_) => about(world, Code::MC0706, path, format!("`{path}` contains git's conflict markers")).help(
+                "resolve the conflicts in mesh.toml, then run `mesh-compile render`: it uses the entries of both sides",
+            ),
+        }
+    }
+
+    /// Adds the sizes and digests of both versions, and the first line that differs.
+    fn compared(&self, world: &dyn World, error: Diagnostic, tree: &Tree, path: &Utf8Path) -> Diagnostic {
         let (Some(on_disk), Some(file)) = (&self.on_disk, self.rendered.and_then(|index| tree.files.get(index))) else {
-            return finding;
+            return error;
         };
-        let sizes = [("on disk ", on_disk.as_slice()), ("rendered", &file.bytes)];
-        let finding = sizes.into_iter().fold(finding, |finding, (what, bytes)| {
-            finding.note(format!("{what}: {} B, SHA-256 {}", bytes.len(), Digest::of(bytes)))
+        let versions = [("on disk ", on_disk.as_slice()), ("rendered", &file.bytes)];
+        let error = versions.into_iter().fold(error, |error, (version, bytes)| {
+            error.note(format!("{version}: {} B, SHA-256 {}", bytes.len(), Digest::of(bytes)))
         });
         let texts = (std::str::from_utf8(on_disk), std::str::from_utf8(&file.bytes));
-        let (Ok(old), Ok(new)) = texts else { return finding };
+        let (Ok(old), Ok(new)) = texts else { return error };
         if old.replace("\r\n", "\n") == new {
-            return finding
-                .note("they differ in their line ends alone: git wrote CRLF on checking out")
-                .help("put `out/** text eol=lf` into .gitattributes");
+            return error
+                .note("only the line endings differ: git converted them to CRLF on checkout")
+                .help("add `out/** text eol=lf` to .gitattributes");
         }
-        if old.len().max(new.len()) > SHOWN_FILE {
-            return finding;
+        let Some((line, rendered)) = first_difference(old, new) else { return error };
+        let location = Location::new(world.sources().add(path, old), line);
+        let label = rendered.map_or("nothing more is rendered".to_owned(), |line| format!("rendered: `{line}`"));
+        error.at_label(location, label)
+    }
+}
+
+/// The range of the first line of `old` that differs, and the line in `new`, if there is one. `None` if a line or a file is too
+/// long to show.
+fn first_difference<'a>(old: &str, new: &'a str) -> Option<(std::ops::Range<usize>, Option<&'a str>)> {
+    if old.len().max(new.len()) > LONGEST_FILE {
+        return None;
+    }
+    let mut start = 0;
+    let (mut old_lines, mut new_lines) = (old.split_inclusive('\n'), new.split_inclusive('\n'));
+    loop {
+        let (old_line, new_line) = (old_lines.next(), new_lines.next());
+        if let (Some(old_line), Some(new_line)) = (old_line, new_line)
+            && old_line == new_line
+        {
+            start += old_line.len();
+            continue;
         }
-        let mut start = 0;
-        let (mut old_lines, mut new_lines) = (old.split_inclusive('\n'), new.split_inclusive('\n'));
-        loop {
-            let (is, should) = (old_lines.next(), new_lines.next());
-            match (is, should) {
-                (Some(is), Some(should)) if is == should => start += is.len(),
-                _ => {
-                    let (is, should) = (is.unwrap_or_default().trim_end(), should.map(str::trim));
-                    if is.len() > SHOWN_LINE || should.is_some_and(|should| should.len() > SHOWN_LINE) {
-                        return finding;
-                    }
-                    let indent = is.len() - is.trim_start().len();
-                    let location = Location::new(world.sources().add(path, old), start + indent..start + is.len());
-                    let label =
-                        should.map_or("nothing more is rendered".to_owned(), |line| format!("rendered: `{line}`"));
-                    return finding.at_label(location, label);
-                }
-            }
+        let (old_line, new_line) = (old_line.unwrap_or_default().trim_end(), new_line.map(str::trim));
+        if old_line.len() > LONGEST_LINE || new_line.is_some_and(|line| line.len() > LONGEST_LINE) {
+            return None;
         }
+        let indent = old_line.len() - old_line.trim_start().len();
+        return Some((start + indent..start + old_line.len(), new_line));
     }
 }

@@ -1,10 +1,16 @@
-//! out/ on disk: what differs from a render, and how to make it the same. The only writer.
+//! `out/` on disk: how it differs from a render, and how to remove the differences. The only writer.
 //!
-//! A file is ours if mesh.lock lists it. What is not ours is never overwritten and never deleted.
+//! mesh.lock lists the files that are ours, each with its digest. A file that is not ours is never overwritten or deleted.
+//!
+//! Before a render changes any file, it lists the new digests in mesh.lock next to the old ones, so the lock describes `out/`
+//! at every later step. Wherever the render is interrupted, the next one knows every file as its own, whatever mesh.toml
+//! contains by then.
 
 mod compare;
 mod difference;
 mod merge;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use camino::Utf8Path;
@@ -12,7 +18,7 @@ use camino::Utf8Path;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::Digest;
 use crate::layout::LOCK;
-use crate::objects::{Digests, Lock};
+use crate::objects::Lock;
 use crate::world::write::TEMPORARY;
 use crate::world::{Usage, World};
 
@@ -29,36 +35,36 @@ fn is_temporary(path: &str) -> bool {
 pub struct Difference {
     /// From `out/`.
     pub path: String,
-    /// What it is.
+    /// How the file differs.
     pub state: State,
-    /// What stands on the disk, where something does.
+    /// The content of the file on disk, if there is a file and it was read.
     on_disk: Option<Vec<u8>>,
-    /// The index of the file in the render, where it is there.
+    /// The index of the file in the render, if it is rendered.
     rendered: Option<usize>,
 }
 
-/// How a file differs.
+/// How a file differs from a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It is to be there and is not.
+    /// Rendered, and not on disk.
     Missing,
-    /// It is as it was rendered last, and is to be another now.
+    /// Unchanged since an earlier render, and rendered differently now.
     Outdated,
-    /// It is ours and not as it was rendered last.
+    /// Ours, rendered, and changed since the last render.
     Tampered,
-    /// It was rendered last and is no longer to be there.
+    /// Unchanged since an earlier render, and no longer rendered.
     Stale,
-    /// It was rendered last, was changed since and is no longer to be there.
+    /// Ours, changed since the last render, and no longer rendered.
     StaleTampered,
-    /// It is a temporary file of a render that was stopped.
+    /// A temporary file of an interrupted render.
     Leftover,
-    /// It is not ours, and not to be there.
+    /// Not ours, and not rendered.
     Extra,
-    /// It is not ours, and stands where a file of ours is to be.
+    /// Not ours, at the path of a rendered file.
     InTheWay,
 }
 
-/// A finding about a file of `out/` as a whole.
+/// An error about a file of `out/` as a whole.
 fn about(world: &dyn World, code: Code, path: &Utf8Path, message: String) -> Diagnostic {
     Diagnostic::error(code, message).at(Location::whole(world.sources().id(path)))
 }
@@ -67,52 +73,60 @@ fn unreadable(world: &dyn World, path: &Utf8Path, error: &std::io::Error) -> Dia
     about(world, Code::MC0707, path, format!("cannot read `{path}`: {error}"))
 }
 
-/// The lock of `dir`; without one, nothing there is ours. An error says what is wrong with a damaged one.
-fn lock(world: &dyn World, dir: &Utf8Path) -> Result<Lock, LockError> {
+enum LockError {
+    /// What is wrong with the lock, as the end of a sentence.
+    Damaged(String),
+    Unreadable(std::io::Error),
+}
+
+/// The lock in `dir`. Without a lock, no file is ours.
+fn read_lock(world: &dyn World, dir: &Utf8Path) -> Result<Lock, LockError> {
     match world.read_current(&dir.join(LOCK), Usage::Output) {
-        Ok(bytes) => parse(&bytes).map_err(LockError::Damaged),
+        Ok(bytes) => parse_lock(&bytes).map_err(LockError::Damaged),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
         Err(error) => Err(LockError::Unreadable(error)),
     }
 }
 
-/// Reads a lock, also one that git could not merge. An error says what is wrong with it, as the end of a sentence.
-fn parse(bytes: &[u8]) -> Result<Lock, String> {
+/// Reads a lock, including one with git's conflict markers. An error states what is wrong with it, as the end of a sentence.
+fn parse_lock(bytes: &[u8]) -> Result<Lock, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not valid UTF-8".to_owned())?;
     Lock::parse(text).or_else(|reason| merge::merged(text).ok_or(reason))
 }
 
-enum LockError {
-    Damaged(String),
-    Unreadable(std::io::Error),
-}
-
-fn listed<'a>(lock: &'a Lock, path: &str) -> Option<&'a Digests> {
-    lock.files.get(path)
-}
-
-fn is_as_locked(lock: &Lock, path: &str, bytes: &[u8]) -> bool {
-    listed(lock, path).is_some_and(|digests| digests.contains(&Digest::of(bytes).to_string()))
-}
-
-/// Reports a damaged or unreadable lock; an empty one stands in for it.
+/// Like [`read_lock`], but reports a damaged or unreadable lock and returns an empty one instead.
 fn lock_or_report(world: &dyn World, dir: &Utf8Path, sink: &mut Sink) -> Lock {
     let path = dir.join(LOCK);
-    match lock(world, dir) {
-        Ok(lock) => lock,
-        Err(LockError::Unreadable(error)) => {
-            sink.push(unreadable(world, &path, &error));
-            Lock::default()
-        }
-        Err(LockError::Damaged(reason)) => {
-            sink.push(damaged(world, &path, &reason));
-            Lock::default()
-        }
-    }
+    let error = match read_lock(world, dir) {
+        Ok(lock) => return lock,
+        Err(LockError::Unreadable(error)) => unreadable(world, &path, &error),
+        Err(LockError::Damaged(reason)) => damaged(world, &path, &reason),
+    };
+    sink.push(error);
+    Lock::default()
 }
 
 fn damaged(world: &dyn World, path: &Utf8Path, reason: &str) -> Diagnostic {
     about(world, Code::MC0706, path, format!("`{path}` is damaged: {reason}"))
-        .note("it says which files may be overwritten and deleted")
-        .help("restore it from git, or delete the whole folder and render again")
+        .note("the lock lists the files that a render may overwrite and delete")
+        .help("restore it from git, or delete the directory and render again")
+}
+
+/// How the content of a file relates to the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// Ours, as a render wrote it.
+    Ours,
+    /// Ours, but changed since a render wrote it.
+    Changed,
+    /// Not ours, or never known to be: an interrupted render was going to create a file here.
+    Foreign,
+}
+
+fn owner(lock: &Lock, path: &str, bytes: &[u8]) -> Owner {
+    match lock.files.get(path) {
+        Some(digests) if digests.contains(&Digest::of(bytes).to_string()) => Owner::Ours,
+        Some(digests) if !digests.is_new() => Owner::Changed,
+        _ => Owner::Foreign,
+    }
 }

@@ -1,4 +1,4 @@
-//! Makes `out/` what a render is.
+//! Changes `out/` to match a render.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -6,31 +6,32 @@ use std::io;
 
 use camino::Utf8Path;
 use rayon::prelude::*;
+use tempfile::TempPath;
 
 use super::{Difference, State, about, compare, lock_or_report};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::layout::{LOCK, Tree};
-use crate::objects::Digests;
 use crate::world::{FileKind, World, write};
 
-/// What is to be done to one file.
+/// A change to one file.
 #[derive(Debug)]
 pub struct Step {
     /// From `out/`.
     pub path: String,
-    /// What.
+    /// The kind of change.
     pub action: Action,
+    /// The index of the file in the render, if it is written.
     rendered: Option<usize>,
 }
 
-/// What is done to a file.
+/// A kind of change to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Written where nothing was.
+    /// Write a file where there is none.
     Create,
-    /// Written over what was there.
+    /// Replace a file.
     Update,
-    /// Removed.
+    /// Delete a file.
     Delete,
 }
 
@@ -46,17 +47,17 @@ impl Action {
     }
 }
 
-/// Waits until no other render is at work in `dir`, and keeps others out for as long as the result lives: the temporary files that are
-/// there then are nobody's. Where the file system has no locks, nobody is kept out.
+/// Waits until no other render runs in `dir`, and keeps others from starting as long as the result lives. Temporary files in
+/// `dir` then belong to no one. `None` where the file system has no locks.
 #[must_use]
 pub fn exclusive(dir: &Utf8Path) -> Option<File> {
-    // What is wrong with it shows at its files.
+    // An error shows again when the files of the directory are written.
     let _ = write::create_dirs(dir);
     write::lock(dir)
 }
 
-/// What a write would do, in the order it would do it. Where it would touch what is not ours, `sink` gets an error, and nothing may be
-/// written.
+/// The changes that [`write()`] would make, in order. If a change would affect a file that is not ours, `sink` gets an error, and
+/// nothing may be written.
 pub fn plan(world: &dyn World, tree: &Tree, spec: &Utf8Path, sink: &mut Sink) -> Vec<Step> {
     lock_or_report(world, &tree.dir, sink);
     let mut steps = Vec::new();
@@ -74,39 +75,124 @@ pub fn plan(world: &dyn World, tree: &Tree, spec: &Utf8Path, sink: &mut Sink) ->
         let Difference { path, rendered, .. } = difference;
         steps.push(Step { path, action, rendered });
     }
-    no_folders(world, tree, &steps, sink);
+    check_dirs(world, tree, &steps, sink);
     steps
 }
 
-/// Does the steps. All that is to be written goes to temporary files first, each in its file's own folder: a full disk shows there, while
-/// everything is as it was. Then they are renamed, then what is not needed any more is deleted, and mesh.lock comes last. `false` after
-/// a report.
-pub fn write(world: &dyn World, tree: &Tree, steps: &[Step], sink: &mut Sink) -> bool {
-    let (deleted, written): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.action == Action::Delete);
-    folders(tree, &written);
-    let Some(staged) = all(&written, sink, |step| stage(world, tree, step)) else { return false };
-    // A lock that stays as it is lists them all already.
-    let unlisted =
-        written.iter().any(|step| step.path == LOCK) && written.iter().any(|step| step.action == Action::Create);
-    if unlisted && !announce(world, tree, sink) {
-        return false;
-    }
-    let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) = staged.into_iter().partition(|(step, _)| step.path == LOCK);
-    let rename = |(step, file): Staged<'_>| {
-        let path = tree.dir.join(&step.path);
-        write::persist(file, &path).map_err(|error| failure(world, step, &path, &error))
-    };
-    let remove = |step: &Step| {
-        let path = tree.dir.join(&step.path);
-        write::remove(&tree.dir, &path).map_err(|error| failure(world, step, &path, &error))
-    };
-    all(files, sink, rename).is_some() && all(deleted, sink, remove).is_some() && all(lock, sink, rename).is_some()
+/// The operations that change the disk, one per method. Tests run a write on operations that stop at a given one.
+pub(super) trait Disk: Sync {
+    fn create_dirs(&self, dir: &Utf8Path) -> io::Result<()>;
+    fn stage(&self, path: &Utf8Path, bytes: &[u8]) -> io::Result<TempPath>;
+    fn persist(&self, file: TempPath, path: &Utf8Path) -> io::Result<()>;
+    fn remove(&self, dir: &Utf8Path, path: &Utf8Path) -> io::Result<()>;
 }
 
-/// A file that is written and has not its name yet; it is gone when it never gets it.
-type Staged<'a> = (&'a Step, tempfile::TempPath);
+struct Real;
 
-/// Does something for each, in parallel. `None` when any fails, after all have been tried and reported.
+impl Disk for Real {
+    fn create_dirs(&self, dir: &Utf8Path) -> io::Result<()> {
+        write::create_dirs(dir)
+    }
+
+    fn stage(&self, path: &Utf8Path, bytes: &[u8]) -> io::Result<TempPath> {
+        write::stage(path, bytes)
+    }
+
+    fn persist(&self, file: TempPath, path: &Utf8Path) -> io::Result<()> {
+        write::persist(file, path)
+    }
+
+    fn remove(&self, dir: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
+        write::remove(dir, path)
+    }
+}
+
+/// Makes the changes. Returns `false` after a report.
+///
+/// 1. Write the new content to temporary files, each in the directory of its file. A full disk shows here, before any file has
+///    changed.
+/// 2. List the new digests in mesh.lock, in addition to the old ones.
+/// 3. Rename the temporary files.
+/// 4. Delete the files that are no longer rendered.
+/// 5. Replace mesh.lock, which now lists one digest per file.
+pub fn write(world: &dyn World, tree: &Tree, steps: &[Step], sink: &mut Sink) -> bool {
+    Write { disk: &Real, world, tree }.run(steps, sink)
+}
+
+/// A write in progress.
+pub(super) struct Write<'a> {
+    pub(super) disk: &'a dyn Disk,
+    pub(super) world: &'a dyn World,
+    pub(super) tree: &'a Tree,
+}
+
+/// The content of a file, in a temporary file that is deleted when dropped.
+type Staged<'a> = (&'a Step, TempPath);
+
+impl Write<'_> {
+    pub(super) fn run(&self, steps: &[Step], sink: &mut Sink) -> bool {
+        let (deleted, written): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.action == Action::Delete);
+        self.create_dirs(&written);
+        let Some(staged) = all(&written, sink, |step| self.stage(step)) else { return false };
+        if !self.announce(sink) {
+            return false;
+        }
+        let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) =
+            staged.into_iter().partition(|(step, _)| step.path == LOCK);
+        all(files, sink, |staged| self.rename(staged)).is_some()
+            && all(deleted, sink, |step| self.remove(step)).is_some()
+            && all(lock, sink, |staged| self.rename(staged)).is_some()
+    }
+
+    /// Creates the directories of the files. An error shows again when the files are written.
+    fn create_dirs(&self, written: &[&Step]) {
+        let dirs: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| Utf8Path::new(&step.path).parent()).collect();
+        for dir in dirs {
+            let _ = self.disk.create_dirs(&self.tree.dir.join(dir));
+        }
+    }
+
+    fn stage<'s>(&self, step: &&'s Step) -> Result<Staged<'s>, Box<Diagnostic>> {
+        let path = self.tree.dir.join(&step.path);
+        let bytes = step.rendered.and_then(|index| self.tree.files.get(index)).map_or(&[][..], |file| &file.bytes);
+        self.disk.stage(&path, bytes).map(|file| (*step, file)).map_err(|error| self.failure(step, &path, &error))
+    }
+
+    /// Adds the digests of the files to mesh.lock, unless it lists them already.
+    fn announce(&self, sink: &mut Sink) -> bool {
+        let mut lock = lock_or_report(self.world, &self.tree.dir, sink);
+        let mut changed = false;
+        for file in self.tree.files.iter().filter(|file| file.path != LOCK) {
+            changed |= lock.announce(&file.path, &file.digest.to_string());
+        }
+        if !changed {
+            return true;
+        }
+        let path = self.tree.dir.join(LOCK);
+        let text = lock.to_toml("Written by a render that did not finish. Run `mesh-compile render` again.");
+        let written = self.disk.stage(&path, text.as_bytes()).and_then(|file| self.disk.persist(file, &path));
+        if let Err(error) = &written {
+            sink.push(about(self.world, Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
+        }
+        written.is_ok()
+    }
+
+    fn rename(&self, (step, file): Staged<'_>) -> Result<(), Box<Diagnostic>> {
+        let path = self.tree.dir.join(&step.path);
+        self.disk.persist(file, &path).map_err(|error| self.failure(step, &path, &error))
+    }
+
+    fn remove(&self, step: &Step) -> Result<(), Box<Diagnostic>> {
+        let path = self.tree.dir.join(&step.path);
+        self.disk.remove(&self.tree.dir, &path).map_err(|error| self.failure(step, &path, &error))
+    }
+
+    fn failure(&self, step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
+        about(self.world, Code::MC0707, path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
+    }
+}
+
+/// Does something for each item, in parallel. `None` if any fails, after all have been tried and the failures reported.
 fn all<T: Send, R: Send>(
     items: impl IntoParallelIterator<Item = T>,
     sink: &mut Sink,
@@ -118,8 +204,8 @@ fn all<T: Send, R: Send>(
     for result in results {
         match result {
             Ok(result) => done.push(result),
-            Err(finding) => {
-                sink.push(*finding);
+            Err(error) => {
+                sink.push(*error);
                 failed = true;
             }
         }
@@ -127,53 +213,17 @@ fn all<T: Send, R: Send>(
     (!failed).then_some(done)
 }
 
-fn failure(world: &dyn World, step: &Step, path: &Utf8Path, error: &io::Error) -> Box<Diagnostic> {
-    about(world, Code::MC0707, path, format!("cannot {} `{path}`: {error}", step.action.as_str())).into()
-}
-
-/// Makes the folders that files go to. What is wrong with one shows at its files.
-fn folders(tree: &Tree, written: &[&Step]) {
-    let folders: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| Utf8Path::new(&step.path).parent()).collect();
-    for folder in folders {
-        let _ = write::create_dirs(&tree.dir.join(folder));
-    }
-}
-
-fn stage<'a>(world: &dyn World, tree: &Tree, step: &&'a Step) -> Result<Staged<'a>, Box<Diagnostic>> {
-    let path = tree.dir.join(&step.path);
-    let bytes = step.rendered.and_then(|index| tree.files.get(index)).map_or(&[][..], |file| &file.bytes);
-    write::stage(&path, bytes).map(|file| (*step, file)).map_err(|error| failure(world, step, &path, &error))
-}
-
-/// Writes a lock that lists what is there and what is to be there.
-fn announce(world: &dyn World, tree: &Tree, sink: &mut Sink) -> bool {
-    let mut lock = lock_or_report(world, &tree.dir, sink);
-    lock.extend(
-        tree.files
-            .iter()
-            .filter(|file| file.path != LOCK)
-            .map(|file| (file.path.clone(), Digests::One(file.digest.to_string()))),
-    );
-    let path = tree.dir.join(LOCK);
-    let text = lock.to_toml("Left by a render that did not come to its end: run `mesh-compile render` again.");
-    let written = write::stage(&path, text.as_bytes()).and_then(|file| write::persist(file, &path));
-    if let Err(error) = &written {
-        sink.push(about(world, Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
-    }
-    written.is_ok()
-}
-
-/// What should be a folder and is none: a link leads out of `out/`, in a file nothing can be written.
-fn no_folders(world: &dyn World, tree: &Tree, steps: &[Step], sink: &mut Sink) {
-    let mut folders: Vec<&Utf8Path> =
+/// Reports files and symbolic links in place of directories. A link leads out of `out/`.
+fn check_dirs(world: &dyn World, tree: &Tree, steps: &[Step], sink: &mut Sink) {
+    let mut dirs: Vec<&Utf8Path> =
         steps.iter().flat_map(|step| Utf8Path::new(&step.path).ancestors().skip(1)).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    for folder in folders.into_iter().filter(|folder| *folder != "") {
-        let path = tree.dir.join(folder);
+    dirs.sort_unstable();
+    dirs.dedup();
+    for dir in dirs.into_iter().filter(|dir| *dir != "") {
+        let path = tree.dir.join(dir);
         if world.link_kind(&path).is_some_and(|kind| kind != FileKind::Directory) {
-            let finding = about(world, Code::MC0705, &path, format!("`{path}` stands where a folder is to be"));
-            sink.push(finding.help("move or delete it, then render again"));
+            let error = about(world, Code::MC0705, &path, format!("`{path}` is in the way of a directory"));
+            sink.push(error.help("move or delete it, then render again"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A module by itself, with a configuration from the command line.
+//! A module without mesh.toml, with a configuration from the command line.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,39 +13,39 @@ use crate::module::{self, ModuleError};
 use crate::objects::{Any, EnvironmentVariables, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::world::World;
 
-/// A module and what it is configured with.
+/// A module and its configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Bare {
     /// Its file.
     pub file: Utf8PathBuf,
-    /// What its configuration callback reads.
+    /// The plugin configuration.
     pub configuration: String,
-    /// What its start callback reads.
+    /// The VM configuration.
     pub vm_configuration: String,
-    /// The root context that it registers, where it has several.
+    /// The root id. Needed if the module registers several root contexts.
     pub root_id: String,
-    /// Its environment.
+    /// The environment variables.
     pub env: BTreeMap<String, String>,
-    /// Whether it filters connections and not requests.
+    /// Whether it is a network filter instead of an HTTP filter.
     pub network: bool,
 }
 
 impl Bare {
-    /// What the filter is called: the file without its ending.
+    /// The filter's name: the file's name without its extension.
     pub(super) fn name(&self) -> String {
         self.file.file_stem().unwrap_or(self.file.as_str()).to_owned()
     }
 }
 
-/// What reading a module came to.
+/// The result of reading a module.
 pub(super) enum Read {
-    /// Envoy would refuse its bytes; the reasons are reported.
-    Refused,
+    /// Envoy would reject the module. The reasons are reported.
+    Rejected,
     /// A chain of this one filter.
     Subject(Box<Subject>),
 }
 
-/// Reads the module and holds it against the rules. `None` after a report: it cannot be read.
+/// Reads the module and checks it against the rules. `None` if it cannot be read, which is reported.
 pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Read> {
     let file = bare.file.as_path();
     let at = Location::whole(world.sources().id(file));
@@ -58,7 +58,7 @@ pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Re
         }
         Err(ModuleError::Header(_, finding)) => {
             sink.push(module::diagnostic(&finding, file.as_str()).at(at));
-            return Some(Read::Refused);
+            return Some(Read::Rejected);
         }
     };
     let filter_type = if bare.network { FilterType::Network } else { FilterType::Http };
@@ -68,7 +68,7 @@ pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Re
     let found = rules::check(&module.report, &setting);
     sink.extend(found.iter().map(|finding| module::diagnostic(finding, file.as_str()).at(at)));
     if sink.errors() > before {
-        return Some(Read::Refused);
+        return Some(Read::Rejected);
     }
     Some(Read::Subject(Box::new(subject(bare, module, at))))
 }

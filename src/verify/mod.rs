@@ -1,4 +1,4 @@
-//! Dry runs and traffic tests of what was rendered: each workload's whole chain, on the embedded host or on a real Envoy.
+//! Dry runs and traffic tests of the rendered objects: each workload's whole chain, on the embedded host or on a real Envoy.
 //!
 //! ```text
 //! rendered files ─ read ─► Subject ─┬─ embedded ─► Outcome ─ judge ─► findings
@@ -10,7 +10,6 @@ mod cache;
 mod differences;
 pub(crate) mod embedded;
 mod envoy;
-mod exchange;
 mod findings;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -24,6 +23,7 @@ mod select;
 pub(crate) mod subject;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use camino::Utf8PathBuf;
 
@@ -35,16 +35,16 @@ use crate::layout::Tree;
 use crate::traffic::{Proxies, Suite};
 use crate::world::World;
 
-/// What is run, and where.
+/// Options of a dry run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Names of workloads; all where there is none.
+    /// Names of workloads. Empty: all.
     pub workloads: Vec<String>,
-    /// What runs the filters.
+    /// The engine that runs the filters.
     pub engine: Engine,
-    /// The Envoy to run, where it is not the one that is found.
+    /// The Envoy to run. `None`: the `envoy` in `$PATH`.
     pub envoy: Option<Utf8PathBuf>,
-    /// The folder in which runs of the embedded host that went well are kept. `None`: none are.
+    /// The folder that caches successful runs of the embedded host. `None`: no cache.
     pub cache: Option<Utf8PathBuf>,
 }
 
@@ -67,11 +67,11 @@ impl Suites {
     }
 }
 
-/// Is told how many workloads of how many are through.
+/// Gets the number of finished workloads and their total.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// Dry-runs every filter of the rendered objects, and the tests of mesh.toml through whole chains. `None` after a report: it could
-/// not be done.
+/// Dry-runs every filter of the rendered objects, and runs the tests of mesh.toml through whole chains. `None` if that was not possible,
+/// which is reported.
 pub fn verify(
     world: &dyn World,
     tree: &Tree,
@@ -92,7 +92,7 @@ pub fn verify(
     run::run(world, &subjects, options, sink, progress)
 }
 
-/// Dry-runs one module by itself. `None` after a report: it could not be done.
+/// Dry-runs one module by itself. `None` if that was not possible, which is reported.
 pub fn verify_module(
     world: &dyn World,
     bare: &Bare,
@@ -101,7 +101,7 @@ pub fn verify_module(
     progress: Progress<'_>,
 ) -> Option<Report> {
     match bare::read(world, bare, sink)? {
-        bare::Read::Refused => Some(Report::refused(options.engine, bare)),
+        bare::Read::Rejected => Some(Report::rejected(options.engine, bare)),
         bare::Read::Subject(subject) => run::run(world, &[*subject], options, sink, progress),
     }
 }

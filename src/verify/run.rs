@@ -1,4 +1,4 @@
-//! The engines, and what is made of their outcomes.
+//! Runs the engines, and turns their outcomes into findings and a report.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,7 +14,7 @@ use crate::diag::Sink;
 use crate::verify::outcome::Outcome;
 use crate::world::World;
 
-/// Runs the subjects as the options say. `None` after a report: an engine could not be used.
+/// Runs the subjects. `None` if an engine could not be used, which is reported.
 pub(super) fn run(
     world: &dyn World,
     subjects: &[Subject],
@@ -25,16 +25,16 @@ pub(super) fn run(
     match options.engine {
         Engine::Embedded => Some(embedded(world, subjects, options, sink, progress)),
         Engine::Envoy => {
-            let outcomes = in_envoy(world, subjects, options, sink, &counted(progress, subjects.len()))?;
+            let outcomes = in_envoy(world, subjects, options, sink, &counter(progress, subjects.len()))?;
             let mut findings = Findings::default();
-            let workloads = taken(subjects, Engine::Envoy, &outcomes, &mut findings);
-            Some(finished(options.engine, workloads, findings, sink))
+            let workloads = report_outcomes(subjects, Engine::Envoy, &outcomes, &mut findings);
+            Some(finish(options.engine, workloads, findings, sink))
         }
         Engine::Both => both(world, subjects, options, sink, progress),
     }
 }
 
-/// What is in the cache is not run again.
+/// Runs the subjects that are not in the cache.
 fn embedded(
     world: &dyn World,
     subjects: &[Subject],
@@ -46,17 +46,17 @@ fn embedded(
     let known: Vec<Option<Workload>> = subjects.par_iter().map(|subject| cache.find(subject)).collect();
     let fresh = |(subject, known): (&Subject, &Option<Workload>)| known.is_none().then(|| subject.clone());
     let unknown: Vec<Subject> = subjects.iter().zip(&known).filter_map(fresh).collect();
-    let outcomes = embedded::run(&unknown, &counted(progress, unknown.len()));
+    let outcomes = embedded::run(&unknown, &counter(progress, unknown.len()));
     let mut findings = Findings::default();
-    let made = taken(&unknown, Engine::Embedded, &outcomes, &mut findings);
+    let new = report_outcomes(&unknown, Engine::Embedded, &outcomes, &mut findings);
     unknown
         .par_iter()
-        .zip(&made)
+        .zip(&new)
         .filter(|(subject, workload)| workload.passed() && !findings.concern(&subject.name))
         .for_each(|(subject, workload)| cache.keep(subject, workload));
-    let mut made = made.into_iter();
-    let workloads = known.into_iter().filter_map(|known| known.or_else(|| made.next())).collect();
-    finished(Engine::Embedded, workloads, findings, sink)
+    let mut new = new.into_iter();
+    let workloads = known.into_iter().filter_map(|known| known.or_else(|| new.next())).collect();
+    finish(Engine::Embedded, workloads, findings, sink)
 }
 
 fn both(
@@ -66,17 +66,17 @@ fn both(
     sink: &mut Sink,
     progress: Progress<'_>,
 ) -> Option<Report> {
-    let step = counted(progress, 2 * subjects.len());
+    let step = counter(progress, 2 * subjects.len());
     let ours = embedded::run(subjects, &step);
     let theirs = in_envoy(world, subjects, options, sink, &step)?;
     let mut findings = Findings::default();
-    let mut workloads = taken(subjects, Engine::Embedded, &ours, &mut findings);
-    workloads.extend(taken(subjects, Engine::Envoy, &theirs, &mut findings));
+    let mut workloads = report_outcomes(subjects, Engine::Embedded, &ours, &mut findings);
+    workloads.extend(report_outcomes(subjects, Engine::Envoy, &theirs, &mut findings));
     for ((subject, ours), theirs) in subjects.iter().zip(&ours).zip(&theirs) {
         let found = differences::find(subject, ours, theirs);
-        found.into_iter().for_each(|finding| findings.single(&subject.name, finding));
+        found.into_iter().for_each(|finding| findings.add_difference(&subject.name, finding));
     }
-    Some(finished(options.engine, workloads, findings, sink))
+    Some(finish(options.engine, workloads, findings, sink))
 }
 
 fn in_envoy(
@@ -96,25 +96,30 @@ fn in_envoy(
     }
 }
 
-/// The reports of the workloads; what is wrong with them goes to `findings`.
-fn taken(subjects: &[Subject], engine: Engine, outcomes: &[Outcome], findings: &mut Findings) -> Vec<Workload> {
-    let take = |(subject, outcome): (&Subject, &Outcome)| {
+/// The reports of the workloads. Adds their findings.
+fn report_outcomes(
+    subjects: &[Subject],
+    engine: Engine,
+    outcomes: &[Outcome],
+    findings: &mut Findings,
+) -> Vec<Workload> {
+    let report = |(subject, outcome): (&Subject, &Outcome)| {
         let failures: Vec<Vec<Failure>> =
             subject.tests.iter().zip(&outcome.tests).map(|(test, outcome)| judge(subject, test, outcome)).collect();
-        findings.take(subject, engine, outcome, &failures);
+        findings.add_outcome(subject, engine, outcome, &failures);
         report::workload(subject, engine, outcome, &failures)
     };
-    subjects.iter().zip(outcomes).map(take).collect()
+    subjects.iter().zip(outcomes).map(report).collect()
 }
 
-fn finished(engine: Engine, workloads: Vec<Workload>, findings: Findings, sink: &mut Sink) -> Report {
+fn finish(engine: Engine, workloads: Vec<Workload>, findings: Findings, sink: &mut Sink) -> Report {
     let passed = !findings.has_errors();
     findings.report(engine, sink);
     Report { engine, workloads, passed }
 }
 
-/// What an engine calls when a workload is through.
-fn counted(progress: Progress<'_>, total: usize) -> impl Fn() + Sync {
+/// The function that an engine calls after each workload.
+fn counter(progress: Progress<'_>, total: usize) -> impl Fn() + Sync {
     let done = AtomicUsize::new(0);
     move || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total)
 }

@@ -1,6 +1,6 @@
-//! The embedded host against a real Envoy. Every test of `tests/conformance/<topic>/mesh.toml` is a scenario: both engines run
-//! it, it has to come out as mesh.toml says, and what was observed has to be the same, to the log line.
-//! tests/conformance/README.md says how to add one.
+//! Compares the embedded host with Envoy. Every test in `tests/conformance/<topic>/mesh.toml` is a scenario. Both engines run
+//! it, it must pass or fail as mesh.toml and findings.toml expect, and both must observe the same, down to the log line.
+//! See tests/conformance/README.md for how to add a scenario.
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
@@ -21,28 +21,28 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// So many the project has promised.
-const PROMISED: usize = 120;
-/// Most of the time goes by in waiting for Envoy.
+/// Fewer scenarios would no longer cover the ABI.
+const AT_LEAST: usize = 120;
+/// More than the cores of a small machine, because the tests mostly wait for Envoy.
 const THREADS: usize = 4;
 
-/// A difference between the engines that is known: the scenario, what of it differs, and why it cannot be otherwise. One that
-/// no longer differs fails.
+/// Known differences between the engines: the scenario, the observation that differs, and the reason. If an entry no longer
+/// differs, the scenario fails.
 const KNOWN_DIFFERENCES: &[(&str, &str, &str)] = &[
     (
         "bodies/overflow/two million bytes, more than Envoy buffers",
         "step 0, log",
-        "Envoy resets the stream within the host call, so that on_log comes before the call has returned",
+        "Envoy resets the stream during the host call, so on_log runs before the call returns",
     ),
     (
         "foreign/expressions/expressions",
         "step 0, log",
-        "the embedded host has no interpreter for CEL: it says Unimplemented",
+        "the embedded host has no interpreter for CEL and returns Unimplemented",
     ),
     (
-        "headers/bad-values-response/bytes that no header may have, in an answer",
+        "headers/bad-values-response/bytes that are invalid in a header, in a response",
         "step 0, response",
-        "a line end in a value makes another header of what is behind it, on Envoy's way to the client",
+        "Envoy writes a line break in a value as it is, so the client reads another header",
     ),
 ];
 
@@ -51,19 +51,19 @@ struct Topic {
     name: String,
     folder: PathBuf,
     spec: toml::Table,
-    /// What each test fails with, by workload and test: expressions, one a failure. Where there is no test, why the
-    /// workload's filters get no further.
+    /// The expected failures of each workload and test: one regular expression per failure. For a workload without tests, the
+    /// errors of its filters.
     findings: toml::Table,
     runs: OnceLock<Result<Runs, String>>,
 }
 
-/// What verify printed, an engine each.
+/// The reports of `verify`, one per engine.
 struct Runs {
     embedded: Value,
     envoy: Value,
 }
 
-/// A test of a workload, or a workload without any.
+/// A test of a workload, or a workload without tests.
 struct Scenario {
     topic: Arc<Topic>,
     workload: String,
@@ -78,17 +78,22 @@ fn main() -> Result<(), Failed> {
     let names: BTreeSet<String> = scenarios.iter().map(Scenario::name).collect();
     let count = scenarios.len();
     let mut trials = vec![
-        Trial::test("there_are_at_least_120_scenarios", move || there_are_enough(count, names.len())),
+        Trial::test("there_are_enough_scenarios", move || there_are_enough(count, names.len())),
         Trial::test("known_differences_name_scenarios", {
             let names: BTreeSet<String> = scenarios.iter().map(Scenario::name).collect();
             move || known_differences_name(&names)
+        }),
+        Trial::test("expected_findings_name_scenarios", {
+            let topics = topics.clone();
+            let names: BTreeSet<String> = scenarios.iter().map(Scenario::name).collect();
+            move || expected_findings_name(&topics, &names)
         }),
     ];
     trials.extend(interleaved(scenarios).into_iter().map(|it| Trial::test(it.name(), move || it.check())));
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// One of each topic in turn, so that several topics run at once.
+/// One scenario of each topic in turn, so that several topics run in parallel.
 fn interleaved(scenarios: Vec<Scenario>) -> Vec<Scenario> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut placed: Vec<(usize, Scenario)> = Vec::new();
@@ -103,16 +108,36 @@ fn interleaved(scenarios: Vec<Scenario>) -> Vec<Scenario> {
 
 fn there_are_enough(scenarios: usize, names: usize) -> Result<(), Failed> {
     if names != scenarios {
-        return Err(format!("{} scenarios share a name with another", scenarios - names).into());
+        return Err(format!("{} scenarios have the name of another", scenarios - names).into());
     }
-    if scenarios < PROMISED { Err(format!("there are {scenarios}").into()) } else { Ok(()) }
+    if scenarios < AT_LEAST {
+        Err(format!("there are {scenarios} scenarios, expected at least {AT_LEAST}").into())
+    } else {
+        Ok(())
+    }
 }
 
 fn known_differences_name(scenarios: &BTreeSet<String>) -> Result<(), Failed> {
     match KNOWN_DIFFERENCES.iter().find(|(name, _, _)| !scenarios.contains(*name)) {
-        Some((name, _, _)) => Err(format!("there is no scenario {name}").into()),
+        Some((name, _, _)) => Err(format!("no scenario is named {name}").into()),
         None => Ok(()),
     }
+}
+
+/// Every entry of a findings.toml is used.
+fn expected_findings_name(topics: &[Arc<Topic>], scenarios: &BTreeSet<String>) -> Result<(), Failed> {
+    for topic in topics {
+        for (workload, findings) in &topic.findings {
+            let tests = findings.as_table().map(|tests| tests.keys().map(|test| format!("/{test}")).collect());
+            for test in tests.unwrap_or_else(|| vec![String::new()]) {
+                let name = format!("{}/{workload}{test}", topic.name);
+                if !scenarios.contains(&name) {
+                    return Err(format!("no scenario is named {name}").into());
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn topics() -> Result<Vec<Arc<Topic>>, Failed> {
@@ -149,7 +174,7 @@ fn table<'a>(parent: &'a toml::Table, key: &str) -> Option<&'a toml::Table> {
 }
 
 impl Topic {
-    /// Both engines' runs, made once.
+    /// The reports of both engines. The first call runs the engines.
     fn runs(&self) -> Result<&Runs, Failed> {
         self.runs.get_or_init(|| self.run()).as_ref().map_err(Failed::from)
     }
@@ -165,7 +190,7 @@ impl Topic {
         })
     }
 
-    /// A temporary folder with mesh.toml and the modules that it names.
+    /// A temporary folder with mesh.toml and its modules.
     fn lay_out(&self) -> Result<TempDir, Failed> {
         let temp = TempDir::new()?;
         fs::copy(self.folder.join("mesh.toml"), temp.path().join("mesh.toml"))?;
@@ -188,7 +213,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     Ok(fs::write(path, bytes)?)
 }
 
-/// What `mesh-compile verify` prints.
+/// The report of `mesh-compile verify`.
 fn verify(folder: &Path, engine: &[&str]) -> Result<Value, String> {
     let mut program = Command::new(env!("CARGO_BIN_EXE_mesh-compile"));
     let output = program.args(["verify", "--format", "json", "--engine"]).args(engine).current_dir(folder).output();
@@ -196,7 +221,7 @@ fn verify(folder: &Path, engine: &[&str]) -> Result<Value, String> {
     let printed: Result<Value, _> = serde_json::from_slice(&output.stdout);
     let printed =
         printed.map_err(|error| format!("{engine:?}: {error}\n{}", String::from_utf8_lossy(&output.stderr)))?;
-    // Where mesh.toml itself is wrong, nothing is run.
+    // If mesh.toml is invalid, nothing runs.
     if printed["runs"].as_array().is_none_or(Vec::is_empty) {
         Err(format!("{engine:?}: {printed}"))
     } else {
@@ -225,12 +250,12 @@ impl Scenario {
             }
         }
         for what in known.into_iter().filter(|what| !differences.contains_key(*what)) {
-            complaints.push(format!("{what} is a known difference, and does not differ"));
+            complaints.push(format!("{what} is a known difference, but does not differ"));
         }
         if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
     }
 
-    /// The runs of the workload's filters.
+    /// The runs of the filters of this workload.
     fn runs<'a>(&self, printed: &'a Value) -> Vec<&'a Value> {
         let runs = printed["runs"].as_array().into_iter().flatten();
         runs.filter(|run| self.is_of(run)).collect()
@@ -241,11 +266,11 @@ impl Scenario {
         value["workload"].as_str().and_then(|name| name.rsplit('/').next()) == Some(&self.workload)
     }
 
-    /// What came otherwise than mesh.toml and findings.toml say.
+    /// How the result differs from mesh.toml and findings.toml.
     fn failures(&self, printed: &Value) -> Vec<String> {
         let runs = self.runs(printed);
         if runs.is_empty() {
-            return vec!["it was not run".to_owned()];
+            return vec!["the workload did not run".to_owned()];
         }
         let messages = runs.iter().map(|run| first_line(&run["message"])).filter(|message| !message.is_empty());
         let of_test = |test: &str| {
@@ -255,6 +280,11 @@ impl Scenario {
                 .flat_map(|it| it["failures"].as_array().into_iter().flatten().cloned())
                 .collect()
         };
+        let exchanges = printed["exchanges"].as_array().into_iter().flatten();
+        let mut exchanges = exchanges.filter(|it| self.is_of(it) && it["test"].as_str() == self.test.as_deref());
+        if self.test.is_some() && exchanges.next().is_none() {
+            return vec!["the test did not run".to_owned()];
+        }
         let found: Vec<Value> = match &self.test {
             Some(test) => of_test(test),
             None => messages.map(Value::from).collect(),
@@ -265,10 +295,10 @@ impl Scenario {
         if expected.len() == found.len() && expected.iter().zip(&found).all(matches) {
             return Vec::new();
         }
-        vec![format!("it is to fail with {expected:#?}, and fails with {found:#?}")]
+        vec![format!("expected the failures {expected:#?}, found {found:#?}")]
     }
 
-    /// What findings.toml says of it.
+    /// The expected failures of this scenario.
     fn expected(&self) -> Vec<String> {
         let of_workload = self.topic.findings.get(&self.workload);
         let found = match &self.test {
@@ -279,7 +309,7 @@ impl Scenario {
         texts.filter_map(toml::Value::as_str).map(str::to_owned).collect()
     }
 
-    /// All that an engine saw, in the form in which both are held against each other.
+    /// Everything that an engine observed, in a form that is the same for equal observations.
     fn observed(&self, printed: &Value) -> Map<String, Value> {
         let mut all = Map::new();
         for run in self.runs(printed) {
@@ -318,12 +348,12 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// The embedded host says more than Envoy on further lines.
+/// The embedded host adds details on further lines.
 fn first_line(message: &Value) -> &str {
     text(message).lines().next().unwrap_or_default()
 }
 
-/// The order of the values of one name counts, that of names does not.
+/// The order of the values of a header is significant, the order of headers is not.
 fn message(message: &Value) -> Value {
     let by_name = |fields: &Value| {
         let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -338,17 +368,17 @@ fn message(message: &Value) -> Value {
     }
 }
 
-/// What is not the same, each with both sides.
+/// The observations that differ, each with both values.
 fn differences(envoy: &Map<String, Value>, embedded: &Map<String, Value>) -> BTreeMap<String, String> {
     let keys: BTreeSet<&String> = envoy.keys().chain(embedded.keys()).collect();
     let differing = keys.into_iter().filter(|key| envoy.get(*key) != embedded.get(*key));
-    let shown = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), |value| format!("{value:#}"));
+    let shown = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), |value| format!("{value:#}"));
     let both =
         |key: &String| format!("--- envoy\n{}\n--- embedded\n{}", shown(envoy.get(key)), shown(embedded.get(key)));
     differing.map(|key| (key.clone(), short(&both(key)))).collect()
 }
 
-/// No more of a text than one wants to read.
+/// The text with long lines cut.
 fn short(text: &str) -> String {
     let mut shown = String::new();
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! Pointers, sizes, names and numbers that are not what they say.
+//! Invalid pointers, sizes, names and numbers as arguments of host functions.
 
 use super::Case;
 use super::guest::{AUTH, Guest, KEY, LARGE, MAP, RESULT, call, escaped, imports, map};
@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Every host function with the same number in all places: as pointer, as size, as id.
+/// Every host function with the same number for every argument: pointer, size or id.
 fn arguments() -> Vec<Case> {
     let mut cases = Vec::new();
     for (what, number) in
@@ -28,42 +28,42 @@ fn arguments() -> Vec<Case> {
             "proxy_on_response_trailers",
             "proxy_on_log",
         ] {
-            // What ends or moves the stream is left to the request's headers.
+            // Without the functions that end or continue the stream.
             let calls = imports()
                 .filter(|(name, _)| !name.starts_with("proxy_send") && !name.contains("_stream"))
                 .fold(String::new(), |calls, (name, count)| {
                     calls + &call(name, &format!("(i32.const {number}) ").repeat(count))
                 });
             let guest = active().on(callback, calls);
-            cases.push(Case::new(format!("lies/{what} everywhere in {callback}"), guest.text(), FINE));
+            cases.push(Case::new(format!("arguments/{what} everywhere in {callback}"), guest.text(), FINE));
         }
     }
-    // One argument at a time lies; the others are good.
+    // One argument is invalid, the others are valid.
     let calls = imports().filter(|(name, _)| !name.starts_with("proxy_send") && !name.contains("_stream")).fold(
         String::new(),
         |calls, (name, count)| {
-            (0..count).fold(calls, |calls, lie| {
-                let arguments = (0..count).map(|at| if at == lie { "(i32.const -1) " } else { "(i32.const 4) " });
+            (0..count).fold(calls, |calls, invalid| {
+                let arguments = (0..count).map(|at| if at == invalid { "(i32.const -1) " } else { "(i32.const 4) " });
                 calls + &call(name, &arguments.collect::<String>())
             })
         },
     );
-    cases.push(Case::new("lies/one argument", active().on("proxy_on_request_body", calls).text(), FINE));
+    cases.push(Case::new("arguments/one invalid argument", active().on("proxy_on_request_body", calls).text(), FINE));
     cases
 }
 
-/// Maps whose bytes say something else than they hold.
+/// Header maps with invalid lengths.
 fn maps() -> Vec<Case> {
     let good = map(&[("x-name", "value")]);
     let mut bytes = vec![("cut", good[..good.len() - 1].to_vec()), ("empty", Vec::new())];
     for (what, word) in [("counts", 0), ("lengths of names", 1), ("lengths of values", 2)] {
-        for lie in [u32::MAX, 0x7fff_ffff, 1024, 0] {
-            let mut lying = good.clone();
-            lying[word * 4..word * 4 + 4].copy_from_slice(&lie.to_le_bytes());
-            bytes.push((what, lying));
+        for length in [u32::MAX, 0x7fff_ffff, 1024, 0] {
+            let mut invalid = good.clone();
+            invalid[word * 4..word * 4 + 4].copy_from_slice(&length.to_le_bytes());
+            bytes.push((what, invalid));
         }
     }
-    let lies = bytes.iter().enumerate().fold((String::new(), String::new()), |(data, calls), (number, (_, bytes))| {
+    let calls = bytes.iter().enumerate().fold((String::new(), String::new()), |(data, calls), (number, (_, bytes))| {
         let at = 4096 + number * 64;
         let place = format!("(i32.const {at}) (i32.const {})", bytes.len());
         let calls = calls
@@ -71,8 +71,8 @@ fn maps() -> Vec<Case> {
             + &call("proxy_http_call", &format!("{AUTH} {place} {KEY} {place} (i32.const 9) (i32.const 8)"));
         (data + &format!("(data (i32.const {at}) \"{}\")", escaped(bytes)), calls)
     });
-    let guest = Guest::default().with(lies.0).on("proxy_on_request_headers", lies.1 + "(return (i32.const 0))");
-    vec![Case::new("lies/header maps", guest.text(), FINE)]
+    let guest = Guest::default().with(calls.0).on("proxy_on_request_headers", calls.1 + "(return (i32.const 0))");
+    vec![Case::new("arguments/header maps", guest.text(), FINE)]
 }
 
 fn texts() -> Vec<Case> {
@@ -85,7 +85,7 @@ fn texts() -> Vec<Case> {
     };
     let mut cases = Vec::new();
     for code in [0, 1, 99, 100, 101, 204, 304, 600, 999, 1000, 65_536, -1] {
-        cases.push(Case::new(format!("lies/a local reply of {code}"), status(code).text(), FINE));
+        cases.push(Case::new(format!("arguments/a local reply of {code}"), status(code).text(), FINE));
     }
     for (what, name, value) in [
         ("a line end in a value", "x-a", "a\r\nset-cookie: b"),
@@ -122,8 +122,8 @@ fn texts() -> Vec<Case> {
                 .on("proxy_on_request_trailers", set(function, 1))
                 .on("proxy_on_response_headers", set(function, 2))
                 .on("proxy_on_response_trailers", set(function, 3));
-            let name = format!("lies/{what} with {function}");
-            // What Envoy answers in the workload's place is no finding of its own.
+            let name = format!("arguments/{what} with {function}");
+            // A response that Envoy sends instead of the workload is not an error.
             cases.push(Case::new(name, guest.text(), FINE));
         }
     }
@@ -147,16 +147,16 @@ fn texts() -> Vec<Case> {
         });
     let guest =
         |callback| Guest::default().with(format!("(data (i32.const 4096) \"{bad}\")")).on(callback, everywhere.clone());
-    cases.push(Case::new("lies/no UTF-8 anywhere", guest("proxy_on_request_headers").text(), FINE));
+    cases.push(Case::new("arguments/invalid UTF-8 everywhere", guest("proxy_on_request_headers").text(), FINE));
     cases.push(Case::new(
-        "lies/no UTF-8 anywhere, and then a trap",
+        "arguments/invalid UTF-8 everywhere, then a trap",
         guest("proxy_on_request_headers").on("proxy_on_request_body", "unreachable").text(),
         &["MC0603"],
     ));
     cases
 }
 
-/// What the guest's allocator may do to its host.
+/// Allocators of the guest that misbehave.
 fn allocators() -> Vec<Case> {
     let get = call("proxy_get_header_map_pairs", &format!("(i32.const 0) {RESULT}"));
     let restricted = call("proxy_get_header_map_pairs", &format!("(i32.const 0) {RESULT}"));
@@ -164,25 +164,25 @@ fn allocators() -> Vec<Case> {
     let of = |name: &str, malloc: &str, codes| {
         let mut guest = Guest::default().on("proxy_on_request_headers", get.clone());
         guest.malloc = Some(malloc.to_owned());
-        Case::new(format!("lies/malloc {name}"), guest.text(), codes)
+        Case::new(format!("arguments/malloc {name}"), guest.text(), codes)
     };
     let log = format!("{log} (i32.const 4096)");
     vec![
-        of("that gives nothing", "(i32.const 0)", FINE),
-        of("that gives the last byte", "(i32.const 8388607)", FINE),
-        of("that gives -1", "(i32.const -1)", FINE),
+        of("that returns 0", "(i32.const 0)", FINE),
+        of("that returns the last byte", "(i32.const 8388607)", FINE),
+        of("that returns -1", "(i32.const -1)", FINE),
         of("that traps", "unreachable", &["MC0603"]),
         of("that calls itself", "(call $malloc (local.get 0))", &["MC0603", "MC0606"]),
         of("that calls the host, which allocates", &format!("{restricted} (i32.const 4096)"), &["MC0604"]),
         of("that logs", &log, FINE),
         of(
-            "that logs without end",
+            "that logs in an infinite loop",
             &format!("(loop $l {} (br $l)) (i32.const 4096)", call("proxy_log", &format!("(i32.const 1) {KEY}"))),
             &["MC0605", "MC0606"],
         ),
         of("that grows its memory", "(i32.mul (memory.grow (i32.const 100)) (i32.const 65536))", FINE),
         of(
-            "that grows its memory without end",
+            "that grows its memory in an infinite loop",
             "(loop $l (drop (memory.grow (i32.const 1))) (br $l)) (i32.const 1)",
             &["MC0605", "MC0606"],
         ),
@@ -193,12 +193,12 @@ fn vectors() -> Vec<Case> {
     let write = |vectors: u32, count: i32| {
         call("fd_write", &format!("(i32.const 1) (i32.const {vectors}) (i32.const {count}) (i32.const 8)"))
     };
-    // Where memory is zero, each of the vectors is an empty one.
+    // Memory is zero there, so every vector is empty.
     vec![
-        Case::new("lies/2^32-1 vectors", Guest::once(&write(2_000_000, -1)), &[]),
-        Case::new("lies/1 million empty vectors", Guest::once(&write(0, 1_000_000)), FINE),
+        Case::new("arguments/2^32-1 vectors", Guest::once(&write(2_000_000, -1)), &[]),
+        Case::new("arguments/1 million empty vectors", Guest::once(&write(0, 1_000_000)), FINE),
         Case::new(
-            "lies/vectors of all of memory",
+            "arguments/vectors of all of memory",
             Guest::once(&format!(
                 "(i32.store (i32.const 5000) (i32.const 0)) (i32.store (i32.const 5004) (i32.const 8388608)) {}",
                 write(5000, 1)
@@ -206,17 +206,17 @@ fn vectors() -> Vec<Case> {
             &["MC0606"],
         ),
         Case::new(
-            "lies/random_get of 1 GiB",
+            "arguments/random_get of 1 GiB",
             Guest::once(&call("random_get", "(i32.const 0) (i32.const 1073741824)")),
             FINE,
         ),
         Case::new(
-            "lies/random_get at the end",
+            "arguments/random_get at the end",
             Guest::once(&call("random_get", "(i32.const 8388600) (i32.const 65536)")),
             FINE,
         ),
         Case::new(
-            "lies/a call of 8 MiB",
+            "arguments/a call of 8 MiB",
             Guest::once(&call(
                 "proxy_http_call",
                 &format!("{AUTH} {MAP} (i32.const 0) (i32.const 8388608) {LARGE} (i32.const -1) (i32.const 8)"),
@@ -224,7 +224,7 @@ fn vectors() -> Vec<Case> {
             FINE,
         ),
         Case::new(
-            "lies/a call after 2^31 ms",
+            "arguments/a call after 2^31 ms",
             Guest::once(&call(
                 "proxy_http_call",
                 &format!("{AUTH} {MAP} {KEY} (i32.const 0) (i32.const 0) (i32.const 2147483647) (i32.const 8)"),

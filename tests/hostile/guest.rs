@@ -1,8 +1,8 @@
-//! Guests in WebAssembly's text: all host functions under their names, and callbacks.
+//! Builds guests in the WebAssembly text format: all host functions are imported under their names.
 
 use std::fmt::Write as _;
 
-/// What a guest may import: names and parameters; all return an `i32`.
+/// The host functions and their parameters. All return an `i32`.
 const IMPORTS: [(&str, &str); 36] = [
     ("proxy_log", "iii"),
     ("proxy_get_status", "iii"),
@@ -44,18 +44,18 @@ const IMPORTS: [(&str, &str); 36] = [
 
 const WASI: [(&str, &str); 4] = [("fd_write", "iiii"), ("random_get", "ii"), ("environ_get", "ii"), ("args_get", "ii")];
 
-/// Every import with its count of parameters.
+/// Every import with its number of parameters.
 pub(crate) fn imports() -> impl Iterator<Item = (&'static str, usize)> {
     IMPORTS.iter().chain(&WASI).map(|(name, parameters)| (*name, parameters.len()))
 }
 
-/// Where a guest has `auth`, `grpc`, a key, a map of the headers that a call needs, and the path `request\0headers`.
+/// Addresses and lengths of `auth`, `grpc`, a key, the path `request\0headers`, and a map with the headers of a call.
 pub(crate) const AUTH: &str = "(i32.const 16) (i32.const 4)";
 pub(crate) const GRPC: &str = "(i32.const 24) (i32.const 4)";
 pub(crate) const KEY: &str = "(i32.const 32) (i32.const 4)";
 pub(crate) const REQUEST_HEADERS: &str = "(i32.const 48) (i32.const 15)";
 pub(crate) const MAP: &str = "(i32.const 128) (i32.const 61)";
-/// 64 KiB of zeros, and where results go.
+/// 64 KiB of zeros, and the addresses for results.
 pub(crate) const LARGE: &str = "(i32.const 1048576) (i32.const 65536)";
 pub(crate) const RESULT: &str = "(i32.const 8) (i32.const 12)";
 const ALLOCATED: u32 = 2 << 20;
@@ -75,16 +75,16 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
     })
 }
 
-/// The parts of a guest that are its own: by callback, what it does.
+/// A guest under construction: the body of each callback.
 #[derive(Default)]
 pub(crate) struct Guest {
     callbacks: Vec<(&'static str, String)>,
     pub(crate) more: String,
-    /// Its allocator; that of all others has one place.
+    /// The body of the allocator. By default it returns the same address every time.
     pub(crate) malloc: Option<String>,
 }
 
-/// Callbacks: parameters, and what they return.
+/// Callbacks: parameters and default result.
 const CALLBACKS: [(&str, &str, &str); 25] = [
     ("_initialize", "", ""),
     ("_start", "", ""),
@@ -125,12 +125,12 @@ impl Guest {
         self
     }
 
-    /// In an endless loop when a request comes.
-    pub(crate) fn flood(calls: &str) -> String {
+    /// Makes the calls in an infinite loop when a request arrives.
+    pub(crate) fn looped(calls: &str) -> String {
         Self::default().on("proxy_on_request_headers", format!("(loop $l {calls} (br $l))")).text()
     }
 
-    /// Once, when a request comes.
+    /// Makes the calls once when a request arrives.
     pub(crate) fn once(calls: &str) -> String {
         Self::default().on("proxy_on_request_headers", calls).text()
     }
@@ -145,7 +145,7 @@ impl Guest {
             }
         }
         let headers = map(&[(":method", "GET"), (":path", "/"), (":authority", "a")]);
-        assert_eq!(headers.len(), 61, "MAP says so");
+        assert_eq!(headers.len(), 61, "the length in MAP");
         let headers = escaped(&headers);
         let malloc = self.malloc.unwrap_or_else(|| format!("(i32.const {ALLOCATED})"));
         _ = writeln!(
@@ -162,7 +162,7 @@ impl Guest {
         let filler = [("proxy_on_request_headers", String::new())];
         for (name, does) in self.callbacks.iter().chain(filler.iter().filter(|_| !own)) {
             let (_, letters, returns) =
-                CALLBACKS.iter().find(|(other, ..)| other == name).expect("a callback of Envoy's");
+                CALLBACKS.iter().find(|(other, ..)| other == name).expect("a callback of the ABI");
             let parameters = parameters(letters);
             let (result, value) = match *returns {
                 "" => ("", String::new()),
@@ -178,11 +178,11 @@ impl Guest {
     }
 }
 
-/// A call whose result is thrown away.
+/// A call that drops the result.
 pub(crate) fn call(name: &str, arguments: &str) -> String {
     format!("(drop (call ${name} {arguments}))")
 }
 
-/// Writes the loop's number where the key stands, and counts on.
+/// Writes the loop counter to the key, and increments the counter.
 pub(crate) const NEXT_KEY: &str =
     "(i32.store (i32.const 32) (local.get $i)) (local.set $i (i32.add (local.get $i) (i32.const 1)))";

@@ -1,13 +1,13 @@
-//! Host calls without end, each of which leaves something with the host or gives it work.
+//! Host calls in an infinite loop. Each call stores something in the host or makes it work.
 
 use super::Case;
 use super::guest::{AUTH, GRPC, Guest, KEY, LARGE, MAP, NEXT_KEY, REQUEST_HEADERS, RESULT, call};
 
-/// It does not end, or it is too much.
-const EITHER: &[&str] = &["MC0605", "MC0606"];
+/// The time limit or the memory limit.
+const LIMITS: &[&str] = &["MC0605", "MC0606"];
 
-fn flood(name: &str, calls: &str) -> Case {
-    Case::new(format!("floods/{name}"), Guest::flood(calls), EITHER)
+fn looped(name: &str, calls: &str) -> Case {
+    Case::new(format!("host calls/{name}"), Guest::looped(calls), LIMITS)
 }
 
 pub(super) fn cases() -> Vec<Case> {
@@ -35,28 +35,28 @@ fn headers() -> Vec<Case> {
         format!("(if (i32.lt_u (local.get $i) (i32.const 100000)) (then {NEXT_KEY} {fill}) (else {then}))")
     };
     vec![
-        flood("add_header with one name", &add(0, KEY, KEY)),
-        flood("add_header with new names", &format!("{NEXT_KEY} {}", add(0, KEY, KEY))),
-        flood("add_header with empty names", &add(0, none, none)),
-        flood("add_header that is joined", &add(0, "(i32.const 128) (i32.const 0)", LARGE)),
-        flood("add_header with large values", &add(0, KEY, LARGE)),
-        flood("add_header of pseudo-headers", &{
+        looped("add_header with one name", &add(0, KEY, KEY)),
+        looped("add_header with new names", &format!("{NEXT_KEY} {}", add(0, KEY, KEY))),
+        looped("add_header with empty names", &add(0, none, none)),
+        looped("add_header with values that are joined", &add(0, "(i32.const 128) (i32.const 0)", LARGE)),
+        looped("add_header with large values", &add(0, KEY, LARGE)),
+        looped("add_header of pseudo-headers", &{
             let colon = "(i32.store8 (i32.const 31) (i32.const 58))";
             format!("{NEXT_KEY} {colon} {}", add(0, "(i32.const 31) (i32.const 5)", none))
         }),
-        flood("get_pairs of many", &filled(&pairs)),
-        flood("get_value among many", &filled(&value)),
-        flood("get_size of many", &filled(&size)),
-        flood("request.headers of many", &filled(&property)),
-        flood("get_pairs", &pairs),
-        flood("request.headers", &property),
-        flood("set_pairs", &call("proxy_set_header_map_pairs", &format!("(i32.const 0) {MAP}"))),
-        flood("set_pairs with a lie", &call("proxy_set_header_map_pairs", &format!("(i32.const 0) {LARGE}"))),
-        flood("replace", &call("proxy_replace_header_map_value", &format!("(i32.const 0) {KEY} {KEY}"))),
-        flood("remove", &call("proxy_remove_header_map_value", &format!("(i32.const 0) {KEY}"))),
-        Case::new("floods/headers that 50 filters see", Guest::default().on("proxy_on_request_headers", format!(
+        looped("get_pairs of many", &filled(&pairs)),
+        looped("get_value among many", &filled(&value)),
+        looped("get_size of many", &filled(&size)),
+        looped("request.headers of many", &filled(&property)),
+        looped("get_pairs", &pairs),
+        looped("request.headers", &property),
+        looped("set_pairs", &call("proxy_set_header_map_pairs", &format!("(i32.const 0) {MAP}"))),
+        looped("set_pairs of an invalid map", &call("proxy_set_header_map_pairs", &format!("(i32.const 0) {LARGE}"))),
+        looped("replace", &call("proxy_replace_header_map_value", &format!("(i32.const 0) {KEY} {KEY}"))),
+        looped("remove", &call("proxy_remove_header_map_value", &format!("(i32.const 0) {KEY}"))),
+        Case::new("host calls/headers in a chain of 50 filters", Guest::default().on("proxy_on_request_headers", format!(
             "(local.set $i (i32.const 5000)) (loop $l {} (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))",
-            add(0, KEY, KEY))).text(), EITHER).in_chain_of(50),
+            add(0, KEY, KEY))).text(), LIMITS).in_chain_of(50),
     ]
 }
 
@@ -65,7 +65,7 @@ fn bodies() -> Vec<Case> {
         call("proxy_set_buffer_bytes", &format!("(i32.const 0) (i32.const {start}) (i32.const {length}) {data}"))
     };
     let in_body = |does: &str| Guest::default().on("proxy_on_request_body", format!("(loop $l {does} (br $l))")).text();
-    let body = |name: &str, does: &str| Case::new(format!("floods/{name}"), in_body(does), EITHER);
+    let body = |name: &str, does: &str| Case::new(format!("host calls/{name}"), in_body(does), LIMITS);
     let get = call("proxy_get_buffer_bytes", &format!("(i32.const 0) (i32.const 0) (i32.const -1) {RESULT}"));
     let append = set(i32::MAX, 0, LARGE);
     let grown = |then: &str| {
@@ -74,7 +74,7 @@ fn bodies() -> Vec<Case> {
              (else {then}))"
         )
     };
-    // Each of 50 filters writes a byte of a body of 32 MiB.
+    // Each of 50 filters writes one byte of a body of 32 MiB.
     let each = Guest::default().on(
         "proxy_on_request_body",
         format!(
@@ -90,24 +90,27 @@ fn bodies() -> Vec<Case> {
         body("get_buffer_bytes", &get),
         body("get_buffer_bytes of a large body", &grown(&get)),
         body("get_buffer_status", &call("proxy_get_buffer_status", &format!("(i32.const 0) {RESULT}"))),
-        Case::new("floods/a large body through 50 filters", each.text(), &["MC0605", "MC0606"]).in_chain_of(50),
+        Case::new("host calls/a large body through 50 filters", each.text(), &["MC0605", "MC0606"]).in_chain_of(50),
     ]
 }
 
-/// What is left with the host.
+/// Calls that store data in the host.
 fn kept() -> Vec<Case> {
     let none = "(i32.const 0) (i32.const 0)";
     vec![
-        flood("proxy_log", &call("proxy_log", &format!("(i32.const 2) {KEY}"))),
-        flood("proxy_log of nothing", &call("proxy_log", &format!("(i32.const 2) {none}"))),
-        flood("proxy_log of 64 KiB", &call("proxy_log", &format!("(i32.const 2) {LARGE}"))),
-        flood("proxy_log of no level", &call("proxy_log", &format!("(i32.const 9) {LARGE}"))),
-        flood("set_shared_data under one key", &call("proxy_set_shared_data", &format!("{KEY} {LARGE} (i32.const 0)"))),
-        flood(
+        looped("proxy_log", &call("proxy_log", &format!("(i32.const 2) {KEY}"))),
+        looped("proxy_log of nothing", &call("proxy_log", &format!("(i32.const 2) {none}"))),
+        looped("proxy_log of 64 KiB", &call("proxy_log", &format!("(i32.const 2) {LARGE}"))),
+        looped("proxy_log with an invalid level", &call("proxy_log", &format!("(i32.const 9) {LARGE}"))),
+        looped(
+            "set_shared_data under one key",
+            &call("proxy_set_shared_data", &format!("{KEY} {LARGE} (i32.const 0)")),
+        ),
+        looped(
             "set_shared_data under new keys",
             &format!("{NEXT_KEY} {}", call("proxy_set_shared_data", &format!("{KEY} {none} (i32.const 0)"))),
         ),
-        flood(
+        looped(
             "get_shared_data",
             &format!(
                 "{} (loop $m {} (br $m))",
@@ -115,11 +118,11 @@ fn kept() -> Vec<Case> {
                 call("proxy_get_shared_data", &format!("{KEY} {RESULT} (i32.const 4)"))
             ),
         ),
-        flood(
+        looped(
             "register_shared_queue",
             &format!("{NEXT_KEY} {}", call("proxy_register_shared_queue", &format!("{KEY} (i32.const 4)"))),
         ),
-        flood(
+        looped(
             "enqueue",
             &format!(
                 "{} (loop $m {} (br $m))",
@@ -127,18 +130,18 @@ fn kept() -> Vec<Case> {
                 call("proxy_enqueue_shared_queue", &format!("(i32.load (i32.const 4)) {none}"))
             ),
         ),
-        flood(
+        looped(
             "define_metric under one name",
             &call("proxy_define_metric", &format!("(i32.const 0) {KEY} (i32.const 8)")),
         ),
-        flood(
+        looped(
             "define_metric under new names",
             &format!("{NEXT_KEY} {}", call("proxy_define_metric", &format!("(i32.const 0) {KEY} (i32.const 8)"))),
         ),
     ]
 }
 
-/// Calls to other clusters.
+/// Callouts to other clusters.
 fn calls() -> Vec<Case> {
     let none = "(i32.const 0) (i32.const 0)";
     let http = |cluster: &str, headers: &str, body: &str| {
@@ -153,18 +156,18 @@ fn calls() -> Vec<Case> {
         call("proxy_grpc_send", &format!("(i32.load (i32.const 8)) {KEY} (i32.const 0)"))
     );
     vec![
-        flood("http_call", &http(AUTH, MAP, none)),
-        flood("http_call with a body", &http(AUTH, MAP, LARGE)),
-        flood("http_call to unknown clusters", &format!("{NEXT_KEY} {}", http(KEY, MAP, none))),
-        flood("http_call to a cluster of 4 MiB", &http("(i32.const 1048576) (i32.const 4194304)", MAP, none)),
-        flood("grpc_call", &grpc(GRPC)),
-        flood("grpc_call to unknown clusters", &format!("{NEXT_KEY} {}", grpc(KEY))),
-        flood("grpc_send", &send),
-        flood("resolve_dns", &format!("{NEXT_KEY} {}", call("envoy_resolve_dns", &format!("{KEY} (i32.const 8)")))),
+        looped("http_call", &http(AUTH, MAP, none)),
+        looped("http_call with a body", &http(AUTH, MAP, LARGE)),
+        looped("http_call to unknown clusters", &format!("{NEXT_KEY} {}", http(KEY, MAP, none))),
+        looped("http_call to a cluster of 4 MiB", &http("(i32.const 1048576) (i32.const 4194304)", MAP, none)),
+        looped("grpc_call", &grpc(GRPC)),
+        looped("grpc_call to unknown clusters", &format!("{NEXT_KEY} {}", grpc(KEY))),
+        looped("grpc_send", &send),
+        looped("resolve_dns", &format!("{NEXT_KEY} {}", call("envoy_resolve_dns", &format!("{KEY} (i32.const 8)")))),
     ]
 }
 
-/// What is asked of the host.
+/// Calls that query the host.
 fn asked() -> Vec<Case> {
     let none = "(i32.const 0) (i32.const 0)";
     let foreign = |name: &str| {
@@ -175,33 +178,36 @@ fn asked() -> Vec<Case> {
         let data = format!("(data (i32.const 312) \"{name}\")");
         let guest = Guest::default().with(data);
         let guest = guest.on("proxy_on_request_headers", format!("(loop $l {} (br $l))", foreign(name)));
-        Case::new(format!("floods/{case}"), guest.text(), EITHER)
+        Case::new(format!("host calls/{case}"), guest.text(), LIMITS)
     };
     vec![
-        flood("get_property", &call("proxy_get_property", &format!("{KEY} {RESULT}"))),
-        flood(
+        looped("get_property", &call("proxy_get_property", &format!("{KEY} {RESULT}"))),
+        looped(
             "get_property of a path of 4 MiB",
             &call("proxy_get_property", &format!("(i32.const 1048576) (i32.const 4194304) {RESULT}")),
         ),
-        flood(
+        looped(
             "set_property under new paths",
             &format!("{NEXT_KEY} {}", call("proxy_set_property", &format!("{KEY} {none}"))),
         ),
-        flood("set_property of 64 KiB", &call("proxy_set_property", &format!("{LARGE} {LARGE}"))),
-        flood("set_tick_period", &call("proxy_set_tick_period_milliseconds", "(i32.const 1)")),
-        flood(
+        looped("set_property of 64 KiB", &call("proxy_set_property", &format!("{LARGE} {LARGE}"))),
+        looped("set_tick_period", &call("proxy_set_tick_period_milliseconds", "(i32.const 1)")),
+        looped(
             "set_effective_context",
             &format!("{NEXT_KEY} {}", call("proxy_set_effective_context", "(local.get $i)")),
         ),
-        flood("random_get", &call("random_get", LARGE)),
-        flood(
+        looped("random_get", &call("random_get", LARGE)),
+        looped(
             "fd_write",
             &format!(
                 "(i32.store (i32.const 400) (i32.const 32)) (i32.store (i32.const 404) (i32.const 4)) {}",
                 call("fd_write", "(i32.const 1) (i32.const 400) (i32.const 1) (i32.const 8)")
             ),
         ),
-        flood("fd_write of no vectors", &call("fd_write", "(i32.const 1) (i32.const 400) (i32.const 0) (i32.const 8)")),
+        looped(
+            "fd_write of no vectors",
+            &call("fd_write", "(i32.const 1) (i32.const 400) (i32.const 0) (i32.const 8)"),
+        ),
         with_name("compress", "compress"),
         with_name("uncompress", "uncompress"),
         with_name("a foreign function that is not simulated", "sign"),
@@ -229,33 +235,33 @@ fn streams() -> Vec<Case> {
         proceed(0)
     );
     vec![
-        flood("continue_stream", &proceed(0)),
-        flood("continue_stream both ways", &both),
-        flood("close_stream", &call("proxy_close_stream", "(i32.const 0)")),
-        flood("send_local_response", &reply(none, none)),
-        flood("send_local_response with a body", &reply(LARGE, none)),
-        flood("send_local_response with headers", &reply(none, MAP)),
-        flood(
+        looped("continue_stream", &proceed(0)),
+        looped("continue_stream both ways", &both),
+        looped("close_stream", &call("proxy_close_stream", "(i32.const 0)")),
+        looped("send_local_response", &reply(none, none)),
+        looped("send_local_response with a body", &reply(LARGE, none)),
+        looped("send_local_response with headers", &reply(none, MAP)),
+        looped(
             "send_local_response with details of 4 MiB",
             &call(
                 "proxy_send_local_response",
                 &format!("(i32.const 403) (i32.const 1048576) (i32.const 4194304) {none} {none} (i32.const -1)"),
             ),
         ),
-        Case::new("floods/200 times continue_stream", Guest::once(&some), &[]).in_chain_of(50),
+        Case::new("host calls/200 calls of continue_stream", Guest::once(&some), &[]).in_chain_of(50),
         Case::new(
-            "floods/a body that goes on from within itself",
+            "host calls/continue_stream in the body callback",
             in_tick(&proceed(0), &format!("{} (return (i32.const 1))", proceed(0))).text(),
             &["MC0603"],
         ),
         Case::new(
-            "floods/a body that goes on from within itself in 50 filters",
+            "host calls/continue_stream in the body callback of 50 filters",
             in_tick(&proceed(0), &format!("{} (return (i32.const 1))", proceed(0))).text(),
             &["MC0603"],
         )
         .in_chain_of(50),
         Case::new(
-            "floods/a reply in each callback",
+            "host calls/a local reply in every callback",
             super::nontermination::active()
                 .on("proxy_on_request_headers", reply(LARGE, MAP))
                 .on("proxy_on_response_headers", reply(LARGE, MAP))
@@ -267,9 +273,9 @@ fn streams() -> Vec<Case> {
             &["MC0618"],
         )
         .in_chain_of(3),
-        // Headers, body and trailers are held by each of 200 filters, and each lets all go on in its trailers.
+        // Each of 200 filters pauses headers and body, and continues with the trailers.
         Case::new(
-            "floods/200 filters that hold until the trailers",
+            "host calls/200 filters that pause until the trailers",
             Guest::default()
                 .on("proxy_on_request_headers", "(return (i32.const 1))")
                 .on("proxy_on_request_body", "(return (i32.const 1))")

@@ -1,8 +1,8 @@
-//! Modules that mean harm, or are merely wrong: whatever they do, `mesh-compile verify` ends within its time and its memory with a
-//! finding, or with nothing where Envoy shrugs too. The built program is run, as a user would.
+//! Malicious and broken modules. `mesh-compile verify` must terminate within its limits of time and memory, and report a
+//! diagnostic, or none if Envoy tolerates what the module does.
 //!
-//! Each case is a module that does one thing. It is run by itself and in a chain with a test of traffic, under a limit on memory
-//! and with a clock beside it: a process that crashes, panics or hangs fails the case.
+//! Each case is one module. The built program runs it alone and in a chain with a test of traffic, with limited memory and
+//! limited time. A process that crashes, panics or does not terminate fails the case.
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
@@ -16,17 +16,17 @@ mod run;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// A module, and what is to come of it.
+/// A module and its expected diagnostics.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) module: Module,
-    /// The codes of which one has to be among the findings. None: there is to be no error at all.
+    /// At least one of these codes is reported. If empty, verify succeeds.
     pub(crate) codes: &'static [&'static str],
-    /// Filters in the chain, all of this module.
+    /// The number of filters in the chain. All use this module.
     pub(crate) filters: usize,
-    /// It is too large for a ConfigMap.
+    /// Runs the module alone, because it is too large for a ConfigMap.
     pub(crate) alone: bool,
-    /// More of the test, as TOML.
+    /// More keys of the test, as TOML.
     pub(crate) test: &'static str,
 }
 

@@ -1,9 +1,9 @@
-//! Modules that the embedded host does not take while Envoy might, and others that start as they should not.
+//! Modules that the embedded host does not support although Envoy may, and modules that fail to start.
 
 use super::Case;
 use super::guest::Guest;
 
-const NOT_HERE: &[&str] = &["MC0611"];
+const UNSUPPORTED: &[&str] = &["MC0611"];
 
 fn filter(memory: &str, more: &str) -> String {
     format!(
@@ -13,9 +13,9 @@ fn filter(memory: &str, more: &str) -> String {
     )
 }
 
-/// A custom section, to be put behind a module.
+/// A custom section of the given size.
 fn padding(size: usize) -> Vec<u8> {
-    let length = u32::try_from(size + 2).expect("not so much");
+    let length = u32::try_from(size + 2).expect("less than 4 GiB");
     let leb = (0..5).map(|at| (length >> (7 * at)) as u8 & 0x7f | if at < 4 { 0x80 } else { 0 });
     let mut section = vec![0];
     section.extend(leb);
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
         bytes
     };
     let time = "(import \"wasi_snapshot_preview1\" \"clock_time_get\" (func $now (param i32 i64 i32) (result i32)))";
-    // In 2025 it starts, later it does not.
+    // Starts at the default time of a test, and traps at a later one.
     let late = |callback: &str| {
         let late = "(drop (call $now (i32.const 0) (i64.const 0) (i32.const 8))) \
             (if (i64.gt_u (i64.load (i32.const 8)) (i64.const 1800000000000000000)) (then unreachable))";
@@ -40,20 +40,20 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let later = "time = \"2030-01-01T00:00:00Z\"";
     vec![
-        Case::new("modules/exceptions", filter(memory, "(tag $t) (func (throw $t))"), NOT_HERE),
-        Case::new("modules/garbage collection", filter(memory, "(type (struct (field i32)))"), NOT_HERE),
+        Case::new("modules/exceptions", filter(memory, "(tag $t) (func (throw $t))"), UNSUPPORTED),
+        Case::new("modules/garbage collection", filter(memory, "(type (struct (field i32)))"), UNSUPPORTED),
         Case::new(
             "modules/function references",
             filter(memory, "(type $f (func)) (func (param (ref $f)) (call_ref $f (local.get 0)))"),
-            NOT_HERE,
+            UNSUPPORTED,
         ),
         Case::new(
             "modules/threads",
             filter("(memory (export \"memory\") 1 2 shared)", "(func (drop (i32.atomic.load (i32.const 0))))"),
-            NOT_HERE,
+            UNSUPPORTED,
         ),
-        Case::new("modules/memory64", filter("(memory (export \"memory\") i64 1)", ""), NOT_HERE),
-        Case::of_bytes("modules/17 MiB", padded(17 << 20), NOT_HERE).alone(),
+        Case::new("modules/memory64", filter("(memory (export \"memory\") i64 1)", ""), UNSUPPORTED),
+        Case::of_bytes("modules/17 MiB", padded(17 << 20), UNSUPPORTED).alone(),
         Case::of_bytes("modules/15 MiB", padded(15 << 20), &[]).alone(),
         Case::new(
             "modules/results of another type",
@@ -73,9 +73,9 @@ pub(super) fn cases() -> Vec<Case> {
             filter(memory, "(func $s unreachable) (start $s)"),
             &["MC0601"],
         ),
-        Case::new("modules/data that has no room", filter(memory, "(data (i32.const 65536) \"x\")"), &["MC0311"]),
+        Case::new("modules/data beyond the memory", filter(memory, "(data (i32.const 65536) \"x\")"), &["MC0311"]),
         Case::new(
-            "modules/elements that have no room",
+            "modules/elements beyond the table",
             filter(memory, "(table 1 funcref) (func $f) (elem (i32.const 1) $f)"),
             &["MC0311"],
         ),
@@ -91,9 +91,8 @@ pub(super) fn cases() -> Vec<Case> {
             filter(memory, "(import \"env\" \"t\" (table 10000000 funcref))"),
             &["MC0606"],
         ),
-        Case::new("modules/_initialize that traps in the test alone", late("_initialize"), &["MC0601"])
-            .with_test(later),
-        Case::new("modules/_start that traps in the test alone", late("_start"), &["MC0601"]).with_test(later),
+        Case::new("modules/_initialize that traps only in the test", late("_initialize"), &["MC0601"]).with_test(later),
+        Case::new("modules/_start that traps only in the test", late("_start"), &["MC0601"]).with_test(later),
         Case::new(
             "modules/a wait of a year",
             Guest::default()

@@ -1,12 +1,12 @@
-//! Callbacks that do not end.
+//! Callbacks and events that do not terminate.
 
 use super::Case;
 use super::guest::{AUTH, GRPC, Guest, KEY, MAP, RESULT, call};
 
-const ENDLESS: &[&str] = &["MC0605"];
+const TIME_LIMIT: &[&str] = &["MC0605"];
 const FOREVER: &str = "(loop $l (br $l))";
 
-/// A guest that has every callback called: it ticks, calls, and writes to its own queue.
+/// A guest that receives every callback: it sets a timer, makes calls and writes to its own queue.
 pub(crate) fn active() -> Guest {
     let started = [
         call("proxy_set_tick_period_milliseconds", "(i32.const 100)"),
@@ -26,7 +26,7 @@ pub(crate) fn active() -> Guest {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = vec![Case::new("loops/nothing but an active filter", active().text(), &[])];
+    let mut cases = vec![Case::new("nontermination/an active filter that terminates", active().text(), &[])];
     for callback in [
         "proxy_on_context_create",
         "proxy_on_vm_start",
@@ -50,22 +50,22 @@ pub(super) fn cases() -> Vec<Case> {
         "_initialize",
         "_start",
     ] {
-        // A stream that waits is one that ticks, and that calls are answered to.
-        cases.push(Case::new(format!("loops/{callback}"), active().on(callback, FOREVER).text(), ENDLESS));
+        // While a stream waits, the timer fires and the calls receive responses.
+        cases.push(Case::new(format!("nontermination/{callback}"), active().on(callback, FOREVER).text(), TIME_LIMIT));
     }
     let main = Guest::default().on("_initialize", "").on("main", FOREVER);
-    cases.push(Case::new("loops/main", main.text(), ENDLESS));
+    cases.push(Case::new("nontermination/main", main.text(), TIME_LIMIT));
     let start = Guest::default().with(format!("(func $s {FOREVER}) (start $s)"));
-    cases.push(Case::new("loops/the start function", start.text(), ENDLESS));
+    cases.push(Case::new("nontermination/the start function", start.text(), TIME_LIMIT));
     let mut malloc = active();
     malloc.malloc = Some(format!("{FOREVER} (i32.const 0)"));
-    cases.push(Case::new("loops/malloc", malloc.text(), ENDLESS));
+    cases.push(Case::new("nontermination/malloc", malloc.text(), TIME_LIMIT));
     cases.extend(heavy());
     cases.extend(events());
     cases
 }
 
-/// What costs the interpreter much and fuel little.
+/// Instructions that cost the interpreter much time and little fuel.
 fn heavy() -> Vec<Case> {
     let locals = "i64 ".repeat(30_000);
     let many = format!("(func $f (local {locals}))");
@@ -77,14 +77,14 @@ fn heavy() -> Vec<Case> {
     let mut malloc = active().with(many);
     malloc.malloc = Some(format!("{forever} (i32.const 0)"));
     vec![
-        Case::new("loops/calls with 30,000 locals", sliced.text(), ENDLESS),
-        Case::new("loops/calls with 30,000 locals in malloc", malloc.text(), ENDLESS),
-        Case::new("loops/calls with 30,000 locals in the start function", started.text(), &["MC0611"]),
-        Case::new("loops/calls with 30,000 locals beside table.grow", growing.text(), &["MC0611"]),
+        Case::new("nontermination/calls with 30,000 locals", sliced.text(), TIME_LIMIT),
+        Case::new("nontermination/calls with 30,000 locals in malloc", malloc.text(), TIME_LIMIT),
+        Case::new("nontermination/calls with 30,000 locals in the start function", started.text(), &["MC0611"]),
+        Case::new("nontermination/calls with 30,000 locals beside table.grow", growing.text(), &["MC0611"]),
     ]
 }
 
-/// Callbacks that end, and events that do not.
+/// Callbacks that terminate, and events that never stop.
 fn events() -> Vec<Case> {
     let tick = |period: u32| call("proxy_set_tick_period_milliseconds", &format!("(i32.const {period})"));
     let started = |does: String| Guest::default().on("proxy_on_vm_start", does);
@@ -101,26 +101,34 @@ fn events() -> Vec<Case> {
     };
     vec![
         Case::new(
-            "loops/a tick each millisecond that works",
+            "nontermination/a timer per millisecond that computes",
             started(tick(1)).on("proxy_on_tick", work).text(),
-            ENDLESS,
+            TIME_LIMIT,
         ),
-        Case::new("loops/a tick each millisecond that logs", started(tick(1)).on("proxy_on_tick", log).text(), &[]),
-        Case::new("loops/a tick that sets its period", started(tick(1)).on("proxy_on_tick", tick(1)).text(), &[]),
         Case::new(
-            "loops/a queue that fills itself",
+            "nontermination/a timer per millisecond that logs",
+            started(tick(1)).on("proxy_on_tick", log).text(),
+            &[],
+        ),
+        Case::new(
+            "nontermination/a timer that sets its period",
+            started(tick(1)).on("proxy_on_tick", tick(1)).text(),
+            &[],
+        ),
+        Case::new(
+            "nontermination/a callback that enqueues",
             started(queue + &enqueue).on("proxy_on_queue_ready", enqueue.clone()).text(),
             &["MC0605", "MC0606"],
         ),
         Case::new(
-            "loops/a call for each answer",
+            "nontermination/a call per response",
             hold(Guest::default().on("proxy_on_http_call_response", http.clone())).text(),
             &["MC0605", "MC0606"],
         ),
         Case::new(
-            "loops/work in each of 50 filters",
+            "nontermination/computation in each of 50 filters",
             Guest::default().on("proxy_on_request_headers", work).text(),
-            ENDLESS,
+            TIME_LIMIT,
         )
         .in_chain_of(50),
     ]

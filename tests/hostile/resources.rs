@@ -1,4 +1,4 @@
-//! Memory, tables, stacks, and modules that take long to translate.
+//! Excessive memory, tables and stacks, and modules that are slow to compile.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ fn started(more: &str, does: &str) -> String {
     Guest::default().with(more).on("proxy_on_configure", does).text()
 }
 
-/// A filter without host functions, around what is special.
+/// A filter without host functions, with more fields.
 fn plain(memory: &str, more: &str) -> String {
     format!(
         r#"(module {memory} {more} (func (export "proxy_abi_version_0_2_1"))
@@ -32,40 +32,40 @@ pub(super) fn cases() -> Vec<Case> {
     let table_fill = "(loop $l (table.fill $t (i32.const 0) (ref.null func) (i32.const 90000)) (br $l))";
     let trap = |grown: &str| format!("(if (i32.eq {grown} (i32.const -1)) (then unreachable))");
     vec![
-        Case::new("bombs/4 GiB of memory", plain("(memory (export \"memory\") 65536)", ""), &["MC0314"]),
-        Case::new("bombs/1 GiB of memory", plain("(memory (export \"memory\") 16384)", ""), LIMITS),
+        Case::new("resources/4 GiB of memory", plain("(memory (export \"memory\") 65536)", ""), &["MC0314"]),
+        Case::new("resources/1 GiB of memory", plain("(memory (export \"memory\") 16384)", ""), LIMITS),
         Case::new(
-            "bombs/100 memories of 127 MiB",
+            "resources/100 memories of 127 MiB",
             plain("(memory (export \"memory\") 2000)", &"(memory 2000)".repeat(50)),
             LIMITS,
         ),
-        Case::new("bombs/memory in each of 20 filters", plain("(memory (export \"memory\") 2000)", ""), &[])
+        Case::new("resources/memory in each of 20 filters", plain("(memory (export \"memory\") 2000)", ""), &[])
             .in_chain_of(20),
-        Case::new("bombs/memory.grow of a page", started("", &grow(1)), LIMITS),
-        Case::new("bombs/memory.grow of 1 GiB", started("", &grow(16384)), LIMITS),
-        Case::new("bombs/memory.grow of nothing", started("", &grow(0)), LIMITS),
+        Case::new("resources/memory.grow of a page", started("", &grow(1)), LIMITS),
+        Case::new("resources/memory.grow of 1 GiB", started("", &grow(16384)), LIMITS),
+        Case::new("resources/memory.grow of nothing", started("", &grow(0)), LIMITS),
         Case::new(
-            "bombs/memory.grow by more than there is",
+            "resources/memory.grow beyond the maximum",
             started("", &trap("(memory.grow (i32.const 65000))")),
             LIMITS,
         ),
-        Case::new("bombs/memory.grow that is written", started("", touch), LIMITS),
-        Case::new("bombs/memory.copy", started("", copy), LIMITS),
-        Case::new("bombs/memory.fill", started("", fill), LIMITS),
-        Case::new("bombs/table.grow of an element", started(table, &table_grow(1)), LIMITS),
-        Case::new("bombs/table.grow of 100 million", started(table, &table_grow(100_000_000)), LIMITS),
-        Case::new("bombs/table.fill", started("(table $t 100000 funcref)", table_fill), LIMITS),
-        Case::new("bombs/a table of 10 million", started("(table 10000000 funcref)", ""), LIMITS),
-        Case::new("bombs/90 tables of 90,000", started(&"(table 90000 funcref)".repeat(90), ""), LIMITS),
-        Case::new("bombs/50,000 globals", started(&"(global (mut i64) (i64.const 1))".repeat(50_000), ""), &[]),
-        Case::new("bombs/recursion", started("(func $f (call $f))", "(call $f)"), &["MC0602", "MC0606"]),
+        Case::new("resources/memory.grow and memory.fill", started("", touch), LIMITS),
+        Case::new("resources/memory.copy", started("", copy), LIMITS),
+        Case::new("resources/memory.fill", started("", fill), LIMITS),
+        Case::new("resources/table.grow of an element", started(table, &table_grow(1)), LIMITS),
+        Case::new("resources/table.grow of 100 million", started(table, &table_grow(100_000_000)), LIMITS),
+        Case::new("resources/table.fill", started("(table $t 100000 funcref)", table_fill), LIMITS),
+        Case::new("resources/a table of 10 million", started("(table 10000000 funcref)", ""), LIMITS),
+        Case::new("resources/90 tables of 90,000", started(&"(table 90000 funcref)".repeat(90), ""), LIMITS),
+        Case::new("resources/50,000 globals", started(&"(global (mut i64) (i64.const 1))".repeat(50_000), ""), &[]),
+        Case::new("resources/recursion", started("(func $f (call $f))", "(call $f)"), &["MC0602", "MC0606"]),
         Case::new(
-            "bombs/mutual recursion",
+            "resources/mutual recursion",
             started("(func $f (call $g)) (func $g (call $f))", "(call $f)"),
             &["MC0602", "MC0606"],
         ),
         Case::new(
-            "bombs/indirect recursion",
+            "resources/indirect recursion",
             started(
                 "(type $v (func)) (table funcref (elem $f)) (func $f (call_indirect (type $v) (i32.const 0)))",
                 "(call $f)",
@@ -73,16 +73,16 @@ pub(super) fn cases() -> Vec<Case> {
             &["MC0602", "MC0606"],
         ),
         Case::new(
-            "bombs/recursion with large frames",
+            "resources/recursion with large frames",
             started(
                 &format!("(func $f (param i32) (result i32) (local {}) (call $f (local.get 0)))", "i64 ".repeat(5000)),
                 "(drop (call $f (i32.const 1)))",
             ),
             &["MC0602", "MC0606"],
         ),
-        Case::new("bombs/tail calls", started("(func $f (return_call $f))", "(call $f)"), LIMITS),
+        Case::new("resources/tail calls", started("(func $f (return_call $f))", "(call $f)"), LIMITS),
         Case::new(
-            "bombs/a reload for each stream",
+            "resources/a reload per stream",
             Guest::default()
                 .with("(memory 1900)")
                 .on(
@@ -93,7 +93,7 @@ pub(super) fn cases() -> Vec<Case> {
             FAILS,
         )
         .with_test(""),
-        translation("20,000 functions", &functions(20_000, "(local i64)")),
+        compiles("20,000 functions", &functions(20_000, "(local i64)")),
         nested(),
         branches(),
         locals(),
@@ -108,20 +108,20 @@ fn functions(count: usize, body: &str) -> String {
     })
 }
 
-fn translation(name: &str, more: &str) -> Case {
-    Case::new(format!("bombs/translation of {name}"), plain("(memory (export \"memory\") 1)", more), &[])
+fn compiles(name: &str, more: &str) -> Case {
+    Case::new(format!("resources/compilation of {name}"), plain("(memory (export \"memory\") 1)", more), &[])
 }
 
 fn nested() -> Case {
     let deep = 20_000;
-    translation("nested blocks", &format!("(func {}{})", "(block ".repeat(deep), ")".repeat(deep)))
+    compiles("nested blocks", &format!("(func {}{})", "(block ".repeat(deep), ")".repeat(deep)))
 }
 
 fn branches() -> Case {
-    translation("a large br_table", &format!("(func (block (br_table {} (i32.const 0))))", "0 ".repeat(65_000)))
+    compiles("a large br_table", &format!("(func (block (br_table {} (i32.const 0))))", "0 ".repeat(65_000)))
 }
 
-/// 30,000 locals a function are 4 bytes of the module.
+/// 30,000 locals of a function take 4 bytes in the module.
 fn locals() -> Case {
     use wasm_encoder::{CodeSection, Function, FunctionSection, Instruction, Module, TypeSection, ValType};
     let mut types = TypeSection::new();
@@ -150,10 +150,10 @@ fn locals() -> Case {
     exports.export("malloc", wasm_encoder::ExportKind::Func, 0);
     exports.export("_initialize", wasm_encoder::ExportKind::Func, 1);
     module.section(&memories).section(&exports).section(&code);
-    Case::of_bytes("bombs/translation of 80,000 functions with 30,000 locals", module.finish(), &["MC0611"])
+    Case::of_bytes("resources/compilation of 80,000 functions with 30,000 locals", module.finish(), &["MC0611"])
 }
 
-/// 1,000 parameters and results for each of many calls.
+/// Many calls with 1,000 parameters and results each.
 fn params() -> Case {
     let many = "i64 ".repeat(1000);
     let sum = "(local.get 0)".repeat(1000);
@@ -162,5 +162,5 @@ fn params() -> Case {
         "(func $f (param {many}) (result {many}) {sum}) (func (param i64) {sum} {call} {})",
         "drop ".repeat(1000)
     );
-    translation("calls with 1,000 results", &text)
+    compiles("calls with 1,000 results", &text)
 }

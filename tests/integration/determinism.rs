@@ -1,4 +1,4 @@
-//! Whatever is around mesh.toml and however it is written: out/ is the same bytes.
+//! out/ has the same bytes in any environment, and however mesh.toml is formatted.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +11,7 @@ use crate::shuffle::Shuffler;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// Names the files that differ, not their bytes.
+/// Asserts that the files are equal. Reports their names, not their bytes.
 #[track_caller]
 fn assert_same(found: &Files, expected: &Files, how: &str) {
     let differing: Vec<_> =
@@ -20,7 +20,7 @@ fn assert_same(found: &Files, expected: &Files, how: &str) {
     assert!(differing.is_empty() && more.is_empty(), "{how}: {differing:?} differ, {more:?} are new");
 }
 
-/// The committed out/ of each example, and the copies without theirs.
+/// The examples without out/, and the committed out/ of each.
 fn fresh() -> (Project, Vec<(PathBuf, Files)>) {
     let project = Project::examples();
     let outs = examples().into_iter().map(|folder| {
@@ -34,7 +34,7 @@ fn fresh() -> (Project, Vec<(PathBuf, Files)>) {
     (project, outs)
 }
 
-/// Renders all examples anew, each by a command made for it, and holds them against what is committed.
+/// Renders every example with a command, and compares out/ with the committed one.
 #[track_caller]
 fn renders_the_same(how: &str, command: impl Fn(&Project, &Path) -> Command) {
     let (project, outs) = fresh();
@@ -51,7 +51,7 @@ fn render(project: &Project, folder: &Path) -> Command {
     command
 }
 
-/// The shuffler itself: what it writes says the same.
+/// Tests the shuffler itself.
 #[test]
 fn a_shuffled_file_has_the_same_content() {
     for folder in examples() {
@@ -68,7 +68,7 @@ fn a_shuffled_file_has_the_same_content() {
 }
 
 #[test]
-fn the_order_and_the_form_of_tables_change_nothing() {
+fn the_order_and_the_notation_of_tables_change_nothing() {
     let (project, outs) = fresh();
     for (folder, expected) in outs {
         let file = folder.join("mesh.toml");
@@ -93,7 +93,7 @@ fn line_endings_of_mesh_toml_change_nothing() {
     });
 }
 
-/// TOML leaves it open what a line's end in a string is; git may have made it CRLF.
+/// TOML does not define the line endings of a multi-line string, and git can turn them into CRLF.
 #[test]
 fn line_endings_in_a_string_change_nothing() {
     for quotes in ["\"\"\"", "'''"] {
@@ -102,7 +102,7 @@ fn line_endings_in_a_string_change_nothing() {
         project.run(&["render"]).ends(0, &[]);
         project.write("mesh.toml", project.read("mesh.toml").replace('\n', "\r\n"));
         project.run(&["check"]).ends(0, &[]);
-        // One that is written out is meant.
+        // An escaped CR is intended.
         if quotes.starts_with('"') {
             project.edit("mesh.toml", "  b", "  b\\r\\n");
             project.run(&["render"]).ends(0, &[]);
@@ -123,7 +123,7 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 #[test]
-fn where_it_stands_changes_nothing() {
+fn the_folder_of_the_project_changes_nothing() {
     renders_the_same("from the root, -f FILE", |project, folder| {
         let file = project.text_path(folder.join("mesh.toml"));
         let mut command = project.command(&["render", "-f", &file]);
@@ -210,9 +210,9 @@ fn times_and_modes_of_the_sources_change_nothing() {
     }
 }
 
-/// Over what an old render left, byte for byte the same as over nothing.
+/// Rendering over an older out/ produces the same as rendering into an empty folder.
 #[test]
-fn what_was_there_changes_nothing() {
+fn an_older_out_changes_nothing() {
     renders_the_same("an old render", |project, folder| {
         let file = folder.join("mesh.toml");
         let text = project.read(&file);
@@ -224,7 +224,7 @@ fn what_was_there_changes_nothing() {
 }
 
 #[test]
-fn the_stream_is_the_files() {
+fn the_stream_contains_the_files() {
     let (project, outs) = fresh();
     for (folder, expected) in outs {
         let stream = Ran::of(&render(&project, &folder).arg("--stdout").output().unwrap()).ends(0, &[]).stdout;
@@ -232,7 +232,7 @@ fn the_stream_is_the_files() {
             .iter()
             .filter(|(path, _)| path.as_str() != "mesh.lock")
             .map(|(path, bytes)| format!("---\n# Source: {path}\n{}", std::str::from_utf8(bytes).unwrap()));
-        // By path, part by part: `a/b` stands before `a-b`.
+        // Sorted by the components of the path: `a/b` comes before `a-b`.
         let mut files: Vec<_> = files.collect();
         files.sort_by_key(|file| file.lines().nth(1).map(PathBuf::from));
         assert!(stream == files.concat(), "{}", folder.display());

@@ -1,4 +1,4 @@
-//! A mesh.toml written anew in another way: other orders, other forms of table, other quotes; the same content.
+//! Writes a mesh.toml with the same content in another order and notation.
 
 use proptest::prelude::Rng as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 pub(crate) struct Shuffler(TestRng);
 
 impl Shuffler {
-    /// The same one for the same number.
+    /// The same seed produces the same file.
     pub(crate) fn new(seed: u8) -> Self {
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
         Self(TestRunner::new_with_rng(Config::default(), rng).new_rng())
@@ -33,7 +33,7 @@ impl Shuffler {
         text
     }
 
-    /// What has no header first, as TOML asks for; then tables with headers.
+    /// Keys come first, as TOML requires, then tables with headers.
     fn table(&mut self, text: &mut String, path: &str, table: &Table) {
         let mut later = Vec::new();
         for (key, value) in self.shuffled(table) {
@@ -51,7 +51,7 @@ impl Shuffler {
         }
     }
 
-    /// `key = value`, or a table's entries by dotted keys.
+    /// `key = value`, or the entries of a table with dotted keys.
     fn entry(&mut self, text: &mut String, path: &str, key: &str, value: &Value) {
         let path = format!("{path}{}", self.key(key));
         match value {

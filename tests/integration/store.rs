@@ -1,15 +1,15 @@
-//! What `render` does to out/: no more than it must, and never to what is not its own.
+//! `render` changes in out/ only what it must, and only files that it wrote.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::Instant;
 
 use crate::project::{Entry, Project, Ran, SPEC, examples, module, repository};
 
 const PATCH: &str = "out/patches/shop/deployment-web.yaml";
 const LOCK: &str = "out/mesh.lock";
 
-/// Runs a command that must not change anything.
+/// Runs a command, and asserts that it changes nothing.
 #[track_caller]
 fn unchanged(project: &Project, arguments: &[&str], code: i32, said: &[&str]) -> Ran {
     let before = project.tree("");
@@ -26,7 +26,7 @@ fn shell(project: &Project, line: &str) -> Ran {
 }
 
 #[test]
-fn unchanged_files_are_not_touched() {
+fn unchanged_files_are_not_written() {
     let project = Project::rendered();
     unchanged(&project, &["render"], 0, &["out: 10 files (10 unchanged)"]);
     let before = project.tree("out");
@@ -41,7 +41,7 @@ fn unchanged_files_are_not_touched() {
 }
 
 #[test]
-fn what_is_no_longer_rendered_is_removed_with_its_empty_folders() {
+fn obsolete_files_are_deleted_with_their_empty_folders() {
     let project = Project::rendered();
     project.write("out/patches/back/mine.txt", "mine");
     let spec = SPEC.split("[workloads.api]").next().expect("the text before it");
@@ -53,7 +53,7 @@ fn what_is_no_longer_rendered_is_removed_with_its_empty_folders() {
 }
 
 #[test]
-fn another_output_folder_leaves_the_old_one_alone() {
+fn another_output_folder_does_not_change_the_old_one() {
     let project = Project::rendered();
     let before = project.tree("out");
     project.write("mesh.toml", format!("{SPEC}\n[output]\ndir = \"a/b\"\n"));
@@ -63,20 +63,20 @@ fn another_output_folder_leaves_the_old_one_alone() {
 }
 
 #[test]
-fn a_foreign_file_in_the_way_stops_all_of_it() {
+fn a_foreign_file_stops_the_whole_render() {
     let project = Project::small();
     project.write(PATCH, "mine");
     unchanged(&project, &["render"], 2, &["MC0705", PATCH]);
     unchanged(&project, &["render", "--dry-run"], 2, &["MC0705", PATCH]);
     project.remove(PATCH);
     project.run(&["render"]).ends(0, &[]);
-    // A lock that is not ours is no less foreign.
+    // The same for a lock that mesh-compile did not write.
     project.write(LOCK, "mine");
     unchanged(&project, &["render"], 2, &["MC0706", LOCK]);
 }
 
 #[test]
-fn what_is_ours_but_changed_by_hand_is_not_deleted() {
+fn a_file_changed_by_hand_is_not_deleted() {
     let project = Project::rendered();
     project.edit("out/patches/back/deployment-api.yaml", "metadata:", "metadata: # mine");
     project.edit("mesh.toml", "[workloads.api]", "[workloads.other]");
@@ -93,11 +93,11 @@ fn nothing_is_written_through_a_link() {
         let before = outside.tree("");
         project.remove(at);
         project.link(at, outside.path(if is_folder { "there" } else { "file" }));
-        // So that there is something to write.
+        // So that render has something to write.
         project.edit("mesh.toml", "low", "high");
         project.edit("mesh.toml", "[\"one\", \"two\"]", "[\"two\", \"one\"]");
         unchanged(&project, &["render"], 2, &[at]);
-        assert_eq!(outside.tree(""), before, "{at} was written through");
+        assert_eq!(outside.tree(""), before, "render wrote through {at}");
     }
 }
 
@@ -113,12 +113,12 @@ fn a_stale_file_behind_a_link_is_not_deleted() {
 }
 
 #[test]
-fn a_lock_that_leads_out_deletes_nothing() {
+fn a_lock_with_paths_outside_the_folder_deletes_nothing() {
     for path in ["../victim", "patches/../../victim", "/etc/hostname", "", ".", "./victim"] {
         let project = Project::rendered();
         project.write("victim", "");
         project.write("out/victim", "");
-        // The digest of no bytes: only the path is wrong.
+        // The digest of an empty file, so that only the path is invalid.
         let line =
             format!("[files]\n\"{path}\" = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"");
         project.edit(LOCK, "[files]", &line);
@@ -127,9 +127,9 @@ fn a_lock_that_leads_out_deletes_nothing() {
     }
 }
 
-/// Two branches, merged: one changed a module and dropped a workload, the other changed the module too and added one.
+/// Two merged branches: one changed a module and removed a workload, the other changed the same module and added a workload.
 #[test]
-fn a_lock_with_conflicts_counts_for_both_sides() {
+fn a_lock_with_merge_conflicts_lists_the_files_of_both_sides() {
     let added = format!("{SPEC}\n[workloads.db]\nselector = {{ app = \"db\" }}\nfilters = [\"two\"]\n");
     let dropped = SPEC.split("[workloads.api]").next().expect("the text before it");
     let side = |spec: &str, tag| {
@@ -197,7 +197,7 @@ fn a_render_that_fails_writes_nothing() {
 }
 
 #[test]
-fn files_have_the_mode_that_the_umask_leaves() {
+fn files_have_the_mode_of_the_umask() {
     for (umask, mode) in [("022", 0o644), ("002", 0o664), ("077", 0o600)] {
         let project = Project::small();
         shell(&project, &format!("umask {umask} && exec \"$0\" render")).ends(0, &[]);
@@ -208,33 +208,33 @@ fn files_have_the_mode_that_the_umask_leaves() {
     }
 }
 
-/// A disk that is full in the middle of it: all stays as it was, and no temporary file is left.
+/// As on a full disk: nothing changes, and no temporary file remains.
 #[test]
-fn a_write_that_fails_leaves_the_old_file() {
+fn a_failed_write_keeps_the_old_files() {
     let project = Project::examples();
     let before = project.files("out");
     project.write("filter/example-filter.wasm", [module(1), vec![0, 100, 1, b'x'], vec![7; 98]].concat());
     project.edit("mesh.toml", "added by our filter", &"long".repeat(1000));
-    // The files may have 1,024 bytes; the signal that would end the program is ignored, so that the write fails.
+    // Files may have 1,024 bytes. Ignoring the signal makes the write fail instead of ending the program.
     let ran = shell(&project, "trap '' XFSZ; ulimit -f 2; exec \"$0\" render");
     ran.ends(2, &["MC0707", "cannot update `out/envoyfilters/default/wasm-example-filter.yaml`"]);
-    assert!(project.files("out") == before, "something was changed");
+    assert!(project.files("out") == before, "a file changed");
     project.run(&["render"]).ends(0, &[]);
     unchanged(&project, &["check"], 0, &[]);
 }
 
 #[test]
-fn standard_output_that_is_full_is_an_error() {
+fn a_failed_write_to_standard_output_is_an_error() {
     let project = Project::small();
     shell(&project, "exec \"$0\" render --stdout >/dev/full").ends(2, &["standard output"]);
 }
 
-/// Eight modules of some 400 kB, so that a write takes a while.
+/// Eight modules of 400 kB, so that writing them takes a while.
 fn large() -> Project {
     let project = Project::empty();
     let mut spec = String::new();
     for i in 0..8 {
-        // A custom section, its length a LEB128 of three bytes.
+        // A custom section whose length is a LEB128 number of three bytes.
         let padding = [&[0, 0x80, 0xb5, 0x18, 1, b'x'][..], &vec![i; 400_000 - 2]].concat();
         project.write(format!("m{i}.wasm"), [module(i), padding].concat());
         spec += &format!("[filters.f{i}]\nmodule = \"m{i}.wasm\"\n");
@@ -246,38 +246,44 @@ fn large() -> Project {
 }
 
 #[test]
-fn a_killed_render_leaves_no_half_file() {
+fn a_killed_render_leaves_no_partial_file() {
+    const ROUNDS: u32 = 30;
     let whole = large();
+    let start = Instant::now();
     whole.run(&["render"]).ends(0, &[]);
+    let duration = start.elapsed();
     let whole = whole.files("out");
     let project = large();
-    // Whenever it is killed, this holds; the delays only make it likely that something is seen.
-    for delay in 0..30 {
-        let mut render = project.command(&["render"]).stderr(Stdio::null()).spawn().expect("it starts");
-        std::thread::sleep(Duration::from_millis(delay * 2));
-        render.kill().expect("it can be killed");
-        render.wait().expect("it ends");
+    let mut interrupted = 0;
+    // Kills render at moments that are spread over its whole duration.
+    for round in 0..ROUNDS {
+        let mut render = project.command(&["render"]).stderr(Stdio::null()).spawn().expect("mesh-compile starts");
+        std::thread::sleep(duration * round / ROUNDS);
+        render.kill().expect("the process can be killed");
+        render.wait().expect("mesh-compile ends");
         if !project.path("out").exists() {
             continue;
         }
         for (path, bytes) in project.files("out") {
             let is_temporary = path.contains("/.mesh-compile-") || path.starts_with(".mesh-compile-");
-            assert!(is_temporary || whole.get(&path) == Some(&bytes), "{path} is neither old nor new");
+            assert!(is_temporary || whole.get(&path) == Some(&bytes), "{path} is incomplete");
         }
-        // What the killed one left is taken up, and its temporary files are cleared away.
+        interrupted += u32::from(project.files("out") != whole);
+        // The next render completes out/ and deletes the temporary files.
         project.run(&["render"]).ends(0, &[]);
-        assert!(project.files("out") == whole, "after {delay}");
+        assert!(project.files("out") == whole, "in round {round}");
         project.remove("out");
     }
+    assert!(interrupted > 0, "render was never killed while it wrote");
 }
 
 #[test]
-fn temporary_files_of_a_stopped_render_are_cleared_away() {
+fn temporary_files_of_a_killed_render_are_deleted() {
     let project = Project::rendered();
     let (left, foreign) = ("out/patches/shop/.mesh-compile-aB3dE9", "out/patches/shop/.mesh-compile-notes");
     project.write(left, "half a f");
     project.write(foreign, "mine");
-    unchanged(&project, &["check"], 1, &["MC0703", "left behind", left, foreign]);
+    unchanged(&project, &["check"], 1, &["MC0703", left, foreign]);
     let list = unchanged(&project, &["render", "--dry-run"], 0, &[]).stdout;
     assert_eq!(list, format!("delete {left}\n"));
     project.run(&["render"]).ends(0, &["1 deleted"]);
@@ -287,12 +293,12 @@ fn temporary_files_of_a_stopped_render_are_cleared_away() {
 }
 
 #[test]
-fn renders_at_once_end_in_one_tree() {
+fn concurrent_renders_produce_one_tree() {
     let small = Project::rendered().files("out");
     for round in 0..20 {
         let project = Project::small();
         if round % 2 == 1 {
-            // With files to update and to delete, too.
+            // With files to update and to delete.
             project.edit(
                 "mesh.toml",
                 "[workloads.api]\nnamespace = \"back\"",
@@ -303,17 +309,16 @@ fn renders_at_once_end_in_one_tree() {
         }
         let mut started = Vec::new();
         for _ in 0..4 {
-            started.push(project.command(&["render"]).stderr(Stdio::piped()).spawn().expect("it starts"));
+            started.push(project.command(&["render"]).stderr(Stdio::piped()).spawn().expect("mesh-compile starts"));
         }
         for render in started {
-            Ran::of(&render.wait_with_output().expect("it ends")).ends(0, &[]);
+            Ran::of(&render.wait_with_output().expect("mesh-compile ends")).ends(0, &[]);
         }
         assert_eq!(project.files("out"), small);
         unchanged(&project, &["check"], 0, &[]);
     }
 }
 
-/// The lock is what says which modules went in; it agrees with the files.
 #[test]
 fn the_lock_lists_every_file_with_its_digest() {
     for folder in examples() {

@@ -1,4 +1,4 @@
-//! What the YAML writer writes, two independent readers read back as the same tree.
+//! Two independent parsers read the output of the YAML writer as the same tree.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::yaml_strings::{LABEL_VALUES, STRINGS, text};
 use crate::yaml_tree::{Node, map, seq, written};
 
-/// The tree that a reader has to see. JSON's value type stands for any reader's: it takes whatever type the reader
-/// resolves a scalar to, and only strings as keys.
+/// The tree that a parser must read. JSON's value type takes any type that a parser resolves a scalar to, and only strings
+/// as keys.
 fn expected(node: &Node) -> Value {
     match node {
         Node::Bool(value) => Value::from(*value),
@@ -26,7 +26,7 @@ fn expected(node: &Node) -> Value {
     }
 }
 
-/// Writes `node`, and fails with the document unless both readers see the same tree in it.
+/// Writes `node`. Fails with the document unless both parsers read the same tree.
 fn check(node: &Node) -> Result<(), String> {
     let document = String::from_utf8(written(node)).map_err(|error| error.to_string())?;
     let expected = expected(node);
@@ -98,14 +98,14 @@ proptest! {
     }
 
     #[test]
-    fn bytes_that_spell_a_trap_are_read_back(spelling in "(true|null|True|NULL|[0-9]{4}|0x[0-9a-f]{2}|[0-9]e[0-9]{2}|[+/][0-9]{3}){1,3}") {
+    fn bytes_whose_base64_looks_like_another_type_are_read_back(spelling in "(true|null|True|NULL|[0-9]{4}|0x[0-9a-f]{2}|[0-9]e[0-9]{2}|[+/][0-9]{3}){1,3}") {
         let bytes = STANDARD.decode(&spelling).map_err(|error| TestCaseError::fail(error.to_string()))?;
         check(&Node::from(Arc::from(bytes))).map_err(TestCaseError::fail)?;
     }
 }
 
 #[test]
-fn the_traps_are_read_back() {
+fn ambiguous_strings_are_read_back() {
     for text in STRINGS.iter().chain(LABEL_VALUES) {
         check(&Node::from(*text)).unwrap();
         check(&surroundings(text)).unwrap();
@@ -122,7 +122,7 @@ fn every_character_of_the_basic_plane_is_read_back() {
 }
 
 #[test]
-fn keys_are_read_back_at_every_length_about_the_limit() {
+fn keys_near_the_length_limit_are_read_back() {
     for length in [1, 127, 998, 999, 1000, 1001, 1002, 1022, 1023, 1024, 1025, 1026, 5000] {
         for filler in ["k", "'", "\n", "é"] {
             check(&surroundings(&filler.repeat(length))).unwrap();
@@ -131,7 +131,7 @@ fn keys_are_read_back_at_every_length_about_the_limit() {
 }
 
 #[test]
-fn long_scalars_are_one_line() {
+fn long_scalars_are_not_folded() {
     let node = map([
         ("text", Node::from("word ".repeat(1000))),
         ("lines", Node::from("line\n".repeat(1000))),

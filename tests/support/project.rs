@@ -1,4 +1,4 @@
-//! A project in a temporary folder, and mesh-compile run in it.
+//! A project in a temporary folder, in which tests run mesh-compile.
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ selector = { app = "api" }
 filters = ["one"]
 "#;
 
-/// A proxy-wasm module that continues every request; `tag`, below 64, tells one from another. Each of its bytes is ASCII.
+/// A proxy-wasm module that continues every request. Modules with different tags (below 64) differ. All bytes are ASCII.
 pub(crate) fn module(tag: u8) -> Vec<u8> {
     fn section(out: &mut Vec<u8>, id: u8, content: &[u8]) {
         out.extend([id, u8::try_from(content.len()).expect("a short section")]);
@@ -55,16 +55,16 @@ pub(crate) fn module(tag: u8) -> Vec<u8> {
     out
 }
 
-/// The repository itself.
+/// The root of the repository.
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folders of the repository that hold a mesh.toml and are no template, from the repository; the root is empty.
+/// The folders of the repository with a mesh.toml that is not a template, relative to the root, which is the empty path.
 pub(crate) fn examples() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         let mut entries: Vec<_> =
-            fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("it").path()).collect();
+            fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
         entries.sort();
         for path in entries {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -72,17 +72,17 @@ pub(crate) fn examples() -> Vec<PathBuf> {
             if path.is_dir() && !skipped {
                 walk(&path, found);
             } else if name == "mesh.toml" {
-                found.push(folder.strip_prefix(repository()).expect("below it").to_owned());
+                found.push(folder.strip_prefix(repository()).expect("a path below the folder").to_owned());
             }
         }
     }
     let mut found = Vec::new();
     walk(repository(), &mut found);
-    assert!(found.len() >= 3, "where are the examples? {found:?}");
+    assert!(found.len() >= 3, "too few examples: {found:?}");
     found
 }
 
-/// How mesh-compile ended, and what it said.
+/// The result of a run of mesh-compile or another program.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -96,7 +96,7 @@ impl Ran {
         Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 
-    /// Asserts on the exit code, and on what stands in the findings.
+    /// Asserts the exit status, and texts that standard error contains.
     #[track_caller]
     pub(crate) fn ends(self, code: i32, said: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
@@ -108,7 +108,7 @@ impl Ran {
     }
 }
 
-/// What stands at a path, with all that a write would change.
+/// A file, folder or link, with everything that a write would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
     File { bytes: Vec<u8>, inode: u64, changed: SystemTime, mode: u32 },
@@ -143,7 +143,7 @@ impl Project {
         project
     }
 
-    /// All examples with their out/, and what they name.
+    /// All examples with their out/ and the files that they name.
     pub(crate) fn examples() -> Self {
         let project = Self::empty();
         for part in ["mesh.toml", "out", "examples", "schema", "filter/example-filter.wasm"] {
@@ -160,7 +160,7 @@ impl Project {
         self.path(at).to_str().expect("a UTF-8 path").to_owned()
     }
 
-    /// The one file or folder whose path from the project begins so: names end in a hash.
+    /// The only file or folder whose path begins with the prefix. Useful for names that end with a hash.
     pub(crate) fn find(&self, prefix: &str) -> String {
         let found: Vec<_> = self.tree("").into_keys().filter(|path| path.starts_with(prefix)).collect();
         let [only] = found.as_slice() else { panic!("{prefix}: {found:?}") };
@@ -169,7 +169,7 @@ impl Project {
 
     pub(crate) fn write(&self, at: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
         let path = self.path(at);
-        fs::create_dir_all(path.parent().expect("it is in a folder")).expect("a folder");
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, bytes).expect("a file");
     }
 
@@ -177,7 +177,7 @@ impl Project {
         fs::read_to_string(self.path(at)).expect("a text")
     }
 
-    /// Replaces what must be there.
+    /// Replaces the first occurrence of a text, which must exist.
     #[track_caller]
     pub(crate) fn edit(&self, at: impl AsRef<Path>, from: &str, to: &str) {
         let text = self.read(&at);
@@ -185,12 +185,12 @@ impl Project {
         self.write(at, text.replacen(from, to, 1));
     }
 
-    /// Removes a file, or a folder with all that is in it.
+    /// Removes a file, or a folder and its contents.
     pub(crate) fn remove(&self, at: impl AsRef<Path>) {
         let path = self.path(at);
         let removed =
             if path.is_dir() && !path.is_symlink() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-        removed.expect("it was there");
+        removed.expect("the path exists");
     }
 
     pub(crate) fn folder(&self, at: impl AsRef<Path>) {
@@ -198,14 +198,14 @@ impl Project {
     }
 
     pub(crate) fn rename(&self, from: &str, to: &str) {
-        fs::rename(self.path(from), self.path(to)).expect("it was there");
+        fs::rename(self.path(from), self.path(to)).expect("the path exists");
     }
 
     pub(crate) fn link(&self, at: &str, target: impl AsRef<Path>) {
         symlink(target, self.path(at)).expect("a link");
     }
 
-    /// mesh-compile, to be run in the project's folder.
+    /// A command that runs mesh-compile in the folder of the project.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mesh-compile"));
         command.args(arguments).current_dir(self.folder.path());
@@ -216,14 +216,14 @@ impl Project {
         Ran::of(&self.command(arguments).output().expect("mesh-compile runs"))
     }
 
-    /// All that is below a folder, by path from the project.
+    /// Everything in a folder and its subfolders, by path relative to the project.
     pub(crate) fn tree(&self, at: impl AsRef<Path>) -> BTreeMap<String, Entry> {
         let mut found = BTreeMap::new();
         self.walk(&self.path(at), &mut found);
         found
     }
 
-    /// The files below a folder, by path from it.
+    /// The files in a folder and its subfolders, by path relative to the folder.
     pub(crate) fn files(&self, at: impl AsRef<Path>) -> BTreeMap<String, Vec<u8>> {
         let prefix = format!("{}/", at.as_ref().display());
         let files = self.tree(at).into_iter().filter_map(|(path, entry)| match entry {
@@ -236,7 +236,7 @@ impl Project {
     fn walk(&self, folder: &Path, found: &mut BTreeMap<String, Entry>) {
         for entry in fs::read_dir(folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            let metadata = path.symlink_metadata().expect("it is there");
+            let metadata = path.symlink_metadata().expect("metadata");
             let entry = if metadata.is_dir() {
                 self.walk(&path, found);
                 Entry::Folder
@@ -247,7 +247,7 @@ impl Project {
                 let bytes = fs::read(&path).expect("a file");
                 Entry::File { bytes, inode: metadata.ino(), changed, mode: metadata.mode() & 0o7777 }
             };
-            let name = path.strip_prefix(self.folder.path()).expect("below it");
+            let name = path.strip_prefix(self.folder.path()).expect("a path below the folder");
             found.insert(name.to_str().expect("a UTF-8 path").to_owned(), entry);
         }
     }

@@ -1,11 +1,11 @@
-//! What several test files need.
+//! The tools that `scripts/setup` installs.
 
 use std::path::{Path, PathBuf};
 
-/// The path of a tool that `scripts/setup` installs.
+/// The path of a tool.
 ///
 /// # Panics
-/// If the tool is not there: a test that passes because its judge is missing proves nothing.
+/// If the tool is not installed: a test that passes without its tool proves nothing.
 pub(crate) fn tool(name: &str) -> PathBuf {
     let bin = std::env::var("MESH_COMPILE_TOOLS")
         .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin"), PathBuf::from);

@@ -1,8 +1,8 @@
-//! Strings that YAML readers are known to take for something else, and strategies for more of them.
+//! Strings that YAML parsers are known to read as something else, and strategies that generate more of them.
 
 use proptest::prelude::*;
 
-/// Label values as Kubernetes allows them that some reader takes for another type when they are bare.
+/// Valid values of Kubernetes labels that some parser reads as another type without quotes.
 #[rustfmt::skip] // a table
 pub(crate) const LABEL_VALUES: &[&str] = &[
     "", "true", "True", "TRUE", "false", "False", "FALSE", "null", "Null", "NULL", "yes", "Yes", "YES", "no", "No",
@@ -13,7 +13,7 @@ pub(crate) const LABEL_VALUES: &[&str] = &[
     "6e10123456789012345678901234567890123456789", "9080-tcp", "10s", "1Mi", "0x", "0b", "0o", "a.b", "a_b", "a-b",
 ];
 
-/// Other strings that are easy to get wrong: values of other types, syntax, blanks, and what cannot be written as is.
+/// Other strings that are easy to write wrong: values of other types, syntax, spaces, and characters that need an escape.
 #[rustfmt::skip] // a table
 pub(crate) const STRINGS: &[&str] = &[
     "~", "tRUE", "nULL", ".5", "5.", "+1", "-1", "-0", "+0x1", "-0b1", "-0o7", "1e+3", "-1e3", "+.5", "1,000",
@@ -35,7 +35,7 @@ pub(crate) const STRINGS: &[&str] = &[
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "not a boolean (at all)", "AGFzbQEAAAA=",
 ];
 
-/// A few pieces in a row that mean something to YAML.
+/// Several pieces of YAML syntax.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         " ",
@@ -109,13 +109,13 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
 }
 
-/// Digits, signs and what else a number or a timestamp is made of.
+/// Digits, signs and other characters of numbers and timestamps.
 fn numeric() -> impl Strategy<Value = String> {
     let char = prop::sample::select("0123456789001122+-._:eExXobTZ ".chars().collect::<Vec<_>>());
     prop::collection::vec(char, 1..12).prop_map(|chars| chars.into_iter().collect())
 }
 
-/// Any string at all, among them many that are traps.
+/// Any string, often one that is easy to write wrong.
 pub(crate) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         1 => any::<String>(),

@@ -1,7 +1,7 @@
-//! Dry runs that went well, by all that they depend on, so that CI pays once.
+//! Caches the reports of successful dry runs, by everything they depend on.
 //!
-//! An entry is a file, its name the key: two lines, the second one's digest and the report as JSON. One that is damaged, or that
-//! cannot be read, is as good as none, and one that cannot be written is no fault: the next run takes its time again.
+//! An entry is a file named by its key. It has two lines: the digest of the second line, and the report in JSON. A damaged or unreadable
+//! entry is ignored. An entry that cannot be written is not an error: the next run takes longer.
 
 mod key;
 
@@ -13,19 +13,19 @@ use super::report::Workload;
 use super::subject::Subject;
 use crate::world::{Usage, World, write};
 
-/// The folder, or none.
+/// A cache. Without a folder, it is always empty.
 pub(super) struct Cache<'w> {
     world: &'w dyn World,
     folder: Option<Utf8PathBuf>,
 }
 
 impl<'w> Cache<'w> {
-    /// The cache in this folder; without one nothing is found and nothing kept.
+    /// The cache in this folder.
     pub(super) fn new(world: &'w dyn World, folder: Option<&Utf8Path>) -> Self {
         Self { world, folder: folder.map(|folder| folder.join("verify")) }
     }
 
-    /// The report of a run of the same content.
+    /// The report of an earlier run with the same key.
     pub(super) fn find(&self, subject: &Subject) -> Option<Workload> {
         let text = self.world.read_current(&self.path(subject)?, Usage::Cache).ok()?;
         let text = std::str::from_utf8(&text).ok()?;
@@ -33,7 +33,7 @@ impl<'w> Cache<'w> {
         (Digest::of(report.as_bytes()).to_string() == digest).then(|| serde_json::from_str(report).ok()).flatten()
     }
 
-    /// Keeps the report of a run without findings.
+    /// Stores the report of a run without findings.
     pub(super) fn keep(&self, subject: &Subject, workload: &Workload) {
         let Some(path) = self.path(subject) else { return };
         let Ok(report) = serde_json::to_string(workload) else { return };
@@ -42,11 +42,11 @@ impl<'w> Cache<'w> {
             write::create_dirs(folder)?;
             write::persist(write::stage(&path, format!("{digest}\n{report}").as_bytes())?, &path)
         });
-        // Without the entry it is only slower.
+        // Without the entry, the next run is only slower.
         drop(written);
     }
 
-    /// `verify/ab/abcdef….json`: a folder holds a 256th of the entries.
+    /// `verify/ab/abcdef….json`. Each folder contains a 256th of the entries.
     fn path(&self, subject: &Subject) -> Option<Utf8PathBuf> {
         let folder = self.folder.as_ref()?;
         let key = key::of(subject).to_string();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_by_the_same_content_alone() {
+    fn a_report_is_found_only_for_the_same_subject() {
         let (_folder, path) = folder();
         let disk = crate::world::Disk::new();
         let cache = Cache::new(&disk, Some(&path));
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test damages its own files")]
-    fn a_damaged_entry_is_none_and_is_written_anew() {
+    fn a_damaged_entry_is_ignored_and_replaced() {
         let (_folder, path) = folder();
         let disk = crate::world::Disk::new();
         let cache = Cache::new(&disk, Some(&path));

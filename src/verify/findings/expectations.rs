@@ -1,4 +1,4 @@
-//! What is said of a test.
+//! Findings about tests.
 
 use mesh_compile_host::outcome::{Effect, End};
 
@@ -15,14 +15,14 @@ pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnost
     of_fault(fault, message).at(test.location).note(&fault.message)
 }
 
-/// Callbacks that a filter waits for when it holds a request.
+/// Callbacks in which a filter can resume a request that it paused.
 const WAITED_FOR: [&str; 4] =
     ["proxy_on_http_call_response", "proxy_on_grpc_receive", "proxy_on_grpc_close", "proxy_on_queue_ready"];
 
-/// A request that nothing will let go on, not yet at its place.
+/// A request that is never resumed. The caller adds the location.
 pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
     let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name()));
-    let finding = Diagnostic::error(Code::MC0607, format!("{name} holds a request and never lets it go on"))
+    let finding = Diagnostic::error(Code::MC0607, format!("{name} paused a request and never resumed it"))
         .note(format!("in the test `{}` of `{}`", test.name, subject.name));
     match effects
         .iter()
@@ -33,17 +33,19 @@ pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, e
             let finding = finding.note(format!("{} returned {}", last.callback, last.returned));
             let later = effects.iter().rev().take_while(|effect| !std::ptr::eq(*effect, last));
             match later.filter(|effect| WAITED_FOR.contains(&effect.callback)).last() {
-                Some(came) => finding.note(format!("{} came, and neither let it go on nor answered it", came.callback)),
-                None => finding.note("nothing followed that could let it go on"),
+                Some(later) => {
+                    finding.note(format!("{} neither resumed the request nor sent a response", later.callback))
+                }
+                None => finding.note("nothing was left to resume it"),
             }
         }
         None => finding,
     }
-    .help("let it go on (`proxy_continue_stream`, in Rust `resume_http_request`), or answer it")
+    .help("resume it (`proxy_continue_stream`, in Rust `resume_http_request`) or send a response")
 }
 
-/// A finding for each step of which something else was expected, and what tells it from others. Of a step that stalled or
-/// in which a filter failed there is one already, and of a test that was not run.
+/// A finding for each step with unmet expectations, and a text that identifies it. A step that stalled or in which a filter failed has
+/// its own finding, and so has a test that was not run.
 pub(super) fn failed(
     subject: &Subject,
     test: &Test,
@@ -73,7 +75,7 @@ pub(super) fn failed(
     findings
 }
 
-/// What was expected and what was found, each in a note where the message does not hold it.
+/// Adds the expected and the found value as notes, unless the message contains them.
 fn notes(finding: Diagnostic, failure: &Failure) -> Diagnostic {
     let parts = [("expected", &failure.expected), ("found", &failure.found)];
     let parts = parts.into_iter().filter_map(|(what, text)| Some((what, text.as_ref()?)));

@@ -1,8 +1,8 @@
-//! From outcomes to findings. The same fault of one filter in a thousand workloads is one finding.
+//! Turns outcomes into findings. The same fault of one filter in a thousand workloads is one finding.
 
 mod expectations;
+mod faults;
 mod trace;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::subject::{Placed, Subject};
 use crate::diag::{Code, Diagnostic, Location, Severity, Sink, suggest};
 use crate::verify::outcome::Outcome;
 
-/// Findings, those that say the same of the same filter together.
+/// Findings, grouped by filter and message.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     groups: BTreeMap<(Code, String), Group>,
@@ -26,49 +26,55 @@ struct Group {
     /// The first of them.
     finding: Diagnostic,
     number: usize,
-    /// The first that said so; of the other the workloads are the same.
+    /// The engine that found it first. Only its workloads are listed.
     engine: Engine,
-    /// Whether the other one said so too.
+    /// Whether the other engine found it too.
     agreed: bool,
     workloads: Vec<String>,
 }
 
-/// What tells findings apart, beside their code.
+/// Identifies a group, together with the code.
 struct Key<'a> {
     workload: &'a str,
     engine: Engine,
-    /// All that is said of it, but not of which workload.
+    /// Everything about the finding but the workload.
     text: String,
 }
 
 impl Findings {
-    /// Takes in what an engine found out of a workload; `failures` are those of each test.
-    pub(super) fn take(&mut self, subject: &Subject, engine: Engine, outcome: &Outcome, failures: &[Vec<Failure>]) {
+    /// Adds the findings about a workload's outcome. `failures`: per test.
+    pub(super) fn add_outcome(
+        &mut self,
+        subject: &Subject,
+        engine: Engine,
+        outcome: &Outcome,
+        failures: &[Vec<Failure>],
+    ) {
         for (placed, plugin) in subject.plugins.iter().zip(&outcome.plugins) {
             if let Some(fault) = &plugin.fault {
-                let finding = words::fault(placed, fault).detail(trace::log(subject, &plugin.log));
-                self.push(subject, engine, (placed, &fault.message), finding, placed.location);
+                let finding = faults::fault(placed, fault).detail(trace::log(subject, &plugin.log));
+                self.add_for_filter(subject, engine, (placed, &fault.message), finding, placed.location);
             }
             for remark in &plugin.remarks {
-                let finding = words::remark(placed, remark);
-                self.push(subject, engine, (placed, ""), finding, placed.location);
+                let finding = faults::remark(placed, remark);
+                self.add_for_filter(subject, engine, (placed, ""), finding, placed.location);
             }
         }
         for (number, (test, outcome)) in subject.tests.iter().zip(&outcome.tests).enumerate() {
             if let Some(fault) = &outcome.fault {
-                self.add(subject, engine, &fault.message, expectations::not_run(subject, test, fault));
+                self.add_for_workload(subject, engine, &fault.message, expectations::not_run(subject, test, fault));
             }
             for (step, done) in test.steps.iter().zip(&outcome.steps) {
                 self.step(subject, engine, (test, step), done);
             }
             let failures = failures.get(number).map_or(&[][..], Vec::as_slice);
-            for (finding, said) in expectations::failed(subject, test, outcome, failures) {
-                self.add(subject, engine, &said, finding);
+            for (finding, detail) in expectations::failed(subject, test, outcome, failures) {
+                self.add_for_workload(subject, engine, &detail, finding);
             }
         }
     }
 
-    /// What is wrong with an exchange whatever was expected of it.
+    /// Adds the findings about an exchange that do not depend on expectations.
     fn step(
         &mut self,
         subject: &Subject,
@@ -78,12 +84,12 @@ impl Findings {
     ) {
         for (number, fault) in &outcome.faults {
             let Some(placed) = subject.plugins.get(*number) else { continue };
-            let finding = words::fault(placed, fault)
+            let finding = faults::fault(placed, fault)
                 .note(format!("in the test `{}` of `{}`", test.name, subject.name))
                 .detail(trace::exchange(subject, step, outcome));
-            self.push(subject, engine, (placed, &fault.message), finding, step.location);
+            self.add_for_filter(subject, engine, (placed, &fault.message), finding, step.location);
         }
-        // A filter that has failed is why nothing goes on.
+        // A filter that failed explains the stall.
         if let End::Stalled(number) = outcome.end
             && outcome.faults.is_empty()
         {
@@ -91,37 +97,37 @@ impl Findings {
             let finding = expectations::stalled(placed, test, subject, &outcome.effects)
                 .at(step.location)
                 .detail(trace::exchange(subject, step, outcome));
-            self.add(subject, engine, &test.name, finding);
+            self.add_for_workload(subject, engine, &test.name, finding);
         }
         for (number, remark) in &outcome.remarks {
             let Some(placed) = subject.plugins.get(*number) else { continue };
-            let mut finding = words::remark(placed, remark);
+            let mut finding = faults::remark(placed, remark);
             if let Remark::UnknownCluster(cluster) = remark
                 && let Some(near) = suggest(cluster, test.scenario.callouts.keys().map(String::as_str))
             {
                 finding = finding.help(format!("the test has `callouts.\"{near}\"`: did you mean `{cluster}`?"));
             }
-            self.push(subject, engine, (placed, ""), finding, step.location);
+            self.add_for_filter(subject, engine, (placed, ""), finding, step.location);
         }
     }
 
-    /// Takes in a finding about a filter, whichever workload it was found in.
-    fn push(
+    /// Adds a finding about a filter in any workload.
+    fn add_for_filter(
         &mut self,
         subject: &Subject,
         engine: Engine,
-        (placed, said): (&Placed, &str),
+        (placed, detail): (&Placed, &str),
         finding: Diagnostic,
         at: Location,
     ) {
         let digest = placed.plugin.module.digest;
-        let text = format!("{digest} {} {} {said}", placed.plugin.name(), finding.message);
+        let text = format!("{digest} {} {} {detail}", placed.plugin.name(), finding.message);
         self.group(Key { workload: &subject.name, engine, text }, finding.at(at));
     }
 
-    /// Takes in a finding about this workload alone.
-    fn add(&mut self, subject: &Subject, engine: Engine, said: &str, finding: Diagnostic) {
-        let text = format!("{} {} {said}", subject.name, finding.message);
+    /// Adds a finding about this workload only.
+    fn add_for_workload(&mut self, subject: &Subject, engine: Engine, detail: &str, finding: Diagnostic) {
+        let text = format!("{} {} {detail}", subject.name, finding.message);
         self.group(Key { workload: &subject.name, engine, text }, finding);
     }
 
@@ -136,29 +142,29 @@ impl Findings {
             workloads: Vec::new(),
         });
         group.agreed |= group.engine != engine;
-        // Of two engines that say the same the first one has said it.
+        // If both engines found it, list the workloads of the first one.
         if group.engine == engine && group.workloads.last().is_none_or(|last| last != workload) {
             group.workloads.push(workload.to_owned());
         }
     }
 
-    /// Adds a finding that is like no other.
-    pub(super) fn single(&mut self, workload: &str, finding: Diagnostic) {
+    /// Adds a finding about the difference of the two engines.
+    pub(super) fn add_difference(&mut self, workload: &str, finding: Diagnostic) {
         let text = format!("{workload} {} {:?}", finding.message, finding.notes);
         self.group(Key { workload, engine: Engine::Both, text }, finding);
     }
 
-    /// Whether one of them is about this workload.
+    /// Whether there is a finding about this workload.
     pub(super) fn concern(&self, workload: &str) -> bool {
         self.groups.values().any(|group| group.workloads.iter().any(|one| one == workload))
     }
 
-    /// Whether one of them is an error.
+    /// Whether any finding is an error.
     pub(super) fn has_errors(&self) -> bool {
         self.groups.values().any(|group| group.finding.severity == Severity::Error)
     }
 
-    /// Hands the findings over. With two engines each says whose it is.
+    /// Reports the findings. With two engines, a finding of only one of them says so.
     pub(super) fn report(self, engine: Engine, sink: &mut Sink) {
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.sort_by_key(|group| group.number);
@@ -167,7 +173,7 @@ impl Findings {
                 finding.notes.push(in_workloads(&workloads));
             }
             if engine == Engine::Both && found != Engine::Both && !agreed {
-                finding.notes.push(format!("in {} only", found.place()));
+                finding.notes.push(format!("only in {}", found.place()));
             }
             sink.push(finding);
         }
@@ -186,7 +192,7 @@ fn in_workloads(workloads: &[String]) -> String {
 /// The code of a fault of this kind.
 const fn code(kind: FaultKind) -> Code {
     match kind {
-        // Where the module's own rules have none for it.
+        // Unless a rule about the module has a code for it.
         FaultKind::Load | FaultKind::Start => Code::MC0601,
         FaultKind::Configure => Code::MC0602,
         FaultKind::Trap => Code::MC0603,
@@ -199,7 +205,7 @@ const fn code(kind: FaultKind) -> Code {
     }
 }
 
-/// A finding of the severity that a fault has: what cannot be told is no fault of the module.
+/// A finding with the severity of the fault. What the engine does not support is not the module's fault.
 fn of_fault(fault: &Fault, message: String) -> Diagnostic {
     match fault.kind {
         FaultKind::Unsupported => Diagnostic::warning(code(fault.kind), message),

@@ -1,4 +1,4 @@
-//! An exchange step by step, as a reader follows it: the request, what each filter did, what came of it. At most 100 columns.
+//! An exchange in text: the request, the effects of each filter, the calls, the response and the log.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,30 @@ use mesh_compile_host::outcome::{Effect, End, ExchangeOutcome, LogLine};
 use mesh_compile_host::{Fields, Message};
 
 use crate::traffic::Step;
-use crate::verify::exchange::{end, level};
+use crate::verify::report::exchange::{end, level};
 use crate::verify::subject::Subject;
 
-/// With the four columns that the text format puts before each line it is 100.
-const WIDTH: usize = 96;
-/// Lines of a part, and of a log: a filter may write a thousand.
+/// The text format indents each line by four columns, which makes 80.
+const WIDTH: usize = 76;
+/// Lines shown per part, and of the log. A filter may log a thousand lines.
 const LINES: usize = 40;
 const LOG_LINES: usize = 20;
 
 /// The whole exchange.
 pub(super) fn exchange(subject: &Subject, step: &Step, outcome: &ExchangeOutcome) -> Vec<String> {
-    let mut lines = vec!["the request".to_owned()];
+    let mut lines = vec!["request".to_owned()];
     message(&step.exchange.request, &mut lines);
     outcome.effects.iter().for_each(|one| effect(subject, one, &mut lines));
     for call in &outcome.calls {
-        lines.push(format!("called: {}", call.cluster));
+        lines.push(format!("call to {}", call.cluster));
         message(&call.request, &mut lines);
     }
     match &outcome.upstream {
         Some(request) => {
-            lines.push("reached the workload".to_owned());
+            lines.push("request at the workload".to_owned());
             message(request, &mut lines);
         }
-        None => lines.push("nothing reached the workload".to_owned()),
+        None => lines.push("no request reached the workload".to_owned()),
     }
     let how = match &outcome.end {
         End::Complete => String::new(),
@@ -37,17 +37,17 @@ pub(super) fn exchange(subject: &Subject, step: &Step, outcome: &ExchangeOutcome
         other => format!(" ({})", end(other)),
     };
     match &outcome.response {
-        Some(answer) => {
-            lines.push(format!("the answer{how}"));
-            message(answer, &mut lines);
+        Some(response) => {
+            lines.push(format!("response{how}"));
+            message(response, &mut lines);
         }
-        None => lines.push(format!("no answer{how}")),
+        None => lines.push(format!("no response{how}")),
     }
     lines.extend(log(subject, &outcome.log));
     lines.iter().map(|line| cut(line)).collect()
 }
 
-/// The lines of the log, under a heading; nothing where there are none.
+/// The lines of the log under a heading. Empty if the log is empty.
 pub(super) fn log(subject: &Subject, log: &[LogLine]) -> Vec<String> {
     if log.is_empty() {
         return Vec::new();
@@ -57,17 +57,17 @@ pub(super) fn log(subject: &Subject, log: &[LogLine]) -> Vec<String> {
         let filter = filter(line).map_or_else(String::new, |placed| format!("{}: ", placed.plugin.name()));
         wrapped(&format!("  {:<8} ", level(line.level)), &format!("{filter}{}", line.message))
     };
-    let mut lines = vec!["the log".to_owned()];
-    // The last of them: what a filter says before it gives up.
+    let mut lines = vec!["log".to_owned()];
+    // The last lines usually explain a failure.
     let before = log.len().saturating_sub(LOG_LINES);
     if before > 0 {
-        lines.push(format!("  … {before} before"));
+        lines.push(format!("  … {before} earlier lines"));
     }
     lines.extend(log.iter().skip(before).flat_map(line));
     lines
 }
 
-/// A text after a head, in as many lines as it needs, but no more than a few: what went wrong may stand at its end.
+/// A text after a head, wrapped into a few lines.
 fn wrapped(head: &str, text: &str) -> Vec<String> {
     const MOST: usize = 8;
     let width = WIDTH - head.chars().count();
@@ -95,7 +95,7 @@ fn wrapped(head: &str, text: &str) -> Vec<String> {
     heads.zip(lines).map(|(head, line)| format!("{head}{}", line.trim_end_matches(' '))).collect()
 }
 
-/// What a callback did; one that did nothing and let the exchange go on is passed over.
+/// The effects of a callback. A callback without effects that continued is skipped.
 fn effect(subject: &Subject, effect: &Effect, lines: &mut Vec<String>) {
     let Effect { plugin, callback, returned, fields, body, acts } = effect;
     let plain = returned.is_empty() || returned == "Continue";
@@ -105,23 +105,23 @@ fn effect(subject: &Subject, effect: &Effect, lines: &mut Vec<String>) {
     let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name());
     let returned = if returned.is_empty() { String::new() } else { format!(": {returned}") };
     lines.push(format!("{filter}, {callback}{returned}"));
-    let mut own = Vec::new();
+    let mut details = Vec::new();
     if let Some((before, after)) = fields {
-        own.extend(difference(before, after));
+        details.extend(difference(before, after));
     }
     if let Some((before, after)) = body {
-        own.extend([format!("  - {}", show(before)), format!("  + {}", show(after))]);
+        details.extend([format!("  - {}", show(before)), format!("  + {}", show(after))]);
     }
-    own.extend(acts.iter().map(|act| format!("  {act}")));
-    push(own, lines);
+    details.extend(acts.iter().map(|act| format!("  {act}")));
+    push(details, lines);
 }
 
-/// The callbacks in which a filter sees what goes by: that it did nothing there is worth a line.
+/// Whether the callback is listed even without effects: one that receives a part of a message.
 fn shown(callback: &str) -> bool {
     ["headers", "body", "trailers"].iter().any(|part| callback.ends_with(part))
 }
 
-/// The fields that went, and those that came, in their order.
+/// The removed and the added fields, in order.
 fn difference(before: &Fields, after: &Fields) -> Vec<String> {
     let less = |left: &Fields, right: &Fields, mark: &str| {
         let mut there: BTreeMap<&(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
@@ -155,12 +155,12 @@ fn message(message: &Message, lines: &mut Vec<String>) {
     }
 }
 
-/// A body in a line.
+/// A body as one line.
 fn show(body: &[u8]) -> String {
     let size = body.len();
     match std::str::from_utf8(body) {
         Ok(text) => format!("{size} B: {text}"),
-        Err(_) => format!("{size} B that are no UTF-8: {}", lossy(body)),
+        Err(_) => format!("{size} B, not UTF-8: {}", lossy(body)),
     }
 }
 
@@ -168,6 +168,7 @@ fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
+/// Adds the lines, cut to [`LINES`].
 fn push(own: Vec<String>, lines: &mut Vec<String>) {
     let more = own.len().saturating_sub(LINES);
     lines.extend(own.into_iter().take(LINES));

@@ -1,13 +1,13 @@
-//! Headers and trailers against what is expected of them.
+//! Compares headers and trailers with the expectations.
 
 use std::collections::BTreeSet;
 
 use mesh_compile_host::Fields;
 
-use super::words::{list, not, quoted, show, wanted};
-use super::{Judge, Whose};
+use super::{Judge, Which};
 use crate::diag::suggest;
 use crate::traffic::{Expected, ExpectedField};
+use crate::verify::text::{list, not, quoted, show, wanted};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
@@ -24,11 +24,11 @@ impl Kind {
     }
 }
 
-/// The headers or the trailers of a message; `None` where it has none.
+/// The headers or the trailers of a message. `fields`: `None` if it has none.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FieldsOf<'a> {
     pub(super) kind: Kind,
-    pub(super) whose: Whose<'a>,
+    pub(super) which: Which<'a>,
     pub(super) fields: Option<&'a Fields>,
 }
 
@@ -42,8 +42,8 @@ impl FieldsOf<'_> {
             .collect()
     }
 
-    /// What there is in place of a field that is not there.
-    fn instead(&self, name: &str) -> String {
+    /// A hint for a field that is missing: a similar name, or the names of the fields.
+    fn hint(&self, name: &str) -> String {
         let is_pseudo = |name: &str| name.starts_with(':');
         let all = self.fields.into_iter().flat_map(|fields| &fields.0).map(|(key, _)| show(key));
         let names: BTreeSet<String> = all.filter(|key| is_pseudo(key) == is_pseudo(name)).collect();
@@ -51,29 +51,29 @@ impl FieldsOf<'_> {
         match suggest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names().next().is_none() => format!("it has no {}s", self.kind.name()),
-            None => format!("it has {}", list(names())),
+            None => format!("its {}s are {}", self.kind.name(), list(names())),
         }
     }
 }
 
 impl Judge<'_> {
-    /// A field has to have exactly the expected values, in their order.
+    /// The field must have exactly the expected values, in order.
     pub(super) fn field(&mut self, found: FieldsOf<'_>, expected: &ExpectedField) {
-        let (kind, whose, name) = (found.kind.name(), found.whose, &expected.name);
+        let (kind, which, name) = (found.kind.name(), found.which, &expected.name);
         let values = found.values(name);
-        let fits = values.len() == expected.values.len();
-        if fits && values.iter().zip(&expected.values).all(|(value, matcher)| matcher.accepts(value)) {
+        let same_count = values.len() == expected.values.len();
+        if same_count && values.iter().zip(&expected.values).all(|(value, matcher)| matcher.accepts(value)) {
             return;
         }
         let all = |values: Vec<String>| values.join(", ");
         let found_values = all(values.iter().map(|value| quoted(value)).collect());
         let message = match (values.as_slice(), expected.values.as_slice()) {
-            ([], _) => format!("no {kind} `{name}` came with {whose}; {}", found.instead(name)),
-            ([value], [matcher]) => format!("{kind} `{name}` of {whose} is {}, {}", quoted(value), not(matcher)),
+            ([], _) => format!("{which} has no {kind} `{name}`; {}", found.hint(name)),
+            ([value], [matcher]) => format!("{kind} `{name}` of {which} is {}, {}", quoted(value), not(matcher)),
             (several, _) => {
-                let times = if several.len() == 1 { "once".to_owned() } else { format!("{} times", several.len()) };
+                let count = if several.len() == 1 { "1 value".to_owned() } else { format!("{} values", several.len()) };
                 let wanted = all(expected.values.iter().map(wanted).collect());
-                format!("{kind} `{name}` of {whose} came {times}, as {found_values}, and should be {wanted}")
+                format!("{kind} `{name}` of {which} has {count}, {found_values}; expected {wanted}")
             }
         };
         let wanted = all(expected.values.iter().map(wanted).collect());
@@ -87,7 +87,7 @@ impl Judge<'_> {
             let values: Vec<_> = values.into_iter().map(quoted).collect();
             let values = values.join(", ");
             let (kind, name) = (found.kind.name(), &unwanted.value);
-            let message = format!("{kind} `{name}` came with {}, as {values}", found.whose);
+            let message = format!("{} has the {kind} `{name}`, with {values}", found.which);
             self.fail_with(&unwanted.location, message, None, Some(values));
         }
     }

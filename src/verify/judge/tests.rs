@@ -1,4 +1,4 @@
-//! Outcomes made by hand, and what is said of them.
+//! Handmade outcomes, and the failures they give.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::objects::PluginConfig;
 use crate::traffic::{Expect, ExpectedField};
 use crate::verify::subject::{Module, Placed, Plugin};
 
-/// A place that a failure is known by: the byte of mesh.toml that it points to.
+/// A location that identifies a failure by its byte in mesh.toml.
 fn at(byte: usize) -> Location {
     Location::new(Sources::new().id("mesh.toml".into()), byte..byte + 1)
 }
@@ -44,7 +44,7 @@ fn message(headers: &[(&str, &str)], body: &str) -> Message {
     Message { headers: fields(headers), body, trailers: None }
 }
 
-/// An exchange that went well: `GET /` and `200`, with a header, a body and a trailer.
+/// A successful exchange: `GET /` and `200`, with a header, a body and a trailer.
 fn good() -> ExchangeOutcome {
     let mut response = message(&[(":status", "200"), ("x-color", "red"), ("x-many", "1"), ("x-many", "2")], "hello");
     response.trailers = Some(fields(&[("t", "1")]));
@@ -83,7 +83,7 @@ fn failures(expect: Expect, found: ExchangeOutcome) -> Vec<Failure> {
     judge(&subject(), &test(vec![expect]), &TestOutcome { steps: vec![found], fault: None })
 }
 
-/// What is said where one expectation, at byte 7, is not met.
+/// The failure where only the expectation at byte 7 is not met.
 #[track_caller]
 fn only(expect: Expect, found: ExchangeOutcome) -> Failure {
     let failures = failures(expect, found);
@@ -105,8 +105,8 @@ fn body(matcher: Matcher) -> Expect {
     Expect { body: Some(expected(matcher)), ..Expect::default() }
 }
 
-/// A good exchange whose answer has this body.
-fn answered(body: &[u8]) -> ExchangeOutcome {
+/// A successful exchange with this response body.
+fn with_body(body: &[u8]) -> ExchangeOutcome {
     let mut found = good();
     if let Some(response) = &mut found.response {
         response.body = vec![body.to_vec()];
@@ -120,7 +120,7 @@ fn local_reply(details: &str) -> ExchangeOutcome {
 }
 
 #[test]
-fn what_is_met_is_no_failure() {
+fn met_expectations_give_no_failure() {
     let expect = Expect {
         reset: None,
         status: Some(expected(200)),
@@ -174,90 +174,89 @@ fn status() {
 #[test]
 fn header_values() {
     let says = |name: &str, values, message: &str| says(headers(vec![field(name, values)]), good(), message);
-    says("x-color", vec![is("blue")], "header `x-color` of the answer is `red`, not `blue`");
-    says("x-color", vec![like("^b")], "header `x-color` of the answer is `red`, which `^b` does not match");
-    says(":status", vec![is("404")], "header `:status` of the answer is `200`, not `404`");
+    says("x-color", vec![is("blue")], "header `x-color` of the response is `red`, not `blue`");
+    says("x-color", vec![like("^b")], "header `x-color` of the response is `red`, which `^b` does not match");
+    says(":status", vec![is("404")], "header `:status` of the response is `200`, not `404`");
     says(
         "x-many",
         vec![is("2"), like("^1")],
-        "header `x-many` of the answer came 2 times, as `1`, `2`, and should be `2`, matching `^1`",
+        "header `x-many` of the response has 2 values, `1`, `2`; expected `2`, matching `^1`",
     );
-    says("x-many", vec![is("1")], "header `x-many` of the answer came 2 times, as `1`, `2`, and should be `1`");
+    says("x-many", vec![is("1")], "header `x-many` of the response has 2 values, `1`, `2`; expected `1`");
     says(
         "x-color",
         vec![is("red"), is("red")],
-        "header `x-color` of the answer came once, as `red`, and should be `red`, `red`",
+        "header `x-color` of the response has 1 value, `red`; expected `red`, `red`",
     );
 }
 
 #[test]
-fn headers_that_are_not_there() {
+fn missing_headers() {
     let says = |name: &str, found, message: &str| says(headers(vec![field(name, vec![is("1")])]), found, message);
-    says("x-colour", good(), "no header `x-colour` came with the answer; did you mean `x-color`?");
-    says("trace", good(), "no header `trace` came with the answer; it has `x-color`, `x-many`");
-    says("trace", local_reply(""), "no header `trace` came with the answer; it has no headers");
+    says("x-colour", good(), "the response has no header `x-colour`; did you mean `x-color`?");
+    says("trace", good(), "the response has no header `trace`; its headers are `x-color`, `x-many`");
+    says("trace", local_reply(""), "the response has no header `trace`; it has no headers");
     let trailers = |name: &str| Expect { trailers: vec![field(name, vec![is("1")])], ..Expect::default() };
-    super::tests::says(trailers("u"), good(), "no trailer `u` came with the answer; it has `t`");
-    super::tests::says(trailers("t"), local_reply(""), "no trailer `t` came with the answer; it has no trailers");
+    super::tests::says(trailers("u"), good(), "the response has no trailer `u`; its trailers are `t`");
+    super::tests::says(trailers("t"), local_reply(""), "the response has no trailer `t`; it has no trailers");
     let many: Vec<_> = (0..20).map(|i| (format!("h{i:02}"), "1".to_owned())).collect();
     let mut found = good();
     found.response = Some(Message { headers: many.into_iter().collect(), ..Message::default() });
     let named = "`h00`, `h01`, `h02`, `h03`, `h04`, `h05`, `h06`, `h07` and 12 more";
-    says("x-trace", found, &format!("no header `x-trace` came with the answer; it has {named}"));
+    says("x-trace", found, &format!("the response has no header `x-trace`; its headers are {named}"));
 }
 
 #[test]
-fn headers_that_should_not_be_there() {
+fn unwanted_headers() {
     let expect = Expect { no_headers: vec![expected("x-many".into())], ..Expect::default() };
-    says(expect, good(), "header `x-many` came with the answer, as `1`, `2`");
+    says(expect, good(), "the response has the header `x-many`, with `1`, `2`");
 }
 
 #[test]
-fn values_that_are_no_text() {
+fn values_that_are_not_utf8() {
     let mut found = good();
     if let Some(response) = &mut found.response {
         response.headers.add("x-raw", b"a\xff\tb\x01");
     }
     let expect = headers(vec![field("x-raw", vec![is("a")])]);
-    says(expect, found, r"header `x-raw` of the answer is `a\xff\tb\u{1}`, not `a`");
+    says(expect, found, r"header `x-raw` of the response is `a\xff\tb\u{1}`, not `a`");
 }
 
 #[test]
 fn short_bodies_are_shown_whole() {
-    says(body(is("hallo")), good(), "the body of the answer is `hello`, not `hallo`");
-    says(body(is("")), good(), "the body of the answer is `hello`, and should be empty");
-    says(body(is("hello")), answered(b""), "the body of the answer is empty, not `hello`");
+    says(body(is("hallo")), good(), "the body of the response is `hello`, not `hallo`");
+    says(body(is("")), good(), "the body of the response is `hello`, not empty");
+    says(body(is("hello")), with_body(b""), "the body of the response is empty, not `hello`");
     let failure = only(body(like("^H")), good());
-    assert_eq!(failure.message, "`^H` is not found in the body of the answer");
+    assert_eq!(failure.message, "`^H` does not match the body of the response");
     assert_eq!((failure.expected.as_deref(), failure.found.as_deref()), (None, Some("hello")));
-    says(body(is("é")), answered(b"\xc3"), r"the body of the answer is `\xc3`, not `é`");
+    says(body(is("é")), with_body(b"\xc3"), r"the body of the response is `\xc3`, not `é`");
 }
 
 #[test]
 fn long_bodies_are_shown_where_they_differ() {
     let long = format!("{{\n  \"é\": \"{}\",\n  \"b\": 1\n}}", "x".repeat(200));
-    let failure = only(body(is(&long)), answered(long.replace("\"b\": 1", "\"b\": 2").as_bytes()));
+    let failure = only(body(is(&long)), with_body(long.replace("\"b\": 1", "\"b\": 2").as_bytes()));
     assert_eq!(
         failure.message,
-        "the body of the answer is not the expected one: it differs from byte 221 on (line 3, column 8)"
+        "the body of the response is not the expected body: the first difference is at byte 221 (line 3, column 8)"
     );
     let around = |n: u8| format!("…{}\",\\n  \"b\": {n}\\n}}", "x".repeat(30));
     assert_eq!((failure.expected, failure.found), (Some(around(1)), Some(around(2))));
 
-    let how = |found: &[u8]| only(body(is(&long)), answered(found)).message;
+    let how = |found: &[u8]| only(body(is(&long)), with_body(found)).message;
     assert!(how(&long.as_bytes()[..100]).ends_with(": it ends after 100 of 224 bytes"));
-    assert!(how(format!("{long}!").as_bytes()).ends_with(": it goes on after its 224 bytes"));
+    assert!(how(format!("{long}!").as_bytes()).ends_with(": it continues after the expected 224 bytes"));
     assert!(how(b"").ends_with(": it is empty"));
-    let failure = only(body(is("")), answered(&[b'x'; 1000]));
+    let failure = only(body(is("")), with_body(&[b'x'; 1000]));
     assert_eq!(failure.found.map(|found| found.chars().count()), Some(121));
 }
 
-/// However the bytes lie, no character is cut in two.
 #[test]
 fn excerpts_begin_and_end_between_characters() {
     for shift in 0..4 {
         let text = format!("{}{}", "a".repeat(shift), "é漢".repeat(100));
-        let failure = only(body(is(&text)), answered(format!("{}!", &text[..shift + 250]).as_bytes()));
+        let failure = only(body(is(&text)), with_body(format!("{}!", &text[..shift + 250]).as_bytes()));
         let (expected, found) = (failure.expected.unwrap(), failure.found.unwrap());
         assert!(!expected.contains('\\') && !found.contains('\\'), "{expected} {found}");
     }
@@ -280,10 +279,11 @@ fn upstream() {
     let path = |path| vec![field(":path", vec![is(path)])];
     let message = "header `:path` of the request to the workload is `/`, not `/other`";
     says(request(path("/other"), is("asked")), good(), message);
-    says(request(path("/"), is("")), good(), "the body of the request to the workload is `asked`, and should be empty");
-    let message = "no header `:scheme` came with the request to the workload; it has `:authority`, `:method`, `:path`";
+    says(request(path("/"), is("")), good(), "the body of the request to the workload is `asked`, not empty");
+    let message =
+        "the request to the workload has no header `:scheme`; its headers are `:authority`, `:method`, `:path`";
     says(request(vec![field(":scheme", vec![is("http")])], is("asked")), good(), message);
-    // One failure, whatever the request should have been.
+    // One failure, whatever was expected of the request.
     let message = "no request reached the workload (a local reply: `denied`)";
     says(request(path("/other"), is("")), local_reply("denied"), message);
 }
@@ -291,10 +291,10 @@ fn upstream() {
 #[test]
 fn local_replies() {
     let expect = |value| Expect { local_reply: Some(expected(value)), ..Expect::default() };
-    let message = "the workload was not left to answer: a local reply came, with the details `denied`";
+    let message = "the response is a local reply with the details `denied`, not the workload's response";
     says(expect(LocalReply::No), local_reply("denied"), message);
-    says(expect(LocalReply::Yes), good(), "no filter answered: the workload did");
-    says(expect(LocalReply::Details(is("a"))), good(), "no filter answered: the workload did");
+    says(expect(LocalReply::Yes), good(), "the response is the workload's, not a local reply");
+    says(expect(LocalReply::Details(is("a"))), good(), "the response is the workload's, not a local reply");
     let message = "the details of the local reply are `denied`, not `a`";
     says(expect(LocalReply::Details(is("a"))), local_reply("denied"), message);
     let message = "the details of the local reply are `denied`, which `^a` does not match";
@@ -310,11 +310,11 @@ fn logs() {
         found
     };
     let log = |text: &str| Expect { log: vec![expected(Regex::new(text).unwrap())], ..Expect::default() };
-    says(log("^x"), logged(0), "`^x` matches no line of the log, which is empty");
+    says(log("^x"), logged(0), "`^x` matches no line: the log is empty");
     let failure = only(log("^x"), logged(12));
-    assert_eq!(failure.message, "`^x` matches no line of the log, which has 12 lines");
+    assert_eq!(failure.message, "`^x` matches no line: the log has 12 lines");
     let found = failure.found.unwrap();
-    assert!(found.starts_with("… 2 lines before\nline 2\n") && found.ends_with("\nline 11"), "{found}");
+    assert!(found.starts_with("… 2 earlier lines\nline 2\n") && found.ends_with("\nline 11"), "{found}");
     let no_log = Expect { no_log: vec![expected(Regex::new("1$").unwrap())], ..Expect::default() };
     says(no_log, logged(2), "`1$` matches a line of the log: `line 1`");
 }
@@ -323,11 +323,11 @@ fn logs() {
 fn metrics() {
     let expect = |name: &str| Expect { metrics: vec![(name.into(), expected(2))], ..Expect::default() };
     let mut found = good();
-    says(expect("requests"), found.clone(), "there is no metric `requests`; no filter defined any");
+    says(expect("requests"), found.clone(), "there is no metric `requests`; no filter defined a metric");
     found.metrics.extend([("requests".to_owned(), 1), ("errors".to_owned(), 0)]);
     says(expect("requests"), found.clone(), "the metric `requests` is 1, not 2");
     says(expect("request"), found.clone(), "there is no metric `request`; did you mean `requests`?");
-    says(expect("latency"), found, "there is no metric `latency`; there are `errors`, `requests`");
+    says(expect("latency"), found, "there is no metric `latency`; the metrics are `errors`, `requests`");
 }
 
 #[test]
@@ -345,10 +345,10 @@ fn calls() {
         Expect { calls: Some(expected(clusters.iter().map(call).collect())), ..Expect::default() }
     };
     assert_eq!(failures(expect(&["auth", "audit"]), made(&["auth", "audit"])), []);
-    says(expect(&["auth"]), made(&[]), "no call was made, and there should be 1");
-    says(expect(&[]), made(&["auth"]), "1 call was made (to `auth`), not 0");
-    says(expect(&["auth"]), made(&["auth", "b"]), "2 calls were made (to `auth`, `b`), not 1");
-    says(expect(&["auth", "b"]), made(&["b", "auth"]), "the calls went to `b`, `auth`, not to `auth`, `b`");
+    says(expect(&["auth"]), made(&[]), "no call was made, expected 1");
+    says(expect(&[]), made(&["auth"]), "1 call was made (to `auth`), expected 0");
+    says(expect(&["auth"]), made(&["auth", "b"]), "2 calls were made (to `auth`, `b`), expected 1");
+    says(expect(&["auth", "b"]), made(&["b", "auth"]), "the calls went to `b`, `auth`, expected `auth`, `b`");
     let mut other = expect(&["auth", "audit"]);
     let calls = other.calls.as_mut().unwrap();
     calls.value[1].headers = vec![field(":path", vec![is("/log")])];
@@ -360,9 +360,9 @@ fn calls() {
     assert_eq!(body.location, at(8));
 }
 
-/// An exchange that came to nothing: one failure at the exchange, though much was expected.
+/// The failure is at the exchange, although it has several expectations.
 #[test]
-fn an_exchange_that_came_to_nothing_is_one_failure() {
+fn an_incomplete_exchange_is_one_failure() {
     let much = || Expect {
         status: Some(expected(200)),
         body: Some(expected(is("a"))),
@@ -383,13 +383,13 @@ fn an_exchange_that_came_to_nothing_is_one_failure() {
         ExchangeOutcome { upstream, response, end, ..ExchangeOutcome::default() }
     };
     let stalled = End::Stalled;
-    says(ended(stalled(Some(0)), false, false), "the request never gets to the workload: `demo` holds it");
-    says(ended(stalled(None), false, false), "the request never gets to the workload: a filter holds it");
-    says(ended(stalled(Some(0)), true, false), "no answer comes: `demo` holds the exchange");
-    says(ended(stalled(Some(9)), true, true), "the answer never ends: a filter holds the rest of it");
-    says(ended(End::Reset, true, false), "the stream was reset before an answer came");
-    says(ended(End::Reset, true, true), "the stream was reset in the middle of the answer");
-    says(ended(End::Complete, true, false), "no answer came");
+    says(ended(stalled(Some(0)), false, false), "the request never reached the workload: `demo` paused it");
+    says(ended(stalled(None), false, false), "the request never reached the workload: a filter paused it");
+    says(ended(stalled(Some(0)), true, false), "no response arrived: `demo` paused the exchange");
+    says(ended(stalled(Some(9)), true, true), "the response never ended: a filter paused the rest of it");
+    says(ended(End::Reset, true, false), "the stream was reset before a response arrived");
+    says(ended(End::Reset, true, true), "the stream was reset in the middle of the response");
+    says(ended(End::Complete, true, false), "no response arrived");
 }
 
 #[test]
@@ -404,7 +404,7 @@ fn steps_are_judged_one_by_one() {
     let failed = "the status is 403 (a local reply), not 200".to_owned();
     let found = judged(vec![local_reply(""), good(), local_reply("")]);
     assert_eq!(found, [(0, failed.clone()), (2, failed.clone())]);
-    assert_eq!(judged(vec![good()]), [(1, "the exchange was not gone through".to_owned())]);
+    assert_eq!(judged(vec![good()]), [(1, "the exchange was not run".to_owned())]);
     assert_eq!(judged(vec![local_reply("")]), [(0, failed)]);
 }
 
@@ -418,7 +418,7 @@ fn a_test_that_could_not_be_run_is_one_failure() {
 }
 
 #[test]
-fn a_reset_can_be_what_is_wanted() {
+fn a_reset_can_be_expected() {
     let wanted = |value| Expect { reset: Some(expected(value)), ..Expect::default() };
     let reset = |response| ExchangeOutcome { response, end: End::Reset, ..ExchangeOutcome::default() };
     assert_eq!(failures(wanted(true), reset(None)), []);

@@ -8,8 +8,8 @@ use crate::backend::envoy_filter;
 use crate::diag::{Code, Location, Sources};
 use crate::domain::Direction;
 use crate::layout::{self, File, Tree};
-use crate::{resolve, spec};
 use crate::world::{Disk, Memory, World};
+use crate::{resolve, spec};
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
 pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {

@@ -1,4 +1,4 @@
-//! Runs that went well are kept by their content.
+//! Runs that pass are cached by their inputs.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use super::PASSED;
 use crate::dry_run::{project, run};
 use crate::project::{Entry, Project};
 
-/// The entries and when they were written.
+/// The cache entries with their modification times.
 fn entries(project: &Project) -> BTreeMap<String, SystemTime> {
     if !project.path("cache").exists() {
         return BTreeMap::new();
@@ -24,20 +24,20 @@ fn verify(project: &Project) {
 }
 
 #[test]
-fn a_run_is_kept_and_not_run_again() {
+fn a_run_that_passes_is_cached() {
     let project = project();
     verify(&project);
     let kept = entries(&project);
     assert_eq!(kept.len(), 1, "{kept:?}");
     let before = run(&project, &["verify", "--format", "json"]).ends(0, &[]).stdout;
     verify(&project);
-    assert_eq!(entries(&project), kept, "it was written again");
+    assert_eq!(entries(&project), kept, "the entry was written again");
     assert_eq!(run(&project, &["verify", "--format", "json", "--no-cache"]).ends(0, &[]).stdout, before);
-    assert!(project.path("out").symlink_metadata().is_err(), "nothing goes to out/");
+    assert!(project.path("out").symlink_metadata().is_err(), "verify writes nothing to out/");
 }
 
 #[test]
-fn whatever_it_depends_on_is_another_run() {
+fn every_input_is_part_of_the_cache_key() {
     let project = project();
     verify(&project);
     let mut kept = 1;
@@ -53,19 +53,19 @@ fn whatever_it_depends_on_is_another_run() {
         kept += 1;
         assert_eq!(entries(&project).len(), kept, "after {to}");
     }
-    // Another module, if only by a custom section of no name and no content.
+    // A module that differs only by an empty custom section.
     let module = [std::fs::read(project.path("example-filter.wasm")).expect("a module"), vec![0, 1, 0]].concat();
     project.write("example-filter.wasm", module);
     verify(&project);
     assert_eq!(entries(&project).len(), kept + 1);
-    // What it does not depend on.
+    // A comment is not an input.
     project.edit("mesh.toml", "[filters.demo]", "# a comment\n\n[filters.demo]");
     verify(&project);
     assert_eq!(entries(&project).len(), kept + 1);
 }
 
 #[test]
-fn nothing_with_a_finding_is_kept() {
+fn a_run_with_a_finding_is_not_cached() {
     let project = project();
     project.edit("mesh.toml", "status = 200", "status = 201");
     run(&project, &["verify"]).ends(1, &["MC0610"]);
@@ -74,7 +74,7 @@ fn nothing_with_a_finding_is_kept() {
 }
 
 #[test]
-fn no_cache_neither_reads_nor_writes() {
+fn no_cache_neither_reads_nor_writes_the_cache() {
     let project = project();
     run(&project, &["verify", "--no-cache"]).ends(0, &[PASSED]);
     assert_eq!(entries(&project), BTreeMap::new());
@@ -83,13 +83,13 @@ fn no_cache_neither_reads_nor_writes() {
 }
 
 #[test]
-fn a_damaged_entry_is_as_good_as_none() {
+fn a_damaged_entry_is_ignored() {
     let project = project();
     verify(&project);
     let path = entries(&project).into_keys().next().expect("an entry");
     for damage in ["", "not an entry", "\n{}"] {
         project.write(&path, damage);
         verify(&project);
-        assert!(project.read(&path).len() > damage.len(), "it is written anew");
+        assert!(project.read(&path).len() > damage.len(), "the entry was not replaced");
     }
 }

@@ -1,10 +1,10 @@
-//! JUnit XML as a parser of another make reads it.
+//! JUnit XML, read by an independent parser.
 
 use std::process::Command;
 
 use crate::dry_run::{project, run};
 
-/// Prints a line for each case: its suite, its name, what it holds, and the message of that.
+/// Prints a line per case: its suite, its name, its elements and their messages.
 const READER: &str = r#"
 import sys, xml.etree.ElementTree as tree
 root = tree.parse(sys.argv[1]).getroot()
@@ -33,21 +33,21 @@ fn every_filter_and_every_test_is_a_case() {
             "testsuites tests=4 failures=1 errors=0 skipped=0",
             "['Deployment/default/web', 'demo loads']",
             "['Deployment/default/web', 'demo starts']",
-            "['Deployment/default/web', 'demo takes its configuration']",
+            "['Deployment/default/web', 'demo accepts its configuration']",
             "['Deployment/default/web', '<&> \"quoted\" ]]> 漢 \\'too\\'', \
-             ['failure', 'header `x-demo` of the answer is `1`, not `<&\\\\t>`', \
-             'header `x-demo` of the answer is `1`, not `<&\\\\t>`']]",
+             ['failure', 'header `x-demo` of the response is `1`, not `<&\\\\t>`', \
+             'header `x-demo` of the response is `1`, not `<&\\\\t>`']]",
         ]
     );
 }
 
 #[test]
-fn what_was_not_tried_is_skipped() {
+fn steps_that_were_not_tried_are_skipped() {
     let project = project();
     project.edit("mesh.toml", "config = { response = {", "config = { respons = {");
     run(&project, &["verify", "--junit", "junit.xml"]).ends(1, &["MC0602", "respons"]);
     let lines = read(&project.text_path("junit.xml"));
     assert_eq!(lines[0], "testsuites tests=4 failures=1 errors=0 skipped=1");
     assert!(lines[3].contains("'failure', 'Failed to configure base Wasm plugin'"), "{lines:?}");
-    assert!(lines[4].contains("'skipped', 'not run: a filter did not get as far as traffic'"), "{lines:?}");
+    assert!(lines[4].contains("'skipped', 'not run: a filter failed before traffic'"), "{lines:?}");
 }

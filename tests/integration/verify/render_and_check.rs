@@ -1,4 +1,4 @@
-//! The dry run as a part of `render` and `check`.
+//! `render --verify` and `check --verify`.
 
 use super::PASSED;
 use crate::dry_run::{project, run};
@@ -9,28 +9,28 @@ fn fails(project: &Project) {
 }
 
 #[test]
-fn a_render_that_is_verified_writes_nothing_when_a_test_fails() {
+fn render_verify_writes_nothing_if_a_test_fails() {
     let project = project();
     fails(&project);
     run(&project, &["render", "--verify"]).ends(1, &["MC0610", "marks the response", "+ x-demo: 1", "1 test failed"]);
     assert!(!project.path("out").exists());
     run(&project, &["render"]).ends(0, &[]);
-    assert!(project.path("out/mesh.lock").exists(), "without being asked to, it verifies nothing");
+    assert!(project.path("out/mesh.lock").exists(), "render without --verify runs no tests");
     run(&project, &["check"]).ends(0, &[]);
     run(&project, &["check", "--verify"]).ends(1, &["MC0610"]);
 }
 
 #[test]
-fn a_render_that_is_verified_writes_when_all_is_well() {
+fn render_verify_writes_if_all_tests_pass() {
     let project = project();
     run(&project, &["render", "--verify"]).ends(0, &[PASSED, "5 files"]);
     run(&project, &["check", "--verify"]).ends(0, &[PASSED, "5 files"]);
     run(&project, &["render", "--verify", "--stdout"]).ends(0, &[]);
 }
 
-/// What is verified is what mesh.toml renders to; that out/ is something else is for `check` alone to say.
+/// The tests run on what mesh.toml renders to, not on out/.
 #[test]
-fn drift_and_a_failed_test_are_both_told() {
+fn check_verify_reports_drift_and_failed_tests() {
     let project = project();
     run(&project, &["render"]).ends(0, &[]);
     fails(&project);

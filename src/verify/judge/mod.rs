@@ -1,35 +1,35 @@
-//! Holds what came of a test against what it expects.
+//! Compares the outcome of a test with its expectations.
 
 mod fields;
-mod words;
 
 #[cfg(test)]
 mod tests;
+
 use mesh_compile_host::outcome::{Call, End, ExchangeOutcome};
 use mesh_compile_host::{Fields, Message};
 
 use super::subject::Subject;
+use super::text::{self, difference, list, quoted, show};
 use crate::diag::{Location, suggest};
 use crate::traffic::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
 use crate::verify::outcome::TestOutcome;
 use fields::{FieldsOf, Kind};
-use words::{difference, list, quoted, show};
 
 /// An expectation that was not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// The exchange, counted from 0.
     pub(crate) step: usize,
-    /// The expectation in mesh.toml; the exchange itself where nothing came of it.
+    /// The expectation in mesh.toml, or the exchange itself if it did not complete.
     pub(crate) location: Location,
-    /// One line that says what is wrong by itself.
+    /// A line that is understood without its context.
     pub(crate) message: String,
-    /// What was expected and what was found, cut to what can be read, where the message does not hold it all.
+    /// Excerpts of the expected and the found value, where the message does not contain all of them.
     pub(crate) expected: Option<String>,
     pub(crate) found: Option<String>,
 }
 
-/// Every expectation of the test that was not met. An exchange that came to nothing is one failure, whatever was expected of it, and so
+/// Every expectation of the test that was not met. An exchange that did not complete is one failure, whatever it should have given. So
 /// is a test that could not be run.
 pub(crate) fn judge(subject: &Subject, test: &Test, outcome: &TestOutcome) -> Vec<Failure> {
     let mut failures = Vec::new();
@@ -41,8 +41,8 @@ pub(crate) fn judge(subject: &Subject, test: &Test, outcome: &TestOutcome) -> Ve
         let mut judge = Judge { subject, step: index, failures: Vec::new() };
         match outcome.steps.get(index) {
             Some(found) => judge.exchange(step, found),
-            // What came before has failed already, or it is said here.
-            None if failures.is_empty() => judge.fail(&step.location, "the exchange was not gone through"),
+            // Report the first missing step, unless a failure before it explains it.
+            None if failures.is_empty() => judge.fail(&step.location, "the exchange was not run"),
             None => break,
         }
         failures.append(&mut judge.failures);
@@ -50,25 +50,25 @@ pub(crate) fn judge(subject: &Subject, test: &Test, outcome: &TestOutcome) -> Ve
     failures
 }
 
-/// One of the messages of an exchange.
+/// Which message of an exchange.
 #[derive(Debug, Clone, Copy)]
-enum Whose<'a> {
-    Answer,
+enum Which<'a> {
+    Response,
     Upstream,
     Call(usize, &'a str),
 }
 
-impl std::fmt::Display for Whose<'_> {
+impl std::fmt::Display for Which<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Answer => f.write_str("the answer"),
+            Self::Response => f.write_str("the response"),
             Self::Upstream => f.write_str("the request to the workload"),
             Self::Call(index, cluster) => write!(f, "call {} (to `{cluster}`)", index + 1),
         }
     }
 }
 
-/// An answer of which nothing came.
+/// Stands for a response of which nothing arrived.
 static NOTHING: Message = Message { headers: Fields(Vec::new()), body: Vec::new(), trailers: None };
 
 struct Judge<'a> {
@@ -96,18 +96,18 @@ impl Judge<'_> {
     fn exchange(&mut self, step: &Step, found: &ExchangeOutcome) {
         let expect = &step.expect;
         let reset = expect.reset.as_ref().filter(|reset| reset.value);
-        let answer = match (&found.response, &found.end, reset) {
-            (Some(answer), End::Complete | End::LocalReply(_), None) => answer,
+        let response = match (&found.response, &found.end, reset) {
+            (Some(response), End::Complete | End::LocalReply(_), None) => response,
             (_, End::Complete | End::LocalReply(_), Some(reset)) => {
                 return self.fail(&reset.location, "the stream was not reset");
             }
-            // What came before it, or nothing.
-            (answer, End::Reset, Some(_)) => answer.as_ref().unwrap_or(&NOTHING),
-            _ => return self.fail(&step.location, self.nothing(found)),
+            // The part of the response that arrived before the reset.
+            (response, End::Reset, Some(_)) => response.as_ref().unwrap_or(&NOTHING),
+            _ => return self.fail(&step.location, self.incomplete(found)),
         };
-        self.status(expect.status.as_ref(), answer, &found.end);
-        self.message(Whose::Answer, answer, (&expect.headers, &expect.no_headers, &expect.trailers));
-        self.body(Whose::Answer, expect.body.as_ref(), answer);
+        self.status(expect.status.as_ref(), response, &found.end);
+        self.message(Which::Response, response, (&expect.headers, &expect.no_headers, &expect.trailers));
+        self.body(Which::Response, expect.body.as_ref(), response);
         self.upstream(expect.upstream.as_ref(), found);
         self.local_reply(expect.local_reply.as_ref(), &found.end);
         self.log(step, found);
@@ -115,25 +115,27 @@ impl Judge<'_> {
         self.calls(expect.calls.as_ref(), &found.calls);
     }
 
-    /// Why no answer came, or not all of it.
-    fn nothing(&self, found: &ExchangeOutcome) -> String {
+    /// Why the response did not arrive completely.
+    fn incomplete(&self, found: &ExchangeOutcome) -> String {
         let holder = match found.end {
             End::Stalled(plugin) => plugin.and_then(|index| self.subject.plugins.get(index)),
-            End::Reset if found.response.is_some() => return "the stream was reset in the middle of the answer".into(),
-            End::Reset => return "the stream was reset before an answer came".into(),
-            End::Complete | End::LocalReply(_) => return "no answer came".into(),
+            End::Reset if found.response.is_some() => {
+                return "the stream was reset in the middle of the response".into();
+            }
+            End::Reset => return "the stream was reset before a response arrived".into(),
+            End::Complete | End::LocalReply(_) => return "no response arrived".into(),
         };
         let holder = holder.map_or("a filter".to_owned(), |placed| format!("`{}`", placed.plugin.name()));
         match (&found.upstream, &found.response) {
-            (None, None) => format!("the request never gets to the workload: {holder} holds it"),
-            (Some(_), None) => format!("no answer comes: {holder} holds the exchange"),
-            (_, Some(_)) => format!("the answer never ends: {holder} holds the rest of it"),
+            (None, None) => format!("the request never reached the workload: {holder} paused it"),
+            (Some(_), None) => format!("no response arrived: {holder} paused the exchange"),
+            (_, Some(_)) => format!("the response never ended: {holder} paused the rest of it"),
         }
     }
 
-    fn status(&mut self, expected: Option<&Expected<u16>>, answer: &Message, end: &End) {
+    fn status(&mut self, expected: Option<&Expected<u16>>, response: &Message, end: &End) {
         let Some(Expected { value, location }) = expected else { return };
-        let found = answer.headers.first(":status").unwrap_or_default();
+        let found = response.headers.first(":status").unwrap_or_default();
         if found != value.to_string().as_bytes() {
             let message = format!("the status is {}{}, not {value}", show(found), reply(end));
             self.fail_with(location, message, Some(value.to_string()), Some(show(found)));
@@ -142,7 +144,7 @@ impl Judge<'_> {
 
     fn message(
         &mut self,
-        whose: Whose<'_>,
+        which: Which<'_>,
         found: &Message,
         (headers, no_headers, trailers): (
             &[crate::traffic::ExpectedField],
@@ -150,14 +152,14 @@ impl Judge<'_> {
             &[crate::traffic::ExpectedField],
         ),
     ) {
-        let of_headers = FieldsOf { kind: Kind::Header, whose, fields: Some(&found.headers) };
+        let of_headers = FieldsOf { kind: Kind::Header, which, fields: Some(&found.headers) };
         headers.iter().for_each(|field| self.field(of_headers, field));
         no_headers.iter().for_each(|name| self.no_field(of_headers, name));
-        let of_trailers = FieldsOf { kind: Kind::Trailer, whose, fields: found.trailers.as_ref() };
+        let of_trailers = FieldsOf { kind: Kind::Trailer, which, fields: found.trailers.as_ref() };
         trailers.iter().for_each(|field| self.field(of_trailers, field));
     }
 
-    fn body(&mut self, whose: Whose<'_>, expected: Option<&Expected<Matcher>>, found: &Message) {
+    fn body(&mut self, which: Which<'_>, expected: Option<&Expected<Matcher>>, found: &Message) {
         let Some(Expected { value, location }) = expected else { return };
         let body = found.body();
         if value.accepts(&body) {
@@ -165,17 +167,17 @@ impl Judge<'_> {
         }
         let message = match value {
             Matcher::Matches(regex) => {
-                let message = format!("{} is not found in the body of {whose}", words::expression(regex));
+                let message = format!("{} does not match the body of {which}", text::expression(regex));
                 return self.fail_with(location, message, None, Some(show(&body)));
             }
             Matcher::Is(wanted) => match difference(wanted, &body) {
                 Some((how, expected, found)) => {
-                    let message = format!("the body of {whose} is not the expected one: {how}");
+                    let message = format!("the body of {which} is not the expected body: {how}");
                     return self.fail_with(location, message, Some(expected), Some(found));
                 }
-                None if body.is_empty() => format!("the body of {whose} is empty, not {}", quoted(wanted)),
-                None if wanted.is_empty() => format!("the body of {whose} is {}, and should be empty", quoted(&body)),
-                None => format!("the body of {whose} is {}, not {}", quoted(&body), quoted(wanted)),
+                None if body.is_empty() => format!("the body of {which} is empty, not {}", quoted(wanted)),
+                None if wanted.is_empty() => format!("the body of {which} is {}, not empty", quoted(&body)),
+                None => format!("the body of {which} is {}, not {}", quoted(&body), quoted(wanted)),
             },
         };
         let Matcher::Is(wanted) = value else { return };
@@ -195,8 +197,8 @@ impl Judge<'_> {
                 self.fail(location, message);
             }
             (Some(ExpectedUpstream::Request { headers, no_headers, body, trailers, .. }), Some(request)) => {
-                self.message(Whose::Upstream, request, (headers, no_headers, trailers));
-                self.body(Whose::Upstream, body.as_ref(), request);
+                self.message(Which::Upstream, request, (headers, no_headers, trailers));
+                self.body(Which::Upstream, body.as_ref(), request);
             }
         }
     }
@@ -208,20 +210,20 @@ impl Judge<'_> {
                 let details = if details.is_empty() {
                     String::new()
                 } else {
-                    format!(", with the details {}", quoted(details.as_bytes()))
+                    format!(" with the details {}", quoted(details.as_bytes()))
                 };
-                self.fail(location, format!("the workload was not left to answer: a local reply came{details}"));
+                self.fail(location, format!("the response is a local reply{details}, not the workload's response"));
             }
             (LocalReply::Details(matcher), End::LocalReply(details)) if !matcher.accepts(details.as_bytes()) => {
                 let message = format!(
                     "the details of the local reply are {}, {}",
                     quoted(details.as_bytes()),
-                    words::not(matcher)
+                    text::not(matcher)
                 );
                 self.fail(location, message);
             }
             (LocalReply::Yes | LocalReply::Details(_), End::Complete) => {
-                self.fail(location, "no filter answered: the workload did");
+                self.fail(location, "the response is the workload's, not a local reply");
             }
             _ => {}
         }
@@ -231,20 +233,20 @@ impl Judge<'_> {
         let lines = || found.log.iter().map(|line| line.message.as_str());
         for Expected { value, location } in &step.expect.log {
             if !lines().any(|line| value.is_match(line.as_bytes())) {
-                let all = match found.log.len() {
-                    0 => ", which is empty".to_owned(),
-                    1 => ", which has 1 line".to_owned(),
-                    count => format!(", which has {count} lines"),
+                let log = match found.log.len() {
+                    0 => "the log is empty".to_owned(),
+                    1 => "the log has 1 line".to_owned(),
+                    count => format!("the log has {count} lines"),
                 };
-                let message = format!("{} matches no line of the log{all}", words::expression(value));
-                let found = (!found.log.is_empty()).then(|| words::lines(lines()));
+                let message = format!("{} matches no line: {log}", text::expression(value));
+                let found = (!found.log.is_empty()).then(|| text::lines(lines()));
                 self.fail_with(location, message, None, found);
             }
         }
         for Expected { value, location } in &step.expect.no_log {
             if let Some(line) = lines().find(|line| value.is_match(line.as_bytes())) {
                 let message =
-                    format!("{} matches a line of the log: {}", words::expression(value), quoted(line.as_bytes()));
+                    format!("{} matches a line of the log: {}", text::expression(value), quoted(line.as_bytes()));
                 self.fail_with(location, message, None, Some(show(line.as_bytes())));
             }
         }
@@ -262,8 +264,8 @@ impl Judge<'_> {
                     let names = || found.metrics.keys().map(String::as_str);
                     let hint = match suggest(name, names()) {
                         Some(near) => format!("did you mean `{near}`?"),
-                        None if found.metrics.is_empty() => "no filter defined any".to_owned(),
-                        None => format!("there are {}", list(names())),
+                        None if found.metrics.is_empty() => "no filter defined a metric".to_owned(),
+                        None => format!("the metrics are {}", list(names())),
                     };
                     self.fail(location, format!("there is no metric `{name}`; {hint}"));
                 }
@@ -282,26 +284,26 @@ impl Judge<'_> {
                 count => format!("{count} calls were"),
             };
             let message = if wanted.len() == made.len() {
-                format!("the calls went to {}, not to {}", list(made.iter().copied()), list(wanted.iter().copied()))
+                format!("the calls went to {}, expected {}", list(made.iter().copied()), list(wanted.iter().copied()))
             } else if made.is_empty() {
-                format!("no call was made, and there should be {}", wanted.len())
+                format!("no call was made, expected {}", wanted.len())
             } else {
-                format!("{} made (to {}), not {}", number(made.len()), list(made.iter().copied()), wanted.len())
+                format!("{} made (to {}), expected {}", number(made.len()), list(made.iter().copied()), wanted.len())
             };
-            // Where one call is another one, it alone is pointed at.
+            // If the number of calls is right, point to the first call that differs.
             let other = value.iter().zip(&made).find(|(call, made)| call.cluster != **made).map(|(call, _)| call);
             let location = other.filter(|_| wanted.len() == made.len()).map_or(location, |call| &call.location);
             return self.fail_with(location, message, Some(wanted.join(", ")), Some(made.join(", ")));
         }
         for (index, (call, made)) in value.iter().zip(found).enumerate() {
-            let whose = Whose::Call(index, &call.cluster);
-            self.message(whose, &made.request, (&call.headers, &[], &[]));
-            self.body(whose, call.body.as_ref(), &made.request);
+            let which = Which::Call(index, &call.cluster);
+            self.message(which, &made.request, (&call.headers, &[], &[]));
+            self.body(which, call.body.as_ref(), &made.request);
         }
     }
 }
 
-/// That it was no answer of the workload's, where it was none.
+/// Says that the response was a local reply, if it was one.
 fn reply(end: &End) -> String {
     match end {
         End::LocalReply(details) if details.is_empty() => " (a local reply)".to_owned(),

@@ -1,4 +1,4 @@
-//! An exchange as JSON version 1 has it.
+//! Exchanges in JSON, version 1.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,9 +6,9 @@ use mesh_compile_host::outcome::{Call, End, ExchangeOutcome, FaultKind, Level, L
 use mesh_compile_host::{Fields, Message};
 use serde_json::{Value, json};
 
-use super::subject::Subject;
+use crate::verify::subject::Subject;
 
-/// All that came of one step, filters by their names.
+/// The outcome of a step. Filters are identified by name.
 pub(super) fn json(subject: &Subject, outcome: &ExchangeOutcome) -> Value {
     let filter = |plugin: usize| subject.plugins.get(plugin).map(|placed| placed.plugin.name().to_owned());
     let log = |line: &LogLine| {
@@ -38,8 +38,8 @@ pub(super) fn json(subject: &Subject, outcome: &ExchangeOutcome) -> Value {
     exchange
 }
 
-/// The word for how an exchange ended.
-pub(super) const fn end(end: &End) -> &'static str {
+/// The name of an exchange's end.
+pub(in crate::verify) const fn end(end: &End) -> &'static str {
     match end {
         End::Complete => "complete",
         End::LocalReply(_) => "local-reply",
@@ -48,8 +48,8 @@ pub(super) const fn end(end: &End) -> &'static str {
     }
 }
 
-/// The name of a level of the log.
-pub(super) const fn level(level: Level) -> &'static str {
+/// The name of a log level.
+pub(in crate::verify) const fn level(level: Level) -> &'static str {
     match level {
         Level::Trace => "trace",
         Level::Debug => "debug",
@@ -75,14 +75,14 @@ const fn kind(kind: FaultKind) -> &'static str {
     }
 }
 
-/// `status` beside the other headers.
-fn response(answer: &Message) -> Value {
-    let mut headers = answer.headers.clone();
+/// A response, with `status` apart from the other headers.
+fn response(response: &Message) -> Value {
+    let mut headers = response.headers.clone();
     let status = headers.first(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse::<u16>().ok());
     headers.remove(":status");
-    let mut response = message(&Message { headers, ..answer.clone() });
-    response["status"] = status.into();
-    response
+    let mut json = message(&Message { headers, ..response.clone() });
+    json["status"] = status.into();
+    json
 }
 
 fn call(call: &Call) -> Value {
@@ -103,7 +103,7 @@ fn fields(fields: &Fields) -> Value {
     fields.0.iter().map(|(name, value)| json!([text(name), text(value)])).collect()
 }
 
-/// A string, or `{"base64": …}` where it is not UTF-8.
+/// A string, or `{"base64": …}` if it is not UTF-8.
 fn text(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),

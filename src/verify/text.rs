@@ -1,4 +1,4 @@
-//! Bytes as people can read them.
+//! Renders bytes and expectations for messages.
 
 use std::fmt::Write as _;
 
@@ -6,38 +6,38 @@ use regex::bytes::Regex;
 
 use crate::traffic::Matcher;
 
-/// How many bytes of a value are shown.
+/// Bytes shown of a value.
 const LONGEST: usize = 120;
-/// How many of them stand before the first difference.
+/// Bytes shown before the first difference.
 const BEFORE: usize = 40;
-/// How many names are listed.
+/// Names listed.
 const NAMES: usize = 8;
-/// How many lines of a log are shown.
+/// Lines shown of a log.
 const LINES: usize = 10;
 
-/// Bytes as a text in one line: what is not UTF-8 or cannot be seen as escapes, what is too long cut.
+/// Bytes as one line of text. Invalid UTF-8 and control characters are escaped, and long values are cut.
 pub(super) fn show(bytes: &[u8]) -> String {
     window(bytes, 0)
 }
 
-/// The same in backticks.
+/// Bytes as one line of text in backticks.
 pub(super) fn quoted(bytes: &[u8]) -> String {
     format!("`{}`", show(bytes))
 }
 
-/// Names one after the other; of many the first.
+/// The names, separated by commas. A long list is cut.
 pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(|name| quoted(name.as_bytes())).collect();
     let shown = names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > NAMES { format!("{shown} and {} more", names.len() - NAMES) } else { shown }
 }
 
-/// Lines of a log; of many the last.
+/// The last lines of a log.
 pub(super) fn lines<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let lines: Vec<_> = lines.map(|line| show(line.as_bytes())).collect();
     let skipped = lines.len().saturating_sub(LINES);
     let shown = lines[skipped..].join("\n");
-    if skipped > 0 { format!("… {skipped} lines before\n{shown}") } else { shown }
+    if skipped > 0 { format!("… {skipped} earlier lines\n{shown}") } else { shown }
 }
 
 /// A regular expression in backticks.
@@ -45,7 +45,7 @@ pub(super) fn expression(regex: &Regex) -> String {
     quoted(regex.as_str().as_bytes())
 }
 
-/// What is expected.
+/// The expected value.
 pub(super) fn wanted(matcher: &Matcher) -> String {
     match matcher {
         Matcher::Is(text) => quoted(text),
@@ -53,7 +53,7 @@ pub(super) fn wanted(matcher: &Matcher) -> String {
     }
 }
 
-/// The end of a sentence that has said what was found.
+/// The end of a sentence that starts with the found value.
 pub(super) fn not(matcher: &Matcher) -> String {
     match matcher {
         Matcher::Is(text) => format!("not {}", quoted(text)),
@@ -61,7 +61,7 @@ pub(super) fn not(matcher: &Matcher) -> String {
     }
 }
 
-/// How two texts differ first, and both around that place. `None` where both are short enough to be shown whole, in one line.
+/// The first difference of two texts, and an excerpt of both around it. `None` if both are short enough to be shown whole.
 pub(super) fn difference(expected: &[u8], found: &[u8]) -> Option<(String, String, String)> {
     let is_short = |text: &[u8]| text.len() <= LONGEST / 2 && !text.contains(&b'\n');
     if is_short(expected) && is_short(found) || expected.is_empty() {
@@ -77,18 +77,18 @@ pub(super) fn difference(expected: &[u8], found: &[u8]) -> Option<(String, Strin
     } else if at == found.len() {
         format!("it ends after {at} of {} bytes", expected.len())
     } else if at == expected.len() {
-        format!("it goes on after its {at} bytes")
+        format!("it continues after the expected {at} bytes")
     } else {
-        format!("it differs from byte {at} on (line {line}, column {column})")
+        format!("the first difference is at byte {at} (line {line}, column {column})")
     };
     let start = at.saturating_sub(BEFORE);
     Some((how, window(expected, start), window(found, start)))
 }
 
-/// A part of a text that begins about at `start`.
+/// An excerpt that begins near `start`.
 fn window(bytes: &[u8], start: usize) -> String {
     let inside = |at: &usize| bytes.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    // No character is longer than four bytes: what goes on for longer is none.
+    // A character has at most four bytes; a longer run of continuation bytes is not UTF-8.
     let whole = |at: usize| (at..at + 4).find(|at| !inside(at)).unwrap_or(at);
     let start = whole(start.min(bytes.len()));
     let end = whole((start + LONGEST).min(bytes.len()));

@@ -1,4 +1,4 @@
-//! What is made of outcomes, which no engine has to come to.
+//! Findings and reports from handmade outcomes.
 
 mod differing;
 use mesh_compile_host::outcome::{
@@ -29,7 +29,7 @@ selector = { app = "web" }
 filters = ["auth", "tags"]
 
 [[workloads.web.tests]]
-name = "lets nobody in"
+name = "denies everyone"
 request = { path = "/in", headers = { x-a = "1", cookie = "no" }, body = "hello" }
 expect = { status = 403, headers = { x-why = "no" }, body = "go away" }
 
@@ -71,7 +71,7 @@ fn line(level: Level, plugin: usize, message: &str) -> LogLine {
     LogLine { level, plugin: Some(plugin), message: message.to_owned() }
 }
 
-/// An exchange of `web`'s test that came out otherwise than expected.
+/// An exchange that does not meet the expectations of `web`'s test.
 fn step() -> ExchangeOutcome {
     let request = fields(&[(":method", "GET"), ("x-a", "1"), ("cookie", "no"), ("x-a", "1")]);
     let changed = fields(&[(":method", "GET"), ("x-a", "1"), ("x-user", "nobody")]);
@@ -124,7 +124,7 @@ fn found(of: &[(&Subject, &Outcome)], engine: Engine) -> (Vec<Diagnostic>, Vec<W
     let workloads = of.iter().map(|(subject, outcome)| {
         let tests = subject.tests.iter().zip(&outcome.tests);
         let failures: Vec<_> = tests.map(|(test, outcome)| judge(subject, test, outcome)).collect();
-        findings.take(subject, engine, outcome, &failures);
+        findings.add_outcome(subject, engine, outcome, &failures);
         report::workload(subject, engine, outcome, &failures)
     });
     let workloads = workloads.collect();
@@ -134,27 +134,27 @@ fn found(of: &[(&Subject, &Outcome)], engine: Engine) -> (Vec<Diagnostic>, Vec<W
 }
 
 #[test]
-fn a_failed_test_shows_what_each_filter_did() {
+fn a_failed_test_shows_the_effects_of_each_filter() {
     let web = web();
     let (found, workloads) = found(&[(&web, &outcome(step()))], Engine::Embedded);
     let [finding] = &found[..] else { panic!("{found:#?}") };
     let shown = text::render(&found, &sources(), Color::Plain);
     let expected = "\
-error[MC0610]: `Deployment/default/web`: the test `lets nobody in` failed: the status is 200, not 403
+error[MC0610]: `Deployment/default/web`: the test `denies everyone` failed: the status is 200, not 403
   --> mesh.toml:16:21
    |
 16 | expect = { status = 403, headers = { x-why = \"no\" }, body = \"go away\" }
    |                     ^^^              -----                  ---------
 ";
-    // The path is a temporary folder's.
-    let (_, rest) = shown.split_once("mesh.toml:").expect("a place");
-    let (_, wanted) = expected.split_once("mesh.toml:").expect("a place");
+    // The path is in a temporary folder.
+    let (_, rest) = shown.split_once("mesh.toml:").expect("a location");
+    let (_, wanted) = expected.split_once("mesh.toml:").expect("a location");
     let underlined = rest.lines().nth(3).unwrap_or_default();
     assert_eq!(rest.lines().take(3).collect::<Vec<_>>(), wanted.lines().take(3).collect::<Vec<_>>());
     assert!(underlined.starts_with("   |                     ^^^"), "{shown}");
     assert_eq!(
         shown.split_once("\n\n").expect("a detail").1,
-        "    the request
+        "    request
       :authority: mesh.test
       :path: /in
       :method: GET
@@ -171,24 +171,25 @@ error[MC0610]: `Deployment/default/web`: the test `lets nobody in` failed: the s
     tags, proxy_on_request_body: Continue
       - 5 B: hello
       + 0 B:
-    called: idp
+    call to idp
       :path: /check
-      2 B that are no UTF-8: \u{fffd}\u{2400}
-    reached the workload
+      2 B, not UTF-8: \u{fffd}\u{2400}
+    request at the workload
       :path: /in
-    the answer
+    response
       :status: 200
       content-length: 2
       2 B: ok
-    the log
+    log
       warn     auth: nobody\u{240a}is in\u{241b}[31m
-      info     tags: long long long long long long long long long long long long long long long
-               long long long long long long long long long long long long long long long long long
-               long long long long long long long long
+      info     tags: long long long long long long long long long long long
+               long long long long long long long long long long long long long
+               long long long long long long long long long long long long long
+               long long long
 "
     );
     assert_eq!((finding.code, finding.related.len()), (Code::MC0610, 2), "{finding:#?}");
-    assert!(shown.lines().skip(7).all(|line| line.chars().count() <= 100), "{shown}");
+    assert!(shown.lines().skip(7).all(|line| line.chars().count() <= 80), "{shown}");
     assert_eq!(workloads[0].tests[0].failures.len(), 3);
     assert!(!workloads[0].passed());
 }
@@ -205,12 +206,12 @@ fn one_fault_in_many_workloads_is_one_finding() {
     let (one, _) = found(&[(&subjects[0], &same), (&subjects[1], &same)], Engine::Embedded);
     let [finding] = &one[..] else { panic!("{one:#?}") };
     assert_eq!((finding.code, finding.severity), (Code::MC0602, Severity::Error));
-    assert_eq!(finding.message, "the filter `tags` does not take its configuration");
+    assert_eq!(finding.message, "the filter `tags` does not accept its configuration");
     assert_eq!(
         finding.notes,
         ["Envoy says: on_configure: no", "in 2 workloads: `Deployment/default/api`, `Deployment/default/old`"]
     );
-    let at = sources().show(finding.primary.as_ref().expect("a place").location);
+    let at = sources().show(finding.primary.as_ref().expect("a location").location);
     assert!(at.ends_with("mesh.toml:20:12"), "{at}: not where api's list names it");
     let (two, _) = found(&[(&subjects[0], &same), (&subjects[1], &other)], Engine::Embedded);
     assert_eq!(two.len(), 2, "{two:#?}");
@@ -238,7 +239,7 @@ fn each_kind_of_fault_has_its_code() {
         assert_eq!(codes, [code], "{kind:?}");
         assert_eq!(of_start[0].severity == Severity::Warning, kind == FaultKind::Unsupported);
         assert_eq!((workloads[0].tests[0].passed, workloads[0].tests[0].ran), (false, false));
-        // The same in traffic; what its test expects came.
+        // The same fault in traffic. The test's expectations are met.
         let headers = fields(&[(":status", "403"), ("x-why", "no")]);
         let response = Some(Message { headers, body: vec![b"go away".to_vec()], trailers: None });
         let faults = vec![(1, fault(kind, "why"))];
@@ -258,14 +259,14 @@ fn a_stalled_request_is_one_finding() {
     let [finding] = &found[..] else { panic!("{found:#?}") };
     assert_eq!(
         (finding.code, &*finding.message),
-        (Code::MC0607, "the filter `auth` holds a request and never lets it go on")
+        (Code::MC0607, "the filter `auth` paused a request and never resumed it")
     );
     assert!(finding.notes[1].contains("proxy_on_request_headers returned StopIteration"), "{finding:#?}");
-    assert!(finding.detail.contains(&"no answer (stalled)".to_owned()), "{finding:#?}");
+    assert!(finding.detail.contains(&"no response (stalled)".to_owned()), "{finding:#?}");
 }
 
 #[test]
-fn remarks_are_warnings_each_once() {
+fn each_remark_is_one_warning() {
     let web = web();
     let remarks = [
         (Remark::UnknownCluster("idp".into()), Code::MC0608),
@@ -295,12 +296,12 @@ fn json_has_every_run_and_every_exchange() {
     let run = &json["runs"][1];
     assert_eq!((&run["workload"], &run["filter"]), (&"Deployment/default/web".into(), &"tags".into()));
     assert_eq!((&run["loads"], &run["message"]), (&true.into(), &serde_json::Value::Null));
-    assert_eq!(run["tests"][0]["name"], "lets nobody in");
+    assert_eq!(run["tests"][0]["name"], "denies everyone");
     assert_eq!(run["tests"][0]["failures"][0], "the status is 200, not 403");
     let exchange = &json["exchanges"][0];
     assert_eq!(
         (&exchange["test"], &exchange["step"], &exchange["end"]),
-        (&"lets nobody in".into(), &0.into(), &"complete".into())
+        (&"denies everyone".into(), &0.into(), &"complete".into())
     );
     assert_eq!(
         exchange["response"],
@@ -313,7 +314,7 @@ fn json_has_every_run_and_every_exchange() {
 }
 
 #[test]
-fn the_summary_counts_what_there_is() {
+fn the_summary_counts_workloads_filters_and_tests() {
     let subjects = all();
     let passed = Outcome { plugins: vec![fine()], tests: Vec::new() };
     let summary = |of: &[(&Subject, &Outcome)], engine| {
@@ -328,12 +329,12 @@ fn the_summary_counts_what_there_is() {
     );
     assert_eq!(
         summary(&[(api, &passed)], Engine::Envoy),
-        "1 workload, 1 filter, 0 tests: all passed in Envoy; there are no tests of traffic"
+        "1 workload, 1 filter, 0 tests: all passed in Envoy; there are no traffic tests"
     );
     let refused = PluginOutcome { starts: Some(false), configures: None, ..fine() };
     let refused = Outcome { plugins: vec![refused, fine()], tests: Vec::new() };
     assert_eq!(
         summary(&[(web, &refused)], Engine::Embedded),
-        "1 workload, 2 filters, 1 test: 1 filter refused, 1 test not run in the embedded host"
+        "1 workload, 2 filters, 1 test: 1 filter rejected, 1 test not run in the embedded host"
     );
 }
