@@ -49,10 +49,11 @@ pub struct Compiled {
 pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Compiled> {
     let spec = spec::load(world, file, sink)?;
     let resolved = resolve::resolve(world, &spec, sink);
+    let plan = backend::envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;
     }
-    let objects = backend::envoy_filter::objects(&resolved.mesh);
+    let objects = backend::envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
     let suites = verify::Suites::new(resolved.suites, resolved.proxies);
     Some(Compiled { tree, suites })

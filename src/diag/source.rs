@@ -5,12 +5,25 @@ use std::ops::{Index, Range};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::U32Deserializer;
 
 use super::Location;
 
 /// A file of a [`Sources`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(transparent)]
 pub struct FileId(u32);
+
+/// Passes the id through serde, which knows only numbers.
+impl<'de, E: serde::de::Error> IntoDeserializer<'de, E> for FileId {
+    type Deserializer = U32Deserializer<E>;
+
+    fn into_deserializer(self) -> Self::Deserializer {
+        self.0.into_deserializer()
+    }
+}
 
 /// The path of a file and, where diagnostics show its lines, its text.
 #[derive(Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub(crate) use istio::Istio;
 pub(crate) use kind::Kind;
 pub(crate) use log_level::LogLevel;
 pub(crate) use mount::MountBy;
-pub(crate) use names::{LabelKey, LabelValue, Namespace, ObjectName};
+pub(crate) use names::{FilterName, LabelKey, LabelValue, Namespace, ObjectName};
 pub(crate) use on_failure::OnFailure;
 pub(crate) use provider::Provider;
 pub(crate) use runtime::Runtime;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a text is not a name of its kind, as the end of a sentence.
+/// Why a text is not a valid name, as the end of a sentence.
 pub(crate) type Reason = String;
 
 macro_rules! name_type {
@@ -35,6 +35,10 @@ name_type! {
     ObjectName, subdomain
 }
 name_type! {
+    /// The name of a filter: what a label's key may have after its prefix, at most 63 characters.
+    FilterName, qualified
+}
+name_type! {
     /// A namespace: a DNS-1123 label of at most 63 characters.
     Namespace, label
 }
@@ -47,6 +51,13 @@ name_type! {
     LabelValue, label_value
 }
 
+impl LabelKey {
+    /// The key `PREFIX/NAME`. `prefix` is a DNS name.
+    pub(crate) fn of_filter(prefix: &'static str, name: &FilterName) -> Self {
+        Self(format!("{prefix}/{name}"))
+    }
+}
+
 fn alphanumeric(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
@@ -55,7 +66,7 @@ fn alphanumeric(c: char) -> bool {
 pub(crate) fn label(text: &str) -> Result<(), Reason> {
     length(text, 63)?;
     if let Some(bad) = text.chars().find(|c| !alphanumeric(*c) && *c != '-') {
-        return Err(format!("it holds {bad:?}; only a-z, 0-9 and `-` may stand there"));
+        return Err(format!("it contains {bad:?}; only a-z, 0-9 and `-` are allowed"));
     }
     ends(text, alphanumeric)
 }
@@ -63,10 +74,10 @@ pub(crate) fn label(text: &str) -> Result<(), Reason> {
 fn subdomain(text: &str) -> Result<(), Reason> {
     length(text, 253)?;
     if let Some(bad) = text.chars().find(|c| !alphanumeric(*c) && !matches!(c, '-' | '.')) {
-        return Err(format!("it holds {bad:?}; only a-z, 0-9, `-` and `.` may stand there"));
+        return Err(format!("it contains {bad:?}; only a-z, 0-9, `-` and `.` are allowed"));
     }
     if text.contains("..") {
-        return Err("a part between two dots is empty".into());
+        return Err("two dots follow each other".into());
     }
     text.split('.').try_for_each(|part| ends(part, alphanumeric))
 }
@@ -89,7 +100,7 @@ fn label_value(text: &str) -> Result<(), Reason> {
 fn qualified(text: &str) -> Result<(), Reason> {
     length(text, 63)?;
     if let Some(bad) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
-        return Err(format!("it holds {bad:?}; only letters, digits, `-`, `_` and `.` may stand there"));
+        return Err(format!("it contains {bad:?}; only letters, digits, `-`, `_` and `.` are allowed"));
     }
     ends(text, |c| c.is_ascii_alphanumeric())
 }
@@ -97,7 +108,7 @@ fn qualified(text: &str) -> Result<(), Reason> {
 fn length(text: &str, most: usize) -> Result<(), Reason> {
     match text.len() {
         0 => Err("it is empty".into()),
-        n if n > most => Err(format!("it has {n} characters, {} more than the {most} allowed", n - most)),
+        n if n > most => Err(format!("it has {n} characters, {} more than allowed", n - most)),
         _ => Ok(()),
     }
 }
@@ -106,7 +117,7 @@ fn ends(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), Reason> {
     if text.starts_with(&allowed) && text.ends_with(allowed) {
         Ok(())
     } else {
-        Err("it must begin and end with a letter or a digit".into())
+        Err("it must start and end with a letter or a digit".into())
     }
 }
 
@@ -115,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_held_to_kubernetes_rules() {
+    fn names_follow_the_rules_of_kubernetes() {
         for good in ["a", "a-b", "a.b-c.d", "1a", &"a".repeat(253)] {
             assert!(ObjectName::new(good).is_ok(), "{good}");
         }

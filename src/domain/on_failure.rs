@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What happens to requests when the module fails at run time.
+/// How requests are handled when the module fails at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum OnFailure {
-    /// They are refused.
+    /// Requests are rejected.
     Closed,
-    /// They pass by the filter.
+    /// Requests bypass the filter.
     Open,
-    /// The VM is started again (Istio 1.25 and newer).
+    /// Envoy restarts the VM (Istio 1.25 and later).
     Reload,
 }

@@ -1,4 +1,4 @@
-//! The resolved mesh: every name final, every default filled in, every cross-reference checked.
+//! The resolved mesh: every default filled in, every cross-reference checked. It knows no target: a backend turns it into objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,143 +7,147 @@ use camino::Utf8PathBuf;
 use mesh_compile_module as module;
 use serde_json::{Map, Value};
 
+use super::modules::Embedded;
+use crate::diag::Location;
 use crate::domain::{
-    Direction, FilterType, Insert, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace, ObjectName, OnFailure,
-    Runtime,
+    Direction, FilterName, FilterType, Insert, Istio, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace,
+    ObjectName, OnFailure, Runtime,
 };
+use crate::spec::Spanned;
 
-/// All that a render needs to know. Turning it into objects cannot fail.
+/// Workloads, plugins, and which workload runs which plugin.
 #[derive(Debug)]
 pub(crate) struct Mesh {
     /// The file name of mesh.toml, for the first line of every file.
     pub(crate) spec: String,
     pub(crate) layout: Layout,
-    /// Labels on every ConfigMap and EnvoyFilter.
+    /// Labels on every object that is not a patch.
     pub(crate) labels: BTreeMap<LabelKey, LabelValue>,
+    /// The oldest version of any proxy.
+    pub(crate) istio: Istio,
+    /// Istio's root namespace. `None` after a report.
+    pub(crate) root_namespace: Option<Namespace>,
+    /// An expression on the Istio version of the proxies to configure.
     pub(crate) proxy_version: Option<String>,
-    /// By path as mesh.toml writes it.
+    /// The modules, by their path in mesh.toml.
     pub(crate) modules: BTreeMap<Utf8PathBuf, Module>,
-    pub(crate) config_maps: Vec<ConfigMap>,
+    /// By name.
+    pub(crate) plugins: Vec<Plugin>,
+    /// By the name of their tables in mesh.toml.
     pub(crate) workloads: Vec<Workload>,
-    pub(crate) envoy_filters: Vec<EnvoyFilter>,
+    /// By workload, then in the order in which a request passes them.
+    pub(crate) attachments: Vec<Attachment>,
 }
 
-/// What kustomization.yaml is.
+/// The form of kustomization.yaml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// A Kustomization over the base at this path from `out/`.
+    /// A Kustomization on the base at this path, relative to `out/`.
     Overlay { base: Utf8PathBuf },
     /// A Component.
     Component,
 }
 
-/// A module's file, and what of it is embedded where that is less.
+/// The file of a module, and the slimmed module if any filter embeds that.
 #[derive(Debug)]
 pub(crate) struct Module {
     pub(crate) original: Arc<module::Module>,
     pub(crate) slim: Option<Arc<module::Module>>,
 }
 
-/// A module in a namespace.
+/// A filter as declared: a module and how Envoy loads it.
 #[derive(Debug)]
-pub(crate) struct ConfigMap {
-    pub(crate) namespace: Namespace,
-    pub(crate) name: ObjectName,
-    /// The key under `binaryData`: the file's name under the mount path.
-    pub(crate) key: String,
-    pub(crate) module: Arc<module::Module>,
-    /// The file that it was made from.
-    pub(crate) original: Arc<module::Module>,
-    pub(crate) immutable: bool,
+pub(crate) struct Plugin {
+    pub(crate) name: FilterName,
+    pub(crate) module: Embedded,
+    pub(crate) filter_type: FilterType,
+    pub(crate) root_id: Option<String>,
+    pub(crate) vm_id: String,
+    pub(crate) vm_configuration: Option<String>,
+    pub(crate) runtime: Runtime,
+    pub(crate) allow_precompiled: Option<bool>,
+    pub(crate) env_from_host: Vec<String>,
+    /// `None`: no restriction.
+    pub(crate) capabilities: Option<BTreeSet<String>>,
+    /// Supported by the mesh's Istio.
+    pub(crate) on_failure: Option<OnFailure>,
+    /// Supported by the mesh's Istio.
+    pub(crate) stop_iteration: Option<bool>,
+    /// The name of its table in mesh.toml.
+    pub(crate) location: Location,
 }
 
-/// A workload as its patch sees it.
+/// A workload and how modules are mounted into its proxies.
 #[derive(Debug)]
 pub(crate) struct Workload {
     pub(crate) kind: Kind,
     pub(crate) name: ObjectName,
     pub(crate) namespace: Namespace,
-    /// What the patch's metadata says.
+    /// The namespace in the patch's metadata.
     pub(crate) patch_namespace: Option<Namespace>,
-    /// The gate's labels on the pod template.
-    pub(crate) gate: BTreeMap<LabelKey, LabelValue>,
+    /// Labels of its pods that no other pod has. May be empty.
+    pub(crate) selector: BTreeMap<LabelKey, LabelValue>,
+    /// Whether mesh.toml sets any label in the selector, valid or not.
+    pub(crate) has_selector: bool,
     pub(crate) mount: Mount,
     pub(crate) wasm_log_level: Option<LogLevel>,
-    /// The user's own volumes, then mounts.
+    /// The user's own volumes, in Kubernetes' form.
     pub(crate) volumes: Vec<Map<String, Value>>,
+    /// The user's own mounts, in Kubernetes' form.
     pub(crate) volume_mounts: Vec<Map<String, Value>>,
+    /// The name of its table in mesh.toml.
+    pub(crate) location: Location,
+    /// Where mesh.toml sets its selector, or should.
+    pub(crate) selector_location: Location,
 }
 
-/// How a workload's modules get into its proxy.
+/// How modules are mounted into a proxy.
 #[derive(Debug)]
 pub(crate) struct Mount {
     pub(crate) by: MountBy,
-    /// Whether the pod has an `istio-proxy` container of its own, as a gateway's has.
+    /// Whether the pod declares its own `istio-proxy` container, as a gateway's pod does.
     pub(crate) own_container: bool,
+    /// Without a slash at the end.
     pub(crate) path: String,
     pub(crate) volume: String,
-    /// One for each filter, by the filter's name.
-    pub(crate) config_maps: Vec<ObjectName>,
 }
 
-/// A filter in the chain of the pods that it selects.
+/// A plugin that a workload's proxies run.
 #[derive(Debug)]
-pub(crate) struct EnvoyFilter {
-    pub(crate) namespace: Namespace,
-    pub(crate) name: ObjectName,
-    /// Pod labels; never empty.
-    pub(crate) selector: BTreeMap<LabelKey, LabelValue>,
-    /// Ascending along the request path, but for `insert = "first"`, which the last one applied wins.
-    pub(crate) priority: i32,
+pub(crate) struct Attachment {
+    /// The index in [`Mesh::workloads`].
+    pub(crate) workload: usize,
+    /// The index in [`Mesh::plugins`].
+    pub(crate) plugin: usize,
+    pub(crate) scope: Scope,
+    pub(crate) settings: Arc<Settings>,
+    /// Whether the workload uses the plugin as declared: with no settings of its own, and with no value that depends on the
+    /// workload. Workloads of one namespace can share the configuration of such a plugin.
+    pub(crate) as_declared: bool,
+    /// The entry in the workload's list in mesh.toml.
+    pub(crate) location: Location,
+}
+
+/// The traffic that a plugin sees, and its place in the filter chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope {
     pub(crate) direction: Direction,
+    /// `None`: all ports.
     pub(crate) port: Option<u16>,
     pub(crate) insert: Insert,
-    pub(crate) plugin: Plugin,
 }
 
-/// Envoy's plugin configuration (`envoy.extensions.wasm.v3.PluginConfig`).
-#[derive(Debug, Clone)]
-pub(crate) struct Plugin {
-    pub(crate) filter_type: FilterType,
-    /// The filter's name in the chain.
-    pub(crate) chain_name: String,
-    pub(crate) name: String,
-    pub(crate) root_id: Option<String>,
-    pub(crate) configuration: Option<String>,
-    pub(crate) vm_id: String,
-    pub(crate) vm_configuration: Option<String>,
-    pub(crate) runtime: Runtime,
-    pub(crate) allow_precompiled: Option<bool>,
-    /// The module's path in the proxy.
-    pub(crate) filename: String,
+/// The settings of a plugin that may depend on the workload.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) configuration: Option<Spanned<String>>,
     pub(crate) env: BTreeMap<String, String>,
-    pub(crate) env_from_host: Vec<String>,
-    pub(crate) capabilities: Option<Capabilities>,
-    pub(crate) on_failure: Option<FailureField>,
-    pub(crate) stop_iteration: Option<StopIteration>,
 }
 
-/// What the module may call and be called with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Capabilities {
-    pub(crate) allowed: BTreeSet<String>,
-    /// Whether they stand in `vm_config`, as from Envoy 1.40 on, or in the plugin's configuration.
-    pub(crate) in_vm_config: bool,
-}
-
-/// `on-failure` as the declared Istio reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FailureField {
-    /// `failure_policy`, known from Istio 1.25 on.
-    Policy(OnFailure),
-    /// `fail_open`, its forerunner.
-    FailOpen(bool),
-}
-
-/// `stop-iteration` as the declared Istio reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StopIteration {
-    pub(crate) allowed: bool,
-    /// istiod drops the field from a typed message and passes a TypedStruct as it is.
-    pub(crate) typed_struct: bool,
+impl Mesh {
+    /// The attachments of each workload, in the order of [`Mesh::workloads`].
+    pub(crate) fn attachments_by_workload(&self) -> Vec<&[Attachment]> {
+        let bound = |index| self.attachments.partition_point(|one| one.workload < index);
+        (0..self.workloads.len()).map(|index| &self.attachments[bound(index)..bound(index + 1)]).collect()
+    }
 }

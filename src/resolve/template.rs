@@ -1,4 +1,4 @@
-//! minijinja templates over `mesh`, `workload`, `filter` and `vars`, strict: an undefined variable is an error at its place.
+//! minijinja templates over `mesh`, `workload`, `filter` and `vars`. Strict: an undefined variable is an error at its place.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,20 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::diag::{Code, Diagnostic, Sink, suggest};
-use crate::spec::{Document, Place, types::Var};
+use super::mesh::{Plugin, Workload};
+use crate::diag::{Code, Diagnostic, Sink, Sources, suggest};
+use crate::domain::FilterType;
+use crate::spec::types::Var;
+use crate::spec::{Spanned, Spec, Value as Written};
 
 /// Renders templates and reports those that fail.
+#[derive(Debug)]
 pub(crate) struct Templates<'a> {
-    environment: Environment<'a>,
-    document: &'a Document,
+    environment: Environment<'static>,
+    sources: &'a Sources,
     vars: &'a BTreeMap<String, Var>,
+    /// Whether variables may be missing because they could not be read.
+    incomplete: bool,
     mesh: MeshVars,
 }
 
@@ -43,7 +49,7 @@ pub(crate) struct WorkloadVars<'a> {
     pub(crate) kind: &'a str,
 }
 
-/// What a template may speak of beside the mesh and the user's own values. A shared object has no workload.
+/// The variables of a template in addition to `mesh` and `vars`. A shared object has no workload.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Scope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,67 +66,97 @@ struct Variables<'a> {
     scope: &'a Scope<'a>,
 }
 
+impl<'a> FilterVars<'a> {
+    pub(crate) fn of(plugin: &'a Plugin) -> Self {
+        Self {
+            name: plugin.name.as_str(),
+            root_id: plugin.root_id.as_deref(),
+            vm_id: &plugin.vm_id,
+            filter_type: match plugin.filter_type {
+                FilterType::Http => "http",
+                FilterType::Network => "network",
+            },
+        }
+    }
+}
+
+impl<'a> WorkloadVars<'a> {
+    pub(crate) fn of(workload: &'a Workload) -> Self {
+        let Workload { name, namespace, kind, .. } = workload;
+        Self { name: name.as_str(), namespace: namespace.as_str(), kind: kind.as_str() }
+    }
+}
+
 impl<'a> Templates<'a> {
-    pub(crate) fn new(document: &'a Document, vars: &'a BTreeMap<String, Var>, mesh: MeshVars) -> Self {
+    pub(super) fn new(sources: &'a Sources, spec: &'a Spec, mesh: MeshVars) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // A configuration keeps its last line end.
+        // A configuration keeps its final line end.
         if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
             environment.set_syntax(syntax);
         }
-        // What is rendered is never HTML.
+        // The output is never HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        // A boolean as JSON, YAML and TOML write it, not as Python does.
+        // Booleans in the form of JSON, YAML and TOML, not of Python.
         environment.set_formatter(|out, state, value| match value.kind() {
             ValueKind::Bool => Ok(write!(out, "{}", value.is_true())?),
             _ => minijinja::escape_formatter(out, state, value),
         });
-        Self { environment, document, vars, mesh }
+        Self { environment, sources, vars: &spec.vars, incomplete: spec.unread.any, mesh }
     }
 
-    /// Renders `text`, which stands at `place`. `None` after a report.
-    pub(crate) fn render(&self, text: &str, place: &Place, scope: &Scope<'_>, sink: &mut Sink) -> Option<String> {
-        if !is_template(text) {
-            return Some(text.to_owned());
+    /// Renders a value. `None` after a report.
+    pub(crate) fn render(&self, template: &Spanned<String>, scope: &Scope<'_>, sink: &mut Sink) -> Option<String> {
+        self.render_at(template, template, scope, sink)
+    }
+
+    /// Renders every string of a table; keys stay as they are. `None` after a report.
+    pub(crate) fn render_table(
+        &self,
+        table: &BTreeMap<String, Spanned<Written>>,
+        scope: &Scope<'_>,
+        sink: &mut Sink,
+    ) -> Option<Json> {
+        let entries = table.iter().map(|(key, value)| Some((key.clone(), self.render_value(value, scope, sink)?)));
+        // All entries are rendered before a failure ends it, so that all failures are reported.
+        let entries: Vec<_> = entries.collect();
+        entries.into_iter().collect::<Option<_>>().map(Json::Object)
+    }
+
+    fn render_value(&self, value: &Spanned<Written>, scope: &Scope<'_>, sink: &mut Sink) -> Option<Json> {
+        match &**value {
+            Written::String(text) => self.render_at(text, value, scope, sink).map(Json::String),
+            Written::Array(items) => {
+                let items: Vec<_> = items.iter().map(|item| self.render_value(item, scope, sink)).collect();
+                items.into_iter().collect::<Option<Vec<_>>>().map(Json::Array)
+            }
+            Written::Table(table) => self.render_table(table, scope, sink),
+            Written::Scalar(value) => Some(value.clone()),
         }
-        let variables = Variables { mesh: &self.mesh, vars: self.vars, scope };
-        match self
-            .environment
-            .template_from_str(text)
-            .and_then(|template| template.render(Value::from(Serde(&variables))))
-        {
+    }
+
+    /// Renders a template of `[names]`, or its default. `None` after a report.
+    pub(crate) fn render_name(
+        &self,
+        template: Option<&Spanned<String>>,
+        default: &str,
+        scope: &Scope<'_>,
+        sink: &mut Sink,
+    ) -> Option<String> {
+        let Some(template) = template else {
+            // The defaults use only variables that are always defined.
+            return self.evaluate(default, scope).ok();
+        };
+        match self.evaluate(template, scope) {
             Ok(rendered) => Some(rendered),
             Err(error) => {
-                sink.push(self.finding(&error, text, place, scope));
+                self.report(&error, template, template, scope, scope.workload.is_some(), sink);
                 None
             }
         }
     }
 
-    /// Renders every string of a JSON value; keys stay as they are. `None` after a report.
-    pub(crate) fn render_json(&self, value: &Json, place: &Place, scope: &Scope<'_>, sink: &mut Sink) -> Option<Json> {
-        match value {
-            Json::String(text) => self.render(text, place, scope, sink).map(Json::String),
-            Json::Array(items) => {
-                let rendered: Vec<_> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(i, item)| self.render_json(item, &place.index(i), scope, sink))
-                    .collect();
-                rendered.into_iter().collect::<Option<Vec<_>>>().map(Json::Array)
-            }
-            Json::Object(entries) => {
-                let rendered: Vec<_> = entries
-                    .iter()
-                    .map(|(key, item)| Some((key.clone(), self.render_json(item, &place.key(key), scope, sink)?)))
-                    .collect();
-                rendered.into_iter().collect::<Option<_>>().map(Json::Object)
-            }
-            _ => Some(value.clone()),
-        }
-    }
-
-    /// Whether `text` speaks of the workload, so that no two workloads could share what it renders to.
+    /// Whether `text` uses the workload, so that no two workloads can share the result.
     pub(crate) fn names_workload(&self, text: &str) -> bool {
         is_template(text)
             && self
@@ -129,37 +165,74 @@ impl<'a> Templates<'a> {
                 .is_ok_and(|template| template.undeclared_variables(false).contains("workload"))
     }
 
-    fn finding(&self, error: &minijinja::Error, text: &str, place: &Place, scope: &Scope<'_>) -> Diagnostic {
-        let location = match error.range() {
-            Some(range) => self.document.within(place, text, &range),
-            None => self.document.at(place),
-        };
+    fn render_at<T>(&self, text: &str, at: &Spanned<T>, scope: &Scope<'_>, sink: &mut Sink) -> Option<String> {
+        match self.evaluate(text, scope) {
+            Ok(rendered) => Some(rendered),
+            Err(error) => {
+                // A value that uses the workload gets an EnvoyFilter of the workload's own.
+                self.report(&error, text, at, scope, true, sink);
+                None
+            }
+        }
+    }
+
+    fn evaluate(&self, text: &str, scope: &Scope<'_>) -> Result<String, minijinja::Error> {
+        if !is_template(text) {
+            return Ok(text.to_owned());
+        }
+        let variables = Variables { mesh: &self.mesh, vars: self.vars, scope };
+        let template = self.environment.template_from_str(text)?;
+        template.render(Value::from(Serde(&variables)))
+    }
+
+    fn report<T>(
+        &self,
+        error: &minijinja::Error,
+        text: &str,
+        at: &Spanned<T>,
+        scope: &Scope<'_>,
+        has_workload: bool,
+        sink: &mut Sink,
+    ) {
+        let is_undefined = error.kind() == minijinja::ErrorKind::UndefinedError;
+        if is_undefined && self.incomplete && text.contains("vars") {
+            return; // the variable may be among those that could not be read
+        }
         let part = error.range().and_then(|range| text.get(range)).unwrap_or_default();
-        let what = match error.kind() {
-            minijinja::ErrorKind::UndefinedError => format!("undefined variable `{part}` in `{place}`"),
-            _ => format!("`{place}` is not a template that renders: {}", error.detail().unwrap_or("unknown error")),
+        let message = if is_undefined {
+            format!("undefined variable `{part}`")
+        } else {
+            format!("the template cannot be rendered: {}", error.detail().unwrap_or("unknown error"))
         };
+        let location = error.range().map_or_else(|| at.at(), |range| at.part(self.sources, text, &range));
+        let known = self.known(scope, has_workload);
+        let known = || known.iter().map(String::as_str);
+        let of_another = |name: &&str| name.split_once('.').is_some_and(|(_, last)| last == part);
+        let near = known().find(of_another).or_else(|| suggest(part, known()));
+        let list = known().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let diagnostic = Diagnostic::error(Code::MC0111, message).at(location);
+        sink.push(match near {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`? Available variables: {list}")),
+            None if is_undefined => diagnostic.help(format!("available variables: {list}")),
+            None if error.kind() == minijinja::ErrorKind::SyntaxError => {
+                diagnostic.help("for a literal `{{`, `{%` or `{#`, write `{% raw %}…{% endraw %}`")
+            }
+            None => diagnostic,
+        });
+    }
+
+    /// The variables that a template can use.
+    fn known(&self, scope: &Scope<'_>, has_workload: bool) -> Vec<String> {
         let mut known = vec!["mesh.namespace", "mesh.istio", "mesh.provider"];
         if let Some(filter) = scope.filter {
             known.extend(["filter.name", "filter.vm_id", "filter.type"]);
             known.extend(filter.root_id.map(|_| "filter.root_id"));
         }
-        // A value that speaks of the workload gets an EnvoyFilter of the workload's own; a name is what it is.
-        if scope.workload.is_some() || !place.to_string().starts_with("names.") {
+        if has_workload {
             known.extend(["workload.name", "workload.namespace", "workload.kind"]);
         }
-        let own: Vec<String> = self.vars.keys().map(|name| format!("vars.{name}")).collect();
-        known.extend(own.iter().map(String::as_str));
-        let of_another = |name: &&str| name.split_once('.').is_some_and(|(_, last)| last == part);
-        let near = known.iter().copied().find(of_another).or_else(|| suggest(part, known.iter().copied()));
-        let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let finding = Diagnostic::error(Code::MC0111, what).at(location);
-        match near {
-            Some(near) => finding.help(format!("did you mean `{near}`? There are {list}")),
-            None if error.kind() == minijinja::ErrorKind::UndefinedError => finding.help(format!("there are {list}")),
-            None if error.kind() != minijinja::ErrorKind::SyntaxError => finding,
-            None => finding.help("for a literal `{{`, `{%` or `{#` write `{% raw %}…{% endraw %}`"),
-        }
+        let own = self.vars.keys().map(|name| format!("vars.{name}"));
+        known.into_iter().map(str::to_owned).chain(own).collect()
     }
 }
 

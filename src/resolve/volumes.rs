@@ -1,18 +1,18 @@
-//! Volumes and mounts: ours must not meet the sidecar's or the user's.
+//! Volumes and mounts: ours must not collide with the sidecar's or the user's.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 
 use super::template::{Scope, Templates};
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::names;
-use crate::spec::{Place, Spec, types};
+use crate::spec::{Spanned, Spec, Table, to_json, types};
 
-/// The name of our volume unless `names.volume` says otherwise.
+/// The default of `names.volume`.
 pub(super) const NAME: &str = "wasmfilters-dir";
 
-/// The volumes of Istio's injection template; one of the same name would be merged into it.
+/// The volumes of Istio's injection template. The injector merges volumes by name.
 const RESERVED: [&str; 13] = [
     "workload-socket",
     "credential-socket",
@@ -43,8 +43,8 @@ const SIDECAR_PATHS: [&str; 10] = [
     "/etc/certs",
 ];
 
-/// The fields of a volume and of a mount (k8s.io/api/core/v1). Kubernetes drops others, and a volume without a source becomes
-/// an empty folder (istio/istio#39312).
+/// The fields of a volume and of a mount (k8s.io/api/core/v1). Kubernetes drops unknown fields, and a volume without a source
+/// becomes an empty folder (istio/istio#39312).
 const VOLUME_FIELDS: [&str; 31] = [
     "name",
     "awsElasticBlockStore",
@@ -84,86 +84,91 @@ const MOUNT_FIELDS: [&str; 7] =
 /// The name of our volume. `None` after a report.
 pub(super) fn volume_name(
     spec: &Spec,
+    at: Location,
     scope: &Scope<'_>,
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> Option<String> {
-    let template = spec.names.volume.as_deref().unwrap_or(NAME);
-    let place = Place::default().key("names").key("volume");
-    let name = templates.render(template, &place, scope, sink)?;
-    check_name(&name, &spec.document.at(&place), sink).then_some(name)
+    let template = spec.names.volume.as_ref();
+    let name = templates.render_name(template, NAME, scope, sink)?;
+    check_name(&name, template.map_or(at, Spanned::at), sink).then_some(name)
 }
 
 /// A workload's mount path without a slash at its end. `None` after a report.
-pub(super) fn mount_path(spec: &Spec, written: &str, place: &Place, sink: &mut Sink) -> Option<String> {
-    let location = spec.document.at(&place.key("mount-path"));
+pub(super) fn mount_path(written: &Spanned<String>, sink: &mut Sink) -> Option<String> {
     let path = trim(written);
     let reason = if !written.starts_with('/') {
         "it must be absolute"
     } else if path.is_empty() {
         "it would hide the proxy's whole file system"
     } else if written.contains([':', '\0']) {
-        "Kubernetes allows no `:` in it"
+        "Kubernetes does not allow `:` in a mount path"
     } else if written.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
-        "write it without `.`, `..` and `//`"
+        "it must not contain `.`, `..` or `//`"
     } else {
         if let Some(taken) = SIDECAR_PATHS.iter().find(|taken| **taken == path) {
-            sink.push(sidecar_mount(taken).at(location));
+            sink.push(sidecar_mount(taken).at(written.at()));
             return None;
         }
         return Some(path.to_owned());
     };
-    let finding = Diagnostic::error(Code::MC0215, format!("`{written}` cannot be a mount path: {reason}"));
-    sink.push(finding.at(location).help("for instance `/var/local/lib/wasm-filters`"));
+    let message = format!("`{}` is not a valid mount path: {reason}", written.as_str());
+    sink.push(
+        Diagnostic::error(Code::MC0215, message)
+            .at(written.at())
+            .help("use a path such as `/var/local/lib/wasm-filters`"),
+    );
     None
 }
 
 fn sidecar_mount(path: &str) -> Diagnostic {
     Diagnostic::error(Code::MC0205, format!("the sidecar has its own mount at `{path}`"))
         .note("the injector merges mounts by path, so one of the two would be lost")
-        .help("mount it somewhere else")
+        .help("use another path")
 }
 
-/// Checks the user's own volumes and mounts, by themselves and against ours: the volume's name and the mount path.
-pub(super) fn check_own(spec: &Spec, written: &types::Workload, ours: (&str, &str), place: &Place, sink: &mut Sink) {
-    let volumes = place.key("volumes");
-    let template = Place::default().key("names").key("volume");
-    let ours_at = if spec.document.has(&template) { spec.document.at(&template) } else { spec.document.key(place) };
-    let mut names: BTreeMap<String, Location> = BTreeMap::from([(ours.0.to_owned(), ours_at)]);
-    for (i, volume) in written.volumes.iter().enumerate() {
-        let here = volumes.index(i);
-        known_fields(spec, volume, &VOLUME_FIELDS, &here, sink);
+/// Checks the user's own volumes and mounts, on their own and against ours: the volume's name and the mount path.
+pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (&str, &str), sink: &mut Sink) {
+    let ours_at = spec.names.volume.as_ref().map_or_else(|| written.key(), Spanned::at);
+    let mut names = Taken::new("volume", "the volume of the modules", ours.0, ours_at);
+    for volume in written.volumes() {
+        known_fields(volume, &VOLUME_FIELDS, sink);
         if !volume.keys().any(|field| field != "name") {
             sink.push(
                 Diagnostic::error(Code::MC0220, "the volume has no source")
-                    .at(spec.document.at(&here))
-                    .note("Kubernetes makes it an empty folder")
-                    .help("say what is in it, as `configMap = { name = \"…\" }`"),
+                    .at(volume.at())
+                    .note("Kubernetes turns it into an empty folder")
+                    .help("add its source, such as `configMap = { name = \"…\" }`"),
             );
         }
-        let Some(name) = text(spec, volume, "name", &here, sink) else { continue };
-        let location = spec.document.at(&here.key("name"));
-        if check_name(name, &location, sink) {
-            let ours = (ours.0, "the volume of the modules");
-            once(&mut names, name, location, ("volume", ours), sink);
+        let Some((name, location)) = text(volume, "volume", "name", sink) else { continue };
+        if check_name(name, location, sink) {
+            names.add(name, location, sink);
         }
     }
-    let mounts = place.key("volume-mounts");
-    let mut paths: BTreeMap<String, Location> =
-        BTreeMap::from([(ours.1.to_owned(), spec.document.at(&place.key("mount-path")))]);
-    for (i, mount) in written.volume_mounts.iter().enumerate() {
-        let here = mounts.index(i);
-        known_fields(spec, mount, &MOUNT_FIELDS, &here, sink);
-        text(spec, mount, "name", &here, sink);
-        let Some(path) = text(spec, mount, "mountPath", &here, sink) else { continue };
-        let location = spec.document.at(&here.key("mountPath"));
-        if SIDECAR_PATHS.contains(&trim(path)) {
-            sink.push(sidecar_mount(trim(path)).at(location));
-            continue;
+    let ours_at = written.mount_path.as_ref().map_or_else(|| written.key(), Spanned::at);
+    let mut paths = Taken::new("mount path", "where the modules are mounted", ours.1, ours_at);
+    for mount in written.volume_mounts() {
+        known_fields(mount, &MOUNT_FIELDS, sink);
+        text(mount, "volume mount", "name", sink);
+        let Some((path, location)) = text(mount, "volume mount", "mountPath", sink) else { continue };
+        let path = trim(path);
+        if SIDECAR_PATHS.contains(&path) {
+            sink.push(sidecar_mount(path).at(location));
+        } else {
+            paths.add(path, location, sink);
         }
-        let ours = (ours.1, "where the modules are mounted");
-        once(&mut paths, trim(path), location, ("mount path", ours), sink);
     }
+}
+
+/// The user's entries in Kubernetes' form.
+pub(super) fn json(entries: &[Spanned<Table>]) -> Vec<Json> {
+    entries.iter().map(|entry| Json::Object(to_json(entry))).collect()
+}
+
+/// The user's entries in Kubernetes' form, as tables.
+pub(super) fn tables(entries: &[Spanned<Table>]) -> Vec<Map<String, Json>> {
+    entries.iter().map(|entry| to_json(entry)).collect()
 }
 
 fn trim(path: &str) -> &str {
@@ -171,62 +176,74 @@ fn trim(path: &str) -> &str {
 }
 
 /// A name is a DNS label and none of the injector's own.
-fn check_name(name: &str, location: &Location, sink: &mut Sink) -> bool {
-    let finding = if RESERVED.contains(&name) {
-        Diagnostic::error(Code::MC0204, format!("`{name}` is the name of one of the sidecar's own volumes"))
+fn check_name(name: &str, location: Location, sink: &mut Sink) -> bool {
+    let diagnostic = if RESERVED.contains(&name) {
+        Diagnostic::error(Code::MC0204, format!("the sidecar has its own volume `{name}`"))
             .note("the injector merges volumes by name, so one of the two would be lost")
-            .help("give it another name")
+            .help("use another name")
     } else if let Err(reason) = names::label(name) {
-        Diagnostic::error(Code::MC0201, format!("`{name}` is not the name of a volume: {reason}"))
+        Diagnostic::error(Code::MC0201, format!("`{name}` is not a valid volume name: {reason}"))
     } else {
         return true;
     };
-    sink.push(finding.at(*location));
+    sink.push(diagnostic.at(location));
     false
 }
 
-fn once(
-    taken: &mut BTreeMap<String, Location>,
-    name: &str,
-    location: Location,
-    (what, (our_name, ours)): (&str, (&str, &str)),
-    sink: &mut Sink,
-) {
-    match taken.get(name) {
-        Some(first) => sink.push(
-            Diagnostic::error(Code::MC0205, format!("the {what} `{name}` is used twice"))
+/// Names or paths that are in use, ours first.
+struct Taken<'a> {
+    what: &'static str,
+    /// The label of our own.
+    ours: &'static str,
+    our_name: &'a str,
+    locations: BTreeMap<&'a str, Location>,
+}
+
+impl<'a> Taken<'a> {
+    fn new(what: &'static str, ours: &'static str, our_name: &'a str, location: Location) -> Self {
+        Self { what, ours, our_name, locations: BTreeMap::from([(our_name, location)]) }
+    }
+
+    fn add(&mut self, name: &'a str, location: Location, sink: &mut Sink) {
+        let Some(first) = self.locations.get(name) else {
+            self.locations.insert(name, location);
+            return;
+        };
+        sink.push(
+            Diagnostic::error(Code::MC0205, format!("the {} `{name}` is used twice", self.what))
                 .at_label(location, "used again here")
-                .related(*first, if name == our_name { ours } else { "first used here" })
-                .note("the injector merges the two, and one is lost"),
-        ),
-        None => drop(taken.insert(name.to_owned(), location)),
+                .related(*first, if name == self.our_name { self.ours } else { "first used here" })
+                .note("the injector merges the two, so one would be lost"),
+        );
     }
 }
 
-fn known_fields(spec: &Spec, entry: &Map<String, Value>, known: &[&str], place: &Place, sink: &mut Sink) {
-    for field in entry.keys().filter(|field| !known.contains(&field.as_str())) {
-        let finding = Diagnostic::error(Code::MC0220, format!("Kubernetes has no field `{field}` here"))
-            .at(spec.document.key(&place.key(field)))
-            .note("it would be dropped without a word, and the folder would be empty");
+fn known_fields(entry: &Table, known: &[&str], sink: &mut Sink) {
+    for (field, value) in entry.iter().filter(|(field, _)| !known.contains(&field.as_str())) {
+        let diagnostic = Diagnostic::error(Code::MC0220, format!("Kubernetes has no field `{field}` here"))
+            .at(value.key())
+            .note("Kubernetes silently drops it, and a volume without a source is an empty folder");
         sink.push(match suggest(field, known.iter().copied()) {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
-            None => finding,
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic,
         });
     }
 }
 
-fn text<'a>(
-    spec: &Spec,
-    entry: &'a Map<String, Value>,
-    field: &str,
-    place: &Place,
-    sink: &mut Sink,
-) -> Option<&'a str> {
-    let text = entry.get(field).and_then(Value::as_str).filter(|text| !text.is_empty());
+/// A required text field and where it is.
+fn text<'a>(entry: &'a Spanned<Table>, what: &str, field: &str, sink: &mut Sink) -> Option<(&'a str, Location)> {
+    let value = entry.get(field);
+    let text = value.and_then(|value| Some((value.as_str()?, value.at()))).filter(|(text, _)| !text.is_empty());
     if text.is_none() {
-        let location = spec.document.at(&place.key(field));
-        let finding = Diagnostic::error(Code::MC0220, format!("`{place}` has no `{field}` that is a text"));
-        sink.push(finding.at(location).help(format!("add `{field} = \"…\"`")));
+        let message = match value {
+            None => format!("the {what} has no `{field}`"),
+            Some(_) => format!("the `{field}` of the {what} must be a string that is not empty"),
+        };
+        sink.push(
+            Diagnostic::error(Code::MC0220, message)
+                .at(value.map_or_else(|| entry.key(), Spanned::at))
+                .help(format!("set `{field} = \"…\"`")),
+        );
     }
     text
 }

@@ -1,168 +1,178 @@
-//! mesh.toml as it is written: TOML with its places kept, nothing of Kubernetes.
+//! mesh.toml as written: TOML with the place of every value, nothing of Kubernetes.
 //!
-//! The [`types`] are the one description of the file. Their JSON schema is what editors read (`mesh-compile schema`)
-//! and what [`shape`] holds the file against, so an editor and a render refuse the same things.
+//! The [`types`] are the one description of the file. Editors read their JSON schema (`mesh-compile schema`), and [`shape`] checks
+//! the file against it, so an editor and a render reject the same things.
 
-mod document;
+mod decode;
 mod place;
+mod read;
 mod schema;
 mod shape;
+mod spanned;
+mod syntax;
+#[cfg(test)]
+mod tests;
 pub(crate) mod types;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8Path;
-use serde::de::DeserializeOwned;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
 
-pub(crate) use document::Document;
-pub(crate) use place::Place;
 pub use schema::schema;
+pub(crate) use spanned::Spanned;
 pub(crate) use types::{Filter, Mesh, Names, Output, Rollout, Workload};
+pub(crate) use value::{Table, Value, to_json};
 
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
-use crate::world::{Usage, World};
+use crate::world::World;
+use place::Place;
+use shape::Refused;
+use syntax::Parsed;
 
-/// The whole file, each entry well-formed, nothing yet checked against anything else.
+/// The whole file. Each entry is well-formed; nothing is checked against anything else yet.
 #[derive(Debug)]
 pub(crate) struct Spec {
-    pub(crate) document: Document,
+    pub(crate) file: FileId,
+    /// The path of the file, as the user names it.
+    pub(crate) path: Utf8PathBuf,
     pub(crate) mesh: Mesh,
     pub(crate) output: Output,
     pub(crate) rollout: Rollout,
     pub(crate) names: Names,
     pub(crate) vars: BTreeMap<String, types::Var>,
-    pub(crate) filters: BTreeMap<String, Filter>,
-    pub(crate) workloads: BTreeMap<String, Workload>,
-    /// Filters that are there but were refused: naming one of them is not a second mistake.
-    pub(crate) refused_filters: BTreeSet<String>,
-    /// Whether there are workloads that were refused.
-    pub(crate) refused_workloads: bool,
+    pub(crate) filters: BTreeMap<String, Spanned<Filter>>,
+    pub(crate) workloads: BTreeMap<String, Spanned<Workload>>,
+    pub(crate) unread: Unread,
 }
 
-/// Reads and decodes `file`, shown to the user as it is given. `None` when the text itself could not be read or parsed;
-/// everything wrong inside goes to `sink`.
-pub(crate) fn load(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
-    let file = read(world, file, sink)?;
+/// The parts of the file that could not be read. They are reported already, so a missing thing that may be among them is no error
+/// of its own.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    /// Whether the file has syntax errors: any entry may be missing, whatever its name.
+    pub(crate) any: bool,
+    /// Whether a syntax error is in `[mesh]`.
+    pub(crate) mesh: bool,
+    /// Whether a syntax error is in `[output]`.
+    pub(crate) output: bool,
+    /// Filters with an error inside.
+    pub(crate) filters: BTreeSet<String>,
+    /// Whether there are workloads with an error inside.
+    pub(crate) workloads: bool,
+}
+
+impl Spec {
+    /// The name of the file, without its folder.
+    pub(crate) fn file_name(&self) -> &str {
+        self.path.file_name().unwrap_or("mesh.toml")
+    }
+
+    /// The folder that paths in the file are relative to. Empty for the current folder.
+    pub(crate) fn folder(&self) -> &Utf8Path {
+        self.path.parent().unwrap_or_else(|| "".into())
+    }
+
+    /// The file as a whole.
+    pub(crate) const fn whole(&self) -> Location {
+        Location::whole(self.file)
+    }
+}
+
+/// Reads and decodes the mesh.toml at `path`. Everything that is wrong goes to `sink`, and the result has what could be read
+/// nevertheless. `None` where there is no text: the file cannot be read, is empty or is not UTF-8.
+pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
+    let file = read::read(world, path, sink)?;
     let source = world.sources().get(file);
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    let document = Document::new(file, source.clone(), &table);
-    let broken = document::syntax_errors(&document, &errors, sink);
-    let refused = shape::check(&document, table.get_ref(), &broken, sink);
-    if !broken.is_empty() {
-        return None;
-    }
-    Some(decode(document, table.get_ref(), &refused, sink))
+    let (root, errors) = DeTable::parse_recoverable(&source.text);
+    let parsed = Parsed { file, text: &source.text, root: root.get_ref() };
+    let errors = syntax::report(parsed, &errors, sink);
+    let refused = shape::check(parsed, &errors, sink);
+    Some(decode_file(path, parsed, &refused, !errors.is_empty(), sink))
 }
 
-const BOM: char = '\u{feff}';
-
-fn read(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<FileId> {
-    let sources = world.sources();
-    let bytes = match world.read_argument(file, Usage::Spec) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            sink.push(
-                Diagnostic::error(Code::MC0107, format!("cannot read `{file}`: {error}"))
-                    .at(Location::whole(sources.id(file)))
-                    .help("name the file with `-f`, or start one with `mesh-compile init`"),
-            );
-            return None;
-        }
-    };
-    match std::str::from_utf8(&bytes) {
-        Ok(text) if text.trim_start_matches(BOM).trim().is_empty() => {
-            sink.push(
-                Diagnostic::error(Code::MC0109, format!("`{file}` is empty"))
-                    .at(Location::whole(sources.id(file)))
-                    .help("`mesh-compile init` writes a mesh.toml that renders at once"),
-            );
-            None
-        }
-        // No editor counts the byte order mark as a column; and a checkout may end its lines otherwise, which TOML would hand on in
-        // strings of several lines.
-        Ok(text) => Some(sources.add(file, text.strip_prefix(BOM).unwrap_or(text).replace("\r\n", "\n"))),
-        Err(error) => {
-            let valid = error.valid_up_to();
-            let text = String::from_utf8_lossy(&bytes);
-            let end = text[valid..].chars().next().map_or(valid, |c| valid + c.len_utf8());
-            sink.push(
-                Diagnostic::error(Code::MC0108, format!("`{file}` is not valid UTF-8"))
-                    .at_label(Location::new(sources.add(file, text), valid..end), format!("byte {valid} of the file"))
-                    .help("save the file as UTF-8"),
-            );
-            None
-        }
-    }
-}
-
-fn decode(document: Document, table: &DeTable<'_>, refused: &BTreeSet<Place>, sink: &mut Sink) -> Spec {
-    let mut decoder = Decoder { document: &document, table, refused, sink };
+fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, refused: &Refused, any: bool, sink: &mut Sink) -> Spec {
+    let mut decoder = Decoder { parsed, refused, sink };
     let (mesh, output, rollout) = (decoder.section("mesh"), decoder.section("output"), decoder.section("rollout"));
-    let (names, mut vars): (_, BTreeMap<String, types::Var>) = (decoder.section("names"), decoder.section("vars"));
-    let (filters, workloads) = (decoder.entries("filters"), decoder.entries("workloads"));
-    // A template that speaks of a variable that was refused is not wrong itself.
-    for name in declared(table, "vars") {
+    let names = decoder.section("names");
+    let mut vars: BTreeMap<String, types::Var> = decoder.entries("vars");
+    let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
+    let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");
+    // A template that uses a refused variable is not wrong itself.
+    for name in declared(parsed.root, "vars") {
         vars.entry(name).or_insert(types::Var::Integer(0));
     }
-    let refused_filters = declared(table, "filters").filter(|name| !filters.contains_key(name)).collect();
-    let refused_workloads = declared(table, "workloads").any(|name| !workloads.contains_key(&name));
-    Spec { mesh, output, rollout, names, vars, filters, workloads, refused_filters, refused_workloads, document }
+    let is_broken = |section: &str| refused.broken.contains(&Place::default().key(section));
+    let unread = Unread {
+        any,
+        mesh: is_broken("mesh"),
+        output: is_broken("output"),
+        filters: declared(parsed.root, "filters").filter(|name| !filters.contains_key(name)).collect(),
+        workloads: declared(parsed.root, "workloads").any(|name| !workloads.contains_key(&name)),
+    };
+    let file = parsed.file;
+    Spec { file, path: path.to_owned(), mesh, output, rollout, names, vars, filters, workloads, unread }
 }
 
-/// The names under a section, also where its own name is misspelt.
-fn declared(table: &DeTable<'_>, section: &str) -> impl Iterator<Item = String> {
+/// The names in a section, including a section whose own name is misspelled.
+fn declared(root: &DeTable<'_>, section: &str) -> impl Iterator<Item = String> {
     let is_meant = move |key: &str| key == section || shape::near_section(key) == Some(section);
-    let tables = table.iter().filter(move |(key, _)| is_meant(key.get_ref()));
+    let tables = root.iter().filter(move |(key, _)| is_meant(key.get_ref()));
     let names = tables.filter_map(|(_, value)| value.get_ref().as_table()).flatten();
     names.map(|(name, _)| name.get_ref().to_string())
 }
 
-/// Decodes the entries that have the right shape, each by itself.
-struct Decoder<'a, 'toml> {
-    document: &'a Document,
-    table: &'a DeTable<'toml>,
-    refused: &'a BTreeSet<Place>,
+/// Decodes the entries whose shape is right, each on its own.
+struct Decoder<'a> {
+    parsed: Parsed<'a>,
+    refused: &'a Refused,
     sink: &'a mut Sink,
 }
 
-impl<'toml> Decoder<'_, 'toml> {
-    /// One of the fixed tables, with the defaults of the keys that are left out or were refused.
-    fn section<T: DeserializeOwned + Default>(&mut self, name: &str) -> T {
+impl Decoder<'_> {
+    /// One of the fixed tables. Keys that are missing or refused have their defaults, in a broken table all of them.
+    fn section<'de, T: Deserialize<'de> + Default>(&mut self, name: &str) -> T {
         let place = Place::default().key(name);
-        let Some(mut value) = self.table.get(name).cloned() else { return T::default() };
+        let Some((key, value)) = self.parsed.root.get_key_value(name) else { return T::default() };
+        if self.refused.broken.contains(&place) {
+            return T::default();
+        }
+        let mut value = value.clone();
         let DeValue::Table(table) = value.get_mut() else { return T::default() };
-        let written: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
-        for key in written.iter().filter(|key| self.refused.contains(&place.key(key.as_str()))) {
+        let keys: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
+        for key in keys.iter().filter(|key| self.refused.reported.contains(&place.key(key.as_str()))) {
             table.remove(key.as_str());
         }
-        self.decode(value, &place).unwrap_or_default()
+        self.decode(decode::Value { file: self.parsed.file, key: key.span(), value: &value }).unwrap_or_default()
     }
 
-    /// The entries of a table of named things, without those that were refused.
-    fn entries<T: DeserializeOwned>(&mut self, name: &str) -> BTreeMap<String, T> {
-        let entries = self.table.get(name).and_then(|value| value.get_ref().as_table());
+    /// The entries of a table of named things, without those that are refused.
+    fn entries<'de, T: Deserialize<'de>>(&mut self, name: &str) -> BTreeMap<String, T> {
+        let entries = self.parsed.root.get(name).and_then(|value| value.get_ref().as_table());
         let mut decoded = BTreeMap::new();
         for (key, value) in entries.into_iter().flatten() {
             let place = Place::default().key(name).key(key.get_ref().as_ref());
-            if self.refused.contains(&place) {
+            if self.refused.reported.contains(&place) || self.refused.broken.contains(&place) {
                 continue;
             }
-            if let Some(entry) = self.decode(value.clone(), &place) {
+            let value = decode::Value { file: self.parsed.file, key: key.span(), value };
+            if let Some(entry) = self.decode(value) {
                 decoded.insert(key.get_ref().to_string(), entry);
             }
         }
         decoded
     }
 
-    fn decode<T: DeserializeOwned>(&mut self, value: Spanned<DeValue<'toml>>, place: &Place) -> Option<T> {
-        let error = match T::deserialize(ValueDeserializer::from(value)) {
+    fn decode<'de, T: Deserialize<'de>>(&mut self, value: decode::Value<'_, '_>) -> Option<T> {
+        let range = value.value.span();
+        let error = match T::deserialize(value) {
             Ok(decoded) => return Some(decoded),
             Err(error) => error,
         };
-        let location = error.span().map_or_else(|| self.document.at(place), |span| self.document.location(span));
-        self.sink.push(Diagnostic::error(Code::MC0103, error.message().to_owned()).at(location));
+        let location = self.parsed.location(error.range.unwrap_or(range));
+        self.sink.push(Diagnostic::error(Code::MC0103, error.message).at(location));
         None
     }
 }

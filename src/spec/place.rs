@@ -1,13 +1,13 @@
-//! Where something stands in mesh.toml, by name.
+//! The path of a value in mesh.toml, for the messages about its shape.
 
 use std::fmt;
 
 /// The keys and indices that lead from the root of the file to a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place(Vec<Step>);
+pub(super) struct Place(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+enum Step {
     Key(String),
     Index(usize),
 }
@@ -15,18 +15,18 @@ pub(super) enum Step {
 impl Place {
     /// The value under `key` of the table at this place.
     #[must_use]
-    pub(crate) fn key(&self, key: impl Into<String>) -> Self {
+    pub(super) fn key(&self, key: impl Into<String>) -> Self {
         self.then(Step::Key(key.into()))
     }
 
     /// The element at `index` of the array at this place.
     #[must_use]
-    pub(crate) fn index(&self, index: usize) -> Self {
+    pub(super) fn index(&self, index: usize) -> Self {
         self.then(Step::Index(index))
     }
 
-    /// The key that leads to this place; empty for an element of an array.
-    pub(crate) fn last_key(&self) -> &str {
+    /// The last key of the path. Empty for an element of an array.
+    pub(super) fn last_key(&self) -> &str {
         match self.0.last() {
             Some(Step::Key(key)) => key,
             _ => "",
@@ -43,21 +43,17 @@ impl Place {
         }
     }
 
-    /// Whether it is inside a test of a workload.
+    /// Whether the value is inside a test of a workload.
     pub(super) fn is_in_test(&self) -> bool {
         matches!(self.0.as_slice(), [Step::Key(section), _, Step::Key(tests), ..] if section == "workloads" && tests == "tests")
     }
 
-    /// The name of a test's property.
+    /// The name of a property of a test.
     pub(super) fn as_property(&self) -> Option<&str> {
         match self.0.as_slice() {
             [.., Step::Index(_), Step::Key(table), Step::Key(name)] if table == "properties" => Some(name),
             _ => None,
         }
-    }
-
-    pub(super) fn steps(&self) -> &[Step] {
-        &self.0
     }
 
     fn then(&self, step: Step) -> Self {
@@ -68,16 +64,16 @@ impl Place {
     }
 }
 
-/// As TOML would write the dotted key: `workloads.web.filters[1].port`.
+/// As a dotted key in TOML: `workloads.web.filters[1].port`.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, step) in self.0.iter().enumerate() {
             match step {
                 Step::Key(key) => {
                     let dot = if i == 0 { "" } else { "." };
-                    let bare =
+                    let is_bare =
                         !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-                    if bare { write!(f, "{dot}{key}")? } else { write!(f, "{dot}{key:?}")? }
+                    if is_bare { write!(f, "{dot}{key}")? } else { write!(f, "{dot}{key:?}")? }
                 }
                 Step::Index(index) => write!(f, "[{index}]")?,
             }

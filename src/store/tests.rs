@@ -69,12 +69,11 @@ impl Out {
     fn tree(&self, spec: &str) -> Tree {
         let world = Memory::new().file(SPEC, spec).file("one.wasm", module(1)).file("two.wasm", module(2));
         let mut sink = Sink::new();
-        let resolved =
-            spec::load(&world, SPEC.into(), &mut sink).map(|spec| resolve::resolve(&world, &spec, &mut sink));
-        let Some(resolved) = resolved.filter(|_| !sink.has_errors()) else {
-            panic!("{:#?}", sink.into_sorted(world.sources()))
-        };
-        layout::tree(&resolved.mesh, self.dir.clone(), backend::envoy_filter::objects(&resolved.mesh))
+        let spec = spec::load(&world, SPEC.into(), &mut sink).expect("the file is there");
+        let resolved = resolve::resolve(&world, &spec, &mut sink);
+        let plan = backend::envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);
+        assert!(!sink.has_errors(), "{:#?}", sink.into_sorted(world.sources()));
+        layout::tree(&resolved.mesh, self.dir.clone(), backend::envoy_filter::objects(&resolved.mesh, &plan))
     }
 
     fn trees(&self, history: &[Option<String>; 3]) -> [Option<Tree>; 3] {

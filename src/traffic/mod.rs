@@ -1,5 +1,4 @@
-//! The traffic tests of mesh.toml, checked: what runs, and what is expected of it. [`crate::resolve`] makes them, and
-//! [`crate::verify`] runs them.
+//! The traffic tests of mesh.toml, checked. [`crate::resolve`] makes them, and [`crate::verify`] runs them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +9,7 @@ use regex::bytes::Regex;
 use crate::diag::Location;
 use crate::domain::Direction;
 
-/// A test: one or several exchanges through a workload's whole chain, on VMs of its own.
+/// A test: one or several exchanges through a workload's whole chain. Each test has its own VMs.
 #[derive(Debug, Clone)]
 pub(crate) struct Test {
     pub(crate) name: String,
@@ -26,7 +25,7 @@ pub(crate) struct Test {
     pub(crate) steps: Vec<Step>,
 }
 
-/// One exchange and what is expected of it.
+/// An exchange and its expectations.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     /// The step in mesh.toml; the test itself if it has no `steps`.
@@ -35,39 +34,39 @@ pub(crate) struct Step {
     pub(crate) expect: Expect,
 }
 
-/// What is to come of an exchange. What is not said is not looked at.
+/// The expectations of an exchange. Whatever has no expectation is not checked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Expect {
     pub(crate) status: Option<Expected<u16>>,
-    /// A field has to have exactly these values, in their order.
+    /// Each field must have exactly these values, in order.
     pub(crate) headers: Vec<ExpectedField>,
     pub(crate) no_headers: Vec<Expected<String>>,
     pub(crate) body: Option<Expected<Matcher>>,
     pub(crate) trailers: Vec<ExpectedField>,
-    /// The request as it reaches the workload; `Absent`: it must not.
+    /// The request that reaches the workload.
     pub(crate) upstream: Option<ExpectedUpstream>,
-    /// Whether a filter answers in the workload's place, and with which response code details.
+    /// Whether the response is a local reply, and its response code details.
     pub(crate) local_reply: Option<Expected<LocalReply>>,
-    /// Whether the stream is reset; not said: it must not be.
+    /// Whether the stream is reset. `None`: it must not be.
     pub(crate) reset: Option<Expected<bool>>,
-    /// Each has to match a line of the log.
+    /// Each must match a line of the log.
     pub(crate) log: Vec<Expected<Regex>>,
     /// None of these may match a line of the log.
     pub(crate) no_log: Vec<Expected<Regex>>,
-    /// Values after the exchange, by the metric's name as the filter defines it.
+    /// The values of metrics after the exchange, by the names that the filters use.
     pub(crate) metrics: Vec<(String, Expected<u64>)>,
-    /// The calls to other clusters during the exchange: all of them, in their order.
+    /// All calls to other clusters during the exchange, in order.
     pub(crate) calls: Option<Expected<Vec<ExpectedCall>>>,
 }
 
-/// An expectation and where it stands in mesh.toml.
+/// An expectation and its location in mesh.toml.
 #[derive(Debug, Clone)]
 pub(crate) struct Expected<T> {
     pub(crate) value: T,
     pub(crate) location: Location,
 }
 
-/// A field and the values that it is to have.
+/// A field and its expected values.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedField {
     /// In lower case.
@@ -76,7 +75,7 @@ pub(crate) struct ExpectedField {
     pub(crate) location: Location,
 }
 
-/// A text as it is to be.
+/// An expected text.
 #[derive(Debug, Clone)]
 pub(crate) enum Matcher {
     /// Exactly this.
@@ -94,21 +93,21 @@ impl Matcher {
     }
 }
 
-/// Whether a filter answers.
+/// Whether the response is a local reply.
 #[derive(Debug, Clone)]
 pub(crate) enum LocalReply {
-    /// None does.
+    /// It must not be.
     No,
-    /// One does.
+    /// It must be.
     Yes,
-    /// One does, with these details (blanks in them are underscores, as Envoy makes them).
+    /// It must be, with these response code details. Envoy replaces spaces in them by underscores.
     Details(Matcher),
 }
 
-/// What the workload is to get.
+/// The request that must reach the workload.
 #[derive(Debug, Clone)]
 pub(crate) enum ExpectedUpstream {
-    /// Nothing at all.
+    /// No request.
     Nothing(Location),
     /// A request.
     Request {
@@ -120,7 +119,7 @@ pub(crate) enum ExpectedUpstream {
     },
 }
 
-/// A call that a filter is to make.
+/// A call that a filter must make.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedCall {
     pub(crate) cluster: String,
@@ -129,7 +128,7 @@ pub(crate) struct ExpectedCall {
     pub(crate) location: Location,
 }
 
-/// A workload's tests, and what is needed to find its proxy among the rendered objects.
+/// A workload's tests, and the names that identify its proxy among the rendered objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Suite {
     /// `Deployment`.
@@ -138,16 +137,16 @@ pub(crate) struct Suite {
     pub(crate) name: String,
     /// The name of its table in mesh.toml.
     pub(crate) key: String,
-    /// The pod labels that mesh.toml says its pods have (`selector`): the patch knows only its own.
+    /// The pod labels from `selector` in mesh.toml. The patch contains only the labels that it adds.
     pub(crate) labels: BTreeMap<String, String>,
     /// The workload in mesh.toml.
     pub(crate) location: Location,
-    /// Where its list names each filter, by the filter's name.
+    /// The location of each filter in the workload's list, by the filter's name.
     pub(crate) filters: BTreeMap<String, Location>,
     pub(crate) tests: Vec<Test>,
 }
 
-/// What all proxies of the mesh have in common.
+/// Settings of all proxies of the mesh.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {
     /// The declared Istio, as `1.28`: what `match.proxy.proxyVersion` is held against, with `.0` behind it.

@@ -1,4 +1,4 @@
-//! The door for the fuzzer (fuzz/fuzz_targets/host.rs): a module of its own in a chain of four, through a fixed test.
+//! The entry point of the fuzzer (fuzz/fuzz_targets/host.rs): runs a module in a chain of four through a fixed test.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,16 +42,16 @@ fn config(number: usize, vm_id: &str, choices: u8) -> PluginConfig {
     }
 }
 
-/// Runs it, and writes the report and the findings as a user would get them. `choices`: failure policies, and how the stream ends.
+/// Runs the module and renders the report and the findings. `choices`: failure policies, and how the stream ends.
 ///
 /// # Panics
-/// Never: that is what is fuzzed.
+/// Never. The fuzzer looks for panics.
 #[must_use]
 pub fn drive(module: &[u8], choices: u8) -> String {
     let world = Memory::new();
     let location = Location::whole(world.sources().id("mesh.toml".into()));
     let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
-    // Two plugins in one VM, one in its own, and one for connections.
+    // Two plugins in one VM, one in its own VM, and one network filter.
     let plugins = ["a", "a", "b", "b"].into_iter().enumerate().map(|(number, vm_id)| Placed {
         plugin: Arc::new(Plugin {
             chain_name: format!("filter-{number}"),

@@ -1,4 +1,4 @@
-//! A workload's proxy as the rendered objects make it: which files are mounted, which plugins stand in which chain.
+//! A workload's proxy as the rendered objects configure it: the plugins of each chain, with their modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use crate::traffic::Test;
 pub(crate) struct Subject {
     /// `Deployment/default/productpage-v1`.
     pub(crate) name: String,
-    /// The minor version of the oldest Envoy that it has: 36 for 1.36.
+    /// The minor version of the workload's oldest Envoy: 36 for 1.36.
     pub(crate) envoy: EnvoyMinor,
-    /// Every plugin that reaches the proxy, in the order of the request path: those at the head of a chain, before Istio's own filters,
+    /// The plugins that reach the proxy, in the order of the request path. Plugins at the head of a chain, before Istio's own filters,
     /// come first.
     pub(crate) plugins: Vec<Placed>,
     pub(crate) tests: Vec<Test>,
 }
 
-/// A plugin and the listeners that it stands in.
+/// A plugin and the listeners that it is part of.
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) chain: FilterType,
-    /// `Any` matches every one.
+    /// The listeners' direction. `Any` matches all.
     pub(crate) direction: Direction,
     pub(crate) port: Option<u16>,
-    /// What names the filter in mesh.toml.
+    /// The filter's name in the workload's list in mesh.toml.
     pub(crate) location: Location,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Plugin {
     pub(crate) module: Module,
 }
 
-/// The bytes that stand at a plugin's path.
+/// The module at the plugin's path.
 #[derive(Debug, Clone)]
 pub(crate) struct Module {
     pub(crate) bytes: Arc<[u8]>,

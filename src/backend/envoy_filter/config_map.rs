@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::plan::ConfigMap;
 use super::{FLUX_NO_SUBSTITUTE, labels, strings};
 use crate::objects::{self, Binary, Metadata};
-use crate::resolve::mesh::{ConfigMap, Mesh};
+use crate::resolve::mesh::Mesh;
 
 /// Server-side apply, because a client-side apply keeps the whole object in an annotation of at most 262,144 bytes. Pruned
 /// last, after the pods that mount it are gone.

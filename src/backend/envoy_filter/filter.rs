@@ -1,12 +1,13 @@
 //! The EnvoyFilter that inserts a filter into a chain.
 
+use super::plan::EnvoyFilter;
 use super::{FLUX_NO_SUBSTITUTE, labels, plugin, strings};
 use crate::domain::{Direction, FilterType, Insert};
 use crate::objects::{
     self, ApplyTo, ChainFilter, ConfigPatch, EnvoyFilterSpec, FilterChainMatch, FilterMatch, ListenerMatch, Match,
     Metadata, Operation, Patch, PatchContext, ProxyMatch, SubFilterMatch, WorkloadSelector,
 };
-use crate::resolve::mesh::{EnvoyFilter, Mesh};
+use crate::resolve::mesh::Mesh;
 
 /// Pruned last, after the rollout is complete: until then the old pods still have the label that the EnvoyFilter selects.
 const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true");

@@ -3,6 +3,7 @@
 mod config_map;
 mod filter;
 mod patch;
+mod plan;
 mod plugin;
 
 use std::collections::BTreeMap;
@@ -12,15 +13,16 @@ use rayon::prelude::*;
 use crate::domain::{LabelKey, LabelValue};
 use crate::objects::{Object, Strings};
 use crate::resolve::mesh::Mesh;
+pub(crate) use plan::{Plan, plan};
 
-/// The objects of a mesh, in no order that matters. Each is made when it is asked for: there may be ten thousand.
-pub(crate) fn objects(mesh: &Mesh) -> impl ParallelIterator<Item = Object> {
-    let config_maps = mesh.config_maps.par_iter().map(|it| Object::ConfigMap(config_map::object(mesh, it)));
-    let filters = mesh.envoy_filters.par_iter().map(|it| Object::EnvoyFilter(filter::object(mesh, it)));
-    let patches = mesh
-        .workloads
+/// The objects of a plan, in no particular order. Each is created on demand: there may be ten thousand.
+pub(crate) fn objects<'a>(mesh: &'a Mesh, plan: &'a Plan<'a>) -> impl ParallelIterator<Item = Object> + use<'a> {
+    let config_maps = plan.config_maps.par_iter().map(|it| Object::ConfigMap(config_map::object(mesh, it)));
+    let filters = plan.envoy_filters.par_iter().map(|it| Object::EnvoyFilter(filter::object(mesh, it)));
+    let patches = plan
+        .patches
         .par_iter()
-        .map(|workload| Object::Patch { namespace: workload.namespace.to_string(), patch: patch::object(workload) });
+        .map(|it| Object::Patch { namespace: it.workload.namespace.to_string(), patch: patch::object(it) });
     config_maps.chain(filters).chain(patches)
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::labels;
+use super::plan::Patch;
 use crate::domain::MountBy;
 use crate::objects::{
     ConfigMapSource, Container, Entry as _, Metadata, PodMetadata, PodSpec, PodTemplate, Projected, ProjectedSource,
@@ -10,7 +11,8 @@ use crate::objects::{
 };
 use crate::resolve::mesh::Workload;
 
-pub(super) fn object(workload: &Workload) -> WorkloadPatch {
+pub(super) fn object(patch: &Patch<'_>) -> WorkloadPatch {
+    let workload = patch.workload;
     WorkloadPatch {
         api_version: workload.kind.api_version().to_owned(),
         kind: workload.kind,
@@ -19,11 +21,12 @@ pub(super) fn object(workload: &Workload) -> WorkloadPatch {
             namespace: workload.patch_namespace.as_ref().map(ToString::to_string),
             ..Metadata::default()
         },
-        spec: WorkloadSpec { template: pod_template(workload) },
+        spec: WorkloadSpec { template: pod_template(patch) },
     }
 }
 
-fn pod_template(workload: &Workload) -> PodTemplate {
+fn pod_template(patch: &Patch<'_>) -> PodTemplate {
+    let workload = patch.workload;
     let mut annotations = Strings::new();
     if let Some(level) = workload.wasm_log_level {
         // The annotation replaces Istio's default, `misc:error`, so the value repeats it.
@@ -31,7 +34,7 @@ fn pod_template(workload: &Workload) -> PodTemplate {
             .insert("sidecar.istio.io/componentLogLevel".to_owned(), format!("misc:error,wasm:{}", level.as_str()));
     }
     let mut spec = PodSpec::default();
-    let (volumes, volume_mounts) = (volumes(workload), mounts(workload));
+    let (volumes, volume_mounts) = (volumes(patch), mounts(workload));
     match workload.mount.by {
         MountBy::Annotation => {
             annotations.insert("sidecar.istio.io/userVolume".to_owned(), json(volumes));
@@ -44,15 +47,16 @@ fn pod_template(workload: &Workload) -> PodTemplate {
             spec.volumes = volumes;
         }
     }
-    PodTemplate { metadata: PodMetadata { annotations, labels: labels(&workload.gate) }, spec }
+    PodTemplate { metadata: PodMetadata { annotations, labels: labels(&patch.gate) }, spec }
 }
 
 /// Our volume, then the user's. A single module is mounted as a plain configMap volume, as Istio's documentation does. Several
 /// modules share one projected volume, which puts all of them under the one mount path.
-fn volumes(workload: &Workload) -> Vec<Map<String, Value>> {
+fn volumes(patch: &Patch<'_>) -> Vec<Map<String, Value>> {
+    let workload = patch.workload;
     let mount = &workload.mount;
     let source = |name: &dyn ToString| Some(ConfigMapSource { name: name.to_string(), items: None });
-    let (config_map, projected) = match mount.config_maps.as_slice() {
+    let (config_map, projected) = match patch.config_maps.as_slice() {
         [only] => (source(only), None),
         several => {
             let sources = several.iter().map(|name| ProjectedSource { config_map: source(name) });

@@ -1,11 +1,11 @@
 //! A filter's settings as Envoy's messages. A key that mesh.toml omits writes no field.
 
+use super::plan::{Capabilities, FailureField, Plugin};
 use crate::domain::{FilterType, OnFailure, Runtime};
 use crate::objects::{
     Any, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, SanitizationConfig,
     TypedConfig, TypedStruct, VmCode, VmConfig, Wasm, WasmRuntime, WasmType,
 };
-use crate::resolve::mesh::{Capabilities, FailureField, Plugin};
 
 pub(super) fn typed_config(plugin: &Plugin) -> TypedConfig {
     let wasm = Wasm { config: config(plugin) };

@@ -1,158 +1,176 @@
-//! What a test sends and what is answered: requests, the workload's answers, those of other clusters.
-
-use std::collections::BTreeMap;
+//! The messages of a test: requests, the workload's responses, and the responses of other clusters.
 
 use mesh_compile_host::{Callout, Fields, Message, Response};
 
+use super::headers::{ENCODING, LENGTH, Part};
 use super::values::{Check, is_token, short};
-use crate::diag::{Code, Diagnostic};
-use crate::spec::Place;
-use crate::spec::types::traffic::{self, Text, Values};
+use crate::diag::Location;
+use crate::spec::Spanned;
+use crate::spec::types::traffic::{self, Text};
 
-/// Headers that speak of the connection or that Envoy answers by itself: none of them gets through a proxy as it is.
-const OF_THE_CONNECTION: [&str; 5] = ["connection", "expect", "keep-alive", "proxy-connection", "upgrade"];
-/// Headers that say where a body ends.
-const LENGTH: &str = "content-length";
-const ENCODING: &str = "transfer-encoding";
-
-/// Which part of which message fields are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    RequestHeaders,
-    AnswerHeaders,
-    Trailers,
+/// The headers, body and trailers of a message, as a test sets them.
+struct Written<'a> {
+    headers: Option<&'a Spanned<traffic::Fields>>,
+    body: Option<&'a Spanned<Text>>,
+    chunks: Option<&'a Spanned<Vec<Spanned<Text>>>>,
+    trailers: Option<&'a Spanned<traffic::Fields>>,
 }
 
-/// A message as a test writes it.
-struct Written<'a> {
-    headers: &'a BTreeMap<String, Values>,
-    body: Option<&'a Text>,
-    chunks: Option<&'a [Text]>,
-    trailers: &'a BTreeMap<String, Values>,
+/// A key of a test and where it is, if it is set.
+type Key = (&'static str, Option<Location>);
+
+/// The location of a key, if it is set.
+fn key<T>(name: &'static str, written: Option<&Spanned<T>>) -> Key {
+    (name, written.map(Spanned::key))
+}
+
+/// The keys that are set.
+fn set(keys: impl IntoIterator<Item = Key>) -> impl Iterator<Item = (&'static str, Location)> {
+    keys.into_iter().filter_map(|(name, location)| Some((name, location?)))
+}
+
+impl<'a> Written<'a> {
+    fn keys(&self) -> [Key; 4] {
+        [
+            key("headers", self.headers),
+            key("body", self.body),
+            key("chunks", self.chunks),
+            key("trailers", self.trailers),
+        ]
+    }
+}
+
+macro_rules! written {
+    ($message:expr) => {
+        Written {
+            headers: $message.headers.as_ref(),
+            body: $message.body.as_ref(),
+            chunks: $message.chunks.as_ref(),
+            trailers: $message.trailers.as_ref(),
+        }
+    };
 }
 
 impl Check<'_> {
-    pub(super) fn request(&mut self, written: Option<&traffic::Request>, place: &Place) -> Message {
+    pub(super) fn request(&mut self, written: Option<&Spanned<traffic::Request>>) -> Message {
         let default = traffic::Request::default();
-        let written = written.unwrap_or(&default);
-        let method = written.method.as_deref().unwrap_or("GET");
-        let path = written.path.as_deref().unwrap_or("/");
-        let authority = written.authority.as_deref().unwrap_or("mesh.test");
-        let scheme = written.scheme.as_deref().unwrap_or("http");
-        self.method(method, &place.key("method"));
-        self.path(path, &place.key("path"));
-        if authority.is_empty() || authority.contains(|c: char| !c.is_ascii_graphic() || "/?#@".contains(c)) {
-            let message = format!("{} is not an authority", short(authority));
-            self.refuse(
-                self.document.at(&place.key("authority")),
-                message,
-                "write the host, with its port if need be: `shop.example:8080`",
-            );
+        let written = written.map_or(&default, |written| written);
+        if let Some(method) = &written.method {
+            self.method(method);
         }
-        if !matches!(scheme, "http" | "https") {
-            let message = format!("{} is not a scheme that a proxy takes", short(scheme));
-            self.refuse(self.document.at(&place.key("scheme")), message, "it takes `http`, `https`");
+        if let Some(path) = &written.path {
+            self.path(path);
         }
-        let pseudo = [(":authority", authority), (":path", path), (":method", method), (":scheme", scheme)];
-        let parts = Written {
-            headers: &written.headers,
-            body: written.body.as_ref(),
-            chunks: written.chunks.as_deref(),
-            trailers: &written.trailers,
+        if let Some(authority) = &written.authority
+            && (authority.is_empty() || authority.contains(|c: char| !c.is_ascii_graphic() || "/?#@".contains(c)))
+        {
+            let message = format!("{} is not a valid authority", short(authority));
+            self.refuse(authority.at(), message, "set the host, with its port if needed: `shop.example:8080`");
+        }
+        if let Some(scheme) = written.scheme.as_ref().filter(|scheme| !matches!(scheme.as_str(), "http" | "https")) {
+            let message = format!("a proxy does not accept the scheme {}", short(scheme));
+            self.refuse(scheme.at(), message, "valid values: `http`, `https`");
+        }
+        let or = |written: &Option<Spanned<String>>, default: &str| {
+            written.as_ref().map_or_else(|| default.to_owned(), |text| text.to_string())
         };
-        self.message(pseudo.into_iter().collect(), Part::RequestHeaders, &parts, place)
+        let pseudo = [
+            (":authority", or(&written.authority, "mesh.test")),
+            (":path", or(&written.path, "/")),
+            (":method", or(&written.method, "GET")),
+            (":scheme", or(&written.scheme, "http")),
+        ];
+        self.message(pseudo.into_iter().collect(), Part::RequestHeaders, &written!(written))
     }
 
-    /// What the workload answers.
-    pub(super) fn upstream(&mut self, written: Option<&traffic::Answer>, place: &Place) -> Response {
-        let default = traffic::Answer::default();
-        let written = written.unwrap_or(&default);
-        let parts = Written {
-            headers: &written.headers,
-            body: written.body.as_ref(),
-            chunks: written.chunks.as_deref(),
-            trailers: &written.trailers,
-        };
-        if self.is_reset(written.reset, place) {
+    /// The workload's response.
+    pub(super) fn upstream(&mut self, written: Option<&Spanned<traffic::Response>>) -> Response {
+        let default = traffic::Response::default();
+        let written = written.map_or(&default, |written| written);
+        let parts = written!(written);
+        let others = [key("status", written.status.as_ref())].into_iter().chain(parts.keys());
+        if self.is_reset(written.reset.as_ref(), others) {
             return Response::Reset;
         }
-        Response::Message(self.answer(written.status, &parts, place))
+        Response::Message(self.response(written.status.as_ref(), &parts))
     }
 
-    /// What a cluster answers, call by call.
-    pub(super) fn callouts(&mut self, written: &traffic::Callouts, place: &Place) -> Vec<Callout> {
+    /// The responses of a cluster to successive callouts.
+    pub(super) fn callouts(&mut self, written: &traffic::Callouts) -> Vec<Callout> {
         match written {
-            traffic::Callouts::Always(only) => vec![self.callout(only, place)],
-            traffic::Callouts::InTurn(several) => {
-                several.iter().enumerate().map(|(i, one)| self.callout(one, &place.index(i))).collect()
-            }
+            traffic::Callouts::Always(only) => vec![self.callout(only)],
+            traffic::Callouts::InTurn(several) => several.iter().map(|one| self.callout(one)).collect(),
         }
     }
 
-    fn callout(&mut self, written: &traffic::Callout, place: &Place) -> Callout {
-        let after = self.duration(written.after.as_deref(), &place.key("after"));
-        let response = if self.is_reset(written.reset, place) {
+    fn callout(&mut self, written: &traffic::Callout) -> Callout {
+        let after = self.duration(written.after.as_ref());
+        let parts = written!(written);
+        let of_grpc = [
+            key("grpc-status", written.grpc_status.as_ref()),
+            key("grpc-message", written.grpc_message.as_ref()),
+            key("messages", written.messages.as_ref()),
+        ];
+        let others = [key("status", written.status.as_ref())].into_iter().chain(parts.keys()).chain(of_grpc);
+        let response = if self.is_reset(written.reset.as_ref(), others) {
             Response::Reset
-        } else if written.grpc_status.is_some() || written.grpc_message.is_some() || written.messages.is_some() {
-            Response::Message(self.grpc(written, place))
+        } else if let Some(first) = set(of_grpc).next() {
+            Response::Message(self.grpc(written, first))
         } else {
-            let parts = Written {
-                headers: &written.headers,
-                body: written.body.as_ref(),
-                chunks: written.chunks.as_deref(),
-                trailers: &written.trailers,
-            };
-            Response::Message(self.answer(written.status, &parts, place))
+            Response::Message(self.response(written.status.as_ref(), &parts))
         };
         Callout { after, response }
     }
 
-    /// Whether the connection is to break; then nothing but `after` may stand beside it.
-    fn is_reset(&mut self, reset: Option<bool>, place: &Place) -> bool {
-        const OTHERS: [&str; 8] =
-            ["status", "headers", "body", "chunks", "trailers", "grpc-status", "grpc-message", "messages"];
-        let is_reset = reset == Some(true);
-        if let Some(other) = OTHERS.iter().find(|key| is_reset && self.document.has(&place.key(**key))) {
-            self.exclusive(place, ["reset", other], "where the connection breaks, nothing is answered");
+    /// Whether the connection is reset. Then no other key but `after` can be set.
+    fn is_reset(&mut self, reset: Option<&Spanned<bool>>, others: impl IntoIterator<Item = Key>) -> bool {
+        let Some(reset) = reset.filter(|reset| ***reset) else { return false };
+        if let Some(other) = set(others).next() {
+            let help = "a connection that is reset sends no response";
+            self.exclusive([("reset", reset.key()), other], help);
         }
-        is_reset
+        true
     }
 
-    fn answer(&mut self, status: Option<u16>, parts: &Written<'_>, place: &Place) -> Message {
-        let status = status.unwrap_or(200);
-        let has_body = !parts.trailers.is_empty() || parts.chunks.is_some();
-        let has_body = has_body || parts.body.is_some_and(|body| !matches!(body, Text::Plain(text) if text.is_empty()));
-        if matches!(status, 204 | 304) && has_body {
-            let message = format!("an answer of {status} has no body");
-            self.refuse(self.document.at(&place.key("status")), message, "remove the body, or choose another status");
+    fn response(&mut self, status: Option<&Spanned<u16>>, parts: &Written<'_>) -> Message {
+        let is_empty = |body: &Spanned<Text>| matches!(&**body, Text::Plain(text) if text.is_empty());
+        let has_trailers = parts.trailers.is_some_and(|trailers| !trailers.is_empty());
+        let has_body = has_trailers || parts.chunks.is_some() || parts.body.is_some_and(|body| !is_empty(body));
+        if let Some(status) = status.filter(|status| has_body && matches!(***status, 204 | 304)) {
+            let message = format!("a response with status {} has no body", **status);
+            self.refuse(status.at(), message, "remove the body, or set another status");
         }
+        let status = status.map_or(200, |status| **status);
         let pseudo = [(":status", status.to_string())].into_iter().collect();
-        self.message(pseudo, Part::AnswerHeaders, parts, place)
+        self.message(pseudo, Part::ResponseHeaders, parts)
     }
 
-    /// A gRPC answer: each chunk is a message. Without any, it is one of trailers only, which come as headers.
-    fn grpc(&mut self, written: &traffic::Callout, place: &Place) -> Message {
-        let first =
-            ["grpc-status", "grpc-message", "messages"].into_iter().find(|key| self.document.has(&place.key(*key)));
-        for key in ["status", "body", "chunks"].into_iter().filter(|key| self.document.has(&place.key(*key))) {
-            let help = "`grpc-status`, `grpc-message` and `messages` make a gRPC answer, whose status is 200 and whose body is its messages";
-            self.exclusive(place, [first.unwrap_or("grpc-status"), key], help);
+    /// A gRPC response: each chunk is a message. A response without messages has only trailers, which are sent as headers.
+    fn grpc(&mut self, written: &traffic::Callout, first: (&'static str, Location)) -> Message {
+        let of_http = [
+            key("status", written.status.as_ref()),
+            key("body", written.body.as_ref()),
+            key("chunks", written.chunks.as_ref()),
+        ];
+        for other in set(of_http) {
+            let help = "`grpc-status`, `grpc-message` and `messages` make it a gRPC response, which has the status 200 and its messages as the body";
+            self.exclusive([first, other], help);
         }
         let mut headers: Fields = [(":status", "200")].into_iter().collect();
-        let own = self.fields(&written.headers, Part::AnswerHeaders, &place.key("headers"));
+        let own = self.fields(written.headers.as_ref(), Part::ResponseHeaders);
         if own.first("content-type").is_none() {
             headers.add("content-type", "application/grpc");
         }
         headers.0.extend(own.0);
-        let mut end = self.fields(&written.trailers, Part::Trailers, &place.key("trailers"));
-        let only_trailers = end.0.is_empty() && written.messages.as_ref().is_none_or(Vec::is_empty);
-        end.add("grpc-status", written.grpc_status.unwrap_or(0).to_string());
-        if let Some(message) = written.grpc_message.as_deref().filter(|message| !message.is_empty()) {
-            self.header_value("grpc-message", message, &place.key("grpc-message"));
-            end.add("grpc-message", message);
+        let mut end = self.fields(written.trailers.as_ref(), Part::Trailers);
+        let messages = written.messages.as_ref().map_or(&[][..], |messages| messages.as_slice());
+        let only_trailers = end.0.is_empty() && messages.is_empty();
+        end.add("grpc-status", written.grpc_status.as_ref().map_or(0, |status| **status).to_string());
+        if let Some(message) = written.grpc_message.as_ref().filter(|message| !message.is_empty()) {
+            self.header_value("grpc-message", message, message.at());
+            end.add("grpc-message", message.as_str());
         }
-        let messages = written.messages.iter().flatten().enumerate();
-        let body = messages.map(|(i, message)| self.bytes(message, &place.key("messages").index(i))).collect();
+        let body = messages.iter().map(|message| self.bytes(message)).collect();
         if only_trailers {
             headers.0.extend(end.0);
             return Message { headers, body, trailers: None };
@@ -160,147 +178,77 @@ impl Check<'_> {
         Message { headers, body, trailers: Some(end) }
     }
 
-    fn message(&mut self, mut headers: Fields, part: Part, written: &Written<'_>, place: &Place) -> Message {
-        headers.0.extend(self.fields(written.headers, part, &place.key("headers")).0);
-        let trailers = self.fields(written.trailers, Part::Trailers, &place.key("trailers"));
-        let body = self.body(written, place);
+    fn message(&mut self, mut headers: Fields, part: Part, written: &Written<'_>) -> Message {
+        headers.0.extend(self.fields(written.headers, part).0);
+        let trailers = self.fields(written.trailers, Part::Trailers);
+        let body = self.body(written);
         let mut message = Message { headers, body, trailers: Some(trailers).filter(|fields| !fields.0.is_empty()) };
-        self.length(&message, written, place);
+        self.length(&message, written);
         if written.chunks.is_some() {
             message.mark_chunked();
         }
         message
     }
 
-    fn body(&mut self, written: &Written<'_>, place: &Place) -> Vec<Vec<u8>> {
-        if written.body.is_some() && written.chunks.is_some() {
-            self.exclusive(place, ["body", "chunks"], "`body` goes in one piece, `chunks` in several");
+    fn body(&mut self, written: &Written<'_>) -> Vec<Vec<u8>> {
+        if let (Some(body), Some(chunks)) = (written.body, written.chunks) {
+            let help = "`body` is sent in one piece, `chunks` in several";
+            self.exclusive([("body", body.key()), ("chunks", chunks.key())], help);
         }
-        let whole = written.body.map(|body| self.bytes(body, &place.key("body"))).filter(|body| !body.is_empty());
+        let whole = written.body.map(|body| self.bytes(body)).filter(|body| !body.is_empty());
         let mut chunks = Vec::new();
-        for (i, chunk) in written.chunks.into_iter().flatten().enumerate() {
-            let here = place.key("chunks").index(i);
-            let bytes = self.bytes(chunk, &here);
+        for chunk in written.chunks.into_iter().flat_map(|chunks| chunks.iter()) {
+            let bytes = self.bytes(chunk);
             if bytes.is_empty() {
-                self.refuse(
-                    self.document.at(&here),
-                    "a chunk is empty",
-                    "remove it: in HTTP/1.1 it would end the body",
-                );
+                self.refuse(chunk.at(), "a chunk is empty", "remove it: in HTTP/1.1, an empty chunk ends the body");
             }
             chunks.push(bytes);
         }
         whole.into_iter().chain(chunks).collect()
     }
 
-    /// A length that is not the body's, or that stands beside chunks, breaks the connection before any filter sees it.
-    fn length(&mut self, message: &Message, written: &Written<'_>, place: &Place) {
-        let Some(name) = written.headers.keys().find(|name| name.eq_ignore_ascii_case(LENGTH)) else { return };
-        let location = self.document.at(&place.key("headers").key(name));
+    /// Reports a length that differs from the body's, or that is set together with chunks: the proxy would reset the connection
+    /// before any filter sees the message.
+    fn length(&mut self, message: &Message, written: &Written<'_>) {
+        let headers = written.headers.into_iter().flat_map(|headers| headers.iter());
+        let Some((_, written_length)) = { headers }.find(|(name, _)| name.eq_ignore_ascii_case(LENGTH)) else { return };
+        let location = written_length.at();
         let length = message.body().len();
         let is_chunked = written.chunks.is_some() || message.trailers.is_some();
         if is_chunked || message.headers.first(ENCODING).is_some() {
-            let help = "remove it: what is sent in chunks or has trailers says by itself where it ends";
-            self.refuse(location, "`content-length` cannot stand beside chunks or trailers", help);
+            let help = "remove it: chunks and trailers define the end of the body";
+            self.refuse(location, "`content-length` cannot be combined with chunks or trailers", help);
         } else if message.headers.first(LENGTH) != Some(length.to_string().as_bytes()) {
-            let help = "remove it: the right length is sent by itself";
-            self.refuse(location, format!("`content-length` is not the length of the body, which is {length}"), help);
+            let help = "remove it: the length is set automatically";
+            self.refuse(location, format!("`content-length` is not the length of the body, {length}"), help);
         }
     }
 
-    fn fields(&mut self, written: &BTreeMap<String, Values>, part: Part, place: &Place) -> Fields {
-        let mut fields = Fields::default();
-        self.once(written.keys(), place);
-        for (name, values) in written {
-            let here = place.key(name);
-            self.field_name(name, part, &here);
-            let values: Vec<_> = match values {
-                Values::One(value) => vec![(value, here.clone())],
-                Values::Several(values) => values.iter().enumerate().map(|(i, it)| (it, here.index(i))).collect(),
-            };
-            for (value, place) in values {
-                self.header_value(name, value, &place);
-                if name.eq_ignore_ascii_case(ENCODING) && value != "chunked" {
-                    self.refuse(
-                        self.document.at(&place),
-                        format!("no test can send a body as {}", short(value)),
-                        "it takes `chunked`",
-                    );
-                }
-                fields.add(name, value);
-            }
-        }
-        fields
-    }
-
-    /// Names that differ only in case are one header.
-    pub(super) fn once<'n>(&mut self, names: impl Iterator<Item = &'n String>, place: &Place) {
-        let mut seen: BTreeMap<String, &String> = BTreeMap::new();
-        for name in names {
-            if let Some(first) = seen.insert(name.to_ascii_lowercase(), name) {
-                self.sink.push(
-                    Diagnostic::error(Code::MC0119, format!("`{first}` and `{name}` are one header"))
-                        .at_label(self.document.key(&place.key(name)), "again here")
-                        .related(self.document.key(&place.key(first)), "first here")
-                        .help("write it once, with a list of its values"),
-                );
-            }
-        }
-    }
-
-    fn field_name(&mut self, name: &str, part: Part, place: &Place) {
-        let lower = name.to_ascii_lowercase();
-        let (reason, help) = match (lower.as_str(), part) {
-            (":method" | ":path" | ":authority" | ":scheme", Part::RequestHeaders) => {
-                let key = &lower[1..];
-                (format!("`{name}` has a key of its own"), format!("write `{key} = \"…\"` beside `headers`"))
-            }
-            ("host", Part::RequestHeaders) => {
-                ("`host` has a key of its own".to_owned(), "write `authority = \"…\"` beside `headers`".to_owned())
-            }
-            (":status", Part::AnswerHeaders) => {
-                (format!("`{name}` has a key of its own"), "write `status = …` beside `headers`".to_owned())
-            }
-            (LENGTH | ENCODING, Part::Trailers) => (format!("`{name}` cannot be a trailer"), "remove it".to_owned()),
-            _ if OF_THE_CONNECTION.contains(&lower.as_str()) => {
-                let reason = format!("`{name}` cannot be sent by a test: it is between two ends of one connection");
-                (reason, "remove it: the proxy never hands it on as it is".to_owned())
-            }
-            _ if !is_token(name) => {
-                let help = "letters, digits and ``!#$%&'*+-.^_`|~`` may stand there".to_owned();
-                (format!("{} is not the name of a header", short(name)), help)
-            }
-            _ => return,
-        };
-        self.refuse(self.document.key(place), reason, help);
-    }
-
-    fn method(&mut self, method: &str, place: &Place) {
+    fn method(&mut self, method: &Spanned<String>) {
         let (message, help) = if !is_token(method) {
-            (format!("{} is not a method", short(method)), "write `GET`, `POST`, `PUT` …".to_owned())
+            (format!("{} is not a valid method", short(method)), "use `GET`, `POST`, `PUT` …".to_owned())
         } else if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
-            let help = format!("write `{}`", method.to_ascii_uppercase());
-            (format!("`{method}` is not a method: their names are in upper case"), help)
-        } else if method == "CONNECT" {
-            ("`CONNECT` makes a tunnel, which no test can go through".to_owned(), "choose another method".to_owned())
+            let help = format!("use `{}`", method.to_ascii_uppercase());
+            (format!("`{}` is not a valid method: methods are in upper case", method.as_str()), help)
+        } else if method.as_str() == "CONNECT" {
+            let message = "tests do not support `CONNECT`, which opens a tunnel".to_owned();
+            (message, "use another method".to_owned())
         } else {
             return;
         };
-        self.refuse(self.document.at(place), message, help);
+        self.refuse(method.at(), message, help);
     }
 
-    fn path(&mut self, path: &str, place: &Place) {
+    fn path(&mut self, path: &Spanned<String>) {
         let (message, help) = if !path.starts_with(['/', '*']) {
-            (
-                format!("the path {} does not begin with `/`", short(path)),
-                "begin it with `/`; the host is `authority`".to_owned(),
-            )
+            let message = format!("the path {} does not start with `/`", short(path));
+            (message, "add the `/`; the host is `authority`".to_owned())
         } else if let Some(bad) = path.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
             let escaped: String = bad.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect();
-            (format!("the path holds {bad:?}, which no request line can"), format!("write it as `{escaped}`"))
+            (format!("the path contains {bad:?}, which a request line cannot"), format!("escape it as `{escaped}`"))
         } else {
             return;
         };
-        self.refuse(self.document.at(place), message, help);
+        self.refuse(path.at(), message, help);
     }
 }

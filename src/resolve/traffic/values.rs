@@ -1,4 +1,4 @@
-//! The small values of a test: durations, times, expressions, bytes, the names and values of headers.
+//! The scalar values of a test: durations, times, regular expressions, bytes, and the names and values of headers.
 
 use std::fmt::Display;
 use std::ops::Range;
@@ -12,17 +12,17 @@ use mesh_compile_host::DEFAULT_TIME;
 use regex::bytes::Regex;
 use toml::value::Datetime;
 
-use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::spec::types::traffic::{BodyPattern, ExpectedBody, Pattern, Text};
-use crate::spec::{Document, Place};
+use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
+use crate::spec::Spanned;
+use crate::spec::types::traffic::{ExpectedBody, Pattern, Text};
 use crate::traffic::Matcher;
 
-/// No `after` is longer, so that no clock runs over.
+/// The longest `after`, so that no clock overflows.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Reports what is wrong with a test, each thing at its place. What stands in for a wrong value is never used: there is an error.
+/// Reports what is wrong with a test. After a report a value stands in that is never used.
 pub(super) struct Check<'a> {
-    pub(super) document: &'a Document,
+    pub(super) sources: &'a Sources,
     pub(super) sink: &'a mut Sink,
 }
 
@@ -31,132 +31,134 @@ impl Check<'_> {
         self.sink.push(Diagnostic::error(Code::MC0119, message).at(location).help(help));
     }
 
-    /// Two keys of the table at `place` of which one is to be there.
-    pub(super) fn exclusive(&mut self, place: &Place, [first, other]: [&str; 2], help: &str) {
+    /// Reports two keys of a table of which only one can be set.
+    pub(super) fn exclusive(&mut self, [(first, first_at), (other, other_at)]: [(&str, Location); 2], help: &str) {
         self.sink.push(
-            Diagnostic::error(Code::MC0122, format!("`{first}` and `{other}` exclude each other in a test"))
-                .at_label(self.document.key(&place.key(other)), format!("cannot stand beside `{first}`"))
-                .related(self.document.key(&place.key(first)), "there is this already")
+            Diagnostic::error(Code::MC0122, format!("`{first}` and `{other}` are mutually exclusive in a test"))
+                .at_label(other_at, format!("cannot be combined with `{first}`"))
+                .related(first_at, format!("`{first}` is set here"))
                 .help(help),
         );
     }
 
-    /// `50ms`, `5s`, `2m`, `1h`.
-    pub(super) fn duration(&mut self, text: Option<&str>, place: &Place) -> Duration {
-        let Some(text) = text else { return Duration::ZERO };
-        match duration(text) {
+    /// `50ms`, `5s`, `2m`, `1h`. Zero by default.
+    pub(super) fn duration(&mut self, written: Option<&Spanned<String>>) -> Duration {
+        let Some(written) = written else { return Duration::ZERO };
+        match duration(written) {
             Some(duration) if duration <= LONGEST => duration,
             Some(_) => {
-                let help = "no test waits for more than 366 days";
-                self.refuse(self.document.at(place), format!("{} is too long", short(text)), help);
+                self.refuse(written.at(), format!("{} is too long", short(written)), "the maximum is 366 days");
                 Duration::ZERO
             }
             None => {
-                let message = format!("{} is not a duration", short(text));
-                self.refuse(self.document.at(place), message, "write a number and its unit: `50ms`, `5s`, `2m`, `1h`");
+                let message = format!("{} is not a valid duration", short(written));
+                self.refuse(written.at(), message, "set a number and its unit: `50ms`, `5s`, `2m`, `1h`");
                 Duration::ZERO
             }
         }
     }
 
-    /// A time as nanoseconds since 1970.
-    pub(super) fn time(&mut self, text: Option<&str>, place: &Place) -> u64 {
-        let Some(text) = text else { return DEFAULT_TIME };
-        time(text).unwrap_or_else(|reason| {
-            let message = format!("{} is not a time: {reason}", short(text));
-            self.refuse(self.document.at(place), message, "write it as RFC 3339 does: `2025-01-01T00:00:00Z`");
+    /// A time in nanoseconds since 1970.
+    pub(super) fn time(&mut self, written: Option<&Spanned<String>>) -> u64 {
+        let Some(written) = written else { return DEFAULT_TIME };
+        time(written).unwrap_or_else(|reason| {
+            let message = format!("{} is not a valid time: {reason}", short(written));
+            self.refuse(written.at(), message, "use the form of RFC 3339: `2025-01-01T00:00:00Z`");
             DEFAULT_TIME
         })
     }
 
-    pub(super) fn regex(&mut self, text: &str, place: &Place) -> Option<Regex> {
-        let error = match Regex::new(text) {
+    pub(super) fn regex(&mut self, written: &Spanned<String>) -> Option<Regex> {
+        let error = match Regex::new(written) {
             Ok(regex) => return Some(regex),
             Err(error) => error,
         };
-        let (reason, part) = syntax(text).unwrap_or_else(|| (error.to_string(), 0..text.len()));
-        let location = self.document.within(place, text, &part);
-        let help = "single quotes keep backslashes as they are: `'\\d+'`; `\\.`, `\\[`, `\\(` stand for themselves";
-        self.refuse(location, format!("{} is not a regular expression: {reason}", short(text)), help);
+        let (reason, part) = syntax(written).unwrap_or_else(|| (error.to_string(), 0..written.len()));
+        let location = written.part(self.sources, written, &part);
+        let help =
+            "single quotes preserve backslashes: `'\\d+'`; write `\\.`, `\\[`, `\\(` for the characters themselves";
+        self.refuse(location, format!("{} is not a valid regular expression: {reason}", short(written)), help);
         None
     }
 
-    /// Blanks and line ends are passed over: `base64` writes lines of 76 columns.
-    pub(super) fn base64(&mut self, text: &str, place: &Place) -> Vec<u8> {
+    /// Whitespace is skipped: the `base64` command wraps its lines at 76 columns.
+    fn base64(&mut self, written: &Spanned<String>) -> Vec<u8> {
         let (offsets, digits): (Vec<usize>, Vec<u8>) =
-            text.bytes().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace()).unzip();
+            written.bytes().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace()).unzip();
         BASE64.decode(digits).unwrap_or_else(|error| {
             let (reason, part) = match error {
                 base64::DecodeError::InvalidByte(at, _) => {
                     let at = offsets.get(at).copied().unwrap_or_default();
-                    let found = text.get(at..).and_then(|rest| rest.chars().next()).unwrap_or('?');
-                    (format!("{found:?} does not stand there"), at..at + found.len_utf8())
+                    let found = written.get(at..).and_then(|rest| rest.chars().next()).unwrap_or('?');
+                    (format!("unexpected {found:?}"), at..at + found.len_utf8())
                 }
-                base64::DecodeError::InvalidPadding => ("its padding is wrong".to_owned(), 0..text.len()),
-                _ => ("it does not end where it may".to_owned(), 0..text.len()),
+                base64::DecodeError::InvalidPadding => ("its padding is wrong".to_owned(), 0..written.len()),
+                _ => ("its length or last digit is wrong".to_owned(), 0..written.len()),
             };
-            let location = self.document.within(place, text, &part);
-            let help = "`base64 < FILE` writes it, with `=` at its end";
-            self.refuse(location, format!("{} is not base64: {reason}", short(text)), help);
+            let location = written.part(self.sources, written, &part);
+            let help = "encode the bytes with `base64 < FILE`, including the `=` at the end";
+            self.refuse(location, format!("{} is not valid base64: {reason}", short(written)), help);
             Vec::new()
         })
     }
 
-    pub(super) fn bytes(&mut self, text: &Text, place: &Place) -> Vec<u8> {
+    pub(super) fn bytes(&mut self, text: &Text) -> Vec<u8> {
         match text {
             Text::Plain(text) => text.as_bytes().to_vec(),
-            Text::Base64(it) => self.base64(&it.base64, &place.key("base64")),
+            Text::Base64(it) => self.base64(&it.base64),
         }
     }
 
-    pub(super) fn matches(&mut self, expression: &str, place: &Place) -> Matcher {
-        self.regex(expression, &place.key("matches")).map_or_else(|| Matcher::Is(Vec::new()), Matcher::Matches)
+    pub(super) fn matches(&mut self, expression: &Spanned<String>) -> Matcher {
+        self.regex(expression).map_or_else(|| Matcher::Is(Vec::new()), Matcher::Matches)
     }
 
-    pub(super) fn pattern(&mut self, pattern: &Pattern, place: &Place) -> Matcher {
+    pub(super) fn pattern(&mut self, pattern: &Pattern) -> Matcher {
         match pattern {
             Pattern::Is(text) => Matcher::Is(text.as_bytes().to_vec()),
-            Pattern::Like(it) => self.matches(&it.matches, place),
+            Pattern::Like(like) => self.matches(&like.matches),
         }
     }
 
-    pub(super) fn body_pattern(&mut self, body: &ExpectedBody, place: &Place) -> Matcher {
-        match body {
-            ExpectedBody::Is(text) => Matcher::Is(text.as_bytes().to_vec()),
-            ExpectedBody::Like(BodyPattern { matches: Some(expression), base64: None }) => {
-                self.matches(expression, place)
-            }
-            ExpectedBody::Like(BodyPattern { matches: None, base64: Some(text) }) => {
-                Matcher::Is(self.base64(text, &place.key("base64")))
-            }
-            ExpectedBody::Like(BodyPattern { matches: Some(_), base64: Some(_) }) => {
-                self.exclusive(place, ["matches", "base64"], "a body is the bytes, or an expression is found in it");
+    pub(super) fn body_pattern(&mut self, body: &Spanned<ExpectedBody>) -> Matcher {
+        let pattern = match &**body {
+            ExpectedBody::Is(text) => return Matcher::Is(text.as_bytes().to_vec()),
+            ExpectedBody::Like(pattern) => pattern,
+        };
+        match (&pattern.matches, &pattern.base64) {
+            (Some(expression), None) => self.matches(expression),
+            (None, Some(text)) => Matcher::Is(self.base64(text)),
+            (Some(matches), Some(base64)) => {
+                let help = "an expected body is either bytes or an expression";
+                self.exclusive([("matches", matches.key()), ("base64", base64.key())], help);
                 Matcher::Is(Vec::new())
             }
-            ExpectedBody::Like(BodyPattern { matches: None, base64: None }) => {
+            (None, None) => {
                 let help =
-                    "write the text itself, `{ matches = \"…\" }` or `{ base64 = \"…\" }`; an empty body is `\"\"`";
-                self.refuse(self.document.at(place), format!("`{place}` does not say what the body is"), help);
+                    "set the text itself, `{ matches = \"…\" }` or `{ base64 = \"…\" }`; an empty body is `\"\"`";
+                self.refuse(body.at(), "the expected body sets neither `matches` nor `base64`", help);
                 Matcher::Is(Vec::new())
             }
         }
     }
 
-    /// The value of a header as it goes over HTTP/1.1.
-    pub(super) fn header_value(&mut self, name: &str, value: &str, place: &Place) {
-        let reason = if let Some(bad) = value.chars().find(|c| *c != '\t' && c.is_ascii_control()) {
-            format!("it holds {bad:?}, and HTTP allows no control characters in it")
+    /// Reports the value of a header that HTTP/1.1 cannot transfer.
+    pub(super) fn header_value(&mut self, name: &str, value: &str, location: Location) {
+        let (reason, help) = if let Some(bad) = value.chars().find(|c| *c != '\t' && c.is_ascii_control()) {
+            let help = "remove the character; a list of strings becomes a header of several lines";
+            (format!("it contains {bad:?}, and HTTP allows no control characters"), help)
         } else if value.trim_matches([' ', '\t']) != value {
-            "blanks at its ends do not get over HTTP/1.1".to_owned()
+            let help = "remove the spaces";
+            ("HTTP/1.1 drops spaces at the start and the end".to_owned(), help)
         } else {
             return;
         };
-        let message = format!("{} cannot be the value of {}: {reason}", short(value), short(name));
-        self.refuse(self.document.at(place), message, "remove them; a list of strings makes a header of several lines");
+        let message = format!("{} is not a valid value of {}: {reason}", short(value), short(name));
+        self.refuse(location, message, help);
     }
 }
 
-/// A text as a message of one line names it.
+/// A text in the form in which a one-line message quotes it.
 pub(super) fn short(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut shown: String = text.chars().take(LONGEST).collect();
@@ -179,7 +181,7 @@ fn duration(text: &str) -> Option<Duration> {
     Duration::try_from(duration).ok()
 }
 
-/// What is wrong with an expression, in the words of the regex crate, and which part of it.
+/// What is wrong with an expression, in the words of the regex crate, and where.
 fn syntax(text: &str) -> Option<(String, Range<usize>)> {
     let describe =
         |reason: &dyn Display, span: &regex_syntax::ast::Span| (reason.to_string(), span.start.offset..span.end.offset);

@@ -1,5 +1,5 @@
-//! All that a dry run depends on, as one digest. Every type is taken apart field by field: a new field that is forgotten here does
-//! not compile.
+//! The cache key: a digest of everything that a dry run depends on. Each type is destructured completely, so that a new field that is
+//! missing here does not compile.
 
 use mesh_compile_host::{Callout, Exchange, Fields, Message, Property, Response, Scenario};
 
@@ -9,7 +9,7 @@ use crate::traffic::{
 };
 use crate::verify::subject::{Module, Placed, Plugin, Subject};
 
-/// The program: its version, and a hash of its sources, for it is built between versions too (build.rs).
+/// The program's version, and a hash of its sources (build.rs), because it is also built between versions.
 const PROGRAM: &str = concat!("mesh-compile ", env!("CARGO_PKG_VERSION"), " ", env!("MESH_COMPILE_SOURCES"));
 
 /// The key of a subject in the embedded engine.
@@ -25,7 +25,7 @@ pub(super) fn of(subject: &Subject) -> Digest {
     Digest::of(&key.0)
 }
 
-/// Bytes that no other content gives: each text follows its length, each list the number of its items.
+/// The encoded content. Lengths precede texts and lists, so that different contents give different bytes.
 #[derive(Debug, Default)]
 struct Key(Vec<u8>);
 

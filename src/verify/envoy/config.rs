@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use crate::domain::{Direction, FilterType};
+use crate::objects::{PluginConfig, TypedConfig, Wasm};
 use crate::verify::subject::{Placed, Plugin};
 
 /// The listener that responds by itself. Its responses show when the worker has processed earlier data.
@@ -15,9 +16,6 @@ const WORKLOAD: &str = "mesh-compile-workload";
 const HTTP_CONNECTION_MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
-const HTTP_WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-const NETWORK_WASM: &str = "type.googleapis.com/envoy.extensions.filters.network.wasm.v3.Wasm";
-const RUNTIME: &str = "envoy.wasm.runtime.v8";
 const ACCESS_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const PROTOCOL: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
@@ -110,7 +108,8 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
 
 /// A listener like istiod's inbound ones, as far as filters can see. `chains`: network, HTTP.
 pub(super) fn listener(name: &str, direction: Direction, chains: [&[&Placed]; 2], paths: &Paths<'_>) -> Value {
-    let [network, http] = chains.map(|chain| chain.iter().map(|it| filter(it, paths)).collect());
+    let wasm = |placed: &&Placed| filter(&placed.plugin.chain_name, placed.chain, plugin_config(&placed.plugin, paths));
+    let [network, http] = chains.map(|chain| chain.iter().map(wasm).collect());
     let mut listener = listener_of(name, network, http, paths);
     listener["traffic_direction"] = match direction {
         Direction::Inbound | Direction::Any => "INBOUND",
@@ -122,9 +121,9 @@ pub(super) fn listener(name: &str, direction: Direction, chains: [&[&Placed]; 2]
 
 /// A listener with the module [`SMALLEST`], which is in `file`.
 pub(super) fn listener_to_try(name: &str, file: &str, paths: &Paths<'_>) -> Value {
-    let vm = json!({ "runtime": RUNTIME, "code": { "local": { "filename": file } } });
-    let config = json!({ "@type": HTTP_WASM, "config": { "name": name, "vm_config": vm } });
-    listener_of(name, Vec::new(), vec![json!({ "name": name, "typed_config": config })], paths)
+    let mut config = PluginConfig { name: name.to_owned(), ..PluginConfig::default() };
+    file.clone_into(&mut config.vm_config.code.local.filename);
+    listener_of(name, Vec::new(), vec![filter(name, FilterType::Http, config)], paths)
 }
 
 fn listener_of(name: &str, mut filters: Vec<Value>, mut http_filters: Vec<Value>, paths: &Paths<'_>) -> Value {
@@ -164,21 +163,21 @@ fn router() -> Value {
     json!({ "name": "envoy.filters.http.router", "typed_config": { "@type": ROUTER } })
 }
 
-fn filter(placed: &Placed, paths: &Paths<'_>) -> Value {
-    let type_url = match placed.chain {
-        FilterType::Http => HTTP_WASM,
-        FilterType::Network => NETWORK_WASM,
+fn filter(name: &str, filter_type: FilterType, config: PluginConfig) -> Value {
+    let wasm = Wasm { config };
+    let typed_config = match filter_type {
+        FilterType::Http => TypedConfig::HttpWasm(wasm),
+        FilterType::Network => TypedConfig::NetworkWasm(wasm),
     };
-    let config = plugin_config(&placed.plugin, paths);
-    json!({ "name": placed.plugin.chain_name, "typed_config": { "@type": type_url, "config": config } })
+    json!({ "name": name, "typed_config": typed_config })
 }
 
-/// The configuration that the proxy gets, with the path of the module in the engine's folder.
-fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> Value {
+/// The rendered configuration, with the path of the module in the engine's folder.
+fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> PluginConfig {
     let mut config = plugin.config.clone();
     config.vm_config.code.local.filename = paths.module(plugin);
     // Deprecated in this place since Envoy 1.40, but older versions read it nowhere else.
     let of_vm = config.vm_config.capability_restriction_config.take();
     config.capability_restriction_config = of_vm.or(config.capability_restriction_config);
-    json!(config)
+    config
 }

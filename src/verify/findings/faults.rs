@@ -47,8 +47,8 @@ fn callback(message: &str) -> String {
 
 /// The finding of a rule about the module, if a rule explains why it does not load.
 fn by_rule(placed: &Placed) -> Option<Diagnostic> {
-    let setting =
-        Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(placed.chain), allow_precompiled: false };
+    let allow_precompiled = placed.plugin.config.vm_config.allow_precompiled.unwrap_or_default();
+    let setting = Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(placed.chain), allow_precompiled };
     let found = rules::check(&Report::of(&placed.plugin.module.bytes), &setting);
     let error = found.iter().find(|finding| finding.severity == Severity::Error)?;
     Some(module::diagnostic(error, placed.plugin.filename()))

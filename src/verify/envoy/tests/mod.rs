@@ -1,6 +1,7 @@
 //! Tests of the engine on a real Envoy.
 
 mod calls;
+mod config;
 mod faults;
 mod guest;
 mod plugins;

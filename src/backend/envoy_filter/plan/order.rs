@@ -1,35 +1,35 @@
-//! One order of priorities for all the filters of a namespace.
+//! One order of priorities for all filters of a namespace.
 //!
-//! A shared EnvoyFilter has one priority, whichever workloads subscribe to it, so the lists of all workloads must be parts of
-//! one order. Where they contradict each other most lists win, and the few others get objects of their own.
+//! A shared EnvoyFilter has one priority, whichever workloads subscribe to it, so the lists of all workloads must fit one order.
+//! Where lists contradict each other, the order fits as many as possible, and the other lists get objects of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The distance between two filters in the common order: room for nine more between them.
+/// The distance between two filters in the common order. Nine more filters fit between them.
 const STEP: i32 = 10;
 
-/// Where a filter of a workload's list goes.
+/// The priority of a filter in a workload's list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(super) struct Position {
     /// Ascending along the list, at least 1.
-    pub(crate) priority: i32,
-    /// Whether this is the filter's priority in the common order too: only then can the use be shared.
-    pub(crate) common: bool,
+    pub(super) priority: i32,
+    /// Whether it is the filter's priority in the common order. Only then can the EnvoyFilter be shared.
+    pub(super) common: bool,
 }
 
-/// Finds the positions of every list of filters, each list free of repetitions. The order of `lists` has no influence.
-pub(crate) fn arrange(lists: &[Vec<&str>]) -> Vec<Vec<Position>> {
+/// The positions of every list of filters. No list contains a filter twice. The order of `lists` does not matter.
+pub(super) fn arrange(lists: &[Vec<&str>]) -> Vec<Vec<Position>> {
     let common = common_order(lists);
     lists.iter().map(|list| place(list, &common)).collect()
 }
 
 /// Positions for a list that shares nothing: 10, 20, 30…
-pub(crate) fn alone(length: usize) -> Vec<Position> {
+pub(super) fn alone(length: usize) -> Vec<Position> {
     (1..).map(|n| Position { priority: n * STEP, common: false }).take(length).collect()
 }
 
-/// The priority of every filter in one order that fits as many lists as there can be: lists that more workloads have come
-/// first, ties by name.
+/// The priority of every filter in one order that fits as many lists as possible. Lists of more workloads take precedence, then
+/// lists by name.
 fn common_order<'a>(lists: &[Vec<&'a str>]) -> BTreeMap<&'a str, i32> {
     let mut counts: BTreeMap<&[&str], usize> = BTreeMap::new();
     for list in lists {
@@ -57,7 +57,7 @@ fn common_order<'a>(lists: &[Vec<&'a str>]) -> BTreeMap<&'a str, i32> {
     order.into_iter().zip((1..).map(|n| n * STEP)).collect()
 }
 
-/// The nodes so that each comes before all that are after it, ties by name; `None` when there is a cycle.
+/// The nodes in topological order, then by name. `None` for a cycle.
 fn topological<'a>(after: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
     let mut waiting: BTreeMap<&str, usize> = after.keys().map(|node| (*node, 0)).collect();
     for next in after.values().flatten() {
@@ -83,7 +83,7 @@ fn place(list: &[&str], common: &BTreeMap<&str, i32>) -> Vec<Position> {
     let priorities: Vec<i32> = list.iter().map(|filter| common.get(filter).copied().unwrap_or_default()).collect();
     let kept = longest_rising(&priorities);
     let mut positions: Vec<_> = priorities.iter().map(|&priority| Position { priority, common: true }).collect();
-    // Each run of filters that were not kept goes between its kept neighbours.
+    // Each run of filters outside the common order goes between its neighbors in the order.
     let bounds: Vec<usize> = kept.iter().copied().chain([list.len()]).collect();
     let mut start = 0;
     let mut low = 0;
@@ -104,7 +104,7 @@ fn place(list: &[&str], common: &BTreeMap<&str, i32>) -> Vec<Position> {
 
 /// The indices of a longest strictly rising subsequence.
 fn longest_rising(values: &[i32]) -> Vec<usize> {
-    // For each index: the length of the longest that begins there, and where it goes on.
+    // For each index: the length of the longest subsequence that starts there, and its next index.
     let mut best: Vec<(usize, Option<usize>)> = vec![(1, None); values.len()];
     for i in (0..values.len()).rev() {
         for j in i + 1..values.len() {
@@ -135,28 +135,28 @@ mod tests {
     }
 
     #[test]
-    fn one_order_fits_lists_that_agree() {
+    fn lists_that_agree_share_one_order() {
         assert_eq!(show(&[&["b", "a"], &["a", "c"], &["c"]]), ["b=10 a=20", "a=20 c=30", "c=30"]);
     }
 
     #[test]
-    fn ties_go_by_name() {
+    fn independent_filters_are_ordered_by_name() {
         assert_eq!(show(&[&["z"], &["a"], &["m"]]), ["z=30", "a=10", "m=20"]);
     }
 
     #[test]
-    fn a_contradiction_moves_the_rarer_list() {
+    fn the_rarer_of_two_contradicting_lists_is_moved() {
         let shown = show(&[&["b", "a"], &["a", "b"], &["b", "a"]]);
         assert_eq!(shown, ["b=10 a=20", "a=20 b!30", "b=10 a=20"]);
     }
 
     #[test]
-    fn a_cycle_over_three_lists_is_broken_once() {
+    fn a_cycle_of_three_lists_moves_one_of_them() {
         assert_eq!(show(&[&["a", "b"], &["b", "c"], &["c", "a"]]), ["a=10 b=20", "b=20 c=30", "c=30 a!40"]);
     }
 
     #[test]
-    fn a_gap_that_is_too_small_moves_the_whole_list() {
+    fn a_list_moves_as_a_whole_if_a_gap_is_too_small() {
         let names: Vec<String> = (0..12).map(|n| format!("f{n:02}")).collect();
         let forward: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut backward = forward.clone();
@@ -168,7 +168,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_list_rises_and_the_shared_agree(lists in proptest::collection::vec(
+        fn priorities_rise_along_every_list_and_shared_ones_agree(lists in proptest::collection::vec(
             proptest::sample::subsequence(vec!["a", "b", "c", "d", "e", "f", "g"], 1..7).prop_shuffle(), 1..12,
         )) {
             let positions = arrange(&lists);

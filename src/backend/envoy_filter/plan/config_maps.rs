@@ -1,0 +1,67 @@
+//! One ConfigMap per filter in each namespace that uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::names::{Taken, Template};
+use super::{ConfigMap, Context, plugin};
+use crate::diag::Sink;
+use crate::domain::{Digest, Namespace, ObjectName};
+use crate::resolve::mesh::{Attachment, Plugin, Workload};
+use crate::resolve::template::{FilterVars, Scope};
+
+/// By namespace and the index of the plugin. A ConfigMap whose name is not valid is reported and left out.
+pub(super) type ConfigMaps = BTreeMap<(Namespace, usize), ConfigMap>;
+
+pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> ConfigMaps {
+    let mesh = context.mesh;
+    let mut config_maps = ConfigMaps::new();
+    let mut names: BTreeMap<usize, Option<ObjectName>> = BTreeMap::new();
+    for attachment in &mesh.attachments {
+        let namespace = &mesh.workloads[attachment.workload].namespace;
+        let of_plugin = &mesh.plugins[attachment.plugin];
+        let key = (namespace.clone(), attachment.plugin);
+        if config_maps.contains_key(&key) {
+            continue;
+        }
+        let name = names.entry(attachment.plugin).or_insert_with(|| name(context, of_plugin, sink));
+        let Some(name) = name.clone() else { continue };
+        let config_map = ConfigMap {
+            namespace: namespace.clone(),
+            name,
+            key: plugin::file_name(of_plugin),
+            module: Arc::clone(&of_plugin.module.module),
+            original: Arc::clone(&of_plugin.module.original),
+            immutable: context.options.hashed_names,
+        };
+        config_maps.insert(key, config_map);
+    }
+    let mut taken = Taken::new("ConfigMap");
+    for ((namespace, index), config_map) in &config_maps {
+        let Plugin { name, location, .. } = &mesh.plugins[*index];
+        taken.add(namespace, &config_map.name, (format!("filter `{name}`"), *location), sink);
+    }
+    config_maps
+}
+
+/// The ConfigMaps that a workload mounts. Sorted by the name of the filter: a new order of its list must not restart the pods.
+pub(super) fn mounted(config_maps: &ConfigMaps, workload: &Workload, attachments: &[Attachment]) -> Vec<ObjectName> {
+    let plugins: BTreeSet<usize> = attachments.iter().map(|one| one.plugin).collect();
+    let mounted = plugins.into_iter().filter_map(|plugin| config_maps.get(&(workload.namespace.clone(), plugin)));
+    mounted.map(|config_map| config_map.name.clone()).collect()
+}
+
+/// The name from the template, followed by a hash of key and module if names depend on the content.
+fn name(context: &Context<'_>, of_plugin: &Plugin, sink: &mut Sink) -> Option<ObjectName> {
+    let written = context.names.config_map.as_ref();
+    let template = Template { kind: "ConfigMap", key: "config-map", written, default: "wasm-{{ filter.name }}" };
+    let vars = FilterVars::of(of_plugin);
+    let scope = Scope { filter: Some(&vars), workload: None };
+    let hash = if context.options.hashed_names {
+        let digest = Digest::of_parts([plugin::file_name(of_plugin).as_bytes(), &of_plugin.module.module.bytes]);
+        format!("-{}", digest.short())
+    } else {
+        String::new()
+    };
+    template.render(context.templates, &scope, &hash, of_plugin.location, sink)
+}

@@ -1,0 +1,180 @@
+//! Which EnvoyFilters there are, whom each selects and in which order they apply.
+//!
+//! istiod checks every EnvoyFilter of a namespace against every proxy in it, so all workloads that use a filter as declared share
+//! one object. The gate's pod label subscribes a pod to it. A use with settings of its own subscribes to its own object.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::gate::{self, Values};
+use super::names::{self, Taken, Template, User};
+use super::order::{self, Position};
+use super::{Context, EnvoyFilter, Labels, plugin};
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::domain::{Insert, Namespace};
+use crate::resolve::mesh::{Attachment, Workload};
+use crate::resolve::template::{FilterVars, Scope, WorkloadVars};
+
+/// The EnvoyFilters, and each workload's gate labels in the order of the workloads.
+pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> (Vec<EnvoyFilter>, Vec<Labels>) {
+    let mesh = context.mesh;
+    let by_workload = mesh.attachments_by_workload();
+    let positions = positions(context, &by_workload);
+    let values = gate::values(mesh);
+    let mut planner =
+        Planner { context, shared: BTreeSet::new(), taken: Taken::new("EnvoyFilter"), planned: Vec::new() };
+    let mut gates = Vec::with_capacity(mesh.workloads.len());
+    let workloads = mesh.workloads.iter().zip(by_workload).zip(&positions).zip(&values);
+    for (((workload, attachments), positions), values) in workloads {
+        let mut labels = Labels::new();
+        for (one, position) in attachments.iter().zip(positions) {
+            labels.extend(planner.attachment(workload, one, *position, values, sink));
+        }
+        root_namespace(context, workload, sink);
+        names::check_chain(context, attachments, sink);
+        gates.push(labels);
+    }
+    (planner.planned, gates)
+}
+
+/// The priorities of each workload's attachments.
+fn positions(context: &Context<'_>, by_workload: &[&[Attachment]]) -> Vec<Vec<Position>> {
+    let mut positions: Vec<Vec<Position>> = by_workload.iter().map(|_| Vec::new()).collect();
+    let mut by_namespace: BTreeMap<&Namespace, Vec<usize>> = BTreeMap::new();
+    for (i, workload) in context.mesh.workloads.iter().enumerate() {
+        by_namespace.entry(&workload.namespace).or_default().push(i);
+    }
+    for members in by_namespace.values() {
+        let lists: Vec<Vec<&str>> = members.iter().map(|&i| before_router(context, by_workload[i])).collect();
+        let arranged = if context.options.is_shared {
+            order::arrange(&lists)
+        } else {
+            lists.iter().map(|list| order::alone(list.len())).collect()
+        };
+        for (&i, before_router) in members.iter().zip(arranged) {
+            positions[i] = with_first(by_workload[i], before_router);
+        }
+    }
+    positions
+}
+
+/// The filters that run before the router, in the order of the list.
+fn before_router<'a>(context: &Context<'a>, attachments: &[Attachment]) -> Vec<&'a str> {
+    let attachments = attachments.iter().filter(|one| one.scope.insert == Insert::BeforeRouter);
+    attachments.map(|one| context.mesh.plugins[one.plugin].name.as_str()).collect()
+}
+
+/// Adds the filters with `insert = "first"`. Each is inserted before all that exist, so the first of the list is applied last.
+fn with_first(attachments: &[Attachment], before_router: Vec<Position>) -> Vec<Position> {
+    let count = attachments.len() - before_router.len();
+    let last = before_router.last().map_or(0, |position| position.priority);
+    let first = order::alone(count).into_iter();
+    let first = first.map(|position| Position { priority: last + position.priority, ..position });
+    first.rev().chain(before_router).collect()
+}
+
+struct Planner<'a> {
+    context: &'a Context<'a>,
+    /// The shared objects that are planned already, by namespace and the index of the plugin.
+    shared: BTreeSet<(&'a Namespace, usize)>,
+    taken: Taken,
+    planned: Vec<EnvoyFilter>,
+}
+
+impl<'a> Planner<'a> {
+    /// Plans the object of an attachment and returns the gate's label for it.
+    fn attachment(
+        &mut self,
+        workload: &'a Workload,
+        one: &Attachment,
+        position: Position,
+        values: &Values,
+        sink: &mut Sink,
+    ) -> Labels {
+        let options = &self.context.options;
+        let is_shared = options.is_shared && one.as_declared && position.common;
+        let name = &self.context.mesh.plugins[one.plugin].name;
+        let value = if is_shared || !options.is_shared { &values.shared } else { &values.own };
+        let label = value.clone().filter(|_| options.has_gate).map(|value| (gate::label(name), value));
+        let label: Labels = label.into_iter().collect();
+        if is_shared {
+            if self.shared.insert((&workload.namespace, one.plugin)) {
+                self.shared(workload, one, position.priority, label.clone(), sink);
+            }
+        } else {
+            self.own(workload, one, position.priority, label.clone(), sink);
+        }
+        label
+    }
+
+    fn shared(&mut self, workload: &Workload, one: &Attachment, priority: i32, selector: Labels, sink: &mut Sink) {
+        let plugin = &self.context.mesh.plugins[one.plugin];
+        let template = Template {
+            kind: "EnvoyFilter",
+            key: "shared-envoy-filter",
+            written: self.context.names.shared_envoy_filter.as_ref(),
+            default: "wasm-{{ filter.name }}",
+        };
+        let filter = FilterVars::of(plugin);
+        let scope = Scope { filter: Some(&filter), workload: None };
+        let user = (format!("filter `{}`", plugin.name), plugin.location);
+        self.object(&template, &scope, user, (workload, one), (priority, selector), sink);
+    }
+
+    fn own(&mut self, workload: &Workload, one: &Attachment, priority: i32, mut selector: Labels, sink: &mut Sink) {
+        let plugin = &self.context.mesh.plugins[one.plugin];
+        let template = Template {
+            kind: "EnvoyFilter",
+            key: "envoy-filter",
+            written: self.context.names.envoy_filter.as_ref(),
+            default: "{{ workload.name }}-{{ filter.name }}",
+        };
+        let (filter, vars) = (FilterVars::of(plugin), WorkloadVars::of(workload));
+        let scope = Scope { filter: Some(&filter), workload: Some(&vars) };
+        let user = (format!("{} `{}`, filter `{}`", vars.kind, vars.name, plugin.name), one.location);
+        if !self.context.options.is_shared {
+            selector.extend(workload.selector.clone());
+        }
+        self.object(&template, &scope, user, (workload, one), (priority, selector), sink);
+    }
+
+    fn object(
+        &mut self,
+        template: &Template<'_>,
+        scope: &Scope<'_>,
+        user: User,
+        (workload, one): (&Workload, &Attachment),
+        (priority, selector): (i32, Labels),
+        sink: &mut Sink,
+    ) {
+        let plugin = plugin::plan(self.context, one, sink);
+        let namespace = workload.namespace.clone();
+        let Some(name) = template.render(self.context.templates, scope, "", user.1, sink) else { return };
+        if self.taken.add(&namespace, &name, user, sink) {
+            let scope = one.scope;
+            self.planned.push(EnvoyFilter {
+                namespace,
+                name,
+                selector,
+                priority,
+                direction: scope.direction,
+                port: scope.port,
+                insert: scope.insert,
+                plugin,
+            });
+        }
+    }
+}
+
+/// Reports workloads in the root namespace without the gate. The gate's label names that namespace; without the label, an
+/// EnvoyFilter there selects pods of all namespaces by the workload's own labels alone.
+fn root_namespace(context: &Context<'_>, workload: &Workload, sink: &mut Sink) {
+    let namespace = &workload.namespace;
+    if !context.options.has_gate && context.mesh.root_namespace.as_ref() == Some(namespace) {
+        sink.push(
+            Diagnostic::warning(Code::MC0222, format!("EnvoyFilters in `{namespace}` apply to the pods of every namespace"))
+                .at(workload.location)
+                .note("it is Istio's root namespace: pods of other namespaces with these labels run the filters too, but have no module")
+                .help("use the gate, or labels that no other pod of the mesh has"),
+        );
+    }
+}

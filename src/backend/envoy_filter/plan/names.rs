@@ -1,0 +1,128 @@
+//! The names of objects and of filters in the chain.
+
+use std::collections::BTreeMap;
+
+use super::Context;
+use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::domain::{Namespace, ObjectName};
+use crate::resolve::mesh::{Attachment, Mesh};
+use crate::resolve::template::{FilterVars, Scope, Templates};
+use crate::spec::{Names, Spanned};
+
+/// A template of `[names]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Template<'a> {
+    /// The kind of the object.
+    pub(super) kind: &'static str,
+    /// The key in `[names]`.
+    pub(super) key: &'static str,
+    pub(super) written: Option<&'a Spanned<String>>,
+    pub(super) default: &'static str,
+}
+
+/// Who an object is for, in the words of a message, and where mesh.toml declares it.
+pub(super) type User = (String, Location);
+
+impl Template<'_> {
+    /// Renders the name. `None` after a report. `suffix` follows the rendered text.
+    pub(super) fn render(
+        &self,
+        templates: &Templates<'_>,
+        scope: &Scope<'_>,
+        suffix: &str,
+        user: Location,
+        sink: &mut Sink,
+    ) -> Option<ObjectName> {
+        let text = templates.render_name(self.written, self.default, scope, sink)?;
+        self.check(&format!("{text}{suffix}"), user, sink)
+    }
+
+    /// The text as an object's name. `None` after a report, at the template or, for a default template, at the user.
+    fn check(&self, text: &str, user: Location, sink: &mut Sink) -> Option<ObjectName> {
+        let reason = match ObjectName::new(text) {
+            Ok(name) => return Some(name),
+            Err(reason) => reason,
+        };
+        let Self { kind, key, .. } = self;
+        let diagnostic = Diagnostic::error(Code::MC0201, format!("`{text}` is not a valid {kind} name: {reason}"));
+        let diagnostic = match self.written {
+            Some(template) => diagnostic.at_label(template.at(), "the template").related(user, "rendered for this"),
+            None => diagnostic.at(user).note(format!("the default template of `names.{key}` produces it")),
+        };
+        let fitting: String =
+            text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let rename = if ObjectName::new(&fitting).is_ok() {
+            format!("rename it so that the result is `{fitting}`, or ")
+        } else {
+            String::new()
+        };
+        sink.push(diagnostic.help(format!("{rename}set another template as `names.{key}`")));
+        None
+    }
+}
+
+/// The names that are in use, by namespace.
+#[derive(Debug)]
+pub(super) struct Taken {
+    kind: &'static str,
+    users: BTreeMap<(Namespace, ObjectName), User>,
+}
+
+impl Taken {
+    pub(super) const fn new(kind: &'static str) -> Self {
+        Self { kind, users: BTreeMap::new() }
+    }
+
+    /// Returns whether the name is free. Otherwise both users of the name are reported.
+    pub(super) fn add(&mut self, namespace: &Namespace, name: &ObjectName, user: User, sink: &mut Sink) -> bool {
+        let key = (namespace.clone(), name.clone());
+        let Some((first_user, first)) = self.users.get(&key) else {
+            self.users.insert(key, user);
+            return true;
+        };
+        sink.push(
+            Diagnostic::error(Code::MC0203, format!("two {}s have the name {namespace}/{name}", self.kind))
+                .at_label(user.1, format!("one for {}", user.0))
+                .related(*first, format!("one for {first_user}"))
+                .help("change the template in `[names]` so that the names differ"),
+        );
+        false
+    }
+}
+
+/// The name of each plugin in the filter chain. After a report, the default stands in.
+pub(super) fn chain_names(mesh: &Mesh, names: &Names, templates: &Templates<'_>, sink: &mut Sink) -> Vec<String> {
+    const DEFAULT: &str = "wasm.{{ filter.name }}";
+    let template = names.http_filter.as_ref();
+    let mut chain_names = Vec::with_capacity(mesh.plugins.len());
+    for plugin in &mesh.plugins {
+        let vars = FilterVars::of(plugin);
+        let scope = Scope { filter: Some(&vars), workload: None };
+        let name = templates.render_name(template, DEFAULT, &scope, sink);
+        if let (Some(""), Some(template)) = (name.as_deref(), template) {
+            let message = "the name of the filter in the chain is empty";
+            sink.push(Diagnostic::error(Code::MC0201, message).at(template.at()));
+        }
+        chain_names.push(name.unwrap_or_else(|| format!("wasm.{}", plugin.name)));
+    }
+    chain_names
+}
+
+/// Reports filters of one chain that have the same name.
+pub(super) fn check_chain(context: &Context<'_>, attachments: &[Attachment], sink: &mut Sink) {
+    let mut first: BTreeMap<_, &Attachment> = BTreeMap::new();
+    for one in attachments {
+        let name = context.chain_names[one.plugin].as_str();
+        let key = (context.mesh.plugins[one.plugin].filter_type, name);
+        if let Some(other) = first.get(&key) {
+            sink.push(
+                Diagnostic::warning(Code::MC0219, format!("two filters of one chain have the name `{name}`"))
+                    .at_label(one.location, "second filter")
+                    .related(other.location, "first filter")
+                    .note("Envoy accepts this, but neither filter can be configured or disabled on its own")
+                    .help("use `{{ filter.name }}` in `names.http-filter`"),
+            );
+        }
+        first.entry(key).or_insert(one);
+    }
+}

@@ -1,0 +1,65 @@
+//! Envoy's configuration of a plugin, in the form that the mesh's Istio supports.
+
+use super::{Capabilities, Context, FailureField, Plugin, StopIteration};
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::domain::limits::group;
+use crate::domain::{Istio, OnFailure};
+use crate::resolve::mesh::{self, Attachment};
+
+/// The bytes that a configuration may have: etcd's default limit of a request (`--max-request-bytes`, 1.5 MiB), less the rest of
+/// the EnvoyFilter.
+const LARGEST: usize = 1_500_000;
+
+/// The module's file below the mount path. The name does not depend on the module's own file, so a new module never moves the path
+/// that a running pod uses.
+pub(super) fn file_name(plugin: &mesh::Plugin) -> String {
+    format!("{}.wasm", plugin.name)
+}
+
+/// The configuration for an attachment. A configuration that is too large is reported.
+pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Sink) -> Plugin {
+    let Context { mesh, chain_names, .. } = context;
+    let plugin = &mesh.plugins[attachment.plugin];
+    let workload = &mesh.workloads[attachment.workload];
+    let settings = &attachment.settings;
+    if let Some(text) = settings.configuration.as_ref().filter(|text| text.len() > LARGEST) {
+        let message = format!(
+            "the configuration has {} bytes, and an EnvoyFilter holds about {}",
+            group(text.len()),
+            group(LARGEST)
+        );
+        sink.push(
+            Diagnostic::error(Code::MC0404, message)
+                .at(text.at())
+                .note("etcd accepts requests of at most 1.5 MiB")
+                .help("make the filter fetch large data at run time"),
+        );
+    }
+    let capabilities = plugin.capabilities.clone();
+    Plugin {
+        filter_type: plugin.filter_type,
+        chain_name: chain_names[attachment.plugin].clone(),
+        name: plugin.name.to_string(),
+        root_id: plugin.root_id.clone(),
+        configuration: settings.configuration.as_ref().map(|text| text.to_string()),
+        vm_id: plugin.vm_id.clone(),
+        vm_configuration: plugin.vm_configuration.clone(),
+        runtime: plugin.runtime,
+        allow_precompiled: plugin.allow_precompiled,
+        filename: format!("{}/{}", workload.mount.path, file_name(plugin)),
+        env: settings.env.clone(),
+        env_from_host: plugin.env_from_host.clone(),
+        capabilities: capabilities
+            .map(|allowed| Capabilities { allowed, in_vm_config: mesh.istio >= Istio::VM_CAPABILITIES }),
+        on_failure: plugin.on_failure.map(|policy| {
+            if mesh.istio >= Istio::FAILURE_POLICY {
+                FailureField::Policy(policy)
+            } else {
+                FailureField::FailOpen(policy == OnFailure::Open)
+            }
+        }),
+        stop_iteration: plugin
+            .stop_iteration
+            .map(|allowed| StopIteration { allowed, typed_struct: mesh.istio < Istio::STOP_ITERATION_TYPED }),
+    }
+}

@@ -1,0 +1,112 @@
+//! Which workload runs which plugin: every use of a filter with its values rendered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::configuration::check_kustomize;
+use super::filters::Filter;
+use super::mesh::{self, Attachment, Plugin, Settings};
+use super::template::{FilterVars, Scope, Templates, WorkloadVars};
+use super::uses::Use;
+use super::workloads::Workload;
+use crate::diag::{Code, Diagnostic, Sink};
+
+/// The attachments by workload. Where a value cannot be rendered, empty settings stand in after the report, so that a backend can
+/// report its own errors in the same run.
+pub(super) fn resolve(
+    filters: &BTreeMap<&str, Filter<'_>>,
+    workloads: &[Workload<'_>],
+    templates: &Templates<'_>,
+    sink: &mut Sink,
+) -> Vec<Attachment> {
+    let plugins: Vec<&Plugin> = filters.values().map(|filter| &filter.plugin).collect();
+    let indices: BTreeMap<&str, usize> = filters.keys().enumerate().map(|(index, name)| (*name, index)).collect();
+    // The settings of a filter as declared, rendered once however many workloads use it.
+    let mut declared: BTreeMap<&str, Option<Arc<Settings>>> = BTreeMap::new();
+    let mut attachments = Vec::new();
+    for (index, workload) in workloads.iter().enumerate() {
+        let mut rendered = Vec::with_capacity(workload.uses.len());
+        for one in &workload.uses {
+            let name = one.filter.plugin.name.as_str();
+            let Some(&plugin) = indices.get(name) else { continue };
+            let as_declared = !one.has_settings && !one.filter.names_workload;
+            let settings = if as_declared {
+                declared.entry(name).or_insert_with(|| settings(one, None, templates, sink)).clone()
+            } else {
+                settings(one, Some(&workload.mesh), templates, sink)
+            };
+            rendered.extend(settings.clone().map(|settings| (plugins[plugin], settings)));
+            attachments.push(Attachment {
+                workload: index,
+                plugin,
+                scope: one.scope,
+                settings: settings.unwrap_or_default(),
+                as_declared,
+                location: one.location,
+            });
+        }
+        shared_vms(&rendered, sink);
+    }
+    attachments
+}
+
+/// Renders the values of a use. `None` after a report.
+fn settings(
+    one: &Use<'_>,
+    workload: Option<&mesh::Workload>,
+    templates: &Templates<'_>,
+    sink: &mut Sink,
+) -> Option<Arc<Settings>> {
+    let Filter { written, plugin, configuration, .. } = one.filter;
+    let (filter, workload) = (FilterVars::of(plugin), workload.map(WorkloadVars::of));
+    let scope = Scope { filter: Some(&filter), workload: workload.as_ref() };
+    let configuration = one.configuration.as_ref().or(configuration.as_ref());
+    let configuration = configuration.map(|it| it.render(templates, &scope, sink));
+    // Everything is rendered before a failure ends it, so that all failures are reported.
+    let env: Vec<Option<_>> = written
+        .env
+        .iter()
+        .map(|(key, value)| Some((key, value.with(templates.render(value, &scope, sink)?))))
+        .collect();
+    let env: BTreeMap<_, _> = env.into_iter().collect::<Option<_>>()?;
+    let configuration = match configuration {
+        Some(rendered) => Some(rendered?),
+        None => None,
+    };
+    let texts = [configuration.as_ref(), written.vm_config_text.as_ref(), written.root_id.as_ref()];
+    for text in texts.into_iter().flatten().chain(env.values()) {
+        check_kustomize(text, text.at(), sink);
+    }
+    let env = env.into_iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
+    Some(Arc::new(Settings { configuration, env }))
+}
+
+/// Reports plugins of one proxy that share a VM but need different ones. Envoy identifies a VM by vm-id, module and VM
+/// configuration, but not by environment and capabilities (envoyproxy/envoy, source/extensions/common/wasm): the first one wins.
+fn shared_vms(plugins: &[(&Plugin, Arc<Settings>)], sink: &mut Sink) {
+    let mut first: BTreeMap<_, &(&Plugin, Arc<Settings>)> = BTreeMap::new();
+    for entry in plugins {
+        let (plugin, settings) = entry;
+        let key = (&plugin.vm_id, plugin.module.module.digest, &plugin.vm_configuration);
+        let Some((loaded, others)) = first.get(&key) else {
+            first.insert(key, entry);
+            continue;
+        };
+        let is_equal = others.env == settings.env
+            && loaded.env_from_host == plugin.env_from_host
+            && loaded.capabilities == plugin.capabilities;
+        if !is_equal {
+            let message = format!(
+                "`{}` and `{}` share one VM but set different environments or capabilities",
+                loaded.name, plugin.name
+            );
+            sink.push(
+                Diagnostic::error(Code::MC0209, message)
+                    .at_label(plugin.location, "these settings are ignored")
+                    .related(loaded.location, "loaded first")
+                    .note("filters with the same vm-id, module and VM configuration share one VM, whatever their environment and capabilities")
+                    .help("set a different `vm-id` for one of them"),
+            );
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The output folder, and what its kustomization.yaml builds on.
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+
+use super::mesh::Layout;
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::spec::Spec;
+use crate::spec::types::Layout as WrittenLayout;
+use crate::world::{FileKind, World};
+
+/// `output.dir`, normalized. The folder must hold nothing else: files that were not rendered are drift.
+pub(super) fn out_folder(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
+    let default = Utf8PathBuf::from("out");
+    let Some(written) = &spec.output.dir else { return default };
+    let reason = match normal(Utf8Path::new(written.as_str())) {
+        None => "it must be relative to mesh.toml's folder",
+        Some(path) if path.components().all(|part| part == Utf8Component::ParentDir) => "it must not contain mesh.toml",
+        Some(path) => return path,
+    };
+    sink.push(
+        Diagnostic::error(Code::MC0117, format!("`{}` cannot be the output folder: {reason}", written.as_str()))
+            .at(written.at())
+            .help("name a folder next to mesh.toml, such as `dir = \"out\"`"),
+    );
+    default
+}
+
+pub(super) fn layout(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Layout {
+    let base = base(world, spec, out, sink);
+    let written = spec.output.layout.as_ref();
+    match (written.map(|layout| **layout), base) {
+        (Some(WrittenLayout::Component), _) => Layout::Component,
+        (_, Base::At(path)) => Layout::Overlay { base: path },
+        (Some(WrittenLayout::Overlay), Base::None) => {
+            let diagnostic = Diagnostic::error(Code::MC0214, "the overlay layout requires a base")
+                .help("set `mesh.base` to the folder of the workloads' manifests, or use `layout = \"component\"`");
+            sink.push(written.into_iter().fold(diagnostic, |it, layout| it.at(layout.at())));
+            Layout::Component
+        }
+        (_, Base::None | Base::Refused) => Layout::Component,
+    }
+}
+
+enum Base {
+    None,
+    /// Reported, or not readable.
+    Refused,
+    /// Relative to `out/`.
+    At(Utf8PathBuf),
+}
+
+/// The file names by which kustomize recognizes a folder.
+const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+fn base(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
+    let Some(written) = &spec.mesh.base else {
+        return if spec.unread.mesh { Base::Refused } else { Base::None };
+    };
+    if spec.unread.output {
+        return Base::Refused;
+    }
+    let mut refuse = |code, reason: &str, help: &str| {
+        let message = format!("`{}` cannot be the base: {reason}", written.as_str());
+        sink.push(Diagnostic::error(code, message).at(written.at()).help(help));
+        Base::Refused
+    };
+    let Some(base) = normal(Utf8Path::new(written.as_str())) else {
+        return refuse(
+            Code::MC0117,
+            "it must be relative to mesh.toml's folder",
+            "an absolute path does not exist on other machines",
+        );
+    };
+    if base.starts_with(out) {
+        return refuse(
+            Code::MC0117,
+            "it is inside the output folder",
+            "move it out: rendering removes or overwrites the files in the output folder",
+        );
+    }
+    if out.starts_with(&base) {
+        return refuse(
+            Code::MC0117,
+            "the output folder is inside it",
+            "move one of the two: kustomize rejects a base that contains the kustomization built on it",
+        );
+    }
+    let Some(relative) = relative(out, &base) else {
+        return refuse(
+            Code::MC0117,
+            "no relative path leads to it from the output folder",
+            "move `output.dir` below mesh.toml's folder, or use `layout = \"component\"`",
+        );
+    };
+    let folder = spec.folder().join(&base);
+    if world.kind(&folder) != Some(FileKind::Directory) {
+        return refuse(Code::MC0501, "the folder does not exist", "the path is relative to mesh.toml's folder");
+    }
+    if !KUSTOMIZATION.iter().any(|name| world.kind(&folder.join(name)) == Some(FileKind::File)) {
+        let help = "run `kustomize create --autodetect` in that folder to create one";
+        return refuse(Code::MC0501, "it has no kustomization.yaml", help);
+    }
+    Base::At(relative)
+}
+
+/// The path without `.` and inner `..`. `None` for a path that is not relative.
+fn normal(path: &Utf8Path) -> Option<Utf8PathBuf> {
+    let mut normal = Utf8PathBuf::new();
+    for part in path.components() {
+        match part {
+            Utf8Component::CurDir => {}
+            Utf8Component::ParentDir if normal.file_name().is_some() => {
+                normal.pop();
+            }
+            Utf8Component::ParentDir | Utf8Component::Normal(_) => normal.push(part),
+            Utf8Component::RootDir | Utf8Component::Prefix(_) => return None,
+        }
+    }
+    Some(normal)
+}
+
+/// The relative path between two normal paths, with `/` between its parts.
+fn relative(from: &Utf8Path, to: &Utf8Path) -> Option<Utf8PathBuf> {
+    let (from, to): (Vec<_>, Vec<_>) = (from.components().collect(), to.components().collect());
+    let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    if from[shared..].contains(&Utf8Component::ParentDir) {
+        return None;
+    }
+    let up = std::iter::repeat_n("..", from.len() - shared);
+    let parts: Vec<&str> = up.chain(to[shared..].iter().map(Utf8Component::as_str)).collect();
+    Some(parts.join("/").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_relative_to_the_output_folder() {
+        let path = |from: &str, to: &str| {
+            let (from, to) = (normal(from.into())?, normal(to.into())?);
+            relative(&from, &to).map(Utf8PathBuf::into_string)
+        };
+        assert_eq!(path("out", "examples/bookinfo").as_deref(), Some("../examples/bookinfo"));
+        assert_eq!(path("deploy/out", "./deploy/base/").as_deref(), Some("../base"));
+        assert_eq!(path("out", "../base").as_deref(), Some("../../base"));
+        assert_eq!(path("../out", "base"), None);
+        assert_eq!(path("../out", "../base").as_deref(), Some("../base"));
+        assert_eq!(path("out", "/base"), None);
+    }
+}

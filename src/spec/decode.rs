@@ -1,0 +1,251 @@
+//! From the parsed TOML to the types of mesh.toml, as a serde deserializer.
+//!
+//! toml's own deserializer drops the places of keys and knows nothing of files. This one hands [`Spanned`] the file, the key's
+//! place and the value's place.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+use toml::de::{DeString, DeValue};
+
+use super::spanned;
+use crate::diag::FileId;
+
+/// A value that does not fit its type, and where it is.
+#[derive(Debug)]
+pub(super) struct Error {
+    pub(super) message: String,
+    pub(super) range: Option<Range<usize>>,
+}
+
+impl Error {
+    fn within(mut self, range: Range<usize>) -> Self {
+        self.range.get_or_insert(range);
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self { message: message.to_string(), range: None }
+    }
+}
+
+/// One value of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Value<'a, 'toml> {
+    pub(super) file: FileId,
+    /// The key before the value; the value itself for an element of an array.
+    pub(super) key: Range<usize>,
+    pub(super) value: &'a toml::Spanned<DeValue<'toml>>,
+}
+
+impl<'de> Deserializer<'de> for Value<'_, '_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let file = self.file;
+        let result = match self.value.get_ref() {
+            DeValue::String(text) => visitor.visit_str(text),
+            DeValue::Integer(number) => {
+                let (digits, radix) = (number.as_str(), number.radix());
+                match i64::from_str_radix(digits, radix) {
+                    Ok(number) => visitor.visit_i64(number),
+                    Err(_) => {
+                        let number = u64::from_str_radix(digits, radix).map_err(serde::de::Error::custom);
+                        number.and_then(|number| visitor.visit_u64(number))
+                    }
+                }
+            }
+            DeValue::Float(number) => {
+                let number = number.as_str().parse().map_err(serde::de::Error::custom);
+                number.and_then(|number| visitor.visit_f64(number))
+            }
+            DeValue::Boolean(value) => visitor.visit_bool(*value),
+            DeValue::Datetime(time) => visitor.visit_string(time.to_string()),
+            DeValue::Array(items) => visitor.visit_seq(Items { file, items: items.iter() }),
+            DeValue::Table(table) => visitor.visit_map(Entries { file, entries: table.iter(), value: None }),
+        };
+        result.map_err(|error: Error| error.within(self.value.span()))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        if name == spanned::NAME {
+            visitor.visit_seq(Parts { of: self, next: 0 })
+        } else {
+            self.deserialize_any(visitor)
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        let result = match self.value.get_ref() {
+            DeValue::String(text) => visitor.visit_enum(StrDeserializer::new(text)),
+            _ => Err(serde::de::Error::custom("expected a string")),
+        };
+        result.map_err(|error: Error| error.within(self.value.span()))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// The parts of a [`Spanned`](super::Spanned), in the order in which it reads them.
+struct Parts<'a, 'toml> {
+    of: Value<'a, 'toml>,
+    next: usize,
+}
+
+impl<'de> SeqAccess<'de> for Parts<'_, '_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let part = self.next;
+        self.next += 1;
+        let (key, value) = (self.of.key.clone(), self.of.value.span());
+        let offset = match part {
+            0 => return seed.deserialize(self.of.file.into_deserializer()).map(Some),
+            1 => key.start,
+            2 => key.end,
+            3 => value.start,
+            4 => value.end,
+            5 => return seed.deserialize(self.of.clone()).map(Some),
+            _ => return Ok(None),
+        };
+        seed.deserialize(offset.into_deserializer()).map(Some)
+    }
+}
+
+/// The elements of an array.
+struct Items<'a, 'toml> {
+    file: FileId,
+    items: std::slice::Iter<'a, toml::Spanned<DeValue<'toml>>>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, '_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        let Some(value) = self.items.next() else { return Ok(None) };
+        seed.deserialize(Value { file: self.file, key: value.span(), value }).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+/// A key or a value and its place, as the parser keeps them.
+type Parsed<T> = toml::Spanned<T>;
+
+/// The entries of a table.
+struct Entries<'a, 'toml, I: Iterator<Item = (&'a Parsed<DeString<'toml>>, &'a Parsed<DeValue<'toml>>)>>
+where
+    'toml: 'a,
+{
+    file: FileId,
+    entries: I,
+    value: Option<Value<'a, 'toml>>,
+}
+
+impl<'a, 'toml: 'a, 'de, I> MapAccess<'de> for Entries<'a, 'toml, I>
+where
+    I: Iterator<Item = (&'a Parsed<DeString<'toml>>, &'a Parsed<DeValue<'toml>>)>,
+{
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        self.value = Some(Value { file: self.file, key: key.span(), value });
+        let name = StrDeserializer::<Error>::new(key.get_ref());
+        seed.deserialize(name).map(Some).map_err(|error| error.within(key.span()))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let value = self.value.take().ok_or_else(|| serde::de::Error::custom("a value without a key"))?;
+        seed.deserialize(value)
+    }
+}
+
+/// Implements `Deserialize` for an enum whose variants differ by the kind of the TOML value: `string`, `integer`, `boolean`,
+/// `array` or `table`. Serde's own `untagged` copies the value first, and its place is lost.
+macro_rules! by_kind {
+    ($name:ident { $($kind:ident => $variant:ident),+ $(,)? }) => {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct ByKind;
+
+                impl<'de> serde::de::Visitor<'de> for ByKind {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str([$(stringify!($kind)),+].join(" or ").as_str())
+                    }
+
+                    $(by_kind! { @$kind $name $variant })+
+                }
+
+                deserializer.deserialize_any(ByKind)
+            }
+        }
+    };
+    (@string $name:ident $variant:ident) => {
+        fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<$name, E> {
+            let value = serde::de::value::StrDeserializer::new(value);
+            serde::Deserialize::deserialize(value).map($name::$variant)
+        }
+    };
+    (@integer $name:ident $variant:ident) => {
+        fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<$name, E> {
+            Ok($name::$variant(value))
+        }
+    };
+    (@boolean $name:ident $variant:ident) => {
+        fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<$name, E> {
+            Ok($name::$variant(value))
+        }
+    };
+    (@array $name:ident $variant:ident) => {
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, value: A) -> Result<$name, A::Error> {
+            let value = serde::de::value::SeqAccessDeserializer::new(value);
+            serde::Deserialize::deserialize(value).map($name::$variant)
+        }
+    };
+    (@table $name:ident $variant:ident) => {
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, value: A) -> Result<$name, A::Error> {
+            let value = serde::de::value::MapAccessDeserializer::new(value);
+            serde::Deserialize::deserialize(value).map($name::$variant)
+        }
+    };
+}
+pub(super) use by_kind;

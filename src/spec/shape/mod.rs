@@ -1,0 +1,179 @@
+//! Checks mesh.toml against its schema: unknown keys, wrong types, unknown values, missing keys. One run reports all of them, each
+//! at its place.
+
+mod keyword;
+mod report;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::place::Place;
+use super::schema;
+use super::syntax::Parsed;
+use crate::diag::{Code, Location, Sink};
+#[cfg(test)]
+pub(super) use keyword::KEYWORDS;
+use keyword::accepts;
+
+/// The entries that are not decoded.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// Entries with an error inside: a table of the file, one of its keys, or one entry of a table of named things.
+    pub(super) reported: BTreeSet<Place>,
+    /// Tables of the file, and entries of tables of named things, with a syntax error inside.
+    pub(super) broken: BTreeSet<Place>,
+}
+
+/// Reports every value whose shape is wrong. Entries with a syntax error inside, at the offsets `errors`, are skipped.
+pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Refused {
+    let schema = schema();
+    let mut shape = Shape { schema: &schema, parsed, sink, refused: Refused::default() };
+    let sections: BTreeSet<&str> = parsed.root.keys().map(|key| key.get_ref().as_ref()).collect();
+    for (key, value) in parsed.root {
+        let section = Entry { place: Place::default().key(key.get_ref().as_ref()), key: key.span(), value };
+        let Some(of_section) = schema["properties"].get(key.get_ref().as_ref()) else {
+            if !shape.is_broken(&section, errors) {
+                shape.unknown_key(&schema, &section, &sections);
+            }
+            continue;
+        };
+        match (shape.resolve(of_section).get("additionalProperties"), value.get_ref()) {
+            (Some(of_entry @ Value::Object(_)), DeValue::Table(entries)) => {
+                for entry in section.entries(entries) {
+                    if !shape.is_broken(&entry, errors) {
+                        shape.entry(of_entry, &entry);
+                    }
+                }
+            }
+            _ if !shape.is_broken(&section, errors) => shape.entry(of_section, &section),
+            _ => {}
+        }
+    }
+    shape.refused
+}
+
+/// A value, its path and the range of its key.
+struct Entry<'a, 'toml> {
+    place: Place,
+    /// The key before the value; the value itself for an element of an array.
+    key: Range<usize>,
+    value: &'a Spanned<DeValue<'toml>>,
+}
+
+impl<'a, 'toml> Entry<'a, 'toml> {
+    fn entries<'s>(&'s self, table: &'a DeTable<'toml>) -> impl Iterator<Item = Entry<'a, 'toml>> + use<'s, 'a, 'toml> {
+        let place = &self.place;
+        table.iter().map(move |(key, value)| Entry { place: place.key(key.get_ref().as_ref()), key: key.span(), value })
+    }
+}
+
+struct Shape<'a> {
+    schema: &'a Value,
+    parsed: Parsed<'a>,
+    sink: &'a mut Sink,
+    refused: Refused,
+}
+
+impl<'a> Shape<'a> {
+    fn at(&self, entry: &Entry<'_, '_>) -> Location {
+        self.parsed.location(entry.value.span())
+    }
+
+    fn key(&self, entry: &Entry<'_, '_>) -> Location {
+        self.parsed.location(entry.key.clone())
+    }
+
+    fn entry(&mut self, schema: &'a Value, entry: &Entry<'_, '_>) {
+        let before = self.sink.errors();
+        self.value(schema, entry);
+        if self.sink.errors() > before {
+            self.refused.reported.insert(entry.place.clone());
+        }
+    }
+
+    /// Whether a syntax error is in the lines of the entry.
+    fn is_broken(&mut self, entry: &Entry<'_, '_>, errors: &[usize]) -> bool {
+        let Range { start, end } = self.parsed.extent(entry.key.clone(), entry.value);
+        let is_broken = errors.iter().any(|offset| (start..=end).contains(offset));
+        if is_broken {
+            self.refused.broken.insert(entry.place.clone());
+        }
+        is_broken
+    }
+
+    /// Follows `$ref` and the single `allOf` that carries a description.
+    fn resolve(&self, schema: &'a Value) -> &'a Value {
+        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/")) {
+            return self.resolve(&self.schema["definitions"][name]);
+        }
+        match schema["allOf"].as_array().map(Vec::as_slice) {
+            Some([only]) => self.resolve(only),
+            _ => schema,
+        }
+    }
+
+    fn value(&mut self, schema: &'a Value, entry: &Entry<'_, '_>) {
+        let mut schema = self.resolve(schema);
+        let Entry { place, value, .. } = entry;
+        if let Some(choices) = schema["anyOf"].as_array() {
+            let fitting =
+                choices.iter().map(|choice| self.resolve(choice)).find(|choice| accepts(choice, value.get_ref()));
+            match fitting {
+                Some(choice) => schema = choice,
+                None => return self.wrong_type(schema, entry),
+            }
+        }
+        if !accepts(schema, value.get_ref()) {
+            return self.wrong_type(schema, entry);
+        }
+        match value.get_ref() {
+            DeValue::Table(table) => self.table(schema, table, entry),
+            DeValue::Array(array) => {
+                if array.len() < usize::try_from(schema["minItems"].as_u64().unwrap_or(0)).unwrap_or(0) {
+                    self.report(Code::MC0104, format!("`{place}` is empty"), entry, "list at least one".into());
+                }
+                for (i, value) in array.iter().enumerate() {
+                    self.value(&schema["items"], &Entry { place: place.index(i), key: value.span(), value });
+                }
+            }
+            DeValue::String(text) => self.choice(schema, text, entry),
+            DeValue::Integer(_) => self.integer(schema, entry),
+            DeValue::Datetime(_) => self.not_json("a TOML date", entry),
+            DeValue::Float(float) => {
+                let is_finite = float.as_str().parse::<f64>().is_ok_and(f64::is_finite);
+                if !is_finite {
+                    self.not_json(float.as_str(), entry);
+                }
+            }
+            DeValue::Boolean(_) => {}
+        }
+    }
+
+    fn table(&mut self, schema: &'a Value, table: &DeTable<'_>, entry: &Entry<'_, '_>) {
+        const EMPTY: &Value = &Value::Null;
+        let present: BTreeSet<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+        let properties = schema["properties"].as_object();
+        let mut is_dotted = false;
+        for inner in entry.entries(table) {
+            match (properties.and_then(|p| p.get(inner.place.last_key())), schema.get("additionalProperties")) {
+                (Some(property), _) => self.entry(property, &inner),
+                (None, Some(Value::Bool(false))) => is_dotted |= self.unknown_key(schema, &inner, &present),
+                (None, Some(of_entry @ Value::Object(_))) => self.value(of_entry, &inner),
+                (None, _) => self.value(EMPTY, &inner),
+            }
+        }
+        if !is_dotted {
+            self.missing_keys(schema, &present, entry);
+        }
+    }
+}
+
+/// The section that an unknown key of the file's root most likely means.
+pub(super) fn near_section(key: &str) -> Option<&'static str> {
+    const SECTIONS: [&str; 7] = ["mesh", "output", "rollout", "names", "vars", "filters", "workloads"];
+    if SECTIONS.contains(&key) { None } else { crate::diag::suggest(key, SECTIONS.into_iter()) }
+}

@@ -1,0 +1,113 @@
+//! A value of mesh.toml together with its place in the file.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, Range};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+
+use crate::diag::{FileId, Location, Sources};
+
+/// The name by which [`super::decode`] recognizes a `Spanned`. Serde has no protocol for places of its own.
+pub(super) const NAME: &str = "$mesh-compile::Spanned";
+
+/// A value and where mesh.toml sets it. Diagnostics point at the value or at the key before it.
+#[derive(Debug, Clone)]
+pub(crate) struct Spanned<T> {
+    value: T,
+    /// The value; the header of a table that has one.
+    at: Location,
+    /// The key before the value; the value itself for an element of an array.
+    key: Location,
+}
+
+impl<T> Spanned<T> {
+    /// Where the value is. A table that has a header is at its header.
+    pub(crate) const fn at(&self) -> Location {
+        self.at
+    }
+
+    /// Where the key is that sets the value. An element of an array has no key: its own place stands in.
+    pub(crate) const fn key(&self) -> Location {
+        self.key
+    }
+
+    /// Another value at the same place.
+    pub(crate) const fn with<U>(&self, value: U) -> Spanned<U> {
+        Spanned { value, at: self.at, key: self.key }
+    }
+}
+
+impl<T> Deref for Spanned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_struct(NAME, &[], Parts(PhantomData))
+    }
+}
+
+/// Reads the parts of a [`Spanned`] in the order in which [`super::decode`] hands them out: the file, the key's start and end, the
+/// value's start and end, the value.
+struct Parts<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
+    type Value = Spanned<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value with its place")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Spanned<T>, A::Error> {
+        let missing = || A::Error::custom("a part of the place is missing");
+        let file: FileId = parts.next_element()?.ok_or_else(missing)?;
+        let mut offset = || parts.next_element::<usize>()?.ok_or_else(missing);
+        let key = offset()?..offset()?;
+        let at = offset()?..offset()?;
+        let value = parts.next_element()?.ok_or_else(missing)?;
+        Ok(Spanned { value, at: Location::new(file, at), key: Location::new(file, key) })
+    }
+}
+
+/// The schema of the value: editors know nothing of places.
+impl<T: JsonSchema> JsonSchema for Spanned<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+impl<T> Spanned<T> {
+    /// The part of the value's text at the byte range `part`. In a string with escapes, the text differs from what is written; the
+    /// whole string stands in then.
+    pub(crate) fn part(&self, sources: &Sources, text: &str, part: &Range<usize>) -> Location {
+        let written = self.at.bytes();
+        let source = sources.get(self.at.file);
+        let offset = source.text.get(written.clone()).and_then(|written| written.find(text));
+        match offset {
+            Some(offset) if part.end <= text.len() && part.start < part.end => {
+                let start = written.start + offset;
+                Location::new(self.at.file, start + part.start..start + part.end)
+            }
+            _ => self.at,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The tables of mesh.toml. Their documentation is the schema's: editors show it.
+
+mod filter;
+pub(crate) mod traffic;
+mod workload;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
+pub(crate) use workload::{UseWith, Workload};
+
+use super::Spanned;
+use super::decode::by_kind;
+use crate::domain::Provider;
+
+// Only the schema uses it: the entries are decoded one by one.
+/// Wasm filters, and the workloads whose proxies run them.
+#[derive(JsonSchema)]
+#[schemars(title = "mesh.toml", deny_unknown_fields, rename_all = "kebab-case")]
+#[expect(dead_code, reason = "read by the schema's derive alone")]
+pub(super) struct File {
+    /// The mesh to render manifests for.
+    mesh: Option<Mesh>,
+    /// Where the manifests are written, and in which form.
+    output: Option<Output>,
+    /// How a change reaches running pods.
+    rollout: Option<Rollout>,
+    /// The names of the generated objects, as minijinja templates.
+    names: Option<Names>,
+    /// Your own values for templates: `{{ vars.NAME }}`.
+    vars: Option<BTreeMap<String, Var>>,
+    /// The Wasm filters, by name.
+    filters: Option<BTreeMap<String, Filter>>,
+    /// The workloads that run filters, by name.
+    workloads: Option<BTreeMap<String, Workload>>,
+}
+
+/// The mesh to render manifests for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Mesh {
+    /// The namespace of every workload that sets none. Default: `default`.
+    pub(crate) namespace: Option<Spanned<String>>,
+    /// The oldest Istio version of any proxy in the mesh, such as `1.28`. Fields that this version does not support are not
+    /// written. Default: the newest version known.
+    pub(crate) istio: Option<Spanned<String>>,
+    /// Istio's root namespace. Its EnvoyFilters apply to every namespace of the mesh. Default: `istio-system`.
+    pub(crate) root_namespace: Option<Spanned<String>>,
+    /// The distribution of the control plane. Default: `istio`.
+    pub(crate) provider: Option<Spanned<Provider>>,
+    /// The kustomization folder of the workloads' own manifests, relative to this file.
+    pub(crate) base: Option<Spanned<String>>,
+    /// An RE2 expression on the Istio version of a proxy, written to `match.proxy.proxyVersion` of every EnvoyFilter.
+    pub(crate) proxy_version: Option<Spanned<String>>,
+    /// Labels to add to every ConfigMap and EnvoyFilter.
+    pub(crate) labels: BTreeMap<String, Spanned<String>>,
+}
+
+/// Where the manifests are written, and in which form.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Output {
+    /// The output folder, relative to this file. Default: `out`.
+    pub(crate) dir: Option<Spanned<String>>,
+    /// The form of kustomization.yaml. Default: `overlay` with a base, `component` without.
+    pub(crate) layout: Option<Spanned<Layout>>,
+    /// Whether the workloads of a namespace share one EnvoyFilter per filter. Default: `shared` with the gate, `per-workload`
+    /// without.
+    pub(crate) envoy_filters: Option<Spanned<EnvoyFilters>>,
+}
+
+/// The form of kustomization.yaml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Layout {
+    /// A Kustomization on top of the base. It builds on its own.
+    Overlay,
+    /// A Component. The owner of the workloads lists it under `components:`.
+    Component,
+}
+
+/// Whether the workloads of a namespace share one EnvoyFilter per filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum EnvoyFilters {
+    /// One EnvoyFilter for all workloads that use a filter as declared. Pods subscribe with the gate's label.
+    Shared,
+    /// One EnvoyFilter per filter of each workload.
+    PerWorkload,
+}
+
+/// How a change reaches running pods.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Rollout {
+    /// What keeps an EnvoyFilter away from pods that have no module mounted. Default: `pod-label`.
+    pub(crate) gate: Option<Spanned<Gate>>,
+    /// How ConfigMaps are named. Default: `content-hash`.
+    pub(crate) config_map_name: Option<Spanned<ConfigMapName>>,
+}
+
+/// What keeps an EnvoyFilter away from pods that have no module mounted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Gate {
+    /// A pod label. The patch adds it together with the mount, and the EnvoyFilter selects it.
+    #[default]
+    PodLabel,
+    /// Nothing. You are responsible for the order of the rollout.
+    None,
+}
+
+/// How ConfigMaps are named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ConfigMapName {
+    /// The name ends with a hash of the module, and the ConfigMap is immutable. A new module creates a new ConfigMap and restarts
+    /// the pods.
+    #[default]
+    ContentHash,
+    /// The name is the same for every version of the module.
+    Stable,
+}
+
+/// The names of the generated objects, as minijinja templates over `mesh`, `workload`, `filter` and `vars`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(crate) struct Names {
+    /// The name of a filter's ConfigMap. Default: `wasm-{{ filter.name }}`.
+    pub(crate) config_map: Option<Spanned<String>>,
+    /// The name of an EnvoyFilter that belongs to one workload. Default: `{{ workload.name }}-{{ filter.name }}`.
+    pub(crate) envoy_filter: Option<Spanned<String>>,
+    /// The name of an EnvoyFilter that workloads share. Default: `wasm-{{ filter.name }}`.
+    pub(crate) shared_envoy_filter: Option<Spanned<String>>,
+    /// The name of the filter in Envoy's filter chain. Default: `wasm.{{ filter.name }}`.
+    pub(crate) http_filter: Option<Spanned<String>>,
+    /// The name of the volume in the pod. Default: `wasmfilters-dir`.
+    pub(crate) volume: Option<Spanned<String>>,
+}
+
+/// A value for templates.
+#[derive(Debug, Clone, PartialEq, JsonSchema, serde::Serialize)]
+#[serde(untagged)]
+pub(crate) enum Var {
+    /// A string.
+    String(String),
+    /// An integer.
+    Integer(i64),
+    /// `true` or `false`.
+    Boolean(bool),
+}
+
+by_kind! { Var { string => String, integer => Integer, boolean => Boolean } }

@@ -1,0 +1,126 @@
+//! A workload: `[workloads.NAME]`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::traffic;
+use crate::domain::{Direction, Insert, Kind, LogLevel, MountBy};
+use crate::spec::decode::by_kind;
+use crate::spec::{Spanned, Table};
+
+/// A workload and the filters that its proxies run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Workload {
+    /// The name of the object in Kubernetes. Default: the name of this table.
+    pub(crate) name: Option<Spanned<String>>,
+    /// The kind of the object. Default: `Deployment`.
+    pub(crate) kind: Option<Spanned<Kind>>,
+    /// The namespace of the object. Default: `mesh.namespace`.
+    pub(crate) namespace: Option<Spanned<String>>,
+    /// The namespace in the patch's metadata, for a manifest that sets another one. An empty string writes none. Default: the
+    /// workload's namespace.
+    pub(crate) patch_namespace: Option<Spanned<String>>,
+    /// Labels that the pods of this workload have and no other pod has. Required for per-workload EnvoyFilters.
+    pub(crate) selector: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
+    /// The filters, in the order in which a request passes them.
+    #[schemars(length(min = 1))]
+    pub(crate) filters: Vec<Spanned<Use>>,
+    /// The traffic that the filters see. Default: `inbound`.
+    pub(crate) direction: Option<Spanned<Direction>>,
+    /// How the modules are mounted into the proxy. Default: `container` with the direction `gateway`, otherwise `annotation`.
+    pub(crate) mount: Option<Spanned<MountBy>>,
+    /// The folder in the proxy where the modules are mounted. Default: `/var/local/lib/wasm-filters`.
+    pub(crate) mount_path: Option<Spanned<String>>,
+    /// The log level of Envoy's `wasm` component. Default: the mesh's setting.
+    pub(crate) wasm_log_level: Option<LogLevel>,
+    /// Additional volumes of the pod, in Kubernetes' own form.
+    pub(crate) volumes: Option<Spanned<Vec<Spanned<Table>>>>,
+    /// Additional volume mounts of the proxy, in Kubernetes' own form.
+    pub(crate) volume_mounts: Option<Spanned<Vec<Spanned<Table>>>>,
+    /// Requests that `mesh-compile verify` sends through the filters, and the expected results. Tests are never rendered.
+    #[serde(default)]
+    pub(crate) tests: Vec<Spanned<traffic::Test>>,
+}
+
+impl Workload {
+    /// `kind`, or its default.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind.as_deref().copied().unwrap_or_default()
+    }
+
+    /// `direction`, or its default.
+    pub(crate) fn direction(&self) -> Direction {
+        self.direction.as_deref().copied().unwrap_or_default()
+    }
+
+    /// `volumes`, none by default.
+    pub(crate) fn volumes(&self) -> &[Spanned<Table>] {
+        self.volumes.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// `volume-mounts`, none by default.
+    pub(crate) fn volume_mounts(&self) -> &[Spanned<Table>] {
+        self.volume_mounts.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A filter that a workload uses: its name, or a table with its name and settings for this workload.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Use {
+    /// The filter as declared.
+    Plain(String),
+    /// The filter with settings for this workload.
+    With(UseWith),
+}
+
+by_kind! { Use { string => Plain, table => With } }
+
+impl Use {
+    /// The filter's name.
+    pub(crate) fn filter(&self) -> &str {
+        match self {
+            Self::Plain(name) => name,
+            Self::With(with) => &with.filter,
+        }
+    }
+
+    /// The settings for this workload.
+    pub(crate) const fn settings(&self) -> Option<&UseWith> {
+        match self {
+            Self::Plain(_) => None,
+            Self::With(with) => Some(with),
+        }
+    }
+}
+
+impl Spanned<Use> {
+    /// Where the filter's name is.
+    pub(crate) fn filter_at(&self) -> crate::diag::Location {
+        self.settings().map_or_else(|| self.at(), |with| with.filter.at())
+    }
+}
+
+/// A filter with settings for one workload.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct UseWith {
+    /// The filter's name.
+    pub(crate) filter: Spanned<String>,
+    /// The plugin's configuration as a table. It replaces the filter's configuration.
+    pub(crate) config: Option<Spanned<Table>>,
+    /// The plugin's configuration as text. It replaces the filter's configuration.
+    pub(crate) config_text: Option<Spanned<String>>,
+    /// The path of a file with the plugin's configuration. It replaces the filter's configuration.
+    pub(crate) config_file: Option<Spanned<String>>,
+    /// The port whose listener runs the filter. For inbound traffic, the port that the container listens on. Default: all ports.
+    #[schemars(range(min = 1))]
+    pub(crate) port: Option<Spanned<u16>>,
+    /// The filter's place in the filter chain. Default: `before-router`.
+    pub(crate) insert: Option<Spanned<Insert>>,
+    /// The traffic that the filter sees. Default: the workload's setting.
+    pub(crate) direction: Option<Spanned<Direction>>,
+}
