@@ -43,8 +43,9 @@ fn compiled(world: &dyn World, spec: &Utf8Path) -> Compiled {
     let mut sink = Sink::new();
     let spec = spec::load(world, spec, &mut sink).expect("valid TOML");
     let resolved = resolve::resolve(world, &spec, &mut sink);
+    let plan = envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);
     assert_eq!(sink.errors(), 0, "{:#?}", sink.diagnostics());
-    let objects = envoy_filter::objects(&resolved.mesh);
+    let objects = envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
     Compiled { tree, suites: resolved.suites, proxies: resolved.proxies }
 }
