@@ -8,4 +8,5 @@ mod plugins;
 #[expect(clippy::disallowed_methods, reason = "the tests start and kill real processes")]
 mod process;
 mod subjects;
+mod traffic;
 mod vms;
