@@ -1,19 +1,19 @@
 //! How a string is written: plain, 'single-quoted' or "double-quoted".
 //!
-//! A plain string has to be a string to every reader, YAML 1.1 and 1.2 alike, so the rule is narrower than either
-//! standard's: what merely might be read as something else is quoted.
+//! Every reader, of YAML 1.1 and of 1.2, must read a plain string as a string. The rule is therefore narrower than that of
+//! either standard: a string that some reader might resolve to another type is quoted.
 
 use std::io::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Words that some reader takes for a boolean, a null or a float, in whatever case.
+/// Words that some reader resolves to a boolean, a null or a float, in any case.
 ///
-/// YAML 1.1's types (`y`, `on`, ...), the core schema's (`true`, `null`) and what number parsers take besides digits.
+/// From the types of YAML 1.1 (`y`, `on`, ...), the core schema (`true`, `null`) and the words that number parsers accept.
 const RESERVED: &[&str] = &["true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"];
 
-/// Appends `text` in the first of the three styles that can hold it. Always one line: LF is an escape like any other.
+/// Appends `text` in the first of the three styles that can represent it. Always one line: LF is escaped.
 pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     if is_plain(text) {
         out.extend_from_slice(text.as_bytes());
@@ -24,7 +24,7 @@ pub(super) fn string(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends `bytes` as base64, with no copy in between: a module may have megabytes.
+/// Appends `bytes` as base64, without an intermediate copy: a module may have megabytes.
 pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.is_empty() {
         return string("", out);
@@ -33,23 +33,23 @@ pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     let length = base64::encoded_len(bytes.len(), true).expect("a slice is at most isize::MAX bytes");
     out.resize(start + length, 0);
     STANDARD.encode_slice(bytes, &mut out[start..]).expect("the buffer was sized by encoded_len");
-    // The alphabet has no other trap, so the (rarely) needed quotes cost no look at the whole text.
+    // In this alphabet only the first character and the whole word decide, so the rest of the text is not examined.
     if !opens_plain(&out[start..]) || is_reserved(&out[start..]) {
         out.insert(start, b'\'');
         out.push(b'\'');
     }
 }
 
-/// Whether any reader takes the bare `text` for this string and nothing else.
+/// Whether every reader reads the bare `text` as this string.
 fn is_plain(text: &str) -> bool {
-    // An empty word is a separator at an end or two in a row, and with it `: `, ` :` and a trailing colon or blank.
+    // An empty word means a separator at either end or two in a row: that covers `: `, ` :` and a trailing colon or space.
     opens_plain(text.as_bytes())
         && !is_reserved(text.as_bytes())
         && text.split([' ', ':']).all(|word| !word.is_empty() && word.bytes().all(is_word_byte))
 }
 
-/// Numbers and timestamps begin with a digit, a sign or a dot, and every indicator is punctuation; what begins with a
-/// letter can only be a reserved word, and a slash begins nothing.
+/// Numbers and timestamps begin with a digit, a sign or a dot, and every indicator is punctuation. A string that begins with a
+/// letter can only be a reserved word, and nothing else begins with a slash.
 fn opens_plain(text: &[u8]) -> bool {
     text.first().is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'/')
 }
@@ -62,10 +62,10 @@ fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_./+=,@()".contains(&byte)
 }
 
-/// Whether `char` may stand in a document as itself: YAML's printable set without line breaks, tabs, and what a
-/// reviewer of the manifest would not see (zero-width and bidirectional controls).
+/// Whether `char` may appear unescaped: YAML's printable set without line breaks, tabs, and characters that a reviewer of the
+/// manifest would not see (zero-width and bidirectional controls).
 ///
-/// The ranges are spelled out because the standard library's Unicode tables, and so the bytes, change with the compiler.
+/// The ranges are listed here because the Unicode tables of the standard library, and so the bytes, change with the compiler.
 fn is_visible(char: char) -> bool {
     !matches!(
         char,
@@ -109,7 +109,7 @@ fn double_quoted(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Nothing beyond the basic plane is hidden, so four digits do.
+/// Only characters of the basic plane are escaped, so four digits suffice.
 fn escape(char: char, out: &mut Vec<u8>) {
     let code = u32::from(char);
     let written = if code <= 0xff { write!(out, "\\x{code:02X}") } else { write!(out, "\\u{code:04X}") };
@@ -132,9 +132,9 @@ mod tests {
         String::from_utf8(out.split_off(3)).expect("base64 is ASCII")
     }
 
-    /// The bytes that a base64 text stands for.
-    fn spelling(text: &str) -> Vec<u8> {
-        STANDARD.decode(text).expect("the table spells base64")
+    /// The bytes of a base64 text.
+    fn decoded(text: &str) -> Vec<u8> {
+        STANDARD.decode(text).expect("the table contains base64")
     }
 
     #[rustfmt::skip] // a table
@@ -163,7 +163,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_some_reader_takes_for_another_type_is_quoted() {
+    fn strings_that_some_reader_resolves_to_another_type_are_quoted() {
         for text in TYPED {
             assert_eq!(written(text), format!("'{text}'"));
         }
@@ -178,7 +178,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_some_reader_takes_for_syntax_is_quoted() {
+    fn strings_that_some_reader_parses_as_syntax_are_quoted() {
         for text in SYNTAX {
             assert_eq!(written(text), format!("'{text}'"));
         }
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_stand_as_itself_is_escaped() {
+    fn invisible_characters_are_escaped() {
         for (text, expected) in [
             ("", r#""""#),
             ("\n", r#""\n""#),
@@ -207,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_plain_unless_it_spells_something_else() {
+    fn base64_is_plain_unless_some_reader_resolves_it_to_another_type() {
         assert_eq!(encoded(b""), "\"\"");
         assert_eq!(encoded(b"\0asm\x01\0\0\0"), "AGFzbQEAAAA=");
         for text in ["AAAA", "yes+", "null////", "/w==", "////", "trueAAAA", "e123"] {
-            assert_eq!(encoded(&spelling(text)), text);
+            assert_eq!(encoded(&decoded(text)), text);
         }
         for text in [
             "true",
@@ -229,7 +229,7 @@ mod tests {
             "1A==",
             "012345678901234567890123",
         ] {
-            assert_eq!(encoded(&spelling(text)), format!("'{text}'"));
+            assert_eq!(encoded(&decoded(text)), format!("'{text}'"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! examples/asm holds all that the recipe for a WASM filter in ASM has its reader write by hand, with its values.
+//! examples/asm contains everything that the recipe for a WASM filter in ASM has its reader write by hand.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::manifests::*;
 use crate::project::repository;
 
-/// The recipe's EnvoyFilter, its lines set as YAML; WORKLOAD is `productpage` or `details`.
+/// The EnvoyFilter of the recipe. WORKLOAD is `productpage` or `details`.
 const ENVOY_FILTER: &str = r#"
 apiVersion: networking.istio.io/v1alpha3
 kind: EnvoyFilter
@@ -52,7 +52,7 @@ spec:
       version: v1
 "#;
 
-/// The recipe's two annotations.
+/// The two annotations of the recipe.
 const VOLUME: &str = r#"[{"name":"wasmfilters-dir","configMap": {"name": "wasm-example-filter"}}]"#;
 const MOUNT: &str = r#"[{"mountPath":"/var/local/lib/wasm-filters","name":"wasmfilters-dir"}]"#;
 
@@ -68,7 +68,7 @@ fn object(path: &str) -> Value {
     documents.remove(0)
 }
 
-/// Every leaf by its path, a field's name below `typed_config` as protobuf declares it.
+/// Every leaf by its path. Field names below `typed_config` are in snake case, as protobuf declares them.
 fn leaves(value: &Value) -> BTreeMap<String, Value> {
     fn walk(value: &Value, path: &str, found: &mut BTreeMap<String, Value>) {
         let typed = path.contains("/typed_config");
@@ -98,7 +98,7 @@ fn snake_case(key: &str) -> String {
         .collect()
 }
 
-/// Every leaf of `seed` is in `ours` with its value; returns what ours has beyond.
+/// Asserts that `ours` contains every leaf of `seed`. Returns the other leaves of `ours`.
 #[track_caller]
 fn beyond(ours: &Value, seed: &Value) -> Vec<(String, Value)> {
     let (mut ours, seed) = (leaves(ours), leaves(seed));
@@ -117,7 +117,7 @@ fn the_envoy_filters_have_every_field() {
         let expected = [
             ("/metadata/annotations/argocd.argoproj.io/sync-options", json!("PruneLast=true")),
             ("/metadata/annotations/kustomize.toolkit.fluxcd.io/substitute", json!("disabled")),
-            // Where the recipe leaves it to the current context, and the order of filters to the clock.
+            // The recipe uses the namespace of the current context, and the order of creation instead of a priority.
             ("/metadata/namespace", json!("default")),
             ("/spec/priority", json!(10)),
         ];
@@ -128,7 +128,7 @@ fn the_envoy_filters_have_every_field() {
 
 /// `kubectl create configmap -n default wasm-example-filter --from-file=example-filter.wasm`
 #[test]
-fn the_config_map_is_the_one_that_is_created() {
+fn the_config_map_equals_the_one_that_kubectl_creates() {
     let module = repository().join("filter/example-filter.wasm");
     let from = format!("--from-file={}", text(&module));
     let arguments =
@@ -151,7 +151,7 @@ fn the_config_map_is_the_one_that_is_created() {
 }
 
 #[test]
-fn the_patches_are_the_two_annotations_and_nothing_else() {
+fn the_patches_contain_only_the_two_annotations() {
     for workload in WORKLOADS {
         let mut ours = object(&format!("patches/default/deployment-{workload}-v1.yaml"));
         let annotations = &mut ours["spec"]["template"]["metadata"]["annotations"];

@@ -1,5 +1,4 @@
-//! Manifests as kubectl gives them, and mesh.toml as a plain reader of TOML sees it.
-#![allow(dead_code, reason = "each test binary takes what it needs")]
+//! Manifests as kubectl prints them, and mesh.toml as a TOML parser reads it.
 
 use std::path::Path;
 use std::process::Command;
@@ -40,7 +39,7 @@ pub(crate) fn name(object: &Value) -> &str {
     string(&object["metadata"]["name"])
 }
 
-/// The namespace that an object goes to.
+/// The namespace of an object.
 pub(crate) fn namespace(object: &Value) -> &str {
     object["metadata"]["namespace"].as_str().unwrap_or("default")
 }
@@ -53,11 +52,11 @@ pub(crate) fn of_kind<'a>(objects: &'a [Value], kind: &str) -> impl Iterator<Ite
 pub(crate) fn find<'a>(objects: &'a [Value], kind: &str, at: (&str, &str)) -> &'a Value {
     let mut found = of_kind(objects, kind).filter(|object| (namespace(object), name(object)) == at);
     let object = found.next().unwrap_or_else(|| panic!("no {kind} {at:?}"));
-    assert!(found.next().is_none(), "{kind} {at:?} is there twice");
+    assert!(found.next().is_none(), "{kind} {at:?} exists twice");
     object
 }
 
-/// Everything that runs pods, with its pod template.
+/// Every object with a pod template, and the template.
 pub(crate) fn templates(objects: &[Value]) -> Vec<(&Value, &Value)> {
     let with_template = objects.iter().filter(|object| object["spec"]["template"].is_object());
     with_template.map(|object| (object, &object["spec"]["template"])).collect()
@@ -68,7 +67,7 @@ pub(crate) fn entries(value: &Value) -> &Map<String, Value> {
     value.as_object().unwrap_or(&NONE)
 }
 
-/// A key of a ConfigMap, whichever field it is under.
+/// The value of a key of a ConfigMap, in `data` or `binaryData`.
 pub(crate) fn config_map_value(config_map: &Value, key: &str) -> Option<Vec<u8>> {
     if let Some(text) = config_map["data"][key].as_str() {
         return Some(text.into());
@@ -77,20 +76,20 @@ pub(crate) fn config_map_value(config_map: &Value, key: &str) -> Option<Vec<u8>>
     Some(STANDARD.decode(encoded).expect("base64"))
 }
 
-/// An EnvoyFilter as Istio would use it: the plugin's configuration out of its first patch.
+/// The configuration of the plugin in the first patch of an EnvoyFilter.
 pub(crate) fn plugin(envoy_filter: &Value) -> &Value {
     let typed = &envoy_filter["spec"]["configPatches"][0]["patch"]["value"]["typed_config"];
-    // A TypedStruct holds it one level further in.
+    // A TypedStruct nests it one level deeper.
     if typed["value"].is_object() { &typed["value"]["config"] } else { &typed["config"] }
 }
 
 pub(crate) fn selects(envoy_filter: &Value, template: &Value) -> bool {
     let labels = entries(&envoy_filter["spec"]["workloadSelector"]["labels"]);
-    assert!(!labels.is_empty(), "it would match the whole namespace: {envoy_filter}");
+    assert!(!labels.is_empty(), "the EnvoyFilter selects the whole namespace: {envoy_filter}");
     labels.iter().all(|(key, value)| template["metadata"]["labels"][key] == *value)
 }
 
-/// A workload of mesh.toml, its defaults filled in.
+/// A workload of mesh.toml with default values.
 #[derive(Debug)]
 pub(crate) struct Workload {
     pub(crate) kind: String,
@@ -108,7 +107,7 @@ pub(crate) struct Use {
     pub(crate) context: &'static str,
     pub(crate) port: Option<i64>,
     pub(crate) first: bool,
-    /// What the plugin is configured with; none where a template stands in it.
+    /// The configuration of the plugin. `None` if it contains a template.
     pub(crate) config: Option<Value>,
 }
 

@@ -1,4 +1,4 @@
-//! README.md and docs/dependencies.md are true.
+//! What the documents say about the project is true.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -45,6 +45,25 @@ fn every_dependency_is_explained() {
     let crates = root.join("crates").read_dir().into_iter().flatten();
     manifests.extend(crates.map(|entry| entry.unwrap().path().join("Cargo.toml")));
     assert_eq!(manifests.iter().flat_map(dependencies).collect::<BTreeSet<_>>(), explained);
+}
+
+/// A path ends at its first placeholder, such as `src/diag/pages/<CODE>.md`.
+#[test]
+fn every_path_in_the_documents_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src/", "crates/", "tests/", "scripts/", "docs/", "examples/", "filter/", "fuzz/", "schema/", "./"];
+    let mut missing = Vec::new();
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs/dependencies.md"] {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        let code = text.split('`').skip(1).step_by(2);
+        for path in code.filter(|code| folders.iter().any(|folder| code.starts_with(folder))) {
+            let path = path.split(['<', '*', '{', ' ']).next().unwrap();
+            if !root.join(path).exists() {
+                missing.push(format!("{document}: {path}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 /// The packages that a manifest depends on, without those of this workspace.

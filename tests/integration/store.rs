@@ -245,34 +245,43 @@ fn large() -> Project {
     project
 }
 
+/// Whenever a render is killed, every file is whole, and a render of another mesh.toml repairs the folder.
 #[test]
-fn a_killed_render_leaves_no_partial_file() {
+fn a_killed_render_leaves_no_partial_file_and_is_repaired() {
     const ROUNDS: u32 = 30;
-    let whole = large();
-    let start = Instant::now();
-    whole.run(&["render"]).ends(0, &[]);
-    let duration = start.elapsed();
-    let whole = whole.files("out");
     let project = large();
+    let all = project.read("mesh.toml");
+    let fewer = all.replace("\"f0\", ", "");
+    let rendered = |spec: &str| {
+        project.write("mesh.toml", spec);
+        let start = Instant::now();
+        project.run(&["render"]).ends(0, &[]);
+        (project.files("out"), start.elapsed())
+    };
+    let ((without, _), (with, duration)) = (rendered(&fewer), rendered(&all));
     let mut interrupted = 0;
-    // Kills render at moments that are spread over its whole duration.
+    // Kills render at moments that are spread over its whole duration, in an empty folder and in one with other files.
     for round in 0..ROUNDS {
+        if round % 2 == 0 {
+            project.remove("out");
+        } else {
+            rendered(&fewer);
+        }
+        project.write("mesh.toml", &all);
         let mut render = project.command(&["render"]).stderr(Stdio::null()).spawn().expect("mesh-compile starts");
         std::thread::sleep(duration * round / ROUNDS);
         render.kill().expect("the process can be killed");
         render.wait().expect("mesh-compile ends");
-        if !project.path("out").exists() {
-            continue;
-        }
-        for (path, bytes) in project.files("out") {
+        let left = if project.path("out").exists() { project.files("out") } else { BTreeMap::new() };
+        interrupted += u32::from(!left.is_empty() && left != with && left != without);
+        for (path, bytes) in left {
             let is_temporary = path.contains("/.mesh-compile-") || path.starts_with(".mesh-compile-");
-            assert!(is_temporary || whole.get(&path) == Some(&bytes), "{path} is incomplete");
+            // While a render is under way, mesh.lock lists the old and the new files.
+            let is_whole =
+                path == "mesh.lock" || [&with, &without].iter().any(|files| files.get(&path) == Some(&bytes));
+            assert!(is_temporary || is_whole, "{path} is incomplete");
         }
-        interrupted += u32::from(project.files("out") != whole);
-        // The next render completes out/ and deletes the temporary files.
-        project.run(&["render"]).ends(0, &[]);
-        assert!(project.files("out") == whole, "in round {round}");
-        project.remove("out");
+        assert!(rendered(&fewer).0 == without, "in round {round}");
     }
     assert!(interrupted > 0, "render was never killed while it wrote");
 }

@@ -1,4 +1,5 @@
-//! The rendered files, read back as Kubernetes, Istio's injector and istiod would: never mesh.toml's idea of them.
+//! The proxies of the workloads, from the rendered files as Kubernetes, Istio's injector and istiod read them. mesh.toml is not
+//! consulted.
 
 mod config_map;
 mod envoy_filter;
@@ -20,14 +21,14 @@ use envoy_filter::{EnvoyFilter, Patch};
 use objects::Objects;
 use pod::Pod;
 
-/// Each suite's proxy, in the order of the suites. A workload whose proxy could not be made out has none, after a report.
+/// The proxy of each suite, in the order of the suites. A workload whose proxy cannot be determined is reported and left out.
 pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink: &mut Sink) -> Vec<Subject> {
-    // Without one of the objects a chain would be another than the one that ships.
+    // If an object is missing, the chains differ from those that ship.
     let Some(objects) = Objects::read(files, proxies, sink) else { return Vec::new() };
     let mut known = Known::new();
     let subjects = suites.iter().filter_map(|suite| match subject(suite, &objects, proxies, &mut known) {
         Ok(subject) => {
-            unreached(suite, &subject, sink);
+            report_unreached(suite, &subject, sink);
             Some(subject)
         }
         Err(reason) => {
@@ -39,32 +40,32 @@ pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink
     subjects.collect()
 }
 
-/// A finding that is no mistake in mesh.toml.
+/// An error that mesh.toml does not cause.
 fn unreadable(message: String) -> Diagnostic {
     Diagnostic::error(Code::MC0615, message)
-        .note("what is verified is the rendered objects, not mesh.toml")
-        .help("unless it is an entry of the workload's own `volumes` or `volume-mounts`, it is a bug of mesh-compile")
+        .note("`verify` checks the rendered objects, not mesh.toml")
+        .help("check the workload's own `volumes` and `volume-mounts`; if they are not the cause, this is a bug in mesh-compile")
 }
 
 fn name(suite: &Suite) -> String {
     format!("{}/{}/{}", suite.kind, suite.namespace, suite.name)
 }
 
-/// A filter of the workload's list that no patch brings into its proxy does nothing, and nothing says so.
-fn unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
+/// Reports the filters of the workload's list that no patch inserts into its proxy: nothing else would show that they do nothing.
+fn report_unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
     for (filter, location) in &suite.filters {
         if !subject.plugins.iter().any(|placed| placed.plugin.name() == filter) {
             let message = format!("the filter `{filter}` does not reach the proxy of `{}`", subject.name);
             sink.push(
                 Diagnostic::warning(Code::MC0616, message)
                     .at(*location)
-                    .note("no rendered EnvoyFilter that has it fits the pods' labels and the declared Istio"),
+                    .note("no rendered EnvoyFilter with this filter matches the labels of the pods and the declared Istio version"),
             );
         }
     }
 }
 
-/// Plugins by the patch that they stem from and their module: a thousand workloads share one.
+/// Plugins by the patch that defines them and their module: a thousand workloads may share one.
 type Known<'a> = BTreeMap<(&'a str, &'a str, usize, Digest), Arc<Plugin>>;
 
 fn subject<'a>(
@@ -77,7 +78,7 @@ fn subject<'a>(
     let mut labels = suite.labels.clone();
     labels.extend(pod.labels.clone());
     let files = pod.files(&suite.namespace, objects)?;
-    // What is inserted at the head of a chain turns the order around; what stands before its last filter keeps it.
+    // Inserting at the head of a chain reverses the order; inserting before its last filter keeps it.
     let mut chains = [(FilterType::Network, Vec::new(), Vec::new()), (FilterType::Http, Vec::new(), Vec::new())];
     for filter in objects.envoy_filters(&suite.namespace, &proxies.root_namespace, &labels) {
         for (number, patch) in filter.patches.iter().enumerate() {
@@ -87,10 +88,10 @@ fn subject<'a>(
             let plugin = plugin(filter, (number, patch), &files, known)?;
             let placed = placed(suite, patch, plugin);
             let Some((_, head, rest)) = chains.iter_mut().find(|(chain, ..)| *chain == patch.chain) else { continue };
-            let side = if patch.first { head } else { rest };
-            // The two patches of a network filter, one for each end that a chain may have: it stands in each chain once.
-            if !side.iter().any(|other| twice(other, &placed)) {
-                side.push(placed);
+            let part = if patch.first { head } else { rest };
+            // A network filter has two patches, one per filter that may end a chain. Each chain contains it once.
+            if !part.iter().any(|other| is_same_network_filter(other, &placed)) {
+                part.push(placed);
             }
         }
     }
@@ -98,7 +99,7 @@ fn subject<'a>(
     Ok(Subject { name: name(suite), envoy: proxies.envoy, plugins, tests: suite.tests.clone() })
 }
 
-fn twice(one: &Placed, other: &Placed) -> bool {
+fn is_same_network_filter(one: &Placed, other: &Placed) -> bool {
     let place = |it: &Placed| (it.chain, it.direction, it.port);
     one.chain == FilterType::Network && place(one) == place(other) && one.plugin == other.plugin
 }
@@ -122,9 +123,9 @@ fn plugin<'a>(
 ) -> Result<Arc<Plugin>, String> {
     let path = patch.config.vm_config.code.local.filename.as_str();
     let module = files.get(path).ok_or_else(|| {
-        let near: Vec<&str> = files.keys().map(String::as_str).collect();
-        let there = if near.is_empty() { "nothing".to_owned() } else { format!("`{}`", near.join("`, `")) };
-        format!("the EnvoyFilter {}/{} needs `{path}`, but {there} is mounted", filter.namespace, filter.name)
+        let paths: Vec<&str> = files.keys().map(String::as_str).collect();
+        let mounted = if paths.is_empty() { "nothing".to_owned() } else { format!("`{}`", paths.join("`, `")) };
+        format!("the EnvoyFilter {}/{} needs `{path}`, but {mounted} is mounted", filter.namespace, filter.name)
     })?;
     let key = (filter.namespace.as_str(), filter.name.as_str(), number, module.digest);
     let plugin = || {

@@ -37,14 +37,14 @@ fn compiled(world: &dyn World, spec: &Utf8Path) -> Rendered {
     rendered.unwrap_or_else(|| panic!("{:#?}", sink.diagnostics()))
 }
 
-/// What `filters.a`, `b` and `c` of one module, and what `spec` says beside, render to.
+/// The files for a mesh.toml whose filters all use the module `it.wasm`.
 pub(in crate::verify) fn rendered(spec: &str) -> Rendered {
     let module = include_bytes!("../../../filter/example-filter.wasm");
     let world = Memory::new().file("it.wasm", module).file("mesh.toml", spec);
     compiled(&world, "mesh.toml".into())
 }
 
-/// A line for each plugin, in the order of the request path.
+/// One line per plugin, in the order of the request path.
 fn chain(subject: &Subject) -> Vec<String> {
     let line = |placed: &Placed| {
         let port = placed.port.map_or_else(String::new, |port| format!(":{port}"));
@@ -61,7 +61,7 @@ fn one(files: &[File], suite: Suite, proxies: &Proxies) -> Subject {
     subjects.pop().expect("one")
 }
 
-/// The one finding's message.
+/// The messages of the errors that keep the proxy from being read back.
 #[track_caller]
 fn refused(files: &[File], suite: Suite) -> String {
     let mut sink = Sink::new();
@@ -83,7 +83,7 @@ fn root() -> &'static Utf8Path {
 }
 
 #[test]
-fn the_repositorys_own_mesh() {
+fn the_mesh_of_the_repository_is_read_back() {
     let files = compiled(&Disk::new(), &root().join("mesh.toml")).tree.files;
     let labels = ["app=productpage", "version=v1"];
     let subject = one(&files, suite("Deployment/default/productpage-v1", &labels), &proxies("1.28"));
@@ -98,17 +98,17 @@ fn the_repositorys_own_mesh() {
 }
 
 #[test]
-fn the_seeds_own_layout() {
+fn stable_names_without_a_gate_are_read_back() {
     let files = compiled(&Disk::new(), &root().join("examples/asm/mesh.toml")).tree.files;
     let details = suite("Deployment/default/details-v1", &["app=details", "version=v1"]);
     assert_eq!(chain(&one(&files, details, &proxies("1.32"))), ["envoy.filters.http.wasm Http Inbound"]);
-    // Without the gate the selector is the workload's own labels, which the patch does not have.
+    // Without the gate, the EnvoyFilter selects the workload's own labels, which are not in the patch.
     let other = suite("Deployment/default/details-v1", &["app=details", "version=v2"]);
     assert_eq!(chain(&one(&files, other, &proxies("1.32"))), Vec::<String>::new());
 }
 
 #[test]
-fn several_namespaces_and_kinds() {
+fn several_namespaces_and_kinds_are_read_back() {
     let files = compiled(&Disk::new(), &root().join("examples/many/mesh.toml")).tree.files;
     let suites = [
         suite("Deployment/shop/web", &["app=web"]),
@@ -131,17 +131,17 @@ fn several_namespaces_and_kinds() {
             vec!["wasm.security-headers Http Gateway", "wasm.request-tags Http Gateway"],
         ]
     );
-    assert!(Arc::ptr_eq(&subjects[0].plugins[1].plugin, &subjects[1].plugins[0].plugin), "a shared EnvoyFilter");
+    assert!(Arc::ptr_eq(&subjects[0].plugins[1].plugin, &subjects[1].plugins[0].plugin), "the EnvoyFilter is shared");
     let served_by = &subjects[0].plugins[2].plugin;
     assert_eq!(served_by.configuration(), br#"{"response":{"add":{"x-served-by":"shop/web"}}}"#);
     let bytes: Vec<_> = subjects.iter().flat_map(|it| &it.plugins).map(|it| &it.plugin.module.bytes).collect();
-    assert!(bytes.windows(2).all(|pair| Arc::ptr_eq(pair[0], pair[1])), "one module, however many ConfigMaps");
+    assert!(bytes.windows(2).all(|pair| Arc::ptr_eq(pair[0], pair[1])), "equal modules share their bytes");
 }
 
 const THREE: &str = "filters.a.module = 'it.wasm'\nfilters.b.module = 'it.wasm'\nfilters.c.module = 'it.wasm'\n";
 
 #[test]
-fn what_goes_first_turns_the_order_around_and_back() {
+fn filters_inserted_first_keep_the_order_of_the_list() {
     let files = rendered(&format!(
         "{THREE}filters.d = {{ module = 'it.wasm', type = 'network' }}
         workloads.web = {{ selector.app = 'web', filters = [
@@ -191,7 +191,7 @@ fn every_field_of_a_plugin_is_read() {
 }
 
 #[test]
-fn fields_that_the_declared_istio_does_not_know_are_gone() {
+fn istiod_drops_the_fields_that_the_declared_version_does_not_know() {
     let spec = "filters.a = { module = 'it.wasm', on-failure = 'closed', stop-iteration = true }
         workloads.web = { selector.app = 'web', filters = ['a'] }";
     let files = rendered(spec).tree.files;
@@ -202,14 +202,14 @@ fn fields_that_the_declared_istio_does_not_know_are_gone() {
     assert_eq!(read("1.28"), (FailurePolicy::Closed, true));
     assert_eq!(read("1.27"), (FailurePolicy::Closed, false));
     assert_eq!(read("1.24"), (FailurePolicy::Unspecified, false));
-    // Rendered for 1.27, it is opaque to istiod.
+    // For 1.27 the configuration is rendered as a TypedStruct, whose fields istiod does not look at.
     let files = rendered(&format!("mesh.istio = '1.27'\n{spec}")).tree.files;
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.27"));
     assert!(subject.plugins[0].plugin.stop_iteration());
 }
 
 #[test]
-fn a_patch_is_for_proxies_of_its_version() {
+fn a_patch_applies_only_to_proxies_of_its_version() {
     let files = rendered(&format!(
         "mesh.proxy-version = '^1\\.2[89]\\.'\n{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b', 'c'] }}"
     )).tree.files;
@@ -218,10 +218,10 @@ fn a_patch_is_for_proxies_of_its_version() {
 }
 
 #[test]
-fn the_root_namespaces_filters_are_held_against_every_pod() {
+fn filters_in_the_root_namespace_apply_to_all_namespaces() {
     let mut files =
         rendered(&format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}")).tree.files;
-    // As a hand may move it: the label is still the pod's.
+    // The selector still matches the pod.
     edit(&mut files, "envoyfilters/default/wasm-b", "namespace: default", "namespace: istio-system");
     edit(&mut files, "envoyfilters/default/wasm-b", "priority: 20", "priority: 10");
     let subject = one(&files, suite("Deployment/default/web", &[]), &proxies("1.32"));
@@ -232,7 +232,7 @@ fn the_root_namespaces_filters_are_held_against_every_pod() {
 }
 
 #[test]
-fn what_was_changed_by_hand_is_a_finding() {
+fn objects_that_mesh_compile_does_not_render_are_errors() {
     let spec = format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}");
     let cases = [
         ("envoyfilters/default/wasm-a", "/a.wasm", "/z.wasm", "needs `/var/local/lib/wasm-filters/z.wasm`, but `"),
@@ -253,16 +253,16 @@ fn what_was_changed_by_hand_is_a_finding() {
         ("kustomization.yaml", "patches/default/deployment-web.yaml", "other.yaml", "lists no patch of it"),
         ("kustomization.yaml", "kind:", "kind: {", "`kustomization.yaml` cannot be read back"),
     ];
-    for (path, from, to, said) in cases {
+    for (path, from, to, expected) in cases {
         let mut files = rendered(&spec).tree.files;
         edit(&mut files, path, from, to);
         let message = refused(&files, suite("Deployment/default/web", &[]));
-        assert!(message.contains(said), "`{said}` is not in `{message}`");
+        assert!(message.contains(expected), "`{expected}` is not in `{message}`");
     }
 }
 
 #[test]
-fn direction_and_port_are_the_patches() {
+fn direction_and_port_are_read_from_the_patch() {
     let files = rendered(
         "filters.a.module = 'it.wasm'
         workloads.web = { selector.app = 'web', direction = 'any', filters = [{ filter = 'a', port = 9080 }] }",

@@ -1,4 +1,4 @@
-//! What a filter is given reaches it byte for byte, and what it refuses Envoy refuses.
+//! A configuration reaches the filter byte for byte, and Envoy rejects a configuration that the filter rejects.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,14 @@ use crate::mesh::project::{Project, rendered};
 use crate::mesh::rendered::Objects;
 use crate::mesh::sidecar::Sidecar;
 
-/// Answers with what it was given.
+/// Responds with its configuration.
 const PROBE: &str = include_str!("modules/probe.wat");
 
-/// What templates, JSON, YAML, kustomize and Flux would each like to make something of.
+/// Characters that are special in templates, JSON, YAML, kustomize or Flux.
 const AWKWARD: &str = "first\nsecond \"double\" 'single' \\ back\\\\slash\n\n  indented: yes # not a comment\n\
     ${x} ${HOME:=y} $(POD_NAME) {{ workload.name }} {% raw %}\ttab é ü 日本語 🦀 \u{a0}|\u{2028}|\u{feff}| on\n- 0x1f\n---\n...\ntrailing  \n\n";
 
-/// What the probe answers: its configuration, the VM's, and the variables as `NAME=value`.
+/// The response of the probe: its configuration, that of the VM, and the variables as `NAME=value`.
 fn given(objects: &Objects) -> Vec<String> {
     let pod = objects.pod("Deployment/default/web");
     let envoy = Sidecar::of(objects, &pod).inbound(9080).environment("POD_NAME", "web-0").start();
@@ -34,7 +34,7 @@ fn probe(filter: &str) -> Project {
     Project::new(&spec).with_module("probe.wasm", PROBE).with_base(&["default/web"])
 }
 
-/// The text as a basic string of TOML.
+/// The text as a basic TOML string.
 fn toml(text: &str) -> String {
     let mut quoted = String::from("\"");
     for char in text.chars() {
@@ -66,7 +66,6 @@ fn texts_and_variables_reach_the_filter_byte_for_byte() {
     assert_eq!(given(&objects), ["", "", "LOG=debug", "NOTE=a \"b\" é ${x}", "POD_NAME=web-0"]);
 }
 
-/// A table goes as JSON: the same values, whatever they hold.
 #[test]
 fn tables_reach_the_filter_as_json() {
     let table = format!(
@@ -85,7 +84,7 @@ fn raw_blocks_keep_their_braces() {
     assert_eq!(given(&objects)[0], "{{ not a template }} {% nor this %} web");
 }
 
-/// One VM, one root id, and still each filter has its own.
+/// Both filters have the same VM and the same root id.
 #[test]
 fn filters_that_share_a_vm_keep_their_configurations() {
     let spec = r#"
@@ -107,9 +106,9 @@ fn filters_that_share_a_vm_keep_their_configurations() {
     assert_eq!(envoy.get(9080).1.values(CHAIN_HEADER), [ISTIO, "one", "two"]);
 }
 
-/// The demo filter knows no such key. That Envoy fails here shows that a wrong manifest fails these tests.
+/// The key is unknown to the demo filter. The failure proves that Envoy rejects a wrong manifest in these tests.
 #[test]
-fn envoy_refuses_what_the_filter_refuses() {
+fn envoy_rejects_a_configuration_that_the_filter_rejects() {
     let objects = |config: &str| {
         let spec = format!(
             "mesh.base = 'base'\nworkloads.web.filters = ['it']\nfilters.it = {{ module = 'example-filter.wasm', config = {config} }}"
@@ -125,9 +124,9 @@ fn envoy_refuses_what_the_filter_refuses() {
     assert!(status.success(), "{log}");
 }
 
-/// A module that does not even load is refused before it ships, in the words that Envoy has for it when it is shipped by hand.
+/// `render` reports the message that Envoy logs for the same module.
 #[test]
-fn a_module_that_envoy_cannot_load_is_refused_in_its_words() {
+fn render_rejects_a_module_that_envoy_cannot_load() {
     const SAYS: &str = "Missing or unknown Proxy-Wasm ABI version";
     let spec = "mesh.base = 'base'\nworkloads.web.filters = ['it']\nfilters.it.module = 'it.wasm'";
     let module = "(module (memory (export \"memory\") 1))";

@@ -1,4 +1,4 @@
-//! The examples, from mesh.toml to the header in the answer.
+//! The examples, from mesh.toml to the header of the response.
 
 use crate::mesh::chain::{Context, Protocol};
 use crate::mesh::project::Project;
@@ -24,7 +24,7 @@ fn both_workloads_of_the_root_example_add_the_header() {
         assert_eq!(response.values(HEADER), [VALUE], "{workload}");
         assert!(upstream.values(HEADER).is_empty(), "{workload}");
 
-        // The pod that runs on until the rollout has replaced it: nothing is mounted, so nothing may be loaded.
+        // A pod that the rollout has not replaced: no module is mounted, so Envoy must not load one.
         let old = project.before("examples/bookinfo").pod(workload);
         let sidecar = Sidecar::of(&objects, &old).inbound(9080);
         assert_eq!(sidecar.chain(9080), UNTOUCHED, "{workload}");
@@ -49,7 +49,7 @@ fn both_workloads_of_the_asm_example_add_the_header() {
     }
 }
 
-/// `proxy-version = '^1\.*.*'` of the ASM example: any proxy whose version begins with 1.
+/// `proxy-version = '^1\.*.*'` matches every version that begins with 1.
 #[test]
 fn the_asm_example_is_for_proxies_of_istio_1() {
     let (_, objects) = Project::example("examples/asm").objects();
@@ -61,7 +61,7 @@ fn the_asm_example_is_for_proxies_of_istio_1() {
 }
 
 #[test]
-fn every_workload_of_the_large_example_does_what_its_list_says() {
+fn every_workload_of_the_large_example_runs_its_filters() {
     let (_, objects) = Project::example("examples/many").objects();
     let proxy = |workload: &str| Sidecar::of(&objects, &objects.pod(workload)).istio("1.26.0");
 
@@ -97,9 +97,8 @@ fn every_workload_of_the_large_example_does_what_its_list_says() {
     assert_eq!(response.values("x-frame-options"), ["DENY"]);
 }
 
-/// What the large example mounts of the user's own stands beside the modules.
 #[test]
-fn the_users_own_volumes_are_mounted_too() {
+fn the_volumes_of_the_user_are_mounted_next_to_the_modules() {
     let (_, objects) = Project::example("examples/many").objects();
     let files = objects.files(&objects.pod("StatefulSet/data/orders"));
     let names: Vec<&str> = files.keys().filter_map(|path| path.to_str()).collect();

@@ -1,4 +1,4 @@
-//! What a module is embedded with: its debug sections cut off, its capabilities restricted, its faults found before Envoy finds them.
+//! Modules without debug sections, with restricted capabilities, and modules that Envoy rejects.
 
 use serde_json::Value;
 
@@ -8,11 +8,11 @@ use crate::mesh::sidecar::{Envoy, Sidecar};
 
 const PORT: u16 = 9080;
 const HEADER: &str = "x-seen";
-/// Logs a line for each request.
+/// Logs a line per request.
 const LOGS: &str = include_str!("modules/logs.wat");
 const RESTRICTED: &str = "Attempted call to restricted proxy-wasm capability";
 
-/// One filter, `keys` being further ones of it, on the declared Istio.
+/// A project with one filter, more keys of the filter, and a version of Istio.
 fn project(istio: &str, keys: &str, module: &[u8]) -> Project {
     let spec = format!(
         "mesh = {{ istio = '{istio}', base = 'base' }}\nworkloads.web.filters = ['it']\n\
@@ -33,10 +33,10 @@ fn start(objects: &Objects) -> Envoy {
     sidecar(objects, "1.32").start()
 }
 
-/// The demo filter's setting of these tests.
+/// The configuration of the demo filter.
 const ADDS: &str = "config.response.add = { x-seen = 'yes' }";
 
-/// The module with one more custom section.
+/// The module with a custom section added.
 fn with_section(mut module: Vec<u8>, name: &str, content: &[u8]) -> Vec<u8> {
     let leb = |mut number: usize| {
         let mut bytes = Vec::new();
@@ -54,20 +54,20 @@ fn with_section(mut module: Vec<u8>, name: &str, content: &[u8]) -> Vec<u8> {
     module
 }
 
-/// The demo filter as a compiler leaves it, with names and debug information.
+/// The demo filter with names and debug information, as a compiler writes it.
 fn with_debug_sections() -> Vec<u8> {
     let named = with_section(example_filter(), "name", &[1, 6, 1, 0, 3, b'l', b'o', b'g']);
     with_section(named, ".debug_info", &[0x5a; 20_000])
 }
 
-/// Bytes of the modules in the ConfigMaps, as Base64.
+/// The size of the modules in the ConfigMaps in Base64.
 fn embedded(objects: &Objects) -> usize {
     let data = objects.of_kind("ConfigMap").filter_map(|map| map["binaryData"].as_object()).flatten();
     data.filter_map(|(_, text)| text.as_str()).map(str::len).sum()
 }
 
 #[test]
-fn a_slim_module_answers_as_the_whole_one() {
+fn a_slim_module_responds_like_the_original() {
     let module = with_debug_sections();
     let [whole, slim] = ["", "slim = true\n"].map(|slim| objects("1.32", &format!("{slim}{ADDS}"), &module));
     let answers = [&whole, &slim].map(|objects| {
@@ -80,7 +80,7 @@ fn a_slim_module_answers_as_the_whole_one() {
     assert!(embedded(&slim) + 20_000 < embedded(&whole), "{} and {}", embedded(&slim), embedded(&whole));
 }
 
-/// What the EnvoyFilter restricts: on the plugin, and in its `vm_config`.
+/// The restrictions of the EnvoyFilter: those of the plugin, and those of its `vm_config`.
 fn restrictions(objects: &Objects) -> [Option<&Value>; 2] {
     let filter = objects.of_kind("EnvoyFilter").next().expect("an EnvoyFilter");
     let config = "/spec/configPatches/0/patch/value/typed_config/config";
@@ -88,7 +88,7 @@ fn restrictions(objects: &Objects) -> [Option<&Value>; 2] {
     ["", "vm_config/"].map(|at| filter.pointer(&format!("{config}/{at}{allowed}")))
 }
 
-/// At 1.31 the field is the plugin's, at 1.32 the VM's; Envoy 1.40 reads both.
+/// Istio 1.31 has the field in the plugin, Istio 1.32 in the VM. Envoy 1.40 reads both.
 #[test]
 fn derived_capabilities_restrict_nothing_that_the_filter_uses() {
     for (istio, place) in [("1.31", 0), ("1.32", 1)] {
@@ -101,7 +101,7 @@ fn derived_capabilities_restrict_nothing_that_the_filter_uses() {
     }
 }
 
-/// The list, as TOML, of all that is derived but one.
+/// The derived capabilities without one of them, as TOML.
 fn all_but(module: &[u8], left_out: &str) -> String {
     let objects = objects("1.32", "capabilities = 'derived'", module);
     let all = restrictions(&objects)[1].and_then(Value::as_object).expect("a list");
@@ -111,7 +111,7 @@ fn all_but(module: &[u8], left_out: &str) -> String {
 }
 
 #[test]
-fn a_host_function_off_the_list_is_denied_and_a_callback_off_it_is_refused() {
+fn a_host_function_not_in_the_list_is_denied_and_a_callback_not_in_it_is_rejected() {
     let module = wat::parse_str(LOGS).expect("a module");
     for istio in ["1.31", "1.32"] {
         let objects = objects(istio, &all_but(&module, "proxy_log"), &module);
@@ -124,15 +124,15 @@ fn a_host_function_off_the_list_is_denied_and_a_callback_off_it_is_refused() {
     assert!(silenced.contains("MC0316") && silenced.contains("`proxy_on_request_headers`"), "{silenced}");
 }
 
-/// WebAssembly lets a host ignore a broken name section; Envoy does not. That `render` says so in Envoy's words is its worth.
+/// WebAssembly allows a host to ignore an invalid name section, but Envoy rejects the module.
 #[test]
-fn a_broken_name_section_is_refused_unless_it_is_cut_off() {
+fn an_invalid_name_section_is_rejected_unless_slim_removes_it() {
     const SAYS: &str = "Failed to parse corrupted Wasm module";
     let broken = with_section(example_filter(), "name", &[1, 9, 1, 0, 1, b'f']);
     let refused = project("1.32", ADDS, &broken).refusal();
     assert!(refused.contains("MC0303") && refused.contains(SAYS), "{refused}");
 
-    // Rendered with the sound module; then the file in the pod is the broken one.
+    // Rendered with a valid module. The file in the pod is the invalid one.
     let objects = objects("1.32", ADDS, &example_filter());
     let (status, log) = sidecar(&objects, "1.32").with_module(&broken).validate();
     assert_eq!(status.code(), Some(1), "{log}");

@@ -8,13 +8,13 @@ use crate::mesh::project::Project;
 use crate::mesh::rendered::Objects;
 use crate::mesh::sidecar::{Envoy, Sidecar};
 
-/// Puts its configuration before what comes from downstream, and logs it for each connection.
+/// Prepends its configuration to the data from downstream, and logs it per connection.
 const TAP: &str = include_str!("modules/tap.wat");
 
 const TCP: u16 = 5432;
 const HTTP: u16 = 9080;
 
-/// Two taps on one workload: the first that the data meets is the last to stand in it.
+/// A workload with two taps. The text of the last filter comes first in the data.
 fn mesh(filters: &str, first: &str, second: &str) -> Objects {
     let spec = format!(
         r#"
@@ -35,7 +35,7 @@ fn proxy(objects: &Objects) -> Sidecar {
     )
 }
 
-/// What the workload sends back, which is what it got.
+/// Asserts the response of the workload, which is the data that it received.
 fn echo(envoy: &Envoy, text: &str, expected: &str) {
     let answer = http::exchange_bytes(envoy.address(TCP), text.as_bytes(), expected.len());
     let answer = answer.unwrap_or_else(|error| panic!("{error}. Envoy's log:\n{}", envoy.log()));
@@ -43,7 +43,7 @@ fn echo(envoy: &Envoy, text: &str, expected: &str) {
 }
 
 #[test]
-fn network_filters_see_the_bytes_in_the_lists_order() {
+fn network_filters_run_in_the_order_of_the_list() {
     let objects = mesh("'first', 'second'", "one ", "two ");
     let sidecar = proxy(&objects);
     let ours = ["istio.metadata_exchange", "wasm.first", "wasm.second"];
@@ -55,7 +55,7 @@ fn network_filters_see_the_bytes_in_the_lists_order() {
     assert!(log.find(": one") < log.find(": two"), "{log}");
 }
 
-/// Neither letter alone makes a method of it, and neither do both in the other order.
+/// The request is valid only with both letters in the right order.
 #[test]
 fn network_filters_run_before_the_http_connection_manager() {
     let send = |filters: &str| {
@@ -69,7 +69,7 @@ fn network_filters_run_before_the_http_connection_manager() {
 }
 
 #[test]
-fn the_head_of_the_network_chain_is_before_istios_own_filters() {
+fn insert_first_is_before_the_network_filters_of_istio() {
     let objects = mesh("{ filter = 'second', insert = 'first' }, 'first'", "one ", "two ");
     let sidecar = proxy(&objects);
     let ours = ["wasm.second", "istio.metadata_exchange", "wasm.first"];
@@ -79,7 +79,7 @@ fn the_head_of_the_network_chain_is_before_istios_own_filters() {
 }
 
 #[test]
-fn both_at_the_head_keep_the_lists_order() {
+fn two_filters_with_insert_first_keep_the_order_of_the_list() {
     let objects =
         mesh("{ filter = 'first', insert = 'first' }, { filter = 'second', insert = 'first' }", "one ", "two ");
     let sidecar = proxy(&objects);

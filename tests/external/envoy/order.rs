@@ -1,6 +1,6 @@
-//! Filters run in the order of each workload's list, whatever the other workloads of the namespace do.
+//! Filters run in the order of each workload's list, whatever the lists of other workloads in the namespace are.
 //!
-//! Every filter adds its name to one header. A request's filters run in the chain's order, a response's the other way round.
+//! Every filter adds its name to a header. Requests pass the chain in order, responses in reverse order.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::mesh::project::rendered;
 use crate::mesh::rendered::Objects;
 use crate::mesh::sidecar::Sidecar;
 
-/// A workload, its list as mesh.toml has it, and the chain that must come of it.
+/// A workload, its list in mesh.toml, and the expected chain.
 type Case<'a> = (&'a str, &'a str, &'a [&'a str]);
 
 /// Renders the workloads with the filters `a`, `b`, `c`, `d`.
@@ -31,7 +31,7 @@ fn mesh(options: &str, cases: &[Case<'_>]) -> Objects {
     rendered(&spec, &deployments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Renders the workloads, and sends a request through each.
+/// Renders the workloads, and sends a request to each.
 fn check(options: &str, cases: &[Case<'_>]) -> Objects {
     let objects = mesh(options, cases);
     for (workload, list, expected) in cases {
@@ -44,7 +44,7 @@ fn check(options: &str, cases: &[Case<'_>]) -> Objects {
     objects
 }
 
-/// How many EnvoyFilters there are.
+/// The number of EnvoyFilters.
 fn envoy_filters(objects: &Objects) -> usize {
     objects.of_kind("EnvoyFilter").count()
 }
@@ -59,7 +59,7 @@ fn lists_that_agree_share_their_envoy_filters() {
 }
 
 #[test]
-fn a_list_that_contradicts_the_others_gets_an_envoy_filter_of_its_own() {
+fn a_list_in_another_order_gets_its_own_envoy_filter() {
     let objects = check(
         "",
         &[
@@ -72,7 +72,7 @@ fn a_list_that_contradicts_the_others_gets_an_envoy_filter_of_its_own() {
 }
 
 #[test]
-fn three_lists_in_a_cycle_keep_their_orders() {
+fn three_lists_whose_orders_form_a_cycle_keep_them() {
     let objects = check(
         "output.layout = 'component'",
         &[
@@ -85,7 +85,7 @@ fn three_lists_in_a_cycle_keep_their_orders() {
 }
 
 #[test]
-fn longer_lists_are_shuffled() {
+fn longer_lists_keep_their_orders() {
     check(
         "",
         &[
@@ -98,7 +98,7 @@ fn longer_lists_are_shuffled() {
 }
 
 #[test]
-fn the_head_of_the_chain_is_before_istios_own_filters() {
+fn insert_first_is_before_the_filters_of_istio() {
     check(
         "",
         &[
@@ -115,7 +115,7 @@ fn the_head_of_the_chain_is_before_istios_own_filters() {
 }
 
 #[test]
-fn per_workload_envoy_filters_keep_the_order_with_the_gate_and_without() {
+fn per_workload_envoy_filters_keep_the_order_with_and_without_the_gate() {
     for gate in ["pod-label", "none"] {
         let objects = check(
             &format!("output.envoy-filters = 'per-workload'\nrollout.gate = '{gate}'"),

@@ -1,4 +1,4 @@
-//! What one workload has otherwise than the rest: its configuration, port, direction, mount.
+//! Settings that differ between workloads: configuration, port, direction, mount.
 
 use crate::mesh::chain::{CHAIN_HEADER, Context, ISTIO, Protocol};
 use crate::mesh::project::rendered;
@@ -23,7 +23,7 @@ filters = ["tag"]
 "#;
 const DEPLOYMENTS: [&str; 3] = ["default/one", "default/two", "default/three"];
 
-/// The answer's header `x-tag`, workload by workload.
+/// The response header `x-tag` of each workload.
 fn tags(objects: &Objects) -> Vec<String> {
     let tag = |deployment: &&str| {
         let pod = objects.pod(&format!("Deployment/{deployment}"));
@@ -34,7 +34,7 @@ fn tags(objects: &Objects) -> Vec<String> {
 }
 
 #[test]
-fn a_configuration_of_its_own_is_for_one_workload_only() {
+fn the_configuration_of_a_workload_does_not_affect_others() {
     let before = rendered(SPEC, &DEPLOYMENTS);
     assert_eq!(tags(&before), ["common", "own", "common"]);
 
@@ -48,7 +48,7 @@ fn a_configuration_of_its_own_is_for_one_workload_only() {
     assert_eq!(tags(&own), ["common", "changed", "common"]);
 }
 
-/// Which filters a listener's requests went through.
+/// The filters that a request to the listener passed.
 fn chain(envoy: &Envoy, port: u16) -> Vec<String> {
     envoy.get(port).1.values(CHAIN_HEADER).into_iter().map(str::to_owned).collect()
 }
@@ -89,7 +89,7 @@ filters = ["plain", "port"]
 "#;
 
 #[test]
-fn a_filter_is_where_its_direction_and_port_say() {
+fn a_filter_runs_in_the_listeners_of_its_direction_and_port() {
     let objects = rendered(TRAFFIC, &["default/web", "default/gateway", "default/other"]);
     let proxy = |workload: &str| Sidecar::of(&objects, &objects.pod(&format!("Deployment/default/{workload}")));
 
@@ -116,16 +116,16 @@ fn a_filter_is_where_its_direction_and_port_say() {
 }
 
 #[test]
-fn a_tcp_chain_has_no_place_for_an_http_filter() {
+fn a_tcp_chain_has_no_http_filters() {
     let objects = rendered(SPEC, &DEPLOYMENTS);
     let pod = objects.pod("Deployment/default/one");
     let sidecar = Sidecar::of(&objects, &pod).listener(Context::Inbound, 9080, Protocol::Tcp);
     assert_eq!(sidecar.chain(9080), ["istio.metadata_exchange", "envoy.filters.network.tcp_proxy"]);
 }
 
-/// A mount path and a volume name of its own, by annotation and by the proxy's container.
+/// With another mount path and volume name, for both kinds of mount.
 #[test]
-fn modules_are_found_wherever_they_are_mounted() {
+fn envoy_finds_modules_at_any_mount_path() {
     for mount in ["annotation", "container"] {
         let spec =
             SPEC.replace("[workloads.one]", &format!("[workloads.one]\nmount = '{mount}'\nmount-path = '/opt/wasm/'"));
@@ -140,9 +140,9 @@ fn modules_are_found_wherever_they_are_mounted() {
     }
 }
 
-/// Among them the root namespace, whose EnvoyFilters istiod holds against the pods of every namespace.
+/// Including the root namespace, whose EnvoyFilters istiod matches with the pods of every namespace.
 #[test]
-fn workloads_of_one_name_in_several_namespaces_have_nothing_to_do_with_each_other() {
+fn workloads_with_the_same_name_in_different_namespaces_are_independent() {
     let spec = r#"
         mesh.base = "base"
         [filters]

@@ -1,4 +1,4 @@
-//! Filters in four languages and of three ABIs, built by compilers and SDKs that other people wrote (tests/filters).
+//! Filters in four languages and for three ABIs, built with public compilers and SDKs (tests/filters).
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,14 +12,14 @@ use crate::mesh::rendered::Objects;
 use crate::mesh::sidecar::{Envoy, Sidecar};
 use crate::tools::tool;
 
-/// Each adds its name to this header of a response, or its configuration if it has one and its SDK can read it.
+/// The response header to which each filter adds its name, or its configuration if its SDK can read one.
 const HEADER: &str = "x-from";
-/// Those that a ConfigMap can hold.
+/// The filters that fit into a ConfigMap.
 const FILTERS: [&str; 3] = ["c", "assemblyscript", "rust-0.1.0"];
-/// The demo filter, in the same part.
+/// The demo filter with the same effect.
 const DEMO: &str = "filters.demo = { module = 'example-filter.wasm', config.response.add = { x-from = 'demo' } }";
 
-/// What `scripts/build-test-filters` built of a folder of tests/filters.
+/// A module that `scripts/build-test-filters` built.
 fn path(name: &str) -> PathBuf {
     tool(&format!("../filters/{name}.wasm"))
 }
@@ -29,13 +29,13 @@ fn module(name: &str) -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The workload `web` with these of the filters; `more` goes into each but the demo.
+/// The workload `web` with the filters. `more` is added to each except the demo filter.
 fn mesh(filters: &[&str], more: &str) -> Objects {
     let list = filters.join("', '");
     let mut spec =
         format!("mesh.base = 'base'\nworkloads.web = {{ wasm-log-level = 'info', filters = ['{list}'] }}\n{DEMO}\n");
     for filter in FILTERS {
-        // The SDK of AssemblyScript goes by the root id; nobody else minds it.
+        // The SDK of AssemblyScript needs the root id. The others ignore it.
         writeln!(spec, "[filters.'{filter}']\nmodule = '{filter}.wasm'\nroot-id = 'x-from'\n{more}")
             .expect("a String takes it");
     }
@@ -47,7 +47,7 @@ fn sidecar(objects: &Objects) -> Sidecar {
     Sidecar::of(objects, &objects.pod("Deployment/default/web")).inbound(9080)
 }
 
-/// Who added to the response. Twice, as a filter's memory outlives a request.
+/// The values that the filters added. Sends two requests, because the memory of a filter outlives a request.
 fn added(envoy: &Envoy) -> Vec<String> {
     let added = || -> Vec<String> {
         let (response, upstream) = envoy.get(9080);
@@ -60,7 +60,7 @@ fn added(envoy: &Envoy) -> Vec<String> {
 }
 
 #[test]
-fn each_works_alone() {
+fn each_filter_works_alone() {
     for filter in FILTERS {
         let envoy = sidecar(&mesh(&[filter], "")).start();
         assert_eq!(added(&envoy), [filter], "Envoy's log:\n{}", envoy.log());
@@ -69,16 +69,16 @@ fn each_works_alone() {
 }
 
 #[test]
-fn each_reads_its_configuration() {
+fn each_filter_reads_its_configuration() {
     for filter in ["c", "rust-0.1.0"] {
         let envoy = sidecar(&mesh(&[filter], "config-text = 'given to {{ workload.name }}'")).start();
         assert_eq!(added(&envoy), ["given to web"], "{filter}. Envoy's log:\n{}", envoy.log());
     }
 }
 
-/// A list that left out a callback would have the filter do nothing, one that left out a host function would have it fail.
+/// Without a callback a filter would do nothing. Without a host function it would fail.
 #[test]
-fn each_works_with_the_capabilities_derived_for_it() {
+fn each_filter_works_with_its_derived_capabilities() {
     for filter in FILTERS {
         let envoy = sidecar(&mesh(&[filter], "capabilities = 'derived'")).start();
         assert_eq!(added(&envoy), [filter], "Envoy's log:\n{}", envoy.log());
@@ -86,23 +86,23 @@ fn each_works_with_the_capabilities_derived_for_it() {
     }
 }
 
-/// A response's filters run in the order that is the reverse of the list's.
+/// A response passes the filters in reverse order.
 #[test]
-fn all_work_in_one_chain() {
+fn all_filters_work_in_one_chain() {
     let list = ["rust-0.1.0", "demo", "c", "assemblyscript"];
     let envoy = sidecar(&mesh(&list, "")).start();
     assert_eq!(added(&envoy), ["assemblyscript", "c", "demo", "rust-0.1.0"], "Envoy's log:\n{}", envoy.log());
 }
 
-/// libc's output goes by way of WASI, not of the ABI.
+/// libc prints with WASI, not with the ABI.
 #[test]
-fn what_a_filter_prints_is_logged() {
+fn the_standard_output_of_a_filter_is_logged() {
     sidecar(&mesh(&["c"], "")).start().logged("c starts");
 }
 
-/// No ConfigMap holds what Go makes, so it is put where a smaller module was mounted.
+/// Go modules are too large for a ConfigMap, so the test mounts one in place of a smaller module.
 #[test]
-fn a_module_of_go_works_where_it_can_be_mounted() {
+fn a_go_module_works_when_it_is_mounted() {
     let go = module("go");
     assert!(go.len() > 1_048_576, "{} B: a ConfigMap holds it, so it belongs to the others", go.len());
     for (more, expected) in [("", "go"), ("config-text = 'given'", "given")] {
@@ -112,9 +112,9 @@ fn a_module_of_go_works_where_it_can_be_mounted() {
     }
 }
 
-/// That they load is what the other tests show.
+/// The other tests show that they do load.
 #[test]
-fn inspect_says_of_each_that_it_loads() {
+fn inspect_reports_that_each_module_loads() {
     let demo = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/filter/example-filter.wasm"));
     let modules = [
         (path("c"), "0.2.1"),
@@ -134,7 +134,7 @@ fn inspect_says_of_each_that_it_loads() {
     let said: Vec<Value> = report["modules"].as_array().expect("modules").iter().map(brief).collect();
     let expected: Vec<Value> = modules.iter().map(|(_, abi)| json!({ "abi": abi, "loads": true })).collect();
     assert_eq!(said, expected, "{findings}");
-    // Go's imports sched_yield and poll_oneoff, which Envoy has since then.
+    // Go imports sched_yield and poll_oneoff, which Envoy has since 1.33.
     assert_eq!(report["modules"][3]["min_envoy"], "1.33");
 }
 

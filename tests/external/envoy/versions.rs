@@ -1,4 +1,4 @@
-//! What is written for the Istio that mesh.toml declares, that Istio passes on, and Envoy takes.
+//! The fields for the version of Istio in mesh.toml pass through istiod and take effect in Envoy.
 
 use std::io;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use crate::mesh::http::{self, Request};
 use crate::mesh::project::Project;
 use crate::mesh::sidecar::{Envoy, Sidecar};
 
-/// Holds a request back until its body is there.
+/// Pauses a request until the body is complete.
 const HOLD: &str = include_str!("modules/hold.wat");
 /// Traps on every request.
 const TRAP: &str = include_str!("modules/trap.wat");
 
 const PORT: u16 = 9080;
 
-/// Starts the proxy of one workload with one filter, `keys` being further ones of the filter, on the declared Istio.
+/// Starts the proxy of a workload with one filter, more keys of the filter, and a version of Istio.
 fn start(istio: &str, module: &str, keys: &str) -> Envoy {
     let spec = format!(
         r#"
@@ -28,10 +28,10 @@ fn start(istio: &str, module: &str, keys: &str) -> Envoy {
     Sidecar::of(&objects, &pod).inbound(PORT).istio(&format!("{istio}.0")).start()
 }
 
-/// Without the permission Envoy waits for the filter to go on, which waits for the body, which Envoy keeps back. At 1.27 the field
-/// gets past istiod in a TypedStruct only.
+/// Without the permission, the filter waits for the body, and Envoy keeps the body until the filter continues. The istiod of 1.27
+/// passes the field on only in a TypedStruct.
 #[test]
-fn stop_iteration_is_allowed_on_every_version_that_can_have_it() {
+fn stop_iteration_works_in_every_version_that_supports_it() {
     let request = Request { method: "POST", body: "a body", ..Request::default() };
     for istio in ["1.32", "1.28", "1.27"] {
         let envoy = start(istio, HOLD, ", stop-iteration = true");
@@ -46,15 +46,15 @@ fn stop_iteration_is_allowed_on_every_version_that_can_have_it() {
     }
 }
 
-/// The answers to two requests: the first one traps, and with it the VM is gone.
+/// The status codes of two responses. The first request traps, which ends the VM.
 fn statuses(envoy: &Envoy) -> [u16; 2] {
     [(); 2].map(|()| envoy.send(PORT, &Request::default()).status)
 }
 
-/// `failure_policy` from Istio 1.25 on, `fail_open` before. Envoy's VM asks the latter only: with a `failure_policy` the request
-/// that traps is lost, whatever the policy (Envoy 1.40, source/extensions/common/wasm/plugin.h).
+/// Istio has `failure_policy` since 1.25, and `fail_open` before. For the request that traps, Envoy's VM reads only `fail_open`:
+/// with a `failure_policy` that request fails, whatever the policy is (Envoy 1.40, source/extensions/common/wasm/plugin.h).
 #[test]
-fn requests_are_refused_or_let_pass_as_on_failure_says() {
+fn requests_fail_or_pass_as_on_failure_sets() {
     for istio in ["1.24", "1.25", "1.28"] {
         let closed = statuses(&start(istio, TRAP, ", on-failure = 'closed'"));
         assert_eq!(closed, [503, 503], "{istio}");
@@ -64,9 +64,9 @@ fn requests_are_refused_or_let_pass_as_on_failure_says() {
     }
 }
 
-/// The reload is seen in Envoy's own count of it. Without a policy the VM stays down (Envoy 1.40).
+/// Envoy counts the reloads. Without a policy it does not restart the VM (Envoy 1.40).
 #[test]
-fn a_module_that_traps_is_started_again_with_reload() {
+fn reload_restarts_a_module_that_trapped() {
     for (keys, reloads) in [(", on-failure = 'reload'", true), ("", false), (", on-failure = 'closed'", false)] {
         let envoy = start("1.28", TRAP, keys);
         assert_eq!(statuses(&envoy), [503, 503], "{keys}");

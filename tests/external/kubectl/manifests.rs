@@ -1,4 +1,4 @@
-//! kubectl judges every example: what kustomize makes of out/ is what mesh.toml asks for.
+//! What kustomize builds from the out/ of every example contains what mesh.toml declares.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::manifests::*;
 use crate::project::{Project, examples, module, repository};
 
-/// An example with its own folder, its workloads and what kustomize builds of its out/.
+/// An example with its folder, its workloads, and what kustomize builds from its out/.
 struct Example {
     folder: PathBuf,
     spec: toml::Table,
@@ -19,12 +19,16 @@ fn built() -> Vec<Example> {
     let example = |folder: PathBuf| {
         let folder = repository().join(folder);
         let spec = spec(&folder.join("mesh.toml"));
-        Example { workloads: workloads(&spec), spec, objects: build(&folder.join("out")), folder }
+        let workloads = workloads(&spec);
+        let objects = build(&folder.join("out"));
+        assert!(!workloads.is_empty() && workloads.iter().all(|workload| !workload.uses.is_empty()));
+        assert!(["ConfigMap", "EnvoyFilter"].iter().all(|kind| of_kind(&objects, kind).next().is_some()));
+        Example { folder, spec, workloads, objects }
     };
     examples().into_iter().map(example).collect()
 }
 
-/// The volumes and the mounts of the proxy, by the injector's annotations or as a gateway has them.
+/// The volumes and the mounts of the proxy: from the annotations for the injector, or from the container of a gateway.
 fn mounted(template: &Value) -> (Vec<Value>, Vec<Value>) {
     let annotation = |name: &str| template["metadata"]["annotations"][format!("sidecar.istio.io/{name}")].as_str();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
@@ -42,7 +46,7 @@ fn mounted(template: &Value) -> (Vec<Value>, Vec<Value>) {
     }
 }
 
-/// The ConfigMaps that a volume takes its files from.
+/// The ConfigMaps whose files a volume contains.
 fn sources(volume: &Value) -> Vec<String> {
     let projected = volume["projected"]["sources"].as_array().cloned().unwrap_or_default();
     let names = std::iter::once(volume).chain(&projected).filter_map(|source| source["configMap"]["name"].as_str());
@@ -54,7 +58,7 @@ impl Example {
         &find(&self.objects, &workload.kind, (&workload.namespace, &workload.name))["spec"]["template"]
     }
 
-    /// The EnvoyFilters that Istio applies to the pods, in the order it applies them.
+    /// The EnvoyFilters that Istio applies to the pods, in its order.
     fn applied(&self, workload: &Workload) -> Vec<&Value> {
         let template = self.template(workload);
         let filters = of_kind(&self.objects, "EnvoyFilter");
@@ -66,10 +70,10 @@ impl Example {
 }
 
 #[test]
-fn every_config_map_that_is_mounted_is_there() {
+fn every_mounted_config_map_exists() {
     for example in built() {
         for (owner, template) in
-            templates(&example.objects).into_iter().filter(|(_, template)| !mounted_nothing(template))
+            templates(&example.objects).into_iter().filter(|(_, template)| !mounts_nothing(template))
         {
             let (volumes, mounts) = mounted(template);
             for name in volumes.iter().flat_map(sources) {
@@ -88,14 +92,14 @@ fn every_config_map_that_is_mounted_is_there() {
     }
 }
 
-fn mounted_nothing(template: &Value) -> bool {
+fn mounts_nothing(template: &Value) -> bool {
     let text = template.to_string();
     !text.contains("sidecar.istio.io/userVolume") && !text.contains("volumeMounts")
 }
 
-/// The path that Envoy opens is, through mount, volume and ConfigMap, the module that mesh.toml names.
+/// Mount, volume and ConfigMap lead from the path that Envoy opens to the module that mesh.toml names.
 #[test]
-fn every_path_leads_to_its_module() {
+fn every_path_leads_to_the_module_of_mesh_toml() {
     for example in built() {
         for workload in &example.workloads {
             let (volumes, mounts) = mounted(example.template(workload));
@@ -144,7 +148,7 @@ fn every_envoy_filter_selects_the_pods_that_list_it_and_no_others() {
     }
 }
 
-/// Builds Envoy's chain as Istio does and reads off which filters stand in it, and where.
+/// Builds the filter chain as Istio does, and compares its order.
 #[test]
 fn the_chain_is_in_the_order_of_mesh_toml() {
     for example in built() {
@@ -196,21 +200,23 @@ fn every_workload_is_patched() {
             }
             let level = workload.log_level.as_ref().map(|level| format!("misc:error,wasm:{level}"));
             assert_eq!(metadata["annotations"]["sidecar.istio.io/componentLogLevel"].as_str(), level.as_deref());
-            assert!(!mounted_nothing(template), "{}", workload.name);
+            assert!(!mounts_nothing(template), "{}", workload.name);
         }
     }
 }
 
-/// kubectl reads YAML 1.1, strictly typed where it knows the kind: what it reads is what stands there.
+/// kubectl reads YAML 1.1, and kinds that it knows with strict types.
 #[test]
-fn kubectl_reads_every_file_alike() {
+fn kubectl_reads_every_file_as_written() {
     let yaml = |folder: &Path| {
         let project = std::process::Command::new("find").arg(folder).args(["-name", "*.yaml"]).output().expect("find");
         String::from_utf8(project.stdout).expect("paths").lines().map(PathBuf::from).collect::<Vec<_>>()
     };
-    for file in examples().iter().flat_map(|folder| yaml(&repository().join(folder).join("out"))) {
+    let files: Vec<_> = examples().iter().flat_map(|folder| yaml(&repository().join(folder).join("out"))).collect();
+    assert!(files.len() > 20, "{files:?}");
+    for file in files {
         if file.ends_with("kustomization.yaml") {
-            continue; // kustomize reads it
+            continue; // for kustomize
         }
         let arguments = ["annotate", "--local", "-f", text(&file), "judge=1", "-o", "json"];
         let mut read: Value = serde_json::from_str(&kubectl(&arguments).ends(0, &[]).stdout).unwrap();
@@ -224,7 +230,7 @@ fn kubectl_reads_every_file_alike() {
     }
 }
 
-/// What kubectl adds to an object of a kind that it knows.
+/// The object without the fields that kubectl adds to kinds that it knows.
 fn without_nulls(mut object: Value) -> Value {
     fn clean(value: &mut Value) {
         if let Value::Object(map) = value {
@@ -242,11 +248,11 @@ fn without_nulls(mut object: Value) -> Value {
     object
 }
 
-/// The same bytes under the same key as `kubectl create configmap` makes; it puts them into `data` where they are valid UTF-8.
+/// The bytes and the key equal those of `kubectl create configmap`, which puts valid UTF-8 into `data`.
 #[test]
 fn config_maps_hold_what_kubectl_would_create() {
     let project = Project::small();
-    // All of its bytes are ASCII, so that kubectl puts it into `data`.
+    // All bytes are ASCII, so kubectl puts them into `data`.
     project.write("two.wasm", [module(2), b"\0\x02\x01x".to_vec()].concat());
     project.run(&["render"]).ends(0, &[]);
     let rendered = documents(&project.run(&["render", "--stdout"]).stdout);
@@ -264,7 +270,7 @@ fn config_maps_hold_what_kubectl_would_create() {
         let from = format!("--from-file={key}={}", copy.display());
         let arguments =
             ["create", "configmap", name(&ours), "-n", namespace(&ours), &from, "--dry-run=client", "-o", "json"];
-        // Not `-o yaml`: kubectl cannot write it with a DEL in `data`, and i32 is one.
+        // Not `-o yaml`: kubectl cannot write a DEL in `data`, and the type i32 is that byte.
         let theirs: Value = serde_json::from_str(&kubectl(&arguments).ends(0, &[]).stdout).unwrap();
         assert_eq!(theirs["data"].is_object(), std::str::from_utf8(&bytes).is_ok());
         assert!(ours["data"].is_null() && entries(&ours["binaryData"]).len() == 1);

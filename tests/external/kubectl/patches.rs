@@ -1,4 +1,4 @@
-//! kubectl judges the patches, and kustomize the ways in which an owner of workloads can take out/ in.
+//! kubectl applies the patches, and kustomize the ways in which the owner of workloads can include out/.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::manifests::*;
 use crate::project::{Project, examples, repository};
 
-/// The recipe's own command line, as it is documented.
+/// The patch of the recipe's command line.
 const RECIPE: &str = r#"{"spec":{"template":{"metadata":{"annotations":{"sidecar.istio.io/userVolume":"[{\"name\":\"wasmfilters-dir\",\"configMap\": {\"name\": \"wasm-example-filter\"}}]","sidecar.istio.io/userVolumeMount":"[{\"mountPath\":\"/var/local/lib/wasm-filters\",\"name\":\"wasmfilters-dir\"}]"}}}}}"#;
 
-/// `object` after `kubectl patch`, as the cluster would have it.
+/// `object` after `kubectl patch`.
 #[track_caller]
 fn patched(object: &Value, patch: [&str; 2]) -> Value {
     let project = Project::empty();
@@ -20,14 +20,14 @@ fn patched(object: &Value, patch: [&str; 2]) -> Value {
     serde_json::from_str(&kubectl(&arguments).ends(0, &[]).stdout).expect("JSON")
 }
 
-/// An object of the base as it stands in the cluster: in a namespace.
+/// An object of the base as it is in the cluster, with a namespace.
 fn live(objects: &[Value], kind: &str, at: (&str, &str)) -> Value {
     let mut object = find(objects, kind, at).clone();
     object["metadata"]["namespace"] = at.0.into();
     object
 }
 
-/// With the JSON in the injector's annotations as JSON: blanks and the order of keys are nothing.
+/// The object with the JSON in annotations parsed, so that spaces and the order of keys do not matter.
 fn parsed(mut object: Value) -> Value {
     for name in ["sidecar.istio.io/userVolume", "sidecar.istio.io/userVolumeMount"] {
         let annotation = &mut object["spec"]["template"]["metadata"]["annotations"][name];
@@ -37,7 +37,7 @@ fn parsed(mut object: Value) -> Value {
 }
 
 #[test]
-fn the_recipes_patch_and_ours_make_the_same_deployment() {
+fn the_patch_of_the_recipe_and_the_rendered_one_produce_the_same_deployment() {
     let base = build(&repository().join("examples/bookinfo"));
     for name in ["productpage-v1", "details-v1"] {
         let deployment = live(&base, "Deployment", ("default", name));
@@ -49,9 +49,9 @@ fn the_recipes_patch_and_ours_make_the_same_deployment() {
     }
 }
 
-/// What `kubectl patch` makes of a workload is what kustomize makes of it.
+/// `kubectl patch` and kustomize produce the same workload.
 #[test]
-fn kubectl_takes_every_patch() {
+fn kubectl_applies_every_patch() {
     let mut count = 0;
     for folder in examples() {
         let folder = repository().join(folder);
@@ -70,7 +70,7 @@ fn kubectl_takes_every_patch() {
     assert!(count >= 7, "{count}");
 }
 
-/// The root's example as a component in `component/`, beside the base that it knows nothing of.
+/// The example of the root as a component, next to a base that it does not include.
 fn component() -> Project {
     let project = Project::examples();
     project.edit("mesh.toml", "base = \"examples/bookinfo\"\n", "");
@@ -90,21 +90,21 @@ fn sorted(mut objects: Vec<Value>) -> Vec<Value> {
 }
 
 #[test]
-fn an_owner_of_a_component_gets_what_the_overlay_builds() {
+fn a_component_in_the_owners_overlay_builds_the_same_as_an_overlay() {
     let project = component();
     project.run(&["render"]).ends(0, &[]);
     owner(&project, "../examples/bookinfo", "");
     let built = sorted(build(&project.path("owner")));
     assert!(!built.is_empty());
     assert_eq!(built, sorted(build(&repository().join("out"))));
-    // Alone it has nothing to patch, and under `resources` it is refused: neither passes in silence.
+    // Alone it has nothing to patch, and under `resources` kustomize rejects it. Both are errors.
     kubectl(&["kustomize", &project.text_path("component")]).ends(1, &["no resource matches"]);
     project.edit("owner/kustomization.yaml", "components", "resources");
     kubectl(&["kustomize", &project.text_path("owner")]).ends(1, &[]);
 }
 
 #[test]
-fn a_workload_that_is_not_there_is_named() {
+fn kustomize_names_a_workload_that_does_not_exist() {
     let project = component();
     let spec = project.read("mesh.toml");
     project.write("mesh.toml", spec.replace("workloads.details-v1", "workloads.detials-v1"));
@@ -113,9 +113,9 @@ fn a_workload_that_is_not_there_is_named() {
     kubectl(&["kustomize", &project.text_path("owner")]).ends(1, &["no resource matches", "detials-v1"]);
 }
 
-/// Where the workload's manifest says no namespace and its owner's overlay sets one.
+/// For manifests without a namespace whose overlay sets one.
 #[test]
-fn patch_namespace_fits_the_manifest() {
+fn patch_namespace_matches_the_manifest() {
     let project = component();
     project.edit("mesh.toml", "namespace = \"default\"", "namespace = \"shop\"");
     owner(&project, "../examples/bookinfo", "namespace: shop\n");
@@ -137,9 +137,9 @@ fn patch_namespace_fits_the_manifest() {
     assert!(of_kind(&objects, "ConfigMap").all(|it| namespace(it) == "shop"));
 }
 
-/// A manifest's own namespace must be the patch's; `default` and none are the same.
+/// The namespace of a manifest must equal that of the patch. `default` equals no namespace.
 #[test]
-fn a_manifest_with_a_namespace_takes_the_workloads() {
+fn a_manifest_with_a_namespace_needs_the_namespace_of_the_workload() {
     let project = component();
     project.edit("mesh.toml", "namespace = \"default\"", "namespace = \"shop\"");
     let details = "examples/bookinfo/details.yaml";

@@ -1,4 +1,4 @@
-//! kubectl judges the YAML writer: it reads YAML 1.1, and what it takes for a string is what a cluster gets.
+//! kubectl, which parses YAML 1.1, reads the output of the YAML writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -19,7 +19,7 @@ use crate::yaml_tree::{Node, map, seq, written};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Starts kubectl with `document` as its standard input and returns what it prints.
+/// Runs kubectl with `document` as its standard input, and returns its standard output.
 fn kubectl(arguments: &[&str], document: &[u8]) -> Result<String, Box<dyn Error>> {
     let mut child = Command::new(tool("kubectl"))
         .args(arguments)
@@ -27,7 +27,7 @@ fn kubectl(arguments: &[&str], document: &[u8]) -> Result<String, Box<dyn Error>
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    // kubectl reads all of its input before it prints anything, so no pipe can fill up meanwhile.
+    // kubectl reads all of its input before it prints anything, so no pipe fills up.
     child.stdin.take().ok_or("no standard input")?.write_all(document)?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
@@ -36,7 +36,7 @@ fn kubectl(arguments: &[&str], document: &[u8]) -> Result<String, Box<dyn Error>
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The object in `document` as kubectl reads it, without asking a cluster.
+/// The object in `document` as kubectl reads it, without a cluster.
 fn read(document: &[u8]) -> Result<Value, Box<dyn Error>> {
     let printed = kubectl(&["annotate", "--local", "--overwrite", "-f", "-", "probe=1", "-o", "json"], document)?;
     let mut object: Value = serde_json::from_str(&printed)?;
@@ -48,7 +48,7 @@ fn config_map(metadata: Vec<(String, Node)>, (field, entries): (&'static str, No
     map([("apiVersion", "v1".into()), ("kind", "ConfigMap".into()), ("metadata", map(metadata)), (field, entries)])
 }
 
-/// All traps and some hundreds of generated strings, the same ones at each run.
+/// All ambiguous strings and many generated ones, the same in every run.
 fn strings() -> BTreeSet<String> {
     let mut runner = TestRunner::deterministic();
     let strategy = text();
@@ -69,7 +69,7 @@ fn strings_node(entries: &BTreeMap<String, String>) -> Node {
     map(entries.iter().map(|(key, value)| (key.clone(), Node::from(value.clone()))))
 }
 
-/// Entry by entry, so that a failure names the string and not two thousand of them.
+/// Compares entry by entry, so that a failure shows only one string.
 fn assert_same(actual: &Value, expected: &BTreeMap<String, String>) {
     for (key, value) in expected {
         assert_eq!(actual.get(key), Some(&json!(value)), "under the key {key:?}");
@@ -78,7 +78,7 @@ fn assert_same(actual: &Value, expected: &BTreeMap<String, String>) {
 }
 
 #[test]
-fn annotations_and_data_are_what_went_in() -> Outcome {
+fn annotations_and_data_are_read_back() -> Outcome {
     let strings = strings();
     assert!(strings.len() > 1000);
     let values = numbered(&strings);
@@ -91,7 +91,7 @@ fn annotations_and_data_are_what_went_in() -> Outcome {
 }
 
 #[test]
-fn labels_are_what_went_in() -> Outcome {
+fn labels_are_read_back() -> Outcome {
     let values = numbered(&LABEL_VALUES.iter().map(|text| (*text).to_owned()).collect());
     let metadata = vec![("name".to_owned(), "traps".into()), ("labels".to_owned(), strings_node(&values))];
     let document = written(&config_map(metadata, ("data", map::<&str>([]))));
@@ -104,7 +104,7 @@ fn labels_are_what_went_in() -> Outcome {
 }
 
 #[test]
-fn keys_are_what_went_in_at_every_length_about_the_limit() -> Outcome {
+fn keys_near_the_length_limit_are_read_back() -> Outcome {
     let keys = [999, 1000, 1001, 1023, 1024, 1025, 5000]
         .into_iter()
         .flat_map(|length| ["k", "'", "\n", "é"].map(|filler| filler.repeat(length)))
@@ -117,7 +117,7 @@ fn keys_are_what_went_in_at_every_length_about_the_limit() -> Outcome {
 }
 
 #[test]
-fn binary_data_is_what_went_in() -> Outcome {
+fn binary_data_is_read_back() -> Outcome {
     let spellings = ["", "true", "null", "NULL", "1234", "1e10", "0x12", "+123", "+w==", "/w==", "yes+", "1A=="];
     let mut modules = Vec::new();
     for spelling in spellings {
@@ -137,17 +137,17 @@ fn binary_data_is_what_went_in() -> Outcome {
     Ok(())
 }
 
-/// Whether kustomize can carry `char`, however it is spelled in the input.
+/// Whether kustomize preserves `char`, however the input escapes it.
 ///
-/// It turns each object into JSON and reads that as YAML; Go's JSON leaves these as they are, and so the second reader
-/// refuses them ("control characters are not allowed") or, for U+0085, folds them into a blank.
+/// kustomize converts each object to JSON and parses that as YAML. Go's JSON does not escape these characters, so the YAML
+/// parser rejects them ("control characters are not allowed") or, for U+0085, folds them into a space.
 fn survives_kustomize(char: char) -> bool {
     !matches!(char, '\x7f'..='\u{9f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// What Flux and Argo CD do with `out/`: kustomize reads it and writes YAML of its own, and that is what is applied.
+/// Flux and Argo CD apply the YAML that kustomize writes.
 #[test]
-fn kustomize_passes_on_what_went_in() -> Outcome {
+fn kustomize_preserves_strings() -> Outcome {
     let mut strings = strings();
     strings.retain(|text| text.chars().all(survives_kustomize));
     assert!(strings.len() > 1000);
@@ -167,9 +167,9 @@ fn kustomize_passes_on_what_went_in() -> Outcome {
     Ok(())
 }
 
-/// The judge is one: bare, these are not strings to it.
+/// Proves that kubectl can find errors: without quotes, these are not strings.
 #[test]
-fn kubectl_refuses_bare_traps() {
+fn kubectl_does_not_read_unquoted_values_as_strings() {
     for bare in ["on", "n", "1_000", "1e3", "null", "2001"] {
         let document = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    a: {bare}\n");
         let printed = kubectl(&["label", "--local", "-f", "-", "probe=1", "-o", "json"], document.as_bytes());

@@ -1,7 +1,7 @@
-//! A listener's filter chain as istiod builds it for a proxy and then patches it with EnvoyFilters.
+//! The filter chain of a listener, as istiod builds it and patches it with EnvoyFilters.
 //!
-//! Follows istio/istio, pilot/pkg/networking/core/envoyfilter/listener_patch.go. A field or operation that is not modelled is a
-//! panic and not passed over.
+//! Follows istio/istio, pilot/pkg/networking/core/envoyfilter/listener_patch.go. Fields and operations that are
+//! not modeled panic.
 
 use regex::Regex;
 use serde_json::{Value, json};
@@ -11,15 +11,15 @@ use super::{items, text};
 const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
 const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
 const ROUTER: &str = "envoy.filters.http.router";
-/// A filter of Istio's own that stands in every chain.
+/// A filter of Istio that is in every chain.
 const METADATA_EXCHANGE: &str = "istio.metadata_exchange";
 
-/// The header that Istio's own filter adds itself to, so that a test sees where in the HTTP chain it stands.
+/// The header to which Istio's filter adds its name, so that tests see its position in the HTTP chain.
 pub(crate) const CHAIN_HEADER: &str = "x-chain";
-/// The value that it adds.
+/// The name that it adds.
 pub(crate) const ISTIO: &str = "istio";
 
-/// Which traffic a listener takes, as a patch's `match.context` names it.
+/// The traffic of a listener, as in `match.context` of a patch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Context {
     Inbound,
@@ -27,7 +27,7 @@ pub(crate) enum Context {
     Gateway,
 }
 
-/// What the chain ends in.
+/// The last filter of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
@@ -38,7 +38,7 @@ pub(crate) enum Protocol {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Listener {
     pub(crate) context: Context,
-    /// The port that istiod knows it by: inbound, the port of the workload's container. Envoy listens on another, a free one.
+    /// The port in istiod: for inbound traffic, the port of the container. Envoy listens on a free port instead.
     pub(crate) port: u16,
     pub(crate) protocol: Protocol,
 }
@@ -54,12 +54,12 @@ impl Context {
 }
 
 impl Listener {
-    /// The listener's name in Envoy.
+    /// The name of the listener in Envoy.
     pub(crate) fn name(&self) -> String {
         format!("{}_{}", self.context.name(), self.port)
     }
 
-    /// The network filters after all patches. `istio` is the version of the proxy and of istiod, as `1.28.0`.
+    /// The network filters after all patches. `istio` is the version of the proxy and of istiod, such as `1.28.0`.
     pub(crate) fn chain(&self, envoy_filters: &[&Value], istio: &str) -> Vec<Value> {
         let patches: Vec<&Value> = envoy_filters
             .iter()
@@ -79,7 +79,7 @@ impl Listener {
         chain
     }
 
-    /// Everything but the filter that a patch is relative to: context, version of the proxy, port.
+    /// Whether context, proxy version and port match.
     fn matched(&self, patch: &Value, istio: &str) -> bool {
         let matched = &patch["match"];
         only_keys(matched, &["context", "proxy", "listener"]);
@@ -94,10 +94,10 @@ impl Listener {
         context && version && port
     }
 
-    /// The chain as it is without any EnvoyFilter.
+    /// The chain without EnvoyFilters.
     fn unpatched(&self) -> Vec<Value> {
         let type_url = |name: &str| format!("type.googleapis.com/envoy.extensions.filters.{name}");
-        // Stands in for Istio's own: this Envoy has none of Istio's extensions. It lets everything through.
+        // Replaces Istio's filter, because this Envoy has no Istio extensions. It does nothing.
         let exchange = json!({
             "name": METADATA_EXCHANGE,
             "typed_config": { "@type": type_url("network.rbac.v3.RBAC"), "stat_prefix": "exchange" },
@@ -132,7 +132,7 @@ impl Listener {
     }
 }
 
-/// In Istio's place and under its name, a filter that adds itself to a header both ways.
+/// Replaces Istio's filter under its name. It adds its name to a header of requests and responses.
 fn http_exchange() -> Value {
     let mutation = json!([{ "append": {
         "header": { "key": CHAIN_HEADER, "value": ISTIO },
@@ -154,25 +154,25 @@ fn config_patches(filter: &Value) -> &[Value] {
         only_keys(patch, &["applyTo", "match", "patch"]);
         only_keys(&patch["patch"], &["operation", "value"]);
         let apply_to = text(patch, "/applyTo");
-        assert!(["HTTP_FILTER", "NETWORK_FILTER"].contains(&apply_to), "applyTo {apply_to} is not modelled");
+        assert!(["HTTP_FILTER", "NETWORK_FILTER"].contains(&apply_to), "applyTo {apply_to} is not modeled");
     }
     patches
 }
 
-/// `INSERT_FIRST` looks at no filter of the chain, and one that is relative to none goes first too.
+/// `INSERT_FIRST` ignores the filters of the chain. A patch without an anchor also goes first.
 fn insert_network(chain: &mut Vec<Value>, patch: &Value, istio: &str) {
     let anchor = patch.pointer("/match/listener/filterChain/filter");
     let at = match (text(patch, "/patch/operation"), anchor) {
         ("INSERT_FIRST", _) | ("INSERT_BEFORE", None) => Some(0),
         ("INSERT_BEFORE", Some(anchor)) => chain.iter().position(|filter| filter["name"] == anchor["name"]),
-        (operation, _) => panic!("the operation {operation} is not modelled"),
+        (operation, _) => panic!("the operation {operation} is not modeled"),
     };
     if let Some(at) = at {
         chain.insert(at, value(patch, istio));
     }
 }
 
-/// `INSERT_FIRST` looks at the network filter only; an `INSERT_BEFORE` whose anchor is not there does nothing.
+/// `INSERT_FIRST` needs only the network filter. `INSERT_BEFORE` does nothing if its anchor is missing.
 fn insert_http(manager: &mut Value, patch: &Value, istio: &str) {
     let anchor = patch.pointer("/match/listener/filterChain/filter");
     if anchor.is_some_and(|anchor| anchor["name"] != manager["name"]) {
@@ -183,15 +183,15 @@ fn insert_http(manager: &mut Value, patch: &Value, istio: &str) {
     let at = match (text(patch, "/patch/operation"), anchor) {
         ("INSERT_FIRST", _) | ("INSERT_BEFORE", None) => Some(0),
         ("INSERT_BEFORE", Some(anchor)) => chain.iter().position(|filter| filter["name"] == anchor["name"]),
-        (operation, _) => panic!("the operation {operation} is not modelled"),
+        (operation, _) => panic!("the operation {operation} is not modeled"),
     };
     if let Some(at) = at {
         chain.insert(at, value(patch, istio));
     }
 }
 
-/// The patch's filter as istiod passes it on: a typed message loses the fields that istiod's own Envoy API does not have; a
-/// TypedStruct is opaque to it.
+/// The filter of a patch as istiod passes it on. A typed message loses the fields that are unknown to istiod's Envoy API, a
+/// TypedStruct does not.
 fn value(patch: &Value, istio: &str) -> Value {
     let mut filter = patch["patch"]["value"].clone();
     let minor: u32 = istio.split('.').nth(1).and_then(|minor| minor.parse().ok()).expect("a version as 1.28.0");
@@ -207,6 +207,6 @@ fn value(patch: &Value, istio: &str) -> Value {
 
 fn only_keys(value: &Value, known: &[&str]) {
     for key in value.as_object().into_iter().flat_map(|entries| entries.keys()) {
-        assert!(known.contains(&key.as_str()), "{key} is not modelled: {value}");
+        assert!(known.contains(&key.as_str()), "{key} is not modeled: {value}");
     }
 }

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the tests need: a client for one exchange, and the workloads that the proxy talks to.
+//! A minimal HTTP/1.1 client, and the workloads behind the proxy.
 
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// How long an answer may take. A filter that stalls an exchange costs the test this long.
+/// The time limit for a response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Headers in their order, names in lower case, a name as often as it was sent.
+/// Headers in order, with names in lowercase. A name can occur several times.
 pub(crate) type Headers = Vec<(String, String)>;
 
 /// A request to send.
@@ -23,7 +23,7 @@ pub(crate) struct Request<'a> {
     pub(crate) body: &'a str,
 }
 
-/// An answer, or what reached the workload.
+/// A response.
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -38,7 +38,7 @@ impl Default for Request<'_> {
 }
 
 impl Request<'_> {
-    /// Sends the request over a connection of its own.
+    /// Sends the request over a new connection.
     pub(crate) fn send(&self, to: SocketAddr) -> io::Result<Response> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: mesh.test\r\nconnection: close\r\n", self.method, self.path);
         if !self.body.is_empty() {
@@ -51,7 +51,7 @@ impl Request<'_> {
     }
 }
 
-/// Sends bytes as one write, and reads an answer.
+/// Sends bytes in one write, and reads a response.
 pub(crate) fn exchange(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<Response> {
     let stream = connect(to, patience)?;
     (&stream).write_all(bytes)?;
@@ -63,7 +63,7 @@ pub(crate) fn exchange(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::
     Ok(Response { status, headers, body })
 }
 
-/// Sends bytes as one write, and reads as many as are to come back.
+/// Sends bytes in one write, and reads the given number of bytes.
 pub(crate) fn exchange_bytes(to: SocketAddr, bytes: &[u8], answer: usize) -> io::Result<Vec<u8>> {
     let mut stream = connect(to, PATIENCE)?;
     stream.write_all(bytes)?;
@@ -78,20 +78,20 @@ impl Response {
         values(&self.headers, name)
     }
 
-    /// The request as the workload got it.
+    /// The request as the workload received it.
     pub(crate) fn upstream(&self) -> Upstream {
         let echo: Value = serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("{error}: the answer is not the workload's: {} {}", self.status, String::from_utf8_lossy(&self.body))
+            panic!("{error}: not a response of the workload: {} {}", self.status, String::from_utf8_lossy(&self.body))
         });
         let headers = serde_json::from_value(echo["headers"].clone()).expect("the workload's own JSON");
         Upstream { line: echo["line"].as_str().unwrap_or_default().to_owned(), headers }
     }
 }
 
-/// A request as the workload got it.
+/// A request as the workload received it.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
-    /// As `GET /path HTTP/1.1`.
+    /// The request line, such as `GET /path HTTP/1.1`.
     pub(crate) line: String,
     headers: Headers,
 }
@@ -103,32 +103,32 @@ impl Upstream {
     }
 }
 
-/// Envoy may join the values of a header in one line; a list is a list either way (RFC 9110, 5.3).
+/// Envoy can combine the values of a header into one line, which is equivalent (RFC 9110, section 5.3).
 fn values<'a>(headers: &'a Headers, name: &str) -> Vec<&'a str> {
     let lines = headers.iter().filter(|(key, _)| key == name);
     lines.flat_map(|(_, value)| value.split(',')).map(str::trim).collect()
 }
 
-/// The workload behind every HTTP listener. It answers 200 with the request's line and headers as JSON.
+/// The workload behind every HTTP listener. It responds with status 200 and the request line and headers as JSON.
 pub(crate) fn workload() -> SocketAddr {
     static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| serve(answer));
     *ADDRESS
 }
 
-/// The workload behind every TCP listener. It sends back what it gets.
+/// The workload behind every TCP listener. It echoes.
 pub(crate) fn tcp_workload() -> SocketAddr {
     static ADDRESS: LazyLock<SocketAddr> =
         LazyLock::new(|| serve(|stream| io::copy(&mut &stream, &mut &stream).map(drop)));
     *ADDRESS
 }
 
-/// Serves each connection in a thread of its own until the test process ends.
+/// Serves each connection in its own thread until the test process exits.
 fn serve(connection: fn(TcpStream) -> io::Result<()>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound address");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A connection that breaks off is the proxy's to report.
+            // The proxy reports connections that fail.
             thread::spawn(move || connection(stream));
         }
     });

@@ -1,7 +1,7 @@
-//! A mesh on this machine: what `mesh-compile render` wrote, taken up by kustomize, istiod, the sidecar injector and Envoy.
+//! A mesh on this machine: kustomize, istiod, the sidecar injector and Envoy process the output of `mesh-compile render`.
 //!
-//! kustomize and Envoy are the real ones. istiod and the injector are modelled, as they need a cluster: [`chain`] follows istiod's
-//! listener patches, [`rendered`] the injector's template. Nothing here reads mesh.toml: all is taken from what kustomize printed.
+//! kustomize and Envoy are real. istiod and the injector need a cluster, so models replace them: [`chain`] follows the listener
+//! patches of istiod, [`rendered`] the template of the injector. Nothing here reads mesh.toml, only the output of kustomize.
 
 pub(crate) mod chain;
 pub(crate) mod http;
@@ -12,7 +12,7 @@ pub(crate) mod sidecar;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Asks until there is an answer; `None` when there is none in time. Every wait of these tests has this end.
+/// Calls `ask` until it returns a value. `None` after the time limit.
 pub(crate) fn poll<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + patience;
     loop {
@@ -24,12 +24,12 @@ pub(crate) fn poll<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) ->
     }
 }
 
-/// The text at a JSON pointer, empty where there is none.
+/// The text at a JSON pointer, or the empty string.
 pub(crate) fn text<'a>(value: &'a serde_json::Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default()
 }
 
-/// The items at a JSON pointer, none where there is no array.
+/// The items of the array at a JSON pointer, or none.
 pub(crate) fn items<'a>(value: &'a serde_json::Value, pointer: &str) -> &'a [serde_json::Value] {
     value.pointer(pointer).and_then(serde_json::Value::as_array).map_or(&[], Vec::as_slice)
 }

@@ -1,4 +1,4 @@
-//! A user's folder: a mesh.toml, modules and manifests, rendered with the program and built with kustomize.
+//! The project of a user: a mesh.toml, modules and manifests, rendered by the program and built by kustomize.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use super::rendered::Objects;
 use crate::tools::tool;
 
-/// The demo filter's module in the repository.
+/// The module of the demo filter.
 const EXAMPLE_FILTER: &str = "filter/example-filter.wasm";
 
-/// A folder that is gone with the value.
+/// A temporary folder, deleted when the value is dropped.
 pub(crate) struct Project {
     folder: TempDir,
     /// The folder of mesh.toml.
@@ -21,7 +21,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// A copy of the repository's examples. `spec` is the folder of the mesh.toml to render, from the root.
+    /// A copy of the examples. `spec` is the folder of the mesh.toml to render, relative to the root.
     pub(crate) fn example(spec: &str) -> Self {
         let project = Self::empty(spec);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -41,7 +41,7 @@ impl Project {
         Self { folder, spec }
     }
 
-    /// Puts a file beside mesh.toml, or in place of one that is there.
+    /// Adds or replaces a file.
     pub(crate) fn with_bytes(self, path: &str, bytes: &[u8]) -> Self {
         let path = self.folder.path().join(path);
         fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
@@ -49,13 +49,13 @@ impl Project {
         self
     }
 
-    /// Assembles a module beside mesh.toml.
+    /// Adds a module in the text format.
     pub(crate) fn with_module(self, path: &str, wat: &str) -> Self {
         let bytes = wat::parse_str(wat).unwrap_or_else(|error| panic!("{path}: {error}"));
         self.with_bytes(path, &bytes)
     }
 
-    /// A base of Deployments, given as `namespace/name`: the pods of each have the label `app`, its value being the name.
+    /// Adds a base of Deployments, given as `namespace/name`. Their pods have the label `app` with the name as its value.
     pub(crate) fn with_base(mut self, deployments: &[&str]) -> Self {
         let mut resources = Vec::new();
         for deployment in deployments {
@@ -78,8 +78,7 @@ impl Project {
         self.with_bytes("base/kustomization.yaml", json!({ "resources": resources }).to_string().as_bytes())
     }
 
-    /// Renders, and returns what kustomize makes of `out/`: of itself where it is a Kustomization, or as a component over
-    /// the base.
+    /// Renders, and returns what kustomize builds from `out/`. A component is built over the base.
     pub(crate) fn objects(self) -> (Self, Objects) {
         self.render();
         let out = self.spec.join("out");
@@ -95,12 +94,12 @@ impl Project {
         (self, objects)
     }
 
-    /// What kustomize makes of a folder that the program did not write: the workloads as they were before.
+    /// What kustomize builds from a base: the workloads without the rendered patches.
     pub(crate) fn before(&self, base: &str) -> Objects {
         kustomize(&self.folder.path().join(base))
     }
 
-    /// What the program says of a mesh.toml that it does not render.
+    /// The diagnostics of a mesh.toml that does not render.
     pub(crate) fn refusal(&self) -> String {
         let output = self.run_render();
         assert_eq!(output.status.code(), Some(2), "mesh-compile render: {}", output.status);
@@ -122,7 +121,7 @@ impl Project {
     }
 }
 
-/// Renders this mesh.toml over a base of these Deployments, and returns what kustomize makes of it.
+/// Renders a mesh.toml over a base of Deployments, and returns what kustomize builds.
 pub(crate) fn rendered(spec: &str, deployments: &[&str]) -> Objects {
     Project::new(spec).with_base(deployments).objects().1
 }
@@ -134,14 +133,14 @@ fn kustomize(folder: &Path) -> Objects {
     Objects::read(&String::from_utf8(output.stdout).expect("kubectl prints UTF-8"))
 }
 
-/// The demo filter: the module that `MESH_COMPILE_EXAMPLE_FILTER` names, as CI has it built from its source, or the committed one.
+/// The module of the demo filter: the file in the variable MESH_COMPILE_EXAMPLE_FILTER, which CI sets, or the committed one.
 pub(crate) fn example_filter() -> Vec<u8> {
     let named = std::env::var_os("MESH_COMPILE_EXAMPLE_FILTER").filter(|path| !path.is_empty());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(named.unwrap_or_else(|| EXAMPLE_FILTER.into()));
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Copies a file, or a folder without the `out` folders in it.
+/// Copies a file, or a folder except folders named `out`.
 fn copy(from: &Path, to: &Path) {
     if from.is_file() {
         fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));

@@ -1,4 +1,4 @@
-//! The objects that kustomize printed, and what Kubernetes and Istio's injector make of them for one pod.
+//! The objects that kustomize prints, and what a pod gets from them through Kubernetes and the sidecar injector.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 
 use super::{items, text};
 
-/// Istio's default root namespace: an EnvoyFilter in it is held against the pods of all namespaces.
+/// The default root namespace of Istio. Its EnvoyFilters can select pods of all namespaces.
 const ROOT_NAMESPACE: &str = "istio-system";
 
-/// One stream of objects.
+/// A stream of objects.
 #[derive(Debug)]
 pub(crate) struct Objects(Vec<Value>);
 
-/// A pod as its workload's template makes it.
+/// A pod created from the template of a workload.
 #[derive(Debug, Clone)]
 pub(crate) struct Pod {
     pub(crate) namespace: String,
@@ -26,7 +26,7 @@ pub(crate) struct Pod {
     spec: Value,
 }
 
-/// Where an object without a namespace goes.
+/// The namespace of an object, `default` if it has none.
 fn namespace(object: &Value) -> &str {
     match text(object, "/metadata/namespace") {
         "" => "default",
@@ -38,11 +38,11 @@ fn name(object: &Value) -> &str {
     text(object, "/metadata/name")
 }
 
-/// An object of strings; nothing is an empty one.
+/// The entries of an object of strings. Empty if there is no object.
 fn strings(value: &Value) -> BTreeMap<String, String> {
     let Some(entries) = value.as_object() else { return BTreeMap::new() };
     let string = |(key, value): (&String, &Value)| {
-        (key.clone(), value.as_str().unwrap_or_else(|| panic!("{key}: {value} is no string")).to_owned())
+        (key.clone(), value.as_str().unwrap_or_else(|| panic!("{key}: {value} is not a string")).to_owned())
     };
     entries.iter().map(string).collect()
 }
@@ -54,7 +54,7 @@ impl Objects {
         Self(documents.map(|document| Value::deserialize(document).expect("kustomize prints YAML")).collect())
     }
 
-    /// The same objects with these bytes in place of every module, as a hand may put them there.
+    /// The same objects with other bytes in every module, as if edited by hand.
     pub(crate) fn with_every_module(mut self, bytes: &[u8]) -> Self {
         let modules = self.0.iter_mut().filter_map(|object| object.get_mut("binaryData")?.as_object_mut());
         modules.flat_map(Map::values_mut).for_each(|module| *module = STANDARD.encode(bytes).into());
@@ -69,7 +69,7 @@ impl Objects {
     pub(crate) fn pod(&self, workload: &str) -> Pod {
         let [kind, of, called] = workload.split('/').collect::<Vec<_>>()[..] else { panic!("{workload}") };
         let object = self.of_kind(kind).find(|object| namespace(object) == of && name(object) == called);
-        let template = &object.unwrap_or_else(|| panic!("there is no {workload}"))["spec"]["template"];
+        let template = &object.unwrap_or_else(|| panic!("no {workload}"))["spec"]["template"];
         Pod {
             namespace: of.to_owned(),
             labels: strings(&template["metadata"]["labels"]),
@@ -78,7 +78,7 @@ impl Objects {
         }
     }
 
-    /// The objects, as `Kind/namespace/name`, that are in only one of the two or differ.
+    /// The objects that differ or are only in one of the two, as `Kind/namespace/name`.
     pub(crate) fn changed(&self, other: &Self) -> Vec<String> {
         let index = |objects: &Self| -> BTreeMap<String, Value> {
             let key = |object: &Value| format!("{}/{}/{}", text(object, "/kind"), namespace(object), name(object));
@@ -92,8 +92,8 @@ impl Objects {
         keys
     }
 
-    /// The EnvoyFilters that istiod applies to the pod, in its order: ascending priority, the root namespace first, then the
-    /// name. (Between the last two it sorts by the time of creation, which no manifest may depend on.)
+    /// The EnvoyFilters that istiod applies to the pod, sorted by priority, root namespace first, then by name. (Before the name,
+    /// istiod sorts by the time of creation, which no manifest may depend on.)
     pub(crate) fn envoy_filters(&self, pod: &Pod) -> Vec<&Value> {
         let mut filters: Vec<&Value> = self
             .of_kind("EnvoyFilter")
@@ -107,17 +107,17 @@ impl Objects {
         filters
     }
 
-    /// The files that the pod's proxy has mounted, by their paths.
+    /// The files mounted in the proxy of the pod, by path.
     ///
     /// # Panics
-    /// If a ConfigMap is missing in the pod's namespace: the pod would wait for it forever.
+    /// If a ConfigMap is missing in the namespace of the pod: the pod would never start.
     pub(crate) fn files(&self, pod: &Pod) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let volumes = pod.injected("sidecar.istio.io/userVolume", "name", items(&pod.spec, "/volumes"));
         let proxy = items(&pod.spec, "/containers").iter().find(|container| name_of(container) == "istio-proxy");
         let mounts = proxy.map_or(&[][..], |proxy| items(proxy, "/volumeMounts"));
         for (path, mount) in pod.injected("sidecar.istio.io/userVolumeMount", "mountPath", mounts) {
-            assert!(mount.get("subPath").is_none(), "subPath is not modelled: {mount:?}");
+            assert!(mount.get("subPath").is_none(), "subPath is not modeled: {mount:?}");
             let volume = volumes.get(text_of(&mount, "name")).unwrap_or_else(|| panic!("no volume for {mount:?}"));
             for (file, bytes) in self.volume(&pod.namespace, &Value::Object(volume.clone())) {
                 files.insert(PathBuf::from(&path).join(file), bytes);
@@ -126,7 +126,7 @@ impl Objects {
         files
     }
 
-    /// The files of a volume by their names: of a ConfigMap, of several that are projected, and of any other kind none.
+    /// The files of a volume by name: of a ConfigMap or of projected ConfigMaps. Other volumes have none.
     fn volume(&self, of: &str, volume: &Value) -> BTreeMap<String, Vec<u8>> {
         let mut files = self.config_map(of, &volume["configMap"]["name"]);
         for source in items(volume, "/projected/sources") {
@@ -140,8 +140,7 @@ impl Objects {
     fn config_map(&self, of: &str, called: &Value) -> BTreeMap<String, Vec<u8>> {
         let Some(called) = called.as_str() else { return BTreeMap::new() };
         let object = self.of_kind("ConfigMap").find(|object| namespace(object) == of && name(object) == called);
-        let object =
-            object.unwrap_or_else(|| panic!("there is no ConfigMap {of}/{called}: its pods would never start"));
+        let object = object.unwrap_or_else(|| panic!("no ConfigMap {of}/{called}: its pods would never start"));
         let plain = strings(&object["data"]).into_iter().map(|(key, text)| (key, text.into_bytes()));
         let binary = strings(&object["binaryData"]).into_iter().map(|(key, text)| {
             let bytes = STANDARD.decode(&text).unwrap_or_else(|error| panic!("{called}, {key}: {error}"));
@@ -157,8 +156,8 @@ impl Pod {
         labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))
     }
 
-    /// What the pod has of volumes or mounts after injection: its own, and those of the annotation, which a gateway's template
-    /// does not read. Of two with one key the injected wins.
+    /// The volumes or mounts of the pod after injection: its own, and those of the annotation, which the template of a gateway
+    /// ignores. If two have the same key, the injected one wins.
     fn injected(&self, annotation: &str, key: &str, own: &[Value]) -> BTreeMap<String, Map<String, Value>> {
         let mut entries: Vec<Map<String, Value>> = own.iter().filter_map(Value::as_object).cloned().collect();
         let gateway = self.annotations.get("inject.istio.io/templates").is_some_and(|list| list.contains("gateway"));
@@ -169,7 +168,7 @@ impl Pod {
     }
 }
 
-/// `range $name, $value := fromJSON`, as the injector's template has it: it writes `name: $name` and then the entry's fields.
+/// As `range $name, $value := fromJSON` in the template of the injector, which writes `name: $name` and then the other fields.
 fn template_range(annotation: &str, json: &str) -> Vec<Map<String, Value>> {
     let parsed = serde_json::from_str(json).unwrap_or_else(|error| panic!("{annotation}: {error}: no pod is created"));
     let named: Vec<(String, Value)> = match parsed {

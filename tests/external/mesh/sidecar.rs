@@ -1,4 +1,4 @@
-//! A pod's proxy: the real Envoy with the listeners that istiod would send and the files that the injector would mount.
+//! The proxy of a pod: Envoy with the listeners that istiod would send and the files that the injector would mount.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,16 +16,16 @@ use super::rendered::{Objects, Pod};
 use super::{items, poll, text};
 use crate::tools::tool;
 
-/// How long Envoy may take to start, or a line to get into its log. It takes a third of a second.
+/// The time limit for Envoy to start or to log a line. Usually it takes a third of a second.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What the injector sets when the pod says nothing.
+/// The default of the injector.
 const COMPONENT_LOG_LEVEL: &str = "misc:error";
 
-/// What Envoy would be started with.
+/// The configuration of a proxy.
 #[derive(Debug)]
 pub(crate) struct Sidecar {
     listeners: Vec<Listener>,
-    /// Of the proxy and of istiod.
+    /// The version of the proxy and of istiod.
     istio: String,
     environment: Vec<(String, String)>,
     log_level: String,
@@ -33,7 +33,7 @@ pub(crate) struct Sidecar {
     files: BTreeMap<PathBuf, Vec<u8>>,
 }
 
-/// A running Envoy; it ends with the value.
+/// A running Envoy. It stops when the value is dropped.
 pub(crate) struct Envoy {
     child: Child,
     folder: TempDir,
@@ -42,7 +42,7 @@ pub(crate) struct Envoy {
 }
 
 impl Sidecar {
-    /// The proxy of a pod, with no listener yet.
+    /// The proxy of a pod, without listeners.
     pub(crate) fn of(objects: &Objects, pod: &Pod) -> Self {
         let level = pod.annotations.get("sidecar.istio.io/componentLogLevel");
         Self {
@@ -55,7 +55,7 @@ impl Sidecar {
         }
     }
 
-    /// An inbound HTTP listener, of a container that listens on the port.
+    /// Adds an inbound HTTP listener for the port of a container.
     pub(crate) fn inbound(self, port: u16) -> Self {
         self.listener(Context::Inbound, port, Protocol::Http)
     }
@@ -65,27 +65,27 @@ impl Sidecar {
         self
     }
 
-    /// The version of the proxy and of istiod.
+    /// Sets the version of the proxy and of istiod.
     pub(crate) fn istio(self, version: &str) -> Self {
         Self { istio: version.to_owned(), ..self }
     }
 
-    /// Mounts these bytes in place of each module.
+    /// Mounts other bytes in place of every module.
     pub(crate) fn with_module(mut self, bytes: &[u8]) -> Self {
         self.files.values_mut().for_each(|file| *file = bytes.to_vec());
         self
     }
 
-    /// A variable of the proxy container's environment.
+    /// Adds an environment variable of the proxy.
     pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Other bytes in the mounted file of this name.
+    /// Mounts other bytes in place of the file with this name.
     ///
     /// # Panics
-    /// If there is none, or more than one.
+    /// If there is not exactly one such file.
     pub(crate) fn mounted(mut self, name: &str, bytes: &[u8]) -> Self {
         let paths: Vec<PathBuf> = self.files.keys().filter(|path| path.ends_with(name)).cloned().collect();
         let [path] = &paths[..] else { panic!("mounted as {name}: {paths:?}") };
@@ -93,7 +93,7 @@ impl Sidecar {
         self
     }
 
-    /// The names of the network filters and, after the connection manager's, of the HTTP filters in it.
+    /// The names of the network filters. The HTTP filters follow the connection manager.
     pub(crate) fn chain(&self, port: u16) -> Vec<String> {
         let listener = self.listeners.iter().find(|listener| listener.port == port).expect("a listener with the port");
         let envoy_filters: Vec<&Value> = self.envoy_filters.iter().collect();
@@ -105,7 +105,7 @@ impl Sidecar {
     /// Starts Envoy and waits until it serves.
     ///
     /// # Panics
-    /// With Envoy's log if it does not.
+    /// With the log of Envoy if it does not start.
     pub(crate) fn start(self) -> Envoy {
         let folder = self.lay_out();
         let child = self.command(&folder).spawn().expect("Envoy can be started");
@@ -122,14 +122,14 @@ impl Sidecar {
         envoy
     }
 
-    /// Has Envoy check its configuration, modules included: the exit status and the log.
+    /// Runs `envoy --mode validate`, which also loads the modules. Returns the exit status and the log.
     pub(crate) fn validate(&self) -> (ExitStatus, String) {
         let folder = self.lay_out();
         let status = self.command(&folder).args(["--mode", "validate"]).status().expect("Envoy can be started");
         (status, log(&folder))
     }
 
-    /// Puts the bootstrap and the mounted files into a new folder.
+    /// Writes the bootstrap and the mounted files to a new folder.
     fn lay_out(&self) -> TempDir {
         let folder = TempDir::new().expect("a temporary folder");
         let root = folder.path().join("root");
@@ -193,10 +193,10 @@ impl Sidecar {
     }
 }
 
-/// Moves the file names of modules below `root`, wherever a filter has one.
+/// Prepends `root` to the file names of modules.
 ///
 /// # Panics
-/// If the file is not among the mounted ones: Envoy would refuse the listener.
+/// If the file is not mounted: Envoy would reject the listener.
 fn rebase(value: &mut Value, root: &Path) {
     if let Some(filename) = value.pointer_mut("/code/local/filename") {
         let path = below(root, Path::new(filename.as_str().expect("a file name is a text")));
@@ -219,7 +219,7 @@ fn log(folder: &TempDir) -> String {
 }
 
 impl Envoy {
-    /// The real addresses of all listeners, once Envoy is ready.
+    /// The addresses of all listeners, when Envoy is ready.
     fn serving(&self) -> Option<BTreeMap<String, SocketAddr>> {
         self.ask("/ready")?;
         let listeners: Value = serde_json::from_slice(&self.ask("/listeners?format=json")?).ok()?;
@@ -232,33 +232,33 @@ impl Envoy {
         (addresses.len() == self.listeners.len()).then_some(addresses)
     }
 
-    /// What the admin interface answers, once there is one.
+    /// The response of the admin interface, when it is available.
     fn ask(&self, path: &str) -> Option<Vec<u8>> {
         let admin = fs::read_to_string(self.folder.path().join("admin")).ok()?.parse().ok()?;
         let response = Request { path, ..Request::default() }.send(admin).ok()?;
         (response.status == 200).then_some(response.body)
     }
 
-    /// What the admin interface answers, as `/stats`.
+    /// The response of the admin interface for a path such as `/stats`.
     pub(crate) fn admin(&self, path: &str) -> String {
-        String::from_utf8(self.ask(path).expect("an answer")).expect("UTF-8")
+        String::from_utf8(self.ask(path).expect("a response")).expect("UTF-8")
     }
 
-    /// Where the listener with the port that istiod knows really listens.
+    /// The address of the listener with this port in istiod.
     pub(crate) fn address(&self, port: u16) -> SocketAddr {
         let listener = self.listeners.iter().find(|listener| listener.port == port).expect("a listener with the port");
         self.addresses[&listener.name()]
     }
 
-    /// What the listener answers.
+    /// The response of the listener.
     ///
     /// # Panics
-    /// With Envoy's log if there is no answer.
+    /// With the log of Envoy if there is no response.
     pub(crate) fn send(&self, port: u16, request: &Request<'_>) -> Response {
         request.send(self.address(port)).unwrap_or_else(|error| panic!("{error}. Envoy's log:\n{}", self.log()))
     }
 
-    /// A plain GET's answer, and what of it reached the workload.
+    /// The response to a GET request, and the request as the workload received it.
     pub(crate) fn get(&self, port: u16) -> (Response, Upstream) {
         let response = self.send(port, &Request::default());
         assert_eq!(response.status, 200, "Envoy's log:\n{}", self.log());
@@ -266,15 +266,15 @@ impl Envoy {
         (response, upstream)
     }
 
-    /// What Envoy has logged up to now.
+    /// The log of Envoy.
     pub(crate) fn log(&self) -> String {
         log(&self.folder)
     }
 
-    /// The log, once it has the text.
+    /// Waits until the log contains the text, and returns the log.
     ///
     /// # Panics
-    /// If the text does not come.
+    /// If the text does not appear in time.
     pub(crate) fn logged(&self, text: &str) -> String {
         poll(PATIENCE, || Some(self.log()).filter(|log| log.contains(text)))
             .unwrap_or_else(|| panic!("Envoy's log has no {text:?}:\n{}", self.log()))
@@ -283,7 +283,7 @@ impl Envoy {
 
 impl Drop for Envoy {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to end.
+        // Fails if Envoy has already exited.
         _ = self.child.kill();
         _ = self.child.wait();
     }

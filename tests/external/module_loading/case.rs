@@ -1,6 +1,6 @@
-//! A module of the corpus, and how modules are put together.
+//! A module of the corpus, and functions that build modules.
 
-/// A module, and what is special about it.
+/// A module, named by what distinguishes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -13,10 +13,10 @@ impl Case {
     }
 }
 
-/// The least that Envoy takes, in WebAssembly's text format, each part to be replaced.
+/// The smallest module that Envoy loads, in the WebAssembly text format. Each part can be replaced.
 #[derive(Debug, Clone)]
 pub(crate) struct Text {
-    /// All imports come before everything else.
+    /// Imports must come first.
     pub(crate) imports: String,
     pub(crate) memory: String,
     pub(crate) marker: String,
@@ -36,12 +36,12 @@ impl Default for Text {
     }
 }
 
-/// A function that marks the version of the ABI.
+/// The function that declares the version of the ABI.
 pub(crate) fn marker(version: &str) -> String {
     format!(r#"(func (export "proxy_abi_version_{version}"))"#)
 }
 
-/// A function that gives the host memory.
+/// The function that allocates memory for the host.
 pub(crate) fn malloc(name: &str) -> String {
     format!(r#"(func (export "{name}") (param i32) (result i32) (i32.const 0))"#)
 }
@@ -72,7 +72,7 @@ impl Text {
     }
 
     /// # Panics
-    /// If the text is not WebAssembly's.
+    /// If the text is invalid.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let Self { imports, memory, marker, malloc, rest } = self;
         let text = format!("(module {imports}\n{memory}\n{marker}\n{malloc}\n{rest}\n)");
@@ -84,7 +84,7 @@ impl Text {
     }
 }
 
-/// The least that Envoy takes.
+/// The smallest module that Envoy loads.
 pub(crate) fn least() -> Vec<u8> {
     Text::default().bytes()
 }
@@ -123,11 +123,11 @@ pub(crate) fn sections(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = bytes.strip_prefix(&HEADER).expect("a module");
     let mut sections = Vec::new();
     while !rest.is_empty() {
-        let length = rest[1..].iter().position(|byte| byte & 0x80 == 0).expect("a number ends") + 1;
+        let length = rest[1..].iter().position(|byte| byte & 0x80 == 0).expect("a LEB128 number") + 1;
         let size = rest[1..=length].iter().rev().fold(0_usize, |size, byte| size << 7 | usize::from(byte & 0x7f));
-        let (section, behind) = rest.split_at(1 + length + size);
+        let (section, remaining) = rest.split_at(1 + length + size);
         sections.push(section.to_vec());
-        rest = behind;
+        rest = remaining;
     }
     sections
 }

@@ -1,4 +1,4 @@
-//! Envoy's side.
+//! Whether Envoy loads a module.
 
 use std::fmt;
 use std::fs;
@@ -10,24 +10,24 @@ use serde_json::{Value, json};
 
 use crate::tools::tool;
 
-/// What marks a line of the log, and what then stands before the host's words if it says them to Envoy itself.
+/// The mark of an error in the log, and the prefix of messages that the host passes to Envoy.
 const MARK: &str = "[error][wasm]";
 const FAILED: &str = "Wasm VM failed ";
-/// What V8 begins with when it ends the process; the cause is on the next line.
+/// The first line of V8 when it aborts the process. The cause is on the next line.
 const FATAL: &str = "# Fatal error in";
 
-/// Whether Envoy loads a module, and what it says if not.
+/// Whether Envoy loads a module, and the cause if not.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) loads: bool,
-    /// Envoy did not end by itself; that is a refusal too.
+    /// A signal ended the process. That also counts as a rejection.
     pub(crate) crashed: bool,
-    /// Its log from the cause on. There is none of an empty file, and not of every crash.
+    /// The log from the cause on. `None` for an empty file and for some crashes.
     log: Option<String>,
 }
 
 impl Verdict {
-    /// Whether this is what Envoy gives as the cause: the words may be of several lines, as names of imports may.
+    /// Whether the log gives this cause. A cause can have several lines, because names of imports can.
     pub(crate) fn says(&self, words: &str) -> bool {
         self.log.as_deref().and_then(|log| log.strip_prefix(words)).is_some_and(|rest| rest.starts_with('\n'))
     }
@@ -43,13 +43,13 @@ impl fmt::Display for Verdict {
         match (self.loads, self.crashed, self.words()) {
             (true, ..) => f.write_str("loads"),
             (_, true, words) => write!(f, "crashes: {}", words.unwrap_or_default()),
-            (_, _, Some(words)) => write!(f, "refuses: {words:.240}"),
-            (_, _, None) => f.write_str("refuses"),
+            (_, _, Some(words)) => write!(f, "rejects: {words:.240}"),
+            (_, _, None) => f.write_str("rejects"),
         }
     }
 }
 
-/// Has Envoy validate a configuration with each of the modules.
+/// Validates a configuration with each of the modules.
 pub(crate) fn judge(modules: &[PathBuf]) -> Vec<Verdict> {
     modules.par_iter().map(|module| validate(module)).collect()
 }
@@ -66,7 +66,7 @@ fn validate(module: &Path) -> Verdict {
     Verdict { loads: output.status.success(), crashed: output.status.code().is_none(), log }
 }
 
-/// The log from the words of the first error on, behind its time, level and place.
+/// The log from the message of the first error on, without time, level and source line.
 fn cause(log: &str) -> Option<&str> {
     if let Some((_, fatal)) = log.split_once(FATAL) {
         return fatal.split_once("# ").map(|(_, words)| words);

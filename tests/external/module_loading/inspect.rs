@@ -1,4 +1,4 @@
-//! Our side.
+//! What `mesh-compile inspect` reports for a module.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,17 +6,17 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// What stands before Envoy's words in a note.
+/// The prefix of a note with Envoy's message.
 const SAYS: &str = "Envoy says: ";
 
-/// The code of what ends Envoy's process.
+/// The code of a module that crashes Envoy.
 const CRASH: &str = "MC0318";
 
-/// What `inspect` says of a module.
+/// The verdict of `inspect`.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     pub(crate) loads: bool,
-    /// The first error, where there is one: its code, its message, and what Envoy is to say.
+    /// The first error: its code, its message, and the message that it expects of Envoy.
     pub(crate) error: Option<(String, String, Option<String>)>,
 }
 
@@ -32,12 +32,12 @@ impl Verdict {
         Self { loads: module["loads"].as_bool().expect("a truth value"), error }
     }
 
-    /// Whether Envoy's process is to end.
+    /// Whether `inspect` expects Envoy to crash.
     pub(crate) fn crashes(&self) -> bool {
         self.error.as_ref().is_some_and(|(code, ..)| code == CRASH)
     }
 
-    /// What Envoy is to say.
+    /// The expected message of Envoy.
     pub(crate) fn says(&self) -> Option<&str> {
         self.error.as_ref()?.2.as_deref()
     }
@@ -53,10 +53,10 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Has `inspect` look at the modules.
+/// Inspects the modules.
 ///
 /// # Panics
-/// If it leaves one out, or ends otherwise than its verdicts are.
+/// If the report lacks a module, or the exit status contradicts it.
 pub(crate) fn judge(modules: &[PathBuf]) -> Vec<Verdict> {
     let output = Command::new(env!("CARGO_BIN_EXE_mesh-compile"))
         .args(["inspect", "--istio", "1.32", "--format", "json"])

@@ -1,8 +1,8 @@
-//! The Proxy-Wasm ABI once more, written down apart from the program's own tables: Envoy judges both.
+//! The Proxy-Wasm ABI, written independently of the tables in crates/module. Envoy proves both.
 //!
-//! A type is `i` for i32 and `l` for i64, results behind `>`.
+//! In types, `i` is i32 and `l` is i64. Results follow `>`.
 
-/// A function's name and its type.
+/// The name and the type of a function.
 pub(crate) type Function = (&'static str, &'static str);
 
 pub(crate) const ABIS: [&str; 3] = ["0_1_0", "0_2_0", "0_2_1"];
@@ -50,7 +50,7 @@ pub(crate) const HOST: [Function; 39] = [
     ("envoy_resolve_dns", "iii>i"),
 ];
 
-/// The host functions of some ABIs only.
+/// The host functions that only some ABIs have.
 pub(crate) const HOST_OF: [(Function, &[&str]); 7] = [
     (("proxy_get_configuration", "ii>i"), &["0_1_0"]),
     (("proxy_continue_request", ">i"), &["0_1_0"]),
@@ -111,7 +111,7 @@ pub(crate) const WASI: [Function; 45] = [
     ("sock_shutdown", "ii>i"),
 ];
 
-/// What starts a module and gives the host memory, in the order in which the host looks.
+/// The functions that start a module and allocate memory, in the order in which the host looks them up.
 pub(crate) const LIFE: [Function; 6] = [
     ("_initialize", ">"),
     ("main", "ii>i"),
@@ -121,7 +121,7 @@ pub(crate) const LIFE: [Function; 6] = [
     ("proxy_on_memory_allocate", "i>i"),
 ];
 
-/// The callbacks of the host itself, of every ABI, in the order in which the host looks.
+/// The callbacks of every ABI, in the order in which the host looks them up.
 pub(crate) const CALLBACKS: [Function; 25] = [
     ("proxy_validate_configuration", "ii>i"),
     ("proxy_on_vm_start", "ii>i"),
@@ -150,28 +150,28 @@ pub(crate) const CALLBACKS: [Function; 25] = [
     ("proxy_on_delete", "i>"),
 ];
 
-/// What else the host looks for in a module of 0.1.0.
+/// The other callbacks of ABI 0.1.0.
 pub(crate) const CALLBACKS_0_1: [Function; 2] =
     [("proxy_on_request_headers", "ii>i"), ("proxy_on_response_headers", "ii>i")];
 
-/// What else the host looks for in a module of 0.2.0 or 0.2.1.
+/// The other callbacks of the ABIs 0.2.0 and 0.2.1.
 pub(crate) const CALLBACKS_0_2: [Function; 3] = [
     ("proxy_on_request_headers", "iii>i"),
     ("proxy_on_response_headers", "iii>i"),
     ("proxy_on_foreign_function", "iii>"),
 ];
 
-/// What Envoy looks for when the host is through.
+/// The callbacks that Envoy looks up after the host.
 pub(crate) const CALLBACKS_OF_ENVOY: [Function; 2] =
     [("envoy_on_resolve_dns", "iii>"), ("envoy_on_stats_update", "ii>")];
 
-/// All callbacks of an ABI in the order in which they are looked for.
+/// All callbacks of an ABI in the order of the lookups.
 pub(crate) fn callbacks(abi: &str) -> Vec<Function> {
     let own: &[Function] = if abi == "0_1_0" { &CALLBACKS_0_1 } else { &CALLBACKS_0_2 };
     [&CALLBACKS, own, &CALLBACKS_OF_ENVOY].concat()
 }
 
-/// A type in WebAssembly's text format: `(param i32 i64) (result i32)`.
+/// A type in the WebAssembly text format: `(param i32 i64) (result i32)`.
 pub(crate) fn typed(letters: &str) -> String {
     let (params, results) = letters.split_once('>').expect("a type has both sides");
     let words = |letters: &str| -> String {
@@ -180,7 +180,7 @@ pub(crate) fn typed(letters: &str) -> String {
     format!("(param{}) (result{})", words(params), words(results))
 }
 
-/// Another type: the last parameter is of the other width; the only one there is where there is none.
+/// Another type: the last parameter has the other width, or there is one if there was none.
 pub(crate) fn other_param(letters: &str) -> String {
     let (params, results) = letters.split_once('>').expect("a type has both sides");
     let mut params = params.to_owned();
@@ -189,18 +189,18 @@ pub(crate) fn other_param(letters: &str) -> String {
     format!("{params}>{results}")
 }
 
-/// Another type: the result is gone; there is one where there was none.
+/// Another type: without the result, or with one if there was none.
 pub(crate) fn other_result(letters: &str) -> String {
     let (params, results) = letters.split_once('>').expect("a type has both sides");
     format!("{params}>{}", if results.is_empty() { "i" } else { "" })
 }
 
-/// An import of a function.
+/// A function import.
 pub(crate) fn import(module: &str, name: &str, letters: &str) -> String {
     format!(r#"(import "{module}" "{name}" (func {}))"#, typed(letters))
 }
 
-/// An exported function that answers with ones.
+/// An exported function that returns ones.
 pub(crate) fn export(name: &str, letters: &str) -> String {
     let results = letters.split_once('>').expect("a type has both sides").1;
     let ones: String =

@@ -1,4 +1,4 @@
-//! What `verify` reads back is what kustomize, Istio's injector and istiod make of the same objects, as another model of them has it.
+//! `verify` runs the same chains as an independent model of kustomize, Istio's injector and istiod.
 
 use serde_json::Value;
 
@@ -6,8 +6,8 @@ use crate::mesh::chain::{Context, Listener, Protocol};
 use crate::mesh::project::Project;
 use crate::project::{Ran, repository};
 
-/// The names of the plugins in the HTTP chain of a listener, in their order, each with its module.
-fn modelled(spec: &str, istio: &str, workload: &str, context: Context, port: u16) -> Vec<(String, String)> {
+/// The plugins in the HTTP chain of a listener, in order, each with the path of its module.
+fn modeled(spec: &str, istio: &str, workload: &str, context: Context, port: u16) -> Vec<(String, String)> {
     let (_, objects) = Project::example(spec).objects();
     let pod = objects.pod(workload);
     let files = objects.files(&pod);
@@ -36,7 +36,7 @@ fn verified(spec: &str, workload: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_workload_of_the_examples() {
+fn verify_and_the_model_build_the_same_chain_for_every_workload_of_the_examples() {
     let workloads = [
         ("", "1.28.0", "Deployment/default/productpage-v1", Context::Inbound),
         ("", "1.28.0", "Deployment/default/details-v1", Context::Inbound),
@@ -49,8 +49,8 @@ fn every_workload_of_the_examples() {
         ("examples/many", "1.26.0", "Deployment/edge/public-gateway", Context::Gateway),
     ];
     for (spec, istio, workload, context) in workloads {
-        let modelled = modelled(spec, istio, workload, context, 8080);
-        assert!(!modelled.is_empty(), "{workload}");
-        assert_eq!(verified(spec, workload), modelled, "{workload} of {spec}");
+        let modeled = modeled(spec, istio, workload, context, 8080);
+        assert!(!modeled.is_empty(), "{workload}");
+        assert_eq!(verified(spec, workload), modeled, "{workload} of {spec}");
     }
 }

@@ -1,4 +1,4 @@
-//! The two engines through the command line.
+//! `mesh-compile verify` with Envoy.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ fn envoy() -> String {
 }
 
 #[test]
-fn both_engines_say_the_same_of_the_demo_filter() {
+fn both_engines_report_the_same_for_the_demo_filter() {
     let project = project();
     let ran = run(&project, &["verify", "--engine", "both", "--envoy", &envoy(), "--format", "json"]).ends(0, &[]);
     let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
@@ -22,17 +22,17 @@ fn both_engines_say_the_same_of_the_demo_filter() {
 }
 
 #[test]
-fn a_failure_of_both_is_one_finding() {
+fn a_failure_in_both_engines_is_one_finding() {
     let project = project();
     project.edit("mesh.toml", "status = 200", "status = 201");
     let ran = run(&project, &["verify", "--engine", "both", "--envoy", &envoy()]);
     let ran = ran.ends(1, &["MC0610", "1 test failed in the embedded host and Envoy"]);
-    assert_eq!(ran.stderr.matches("MC0610").count(), 2, "the finding, and `explain`:\n{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("MC0610").count(), 2, "one finding, and the hint with `explain`:\n{}", ran.stderr);
     assert!(!ran.stderr.contains(" only"), "{}", ran.stderr);
 }
 
 #[test]
-fn envoy_by_itself_keeps_nothing() {
+fn a_run_with_envoy_is_not_cached() {
     let project = project();
     let said = "1 workload, 1 filter, 1 test: all passed in Envoy";
     run(&project, &["verify", "--envoy", &envoy()]).ends(0, &[said]);
@@ -40,7 +40,7 @@ fn envoy_by_itself_keeps_nothing() {
 }
 
 #[test]
-fn without_an_envoy_it_cannot_be_done() {
+fn a_missing_envoy_is_an_error() {
     let project = project();
     run(&project, &["verify", "--envoy", "no-such-envoy"]).ends(2, &["MC0614", "no-such-envoy"]);
 }

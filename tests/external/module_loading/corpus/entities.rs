@@ -1,7 +1,6 @@
-//! Memories, tables, globals and tags, imported and own.
+//! Memories, tables, globals and tags, imported and defined.
 //!
-//! A module that imports two memories or two tables is left out: Envoy goes on with one that it has freed, and what comes of that is
-//! chance.
+//! There is no module that imports two memories or two tables: Envoy uses one of them after it is freed, with random results.
 
 use crate::module_loading::case::{Case, Text};
 
@@ -122,7 +121,7 @@ fn imported_memories() -> Vec<Case> {
     cases
 }
 
-/// Numbers are no names, and of two imports of the same names the later one counts.
+/// Numbers are not valid names. Of two imports with the same name, the later one counts.
 fn import_names() -> Vec<Case> {
     let import = |names: &str, item: &str| format!("(import {names} ({item}))");
     let names = [

@@ -1,4 +1,4 @@
-//! Exported functions, right and wrong.
+//! Exported functions with valid and invalid types.
 
 use crate::module_loading::case::{Case, Text, malloc};
 use crate::module_loading::tables::{ABIS, Function, LIFE, callbacks, export, other_param, other_result};
@@ -33,7 +33,7 @@ fn wrong_callbacks() -> Vec<Case> {
     cases
 }
 
-/// This callback is wrong and all that are looked for behind it, which stand before it in the module.
+/// The callback has the wrong type, and so do all later ones, which are defined before it.
 fn orders() -> Vec<Case> {
     let mut cases = Vec::new();
     for abi in ["0_1_0", "0_2_0"] {
@@ -46,7 +46,7 @@ fn orders() -> Vec<Case> {
     cases
 }
 
-/// What other versions have is not looked at.
+/// Envoy ignores callbacks of other versions.
 fn other_abis() -> Vec<Case> {
     let three = [export("proxy_on_request_headers", "iii>i"), export("proxy_on_response_headers", "iii>i")].concat();
     let two = [export("proxy_on_request_headers", "ii>i"), export("proxy_on_response_headers", "ii>i")].concat();
@@ -71,7 +71,7 @@ fn life_function(name: &str) -> Function {
     LIFE.into_iter().find(|(known, _)| *known == name).expect("a known function")
 }
 
-/// `main` and `__main_void` are looked for beside `_initialize` only, `_start` without it only.
+/// Envoy looks up `main` and `__main_void` only with `_initialize`, and `_start` only without it.
 fn life() -> Vec<Case> {
     let right = |name: &str| export(name, life_function(name).1);
     let wrong = |name: &str| export(name, &other_param(life_function(name).1));
@@ -124,7 +124,7 @@ fn memory_functions() -> Vec<Case> {
     cases
 }
 
-/// An export that is not a function is not looked at, and one function may have many names.
+/// Envoy ignores exports that are not functions. A function can have several names.
 fn not_functions() -> Vec<Case> {
     let global = |name: &str| format!(r#"(global (export "{name}") i32 (i32.const 0))"#);
     let table = |name: &str| format!(r#"(table (export "{name}") 1 funcref)"#);

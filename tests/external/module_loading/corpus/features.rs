@@ -1,4 +1,4 @@
-//! What was added to WebAssembly after its first version, one tiny module each.
+//! Features that WebAssembly got after its first version, one small module each.
 
 use crate::module_loading::case::{Case, Text, assemble, replaced, section, sections};
 
@@ -149,7 +149,7 @@ const PROPOSALS: List = &[
     ("acquire-release", "(func (result i32) (i32.atomic.load acqrel (i32.const 0)))"),
 ];
 
-/// Imports of one module share its name.
+/// Imports that share the name of their module.
 fn imports() -> Vec<Case> {
     let import = |items: &str| Text::default().imports(format!(r#"(import "env" {items})"#));
     vec![
@@ -162,7 +162,7 @@ fn imports() -> Vec<Case> {
     ]
 }
 
-/// What the text format has no words for: a function's body or a type as bytes.
+/// Function bodies and types that the text format cannot express, as bytes.
 fn bytes() -> Vec<Case> {
     let body = |name: &str, code: &[u8]| {
         let mut all = sections(&Text::default().rest("(func)").bytes());

@@ -1,4 +1,4 @@
-//! Imported functions, right and wrong, of Envoy and of WASI.
+//! Imported functions of Envoy and of WASI, with valid and invalid types.
 
 use crate::module_loading::case::{Case, Text};
 use crate::module_loading::tables::{
@@ -17,7 +17,7 @@ fn all(module: &str, functions: &[Function]) -> String {
     functions.iter().map(|(name, letters)| import(module, name, letters)).collect()
 }
 
-/// Everything that every ABI has, at once; then wrong ones one by one, under each ABI in turn.
+/// All functions of every ABI at once, then invalid ones one by one, with each ABI in turn.
 fn host() -> Vec<Case> {
     let mut cases: Vec<Case> =
         ABIS.into_iter().map(|abi| of(abi, all("env", &HOST), format!("host/{abi}/all"))).collect();
@@ -26,7 +26,7 @@ fn host() -> Vec<Case> {
             cases.push(of(abi, import("env", name, &wrong), format!("host/{abi}/{name}, {what} wrong")));
         }
     }
-    // Without the prefix, with another one, and with a letter more.
+    // Without the prefix, with another prefix, and with one more letter.
     for ((name, letters), abi) in HOST.iter().zip(ABIS.into_iter().cycle()).step_by(4) {
         for name in [format!("{name}2"), name.replace("proxy_", ""), format!("envoy_{name}")] {
             if !HOST.iter().any(|(known, _)| *known == name) {
@@ -52,7 +52,7 @@ fn host_of_some() -> Vec<Case> {
     cases
 }
 
-/// All at once; wrong ones under both names.
+/// All functions at once, and invalid ones in both modules.
 fn wasi() -> Vec<Case> {
     let mut cases = Vec::new();
     for module in WASI_MODULES {
@@ -106,7 +106,7 @@ fn unknown() -> Vec<Case> {
     .to_vec()
 }
 
-/// The first of several faults counts.
+/// Envoy reports the first of several errors.
 fn orders() -> Vec<Case> {
     let missing = |name: &str| import("env", name, ">");
     let wrong = import("env", "proxy_log", "i>i");

@@ -1,4 +1,4 @@
-//! V8's own limits, just kept and just overstepped.
+//! The limits of V8: modules that reach them and modules that exceed them by one.
 
 use crate::module_loading::case::{Case, Text, assemble, custom, least, leb, section, sections};
 
@@ -46,7 +46,7 @@ fn functions() -> Vec<Case> {
     .concat()
 }
 
-/// A module with a function whose body is that long: declarations of locals, nops, and the end.
+/// A module with a function body of this length: declarations of locals, nops, and the end.
 fn body(length: usize) -> Vec<u8> {
     let mut all = sections(&Text::default().rest("(func nop)").bytes());
     let own = all.iter().position(|section| section[0] == 10).expect("a code section");

@@ -1,4 +1,4 @@
-//! Which version of the ABI a module is of.
+//! The functions that declare the version of the ABI.
 
 use crate::module_loading::case::{Case, Text, malloc, marker, replaced};
 use crate::module_loading::tables::{ABIS, import};
@@ -14,7 +14,7 @@ fn versions() -> Vec<Case> {
     known.chain(unknown).collect()
 }
 
-/// Two markers, with a function that only the newest version has.
+/// Two versions, with a function that only the newest one has.
 fn orders() -> Vec<Case> {
     let mut cases = Vec::new();
     for first in ABIS.into_iter().chain(["0_3_0"]) {

@@ -1,4 +1,4 @@
-//! The modules.
+//! The modules, by what distinguishes them.
 
 mod entities;
 mod exports;
@@ -15,7 +15,7 @@ mod types;
 
 use crate::module_loading::case::Case;
 
-/// All of them, always in the same order.
+/// All modules, always in the same order.
 pub(crate) fn cases() -> Vec<Case> {
     [
         markers::cases(),

@@ -1,4 +1,4 @@
-//! Custom sections that the host reads: `name`, `precompiled_…`, `signature`; and those that V8 knows.
+//! Custom sections that the host reads (`name`, `precompiled_…`, `signature`), and those that V8 reads.
 
 use crate::module_loading::case::{Case, Text, assemble, custom, least, leb, section, sections};
 
@@ -11,7 +11,7 @@ fn subsection(kind: u8, content: &[u8]) -> Vec<u8> {
     section(kind, content)
 }
 
-/// A map of names: the number of names, then each index with its name.
+/// A name map: the number of names, then each index with its name.
 fn map(names: &[(usize, &str)]) -> Vec<u8> {
     let entries = names.iter().flat_map(|(index, name)| [leb(*index), leb(name.len()), name.as_bytes().to_vec()]);
     [leb(names.len()), entries.flatten().collect()].concat()
@@ -70,12 +70,12 @@ fn name_sections() -> Vec<Case> {
     ]
 }
 
-/// A function subsection that ends within its map, the rest of which could be subsections.
+/// A function subsection that ends in the middle of its map. The rest of the map could be subsections.
 fn subsection_cut() -> Vec<u8> {
     [&[1, 4][..], &[2, 0, 1, b'f'], &[2, 1, b'g']].concat()
 }
 
-/// Name sections in other places, and several of them.
+/// Name sections at other positions, and several of them.
 fn places() -> Vec<Case> {
     let good = custom("name", &subsection(1, &map(&[(0, "f")])));
     let bad = custom("name", &[1, 99, 0]);
@@ -104,7 +104,7 @@ fn places() -> Vec<Case> {
     ]
 }
 
-/// LEB128 longer than needed, and too large, in each place.
+/// LEB128 numbers that are longer than necessary or too large, at each position.
 fn numbers() -> Vec<Case> {
     let overlong: [(&str, &[u8]); 7] = [
         ("two bytes", &[0x81, 0]),
@@ -117,7 +117,7 @@ fn numbers() -> Vec<Case> {
     ];
     let mut cases = Vec::new();
     for (name, one) in overlong {
-        // A custom section of one byte, its name being empty.
+        // A custom section of one byte, with an empty name.
         cases.push(behind(&format!("a section's size, {name}"), &[[&[0], one, &[0]].concat()]));
         let content = [one, b"x"].concat();
         cases.push(behind(&format!("a section's name's length, {name}"), &[section(0, &content)]));
@@ -161,7 +161,7 @@ fn broken_custom_sections() -> Vec<Case> {
     ]
 }
 
-/// From the first section with `precompiled_` in its name on, V8 sees no custom section.
+/// V8 receives no custom sections from the first one named `precompiled_…` on.
 fn precompiled() -> Vec<Case> {
     let native = custom("precompiled_wee8_v14.4.258.16_linux_x86_64", b"native");
     let other = custom("precompiled_other", b"native");
@@ -201,7 +201,7 @@ fn precompiled() -> Vec<Case> {
     ]
 }
 
-/// Sections that V8 looks into.
+/// Sections that V8 parses.
 fn known_to_v8() -> Vec<Case> {
     let names = [
         "sourceMappingURL",
@@ -218,7 +218,7 @@ fn known_to_v8() -> Vec<Case> {
     let mut cases = Vec::new();
     for name in names {
         for (what, content) in [("nonsense", &[0xff; 12][..]), ("plausible", &[1, 0, 1, 0, 1, 1])] {
-            // Before the code, where the code's metadata stand.
+            // Before the code section, where the metadata of the code must be.
             let mut sections = sections(&least());
             let code = sections.iter().position(|section| section[0] == 10).expect("a code section");
             sections.insert(code, custom(name, content));

@@ -1,4 +1,4 @@
-//! Files that end early, that begin otherwise, and whose sections are not as they should be.
+//! Truncated files, files with another header, and invalid sections.
 
 use crate::module_loading::case::{Case, Text, assemble, custom, least, replaced, section, sections};
 
@@ -6,7 +6,7 @@ pub(crate) fn cases() -> Vec<Case> {
     [headers(), truncated(), orders(), unknown(), exports(), bodies()].concat()
 }
 
-/// A module with one section of every kind that is not custom, and a name section.
+/// A module with one section of every standard kind, and a name section.
 fn rich() -> Vec<u8> {
     let rest = r#"(table 1 funcref) (global (mut i32) (i32.const 7)) (tag (param i32)) (start $nothing) (func $nothing)
         (elem (i32.const 0) func 1) (elem declare func 0)
@@ -49,7 +49,7 @@ fn truncated() -> Vec<Case> {
         .step_by(3)
         .map(|length| Case::new(format!("truncated/at {length}"), rich[..length].to_vec()))
         .collect();
-    // Where sections begin, nothing but a section is missing.
+    // At the start of a section, the file is valid without it.
     let mut length = 8;
     for section in sections(&rich) {
         length += section.len();
@@ -103,7 +103,7 @@ fn unknown() -> Vec<Case> {
         let cut = [least.as_slice(), &[kind, 5, 0]].concat();
         cases.push(Case::new(format!("section/{kind} cut at the end"), cut));
     }
-    // A byte too many and one too few in every section.
+    // One byte more and one byte less in every section.
     for (number, own) in sections(&least).iter().enumerate() {
         let content = &own[2..];
         let changed = |content: &[u8]| {
@@ -125,7 +125,7 @@ fn counted(content: &[u8], more: i8) -> Vec<u8> {
     [&[content[0].wrapping_add_signed(more)], &content[1..]].concat()
 }
 
-/// The export section is read by the host itself, in its own way.
+/// The host parses the export section itself.
 fn exports() -> Vec<Case> {
     const MARKER: &[u8] = b"\x17proxy_abi_version_0_2_1";
     let all = sections(&least());
@@ -184,7 +184,7 @@ fn exports() -> Vec<Case> {
     cases
 }
 
-/// Functions that are not valid, and start functions.
+/// Invalid functions, and start functions.
 fn bodies() -> Vec<Case> {
     [
         ("type mismatch", "(func (result i32) (i64.const 0))"),

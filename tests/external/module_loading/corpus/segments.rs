@@ -1,4 +1,4 @@
-//! Data and elements that fit into their memory or table, and such that do not.
+//! Data and element segments that fit into their memory or table, and segments that do not.
 
 use crate::module_loading::case::{Case, Text, assemble, section, sections};
 
@@ -101,7 +101,7 @@ fn counts() -> Vec<Case> {
     ]
 }
 
-/// Segments are filled after everything is linked and before the exports are looked at.
+/// Envoy writes segments after it resolves imports and before it looks up exports.
 fn orders() -> Vec<Case> {
     let beyond = r#"(data (i32.const 65536) "x")"#;
     vec![

@@ -1,4 +1,4 @@
-//! Value types of all sorts where the host sees them: in imported and exported functions.
+//! Value types in imported and exported functions.
 
 use crate::module_loading::case::{Case, Text, assemble, sections};
 
@@ -30,7 +30,7 @@ const TYPES: [&str; 25] = [
     "(ref $struct)",
 ];
 
-/// The types that some of the value types are of.
+/// The type definitions that some value types refer to.
 const DEFINED: &str = "(type $function (func)) (type $struct (struct (field i32)))";
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -41,7 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn case(ty: &str, imports: &str, rest: &str, name: &str) -> Case {
     let text = Text::default().imports(format!("{DEFINED} {imports}")).rest(rest);
-    // The names that the assembler writes down are not what this is about.
+    // Without the name section that the assembler adds.
     Case::new(format!("type/{ty}, {name}"), without_names(&text.bytes()))
 }
 
@@ -64,7 +64,7 @@ fn places(ty: &str) -> [Case; 5] {
     ]
 }
 
-/// What else is wrong with the module comes before or behind.
+/// With another error before or after.
 fn orders(ty: &str) -> [Case; 5] {
     let (missing, typed) = (import("x", ""), format!("(param {ty})"));
     let exported = export("free", &typed);
