@@ -4,6 +4,7 @@ mod codes;
 pub mod render;
 mod sink;
 mod source;
+pub(crate) mod visible;
 
 use std::ops::Range;
 
@@ -11,6 +12,7 @@ pub use codes::Code;
 pub(crate) use mesh_compile_module::suggest;
 pub use sink::Sink;
 pub use source::{FileId, Files, Source, Sources};
+pub use visible::{visible, visible_lines};
 
 /// How bad a finding is. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

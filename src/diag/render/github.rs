@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::diag::{Diagnostic, Files, Label, Location, Sources};
+use crate::diag::{Diagnostic, Files, Label, Location, Sources, visible, visible_lines};
 
 /// All findings, one workflow command a line.
 #[must_use]
@@ -29,7 +29,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
 /// `file=…,line=…,col=…,endLine=…,endColumn=…,`, as much of it as there is.
 fn place(files: &Files, location: Location) -> String {
     let source = &files[location.file];
-    let mut out = format!("file={},", property(source.path.as_str()));
+    let mut out = format!("file={},", property(&visible(source.path.as_str())));
     let Some(span) = source.visible_span(location) else {
         return out;
     };
@@ -47,22 +47,22 @@ fn place(files: &Files, location: Location) -> String {
 
 /// The message and, a line each, all that the text format shows around the source.
 fn body(files: &Files, diagnostic: &Diagnostic) -> String {
-    let mut out = diagnostic.message.clone();
+    let mut out = visible(&diagnostic.message).into_owned();
     for Label { location, text } in &diagnostic.related {
         // Writing to a String can't fail.
-        let _ = write!(out, "\nsee {}", files[location.file].show(*location));
+        let _ = write!(out, "\nsee {}", visible(&files[location.file].show(*location)));
         if !text.is_empty() {
-            let _ = write!(out, ": {text}");
+            let _ = write!(out, ": {}", visible_lines(text));
         }
     }
     for note in &diagnostic.notes {
-        let _ = write!(out, "\nnote: {note}");
+        let _ = write!(out, "\nnote: {}", visible_lines(note));
     }
     for help in &diagnostic.help {
-        let _ = write!(out, "\nhelp: {help}");
+        let _ = write!(out, "\nhelp: {}", visible_lines(help));
     }
     for line in &diagnostic.detail {
-        let _ = write!(out, "\n{line}");
+        let _ = write!(out, "\n{}", visible(line));
     }
     out
 }
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(
             render(&[found], &SOURCES),
             "::error file=a%3Ab%2C100%25.toml,line=1,col=1,endLine=1,endColumn=2,title=MC0101::\
-             50%25: a, b%0D%0Ac%0Asee a:b,100%25.toml:2:1: the other%0Asee a:b,100%25.toml%0A\
+             50%25: a, b␊c%0Asee a:b,100%25.toml:2:1: the other%0Asee a:b,100%25.toml%0A\
              note: n%0Ahelp: h1%0Ah2\n"
         );
     }

@@ -1,7 +1,10 @@
 //! Findings for programs: `{"version":1,"diagnostics":[…]}` on one line.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
+use crate::diag::visible::is_hidden;
 use crate::diag::{Diagnostic, Files, Label, Location, Sources};
 
 /// The version of the layout. A change that could break a reader raises it.
@@ -69,7 +72,19 @@ impl<'a> Report<'a> {
     /// Never: every key is a string and every value is plain data.
     #[must_use]
     pub fn to_line(&self) -> String {
-        let mut line = serde_json::to_string(self).expect("string keys and plain data serialise");
+        let json = serde_json::to_string(self).expect("string keys and plain data serialize");
+        let mut line = String::with_capacity(json.len() + 1);
+        // Only strings contain hidden characters, and serde_json leaves those above U+001F as they are.
+        for c in json.chars() {
+            if is_hidden(c) {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(line, "\\u{unit:04x}");
+                }
+            } else {
+                line.push(c);
+            }
+        }
         line.push('\n');
         line
     }

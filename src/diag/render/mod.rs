@@ -4,6 +4,9 @@ pub mod github;
 pub mod json;
 pub mod text;
 
+#[cfg(test)]
+mod tests;
+
 use super::{Diagnostic, Sources};
 
 /// How findings are written.

@@ -11,7 +11,7 @@ use annotate_snippets::{Group, Level, Message, Origin, Padding, Renderer};
 
 use self::excerpt::{Excerpt, Kind, Mark};
 use super::Color;
-use crate::diag::{Diagnostic, Files, Label, Severity, Sources};
+use crate::diag::{Diagnostic, Files, Label, Severity, Sources, visible, visible_lines};
 
 /// The columns of source that are shown of a line; what is longer is cut around the underline.
 /// A constant, so that a log reads the same wherever it was made.
@@ -53,7 +53,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(clean(&diagnostic.message));
+    let title = level.primary_title(visible(&diagnostic.message));
     let mut group = Group::with_title(title.id(diagnostic.code.as_str()));
     let notes = notes(diagnostic, files);
     // The crate parts its elements with an empty `|`, except before and after a bare path.
@@ -66,7 +66,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Group<'a> {
         after_lines = matches!(part, Part::Excerpt(_));
         after_path = !after_lines;
         group = match part {
-            Part::File(path) => group.element(Origin::path(clean(path))),
+            Part::File(path) => group.element(Origin::path(visible(path))),
             Part::Excerpt(excerpt) => group.element(excerpt.into_snippet()),
         };
     }
@@ -106,35 +106,14 @@ fn parts<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Vec<Part<'a>> {
 fn notes<'a>(diagnostic: &'a Diagnostic, files: &Files) -> Vec<Message<'a>> {
     let homeless = |label: &&Label| files[label.location.file].span(label.location).is_none() && !label.text.is_empty();
     let primary = diagnostic.primary.iter().filter(homeless);
-    let primary = primary.map(|label| clean(&label.text));
+    let primary = primary.map(|label| visible_lines(&label.text));
     let related = diagnostic.related.iter().filter(homeless);
     let related = related.map(|Label { location, text }| {
-        let told = format!("{}: {text}", files[location.file].show(*location));
-        Cow::Owned(clean(&told).into_owned())
+        let place = files[location.file].show(*location);
+        Cow::Owned(format!("{}: {}", visible(&place), visible_lines(text)))
     });
-    let facts = diagnostic.notes.iter().map(|note| clean(note));
-    let help = diagnostic.help.iter().map(|help| clean(help));
+    let facts = diagnostic.notes.iter().map(|note| visible_lines(note));
+    let help = diagnostic.help.iter().map(|help| visible_lines(help));
     let facts = primary.chain(related).chain(facts);
     facts.map(|text| Level::NOTE.message(text)).chain(help.map(|text| Level::HELP.message(text))).collect()
 }
-
-/// Names and values of the user's stand in messages; a control character or one that turns the
-/// direction of writing must not reach the terminal. Line feeds stay.
-fn clean(text: &str) -> Cow<'_, str> {
-    let is_unsafe =
-        |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if !text.contains(is_unsafe) {
-        return Cow::Borrowed(text);
-    }
-    let safe = |c: char| match c {
-        '\t' => ' ',
-        '\u{7f}' => '\u{2421}',
-        // The pictures of the C0 controls stand in the controls' order.
-        '\0'..='\u{1f}' if c != '\n' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(REPLACED),
-        _ if is_unsafe(c) => REPLACED,
-        _ => c,
-    };
-    Cow::Owned(text.replace("\r\n", "\n").chars().map(safe).collect())
-}
-
-const REPLACED: char = char::REPLACEMENT_CHARACTER;

@@ -1,6 +1,7 @@
 //! What happened, below the finding: as it is, and coloured as a difference is.
 
-use super::{Color, clean};
+use super::Color;
+use crate::diag::visible;
 
 const BOLD: &str = "\x1b[1m";
 const GREEN: &str = "\x1b[32m";
@@ -14,8 +15,8 @@ pub(super) fn write(lines: &[String], color: Color, out: &mut String) {
     }
     out.push('\n');
     for line in lines {
-        // A line is a line: whatever a filter logs does not begin another.
-        let line = clean(line).replace('\n', "\u{240a}");
+        // What a filter logs stays on its line.
+        let line = visible(line);
         let line = line.trim_end();
         match style(line).filter(|_| color == Color::Styled) {
             Some(style) => out.extend(["    ", style, line, RESET, "\n"]),

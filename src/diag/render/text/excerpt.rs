@@ -9,8 +9,9 @@ use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Snippet};
 
-use super::{WIDTH, clean};
-use crate::diag::{Label, Source};
+use super::WIDTH;
+use crate::diag::visible::is_hidden;
+use crate::diag::{Label, Source, visible};
 
 /// The columns an underline may take; the rest of the width is the crate's margin.
 const MARK_WIDTH: usize = WIDTH - 20;
@@ -81,7 +82,7 @@ impl<'a> Excerpt<'a> {
         let annotations = self.marks.into_iter().map(|mark| mark.annotate(&window));
         Snippet::source(shown)
             .line_start(line_start)
-            .path(clean(self.source.path.as_str()))
+            .path(visible(self.source.path.as_str()))
             .annotations(annotations)
             .annotation(last)
     }
@@ -93,7 +94,7 @@ impl<'a> Mark<'a> {
             Kind::Primary => AnnotationKind::Primary,
             Kind::Context => AnnotationKind::Context,
         };
-        let label = (!self.text.is_empty()).then(|| clean(self.text));
+        let label = (!self.text.is_empty()).then(|| visible(self.text));
         kind.span(self.span.start - window.start..self.span.end - window.start).label(label)
     }
 }
@@ -107,11 +108,18 @@ fn window(text: &str, span: Range<usize>) -> Range<usize> {
     line_start(text, span.start)..span.end + line.len()
 }
 
-/// The text as it may be printed. The crate draws C0 controls as pictures and lets C1 controls
-/// through, which some terminals obey; a dot of the same two bytes leaves every offset in place.
+/// The text with hidden characters replaced by visible ones of as many bytes, so that every offset stays in place. The crate
+/// itself replaces C0 controls and DEL.
 fn shown(text: &str) -> Cow<'_, str> {
-    let is_c1 = |c: char| matches!(c, '\u{80}'..='\u{9f}');
-    let mut shown = if text.contains(is_c1) { Cow::Owned(text.replace(is_c1, "\u{b7}")) } else { Cow::Borrowed(text) };
+    let is_hidden = |c: char| is_hidden(c) && !c.is_ascii();
+    let show = |c: char| match c.len_utf8() {
+        _ if !is_hidden(c) => c,
+        2 => '\u{b7}',
+        3 => char::REPLACEMENT_CHARACTER,
+        _ => '\u{1fbc4}',
+    };
+    let mut shown =
+        if text.contains(is_hidden) { Cow::Owned(text.chars().map(show).collect()) } else { Cow::Borrowed(text) };
     // A last line that is empty exists for the crate only when its end is there.
     if shown.ends_with('\n') {
         shown.to_mut().push('\n');
