@@ -1,9 +1,9 @@
-//! The traffic that a filter sees.
+//! The direction of the traffic that a filter processes.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The traffic that a filter sees.
+/// The traffic that a filter processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Direction {
@@ -14,6 +14,6 @@ pub(crate) enum Direction {
     Outbound,
     /// Requests through a gateway.
     Gateway,
-    /// All requests.
+    /// Requests in any direction.
     Any,
 }

@@ -13,12 +13,12 @@ pub(crate) enum Kind {
     StatefulSet,
     /// apps/v1
     DaemonSet,
-    /// argoproj.io/v1alpha1, from Argo Rollouts
+    /// argoproj.io/v1alpha1, of Argo Rollouts
     Rollout,
 }
 
 impl Kind {
-    /// The kind as in a manifest.
+    /// The `kind` in manifests.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    /// The `apiVersion` of manifests of this kind.
+    /// The `apiVersion` in manifests.
     pub(crate) const fn api_version(self) -> &'static str {
         match self {
             Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps/v1",

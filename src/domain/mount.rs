@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How the modules are mounted into the proxy.
+/// How modules are mounted into the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum MountBy {
-    /// By the sidecar injector's annotations. Gateways ignore them.
+    /// With the annotations of the sidecar injector. Gateways ignore them.
     Annotation,
-    /// By a volume of the pod and a mount of its `istio-proxy` container.
+    /// With a volume of the pod and a volume mount of its `istio-proxy` container.
     Container,
 }

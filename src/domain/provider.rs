@@ -1,16 +1,16 @@
-//! The distribution of the control plane.
+//! The provider of the control plane.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The distribution of the control plane.
+/// The provider of the control plane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Provider {
-    /// Istio's own releases.
+    /// Istio itself.
     #[default]
     Istio,
-    /// Alibaba Cloud Service Mesh. Adds the labels `asm-system` and `provider`.
+    /// Alibaba Cloud Service Mesh: adds the labels `asm-system` and `provider`.
     Asm,
     /// Tencent Cloud Mesh.
     Tcm,
@@ -21,7 +21,7 @@ pub(crate) enum Provider {
 }
 
 impl Provider {
-    /// The provider as in mesh.toml.
+    /// The value in mesh.toml.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Istio => "istio",
