@@ -1,4 +1,4 @@
-//! The tests of mesh.toml, checked. [`super::traffic`] creates them, and [`crate::verify`] runs them.
+//! The traffic tests of mesh.toml, checked. [`crate::resolve`] makes them, and [`crate::verify`] runs them.
 
 use std::collections::BTreeMap;
 
@@ -149,10 +149,10 @@ pub(crate) struct Suite {
 /// Settings of all proxies of the mesh.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {
-    /// The mesh's Istio, such as `1.28`. `match.proxy.proxyVersion` is checked against it, followed by `.0`.
+    /// The declared Istio, like `1.28`. `match.proxy.proxyVersion` must match it followed by `.0`.
     pub(crate) istio: String,
-    /// The minor version of the Envoy that this Istio ships.
+    /// The minor version of the Envoy that it ships.
     pub(crate) envoy: EnvoyMinor,
-    /// Istio's root namespace. Its EnvoyFilters apply to the pods of every namespace.
+    /// EnvoyFilters in this namespace apply to the pods of every namespace.
     pub(crate) root_namespace: String,
 }
