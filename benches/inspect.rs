@@ -1,6 +1,6 @@
-//! How fast a module is looked into, in memory, beside wasmparser's bare validation of the same bytes in the same run.
+//! The speed of `inspect` in memory, compared with validating the same bytes with wasmparser in the same run.
 //!
-//! `cargo bench --bench inspect -- [ITERATIONS]`, 10,000 unless told.
+//! `cargo bench --bench inspect -- [ITERATIONS]`, by default 10,000.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -17,13 +17,13 @@ const DATA: usize = 900_000;
 
 #[expect(clippy::print_stdout, reason = "a benchmark's result")]
 fn main() {
-    // cargo adds `--bench` of its own.
+    // Cargo adds `--bench`.
     let iterations = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let iterations: u32 = iterations.map_or(10_000, |number| number.parse().expect("a number of iterations"));
     let demo = include_bytes!("../filter/example-filter.wasm");
     println!("{iterations} iterations each, {} threads", rayon::current_num_threads());
     println!("{:<44} {:>9} {:>9}", "", "ms", "MB/s");
-    for (name, bytes) in [("made", large()), ("demo filter", demo.to_vec())] {
+    for (name, bytes) in [("generated", large()), ("demo filter", demo.to_vec())] {
         let target = Target::parse(None).expect("the newest version");
         let sources = mesh_compile::diag::Sources::new();
         let inspection = inspect_bytes(&sources, Utf8Path::new(name), bytes.clone(), target);
@@ -52,7 +52,7 @@ fn time(iterations: u32, mut what: impl FnMut()) -> Duration {
     start.elapsed()
 }
 
-/// A filter of 3.6 MB as a Rust SDK builds one with its dependencies: 60 % code, 25 % data, 15 % names.
+/// A filter of 3.6 MB, like one built with a Rust SDK and its dependencies: 60 % code, 25 % data, 15 % names.
 fn large() -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], []);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Times mesh-compile against its peers on the same work, in one run: N workloads x 3 filters of 300 kB.
+"""Compares mesh-compile with other tools on the same work: N workloads x 3 filters of 300 kB.
 
     cargo build --release && ./scripts/setup && benches/peers.py [N ...]
 
-Each row is the best of several runs, since other work on the machine only ever makes a run slower.
-Peers: `cp -r` of the same out/ (for a render of everything), `helm template --output-dir` of a chart that
+Each row is the fastest of several runs, because other work on the machine only makes a run slower.
+The other tools: `cp -r` of the same out/ (for a render of everything), `helm template --output-dir` of a chart that
 writes the same files, `sha256sum` over the files (for a check), `kubectl kustomize` of out/.
 """
 import pathlib
@@ -25,7 +25,7 @@ KUSTOMIZE_UP_TO = 300  # it takes 20 s at 1,000
 
 
 def module(name):
-    """The demo filter, made MODULE_SIZE by a custom section of random bytes."""
+    """The demo filter, padded to MODULE_SIZE with a custom section of random bytes."""
     demo = (ROOT / "filter/example-filter.wasm").read_bytes()
     content = bytes([len(name)]) + name.encode()
     content += random.randbytes(MODULE_SIZE - len(demo) - len(content) - 4)
@@ -56,7 +56,7 @@ def spec(folder, workloads):
 
 
 def chart(folder, out):
-    """A chart whose templates are the files of out/, so that helm writes the same bytes."""
+    """A chart with the files of out/ as templates, so that helm writes the same bytes."""
     templates = folder / "chart/templates"
     shutil.copytree(out, templates)
     (folder / "chart/Chart.yaml").write_text("apiVersion: v2\nname: peers\nversion: 0.1.0\n")
@@ -103,4 +103,4 @@ if __name__ == "__main__":
     for count in [int(arg) for arg in sys.argv[1:]] or [10, 100, 1000, 10000]:
         measure(count)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"peak memory of any one process, peers included: {peak:.0f} MB")
+    print(f"peak memory of a process, including the other tools: {peak:.0f} MB")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Times `mesh-compile verify` against `envoy --mode validate` of the same chain, in one run, and over many workloads.
+"""Compares `mesh-compile verify` with `envoy --mode validate` of the same chain, and measures many workloads.
 
     cargo build --release && ./scripts/setup && benches/verify.py [N ...]
 
-One workload with the demo filter and five tests: cold (a whole process, nothing kept), warm (from the cache), and in a real
-Envoy; `envoy --mode validate` loads the chain that was rendered and runs no test. Then N workloads (1,000 unless told) that share
-three filters, with a test each. Each row is the best of several runs, since other work on the machine only ever makes a run slower.
+One workload with the demo filter and five tests: without the cache, with the cache, and in Envoy. `envoy --mode validate` loads
+the rendered chain and runs no tests. Then N workloads (by default 1,000) that share three filters, with one test each. Each row
+is the fastest of several runs, because other work on the machine only makes a run slower.
 """
 import os
 import pathlib
@@ -67,7 +67,7 @@ def many(folder, count):
 
 
 def bootstrap(folder):
-    """What was rendered, as Envoy gets it from Istio: the EnvoyFilter's value in a listener's chain."""
+    """An Envoy configuration with the rendered filter in the chain of a listener, as Istio would send it."""
     text = next((folder / "out/envoyfilters").rglob("*.yaml")).read_text()
     lines = text[text.index("\n      value:\n") + len("\n      value:\n") :].splitlines()
     value = textwrap.dedent("\n".join(line for line in lines if line.startswith(" " * 8)))
@@ -124,7 +124,7 @@ def main(counts):
             os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
             many(folder, count)
             verify = [MESH_COMPILE, "-q", "-f", folder / "mesh.toml", "verify"]
-            print(f"{count} workloads that share 3 filters, with a test each")
+            print(f"{count} workloads that share 3 filters, with one test each")
             measure([("verify, cold", [*verify, "--no-cache"], 3), ("verify, from the cache", verify, 4)])
 
 

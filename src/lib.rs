@@ -1,14 +1,14 @@
-//! mesh-compile: mesh.toml in, the Kubernetes manifests that ship WebAssembly filters to Envoy sidecars out.
+//! mesh-compile compiles mesh.toml into Kubernetes manifests that ship WebAssembly filters to Envoy sidecars.
 //!
 //! ```text
 //! mesh.toml ─ spec ─► resolve ─► backend ─► layout ─► store
 //!   *.wasm ─ module ──┘         (objects)  (a Tree)  (out/: write, check, prune)
 //!                                             └────► verify
-//!                                                   (dry runs, on host or on a real Envoy)
+//!                                                   (dry runs, in the host or in a real Envoy)
 //! ```
 //!
-//! Data flows one way, and the types carry the phase: [`compile`] is the whole way to the bytes, [`store`] is the only writer,
-//! [`verify`] reads the bytes back.
+//! Data flows one way, and the types carry the phase. [`compile`] goes from mesh.toml to the bytes of every file, [`store`] is the
+//! only writer of `out/`, and [`verify`] reads the bytes back. All reading goes through a [`world::World`].
 
 mod backend;
 pub mod diag;
@@ -20,7 +20,6 @@ mod objects;
 mod resolve;
 mod spec;
 pub mod store;
-mod traffic;
 pub mod verify;
 pub mod world;
 pub mod yaml;
@@ -35,20 +34,18 @@ pub use spec::schema;
 use diag::Sink;
 use world::World;
 
-/// All that `out/` is to hold.
+/// What a mesh.toml compiles to.
 #[derive(Debug)]
-pub struct Rendered {
-    /// The output folder.
+pub struct Compiled {
+    /// The files of `out/`.
     pub tree: Tree,
-    /// The tests of each workload, in the workloads' order.
-    pub(crate) suites: Vec<traffic::Suite>,
-    /// What the proxies that they go through have in common.
-    pub(crate) proxies: traffic::Proxies,
+    /// The tests in mesh.toml.
+    pub suites: verify::Suites,
 }
 
-/// Compiles the mesh.toml at `file` in memory. `None` when `sink` got errors; warnings alone do not stop it.
+/// Compiles the mesh.toml at `file` in memory. `None` if `sink` has errors. Warnings do not stop the compilation.
 #[must_use]
-pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Rendered> {
+pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Compiled> {
     let spec = spec::load(world, file, sink)?;
     let resolved = resolve::resolve(world, &spec, sink);
     let plan = backend::envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, sink);
@@ -57,5 +54,6 @@ pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Re
     }
     let objects = backend::envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
-    Some(Rendered { tree, suites: resolved.suites, proxies: resolved.proxies })
+    let suites = verify::Suites::new(resolved.suites, resolved.proxies);
+    Some(Compiled { tree, suites })
 }

@@ -10,13 +10,15 @@ use super::report::{Reporter, plural};
 use super::verify::{Cache, DryRun};
 use super::{Outcome, spec_file};
 
-/// Compares out/ with what mesh.toml renders to now
+/// Compare out/ with what mesh.toml renders
 ///
-/// Names every file that is missing, out of date, no longer rendered, changed by hand or not ours. Writes nothing. Ends in 0
-/// when there is none, in 1 when there is, in 2 when it cannot tell.
+/// Reports every file that is missing, out of date, no longer rendered, changed by hand, or not written by mesh-compile. Writes
+/// nothing.
+///
+/// Exits with status 0 if there is no difference, 1 if there is one, and 2 on an error.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Dry-run the filters and run their tests too, as `verify` does; a failure ends in 1
+    /// Also dry-run the filters and run their tests; exit with status 1 if one fails
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
@@ -27,25 +29,22 @@ impl Check {
     pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
         let spec = spec_file(world, file);
         let mut sink = Sink::new();
-        let Some(rendered) = compile(world, &spec, &mut sink) else { return reporter.findings(sink) };
-        let differences = store::compare(world, &rendered.tree, &mut sink);
+        let Some(compiled) = compile(world, &spec, &mut sink) else { return reporter.diagnostics(sink) };
+        let tree = &compiled.tree;
+        let differences = store::compare(world, tree, &mut sink);
         if sink.has_errors() {
-            return reporter.findings(sink);
+            return reporter.diagnostics(sink);
         }
-        sink.extend(differences.iter().map(|difference| difference.finding(world, &rendered.tree, &spec)));
-        // What is verified is what mesh.toml renders to, and that is out/ where there is no drift.
-        let dry_run = self.verify.then(|| DryRun::of(world, &rendered, self.cache, reporter, &mut sink));
-        reporter.findings(sink);
-        let verified = dry_run.as_ref().map_or(Outcome::Fine, DryRun::outcome);
-        dry_run.iter().for_each(|dry_run| dry_run.tell(reporter));
+        sink.extend(differences.iter().map(|difference| difference.finding(world, tree, &spec)));
+        // The dry run reads the rendered files, which are those of out/ if nothing differs.
+        let dry_run = self.verify.then(|| DryRun::run(world, &compiled, self.cache, reporter, &mut sink));
+        reporter.diagnostics(sink);
+        let verified = dry_run.as_ref().map_or(Outcome::Success, DryRun::outcome);
+        dry_run.iter().for_each(|dry_run| dry_run.summarize(reporter));
         if differences.is_empty() {
-            reporter.note(&format!(
-                "{}: {}, as {spec} says",
-                rendered.tree.dir,
-                plural(rendered.tree.files.len(), "file")
-            ));
+            reporter.info(&format!("{}: {} up to date with {spec}", tree.dir, plural(tree.files.len(), "file")));
             return verified;
         }
-        if verified == Outcome::Failed { verified } else { Outcome::Drift }
+        if verified == Outcome::Error { verified } else { Outcome::Failure }
     }
 }

@@ -6,10 +6,10 @@ use clap_complete::Shell;
 use super::report::stdout;
 use super::{Cli, Outcome};
 
-/// Writes a shell's completion script to standard output
+/// Print a shell completion script
 #[derive(Debug, Args)]
 pub(super) struct Completions {
-    /// The shell
+    /// Shell to complete for
     shell: Shell,
 }
 

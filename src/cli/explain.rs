@@ -6,10 +6,10 @@ use mesh_compile::diag::{Code, Diagnostic, Sink};
 use super::Outcome;
 use super::report::{Reporter, stdout};
 
-/// Shows the page of a finding's code: cause, consequence, fix
+/// Print the page of a diagnostic's code: the cause, the consequence and the fix
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// The code, as MC0102 [default: list them all]
+    /// Code of the diagnostic, such as MC0102 [default: list all codes]
     code: Option<String>,
 }
 
@@ -23,8 +23,8 @@ impl Explain {
             return stdout(code.page().as_bytes());
         }
         let mut sink = Sink::new();
-        let finding = Diagnostic::error(Code::MC0708, format!("there is no code `{id}`"));
-        sink.push(finding.help("`mesh-compile explain` lists them all"));
-        reporter.findings(sink)
+        let unknown = Diagnostic::error(Code::MC0708, format!("there is no code `{id}`"));
+        sink.push(unknown.help("to list all codes, run `mesh-compile explain`"));
+        reporter.diagnostics(sink)
     }
 }

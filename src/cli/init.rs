@@ -61,15 +61,17 @@ impl Init {
         let spec = self.dir.join("mesh.toml");
         if world.link_kind(&spec).is_some() {
             let message = format!("`{spec}` already exists");
-            sink.push(finding(world, Severity::Error, &spec, message).help("delete it, or choose another directory"));
-            return reporter.findings(sink);
+            sink.push(
+                diagnostic(world, Severity::Error, &spec, message).help("delete it, or choose another directory"),
+            );
+            return reporter.diagnostics(sink);
         }
         for template in TEMPLATES {
             let path = self.dir.join(template.path);
             match create(&path, template.bytes, template.executable) {
-                Ok(()) => reporter.detail(&format!("create {path}")),
+                Ok(()) => reporter.verbose(&format!("create {path}")),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    sink.push(finding(
+                    sink.push(diagnostic(
                         world,
                         Severity::Warning,
                         &path,
@@ -77,19 +79,19 @@ impl Init {
                     ));
                 }
                 Err(error) => {
-                    sink.push(finding(world, Severity::Error, &path, format!("cannot create `{path}`: {error}")));
+                    sink.push(diagnostic(world, Severity::Error, &path, format!("cannot create `{path}`: {error}")));
                     break;
                 }
             }
         }
-        let outcome = reporter.findings(sink);
-        if outcome == Outcome::Fine {
+        let outcome = reporter.diagnostics(sink);
+        if outcome == Outcome::Success {
             if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
-                reporter.note("this directory is not the root of its git repository: move .github and .githooks to the root, and add the path of this directory to the commands in them");
+                reporter.info("this directory is not the root of its git repository: move .github and .githooks to the root, and add the path of this directory to the commands in them");
             }
             let cd = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
-            reporter.note(&format!("created {spec}: run `{cd}mesh-compile render`, then commit out/"));
-            reporter.note("run `git config core.hooksPath .githooks` to check out/ before each commit");
+            reporter.info(&format!("created {spec}: run `{cd}mesh-compile render`, then commit out/"));
+            reporter.info("run `git config core.hooksPath .githooks` to check out/ before each commit");
         }
         outcome
     }
@@ -103,11 +105,11 @@ impl Init {
     }
 }
 
-fn finding(world: &dyn World, severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
+fn diagnostic(world: &dyn World, severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
     let location = Location::whole(world.sources().id(path));
-    let finding = match severity {
+    let diagnostic = match severity {
         Severity::Error => Diagnostic::error(Code::MC0708, message),
         Severity::Warning => Diagnostic::warning(Code::MC0708, message),
     };
-    finding.at(location)
+    diagnostic.at(location)
 }

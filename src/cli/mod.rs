@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand, and what they share.
+//! The command line: one file per subcommand, and what the subcommands share.
 
 mod check;
 mod completions;
@@ -18,19 +18,21 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mesh_compile::diag::render::{Color, Format};
+use mesh_compile::diag::visible;
 use mesh_compile::world::{Disk, FileKind, World};
-use report::Reporter;
+use report::{Reporter, width};
 
-/// Compiles mesh.toml into the manifests that ship WebAssembly filters to Envoy sidecars with GitOps.
+/// Compile mesh.toml into Kubernetes manifests that ship WebAssembly filters to Envoy sidecars
 ///
-/// `render` writes them to out/, which is committed for Argo CD or Flux to apply; `check` proves in CI that out/ is what
-/// mesh.toml says; `verify` proves that the filters load, take their configuration and do what their tests say. Findings go to
-/// standard error, products to standard output.
+/// `render` writes the manifests to out/, which you commit for Argo CD or Flux to apply. `check` proves in CI that out/ is up to
+/// date. `verify` proves that the filters load, accept their configuration and pass their tests.
 ///
-/// Exit codes: 0 fine, 1 drift, a module that Envoy would refuse or a failed test, 2 error.
+/// Diagnostics go to standard error. Products, such as a YAML stream or a report, go to standard output.
+///
+/// Exit status: 0 on success; 1 if out/ is not up to date, Envoy would refuse a module, or a test fails; 2 on an error.
 #[derive(Debug, Parser)]
-#[command(name = "mesh-compile", version, max_term_width = 100)]
-pub(crate) struct Cli {
+#[command(name = "mesh-compile", version, term_width = width())]
+struct Cli {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
@@ -39,36 +41,36 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 struct Global {
-    /// The mesh.toml [default: the nearest one from this folder upward]
+    /// Path to mesh.toml [default: in this directory, or the nearest one above]
     #[arg(short, long, global = true, value_name = "FILE")]
     file: Option<Utf8PathBuf>,
-    /// How findings are written
+    /// Format of the diagnostics
     #[arg(long, global = true, value_enum, default_value_t = FormatArg::Text, value_name = "FORMAT")]
     format: FormatArg,
-    /// When findings have colours
+    /// When to color the diagnostics
     #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
     color: ColorArg,
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
-    /// Say what is done to each file
+    /// Print every file that is written and every test that runs
     #[arg(short, long, global = true)]
     verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum FormatArg {
-    /// As a compiler writes them
+    /// Text with excerpts of the source
     Text,
     /// One JSON document
     Json,
-    /// GitHub's workflow commands, which annotate a pull request
+    /// Workflow commands of GitHub Actions, shown as annotations of a pull request
     Github,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ColorArg {
-    /// On a terminal
+    /// If standard error is a terminal
     Auto,
     /// Always
     Always,
@@ -89,67 +91,93 @@ enum Command {
     Completions(completions::Completions),
 }
 
-/// How a command ended.
+/// The exit status of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// All is well.
-    Fine,
-    /// `out/` is not what mesh.toml says, or a filter is not what it should be.
-    Drift,
-    /// It could not be done.
-    Failed,
+    /// Status 0.
+    Success,
+    /// Status 1: `out/` is not up to date, Envoy would refuse a module, or a test fails.
+    Failure,
+    /// Status 2: the command could not do its work.
+    Error,
 }
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Fine => Self::SUCCESS,
-            Outcome::Drift => Self::from(1),
-            Outcome::Failed => Self::from(2),
+            Outcome::Success => Self::SUCCESS,
+            Outcome::Failure => Self::from(1),
+            Outcome::Error => Self::from(2),
         }
     }
 }
 
-/// Parses the command line and runs the command. A wrong command line ends in 2, as clap has it.
+/// Parses the command line and runs the command.
 pub(crate) fn main() -> ExitCode {
-    let Cli { command, global } = Cli::parse();
-    let format = match global.format {
-        FormatArg::Text => Format::Text,
-        FormatArg::Json => Format::Json,
-        FormatArg::Github => Format::Github,
-    };
-    let choice = match global.color {
-        ColorArg::Auto => anstream::AutoStream::choice(&std::io::stderr()),
-        ColorArg::Always => anstream::ColorChoice::Always,
-        ColorArg::Never => anstream::ColorChoice::Never,
-    };
-    let color = if choice == anstream::ColorChoice::Never { Color::Plain } else { Color::Styled };
-    let world = Disk::new();
-    let reporter = Reporter::new(world.sources(), format, color, global.quiet, global.verbose);
-    let file = global.file;
-    match command {
-        Command::Render(command) => command.run(&world, file, &reporter),
-        Command::Check(command) => command.run(&world, file, &reporter),
-        Command::Verify(command) => command.run(&world, file, &reporter),
-        Command::Inspect(command) => command.run(&world, &reporter),
-        Command::Slim(command) => command.run(&world, &reporter),
-        Command::Init(command) => command.run(&world, &reporter),
-        Command::Explain(command) => command.run(&reporter),
-        Command::Schema(command) => command.run(),
-        Command::Completions(command) => command.run(),
+    match parse() {
+        Ok(cli) => cli.run().into(),
+        Err(outcome) => outcome.into(),
     }
-    .into()
 }
 
-/// The mesh.toml to work on: the one that was named, else the nearest from this folder upward.
+/// The command line, or the outcome once the help or an error is printed.
+fn parse() -> Result<Cli, Outcome> {
+    let error = match Cli::try_parse() {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    let (error, outcome) = if error.use_stderr() {
+        // Clap repeats the arguments in its message, so it gets them again without hidden characters.
+        let arguments = std::env::args_os().map(|argument| visible(&argument.to_string_lossy()).into_owned());
+        (Cli::try_parse_from(arguments).err().unwrap_or(error), Outcome::Error)
+    } else {
+        (error, Outcome::Success)
+    };
+    // If the stream is closed, nobody can be told.
+    let _ = error.print();
+    Err(outcome)
+}
+
+impl Cli {
+    fn run(self) -> Outcome {
+        let world = &Disk::new();
+        let Self { command, global } = self;
+        let format = match global.format {
+            FormatArg::Text => Format::Text,
+            FormatArg::Json => Format::Json,
+            FormatArg::Github => Format::Github,
+        };
+        let choice = match global.color {
+            ColorArg::Auto => anstream::AutoStream::choice(&std::io::stderr()),
+            ColorArg::Always => anstream::ColorChoice::Always,
+            ColorArg::Never => anstream::ColorChoice::Never,
+        };
+        let color = if choice == anstream::ColorChoice::Never { Color::Plain } else { Color::Styled };
+        let reporter = &Reporter::new(world.sources(), format, color, global.quiet, global.verbose);
+        let file = global.file;
+        match command {
+            Command::Render(command) => command.run(world, file, reporter),
+            Command::Check(command) => command.run(world, file, reporter),
+            Command::Verify(command) => command.run(world, file, reporter),
+            Command::Inspect(command) => command.run(world, reporter),
+            Command::Slim(command) => command.run(world, reporter),
+            Command::Init(command) => command.run(world, reporter),
+            Command::Explain(command) => command.run(reporter),
+            Command::Schema(command) => command.run(),
+            Command::Completions(command) => command.run(),
+        }
+    }
+}
+
+/// The mesh.toml to work on: the named one, or the nearest one from the current directory upward.
 fn spec_file(world: &dyn World, named: Option<Utf8PathBuf>) -> Utf8PathBuf {
     const NAME: &str = "mesh.toml";
     if let Some(named) = named {
-        // A folder stands for the mesh.toml in it.
+        // A directory stands for the mesh.toml in it.
         return if world.kind(&named) == Some(FileKind::Directory) { named.join(NAME) } else { named };
     }
-    let depth = world.canonical(".".into()).map_or(1, |folder| folder.ancestors().count());
-    let upward = std::iter::successors(Some(Utf8PathBuf::new()), |folder| Some(folder.join("..")));
-    let mut candidates = upward.map(|folder| folder.join(NAME)).take(depth);
+    let depth = world.canonical(".".into()).map_or(1, |dir| dir.ancestors().count());
+    let upward = std::iter::successors(Some(Utf8PathBuf::new()), |dir| Some(dir.join("..")));
+    let mut candidates = upward.map(|dir| dir.join(NAME)).take(depth);
     candidates.find(|file| world.kind(file) == Some(FileKind::File)).unwrap_or_else(|| NAME.into())
 }

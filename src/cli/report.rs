@@ -1,15 +1,15 @@
-//! What the user is told: findings and progress on standard error, products on standard output.
+//! What the user sees: diagnostics and progress on standard error, products on standard output.
 
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 
 use mesh_compile::diag::render::{Color, Format};
-use mesh_compile::diag::{Diagnostic, Severity, Sink, Sources};
+use mesh_compile::diag::{Diagnostic, Severity, Sink, Sources, visible};
 
 use super::Outcome;
 
-/// Writes to the user as the command line asks.
+/// Writes diagnostics and progress as the global options ask.
+#[derive(Debug)]
 pub(super) struct Reporter<'w> {
-    /// Where the findings' places are looked up.
     sources: &'w Sources,
     format: Format,
     color: Color,
@@ -26,47 +26,52 @@ impl<'w> Reporter<'w> {
         self.format
     }
 
-    /// Writes the findings and how many there are. The outcome is `Failed` with an error among them, `Fine` otherwise.
-    pub(super) fn findings(&self, sink: Sink) -> Outcome {
+    /// Writes the diagnostics and their number. The outcome is an error if there is one among them.
+    pub(super) fn diagnostics(&self, sink: Sink) -> Outcome {
         let failed = sink.has_errors();
-        self.write(sink.into_sorted(self.sources));
-        if failed { Outcome::Failed } else { Outcome::Fine }
+        stderr(&self.render(sink.into_sorted(self.sources)));
+        if failed { Outcome::Error } else { Outcome::Success }
     }
 
-    fn write(&self, mut found: Vec<Diagnostic>) {
+    fn render(&self, mut found: Vec<Diagnostic>) -> String {
         if self.quiet {
-            found.retain(|finding| finding.severity == Severity::Error);
+            found.retain(|diagnostic| diagnostic.severity == Severity::Error);
         }
         let mut text = self.format.render(&found, self.sources, self.color);
-        if matches!(self.format, Format::Text) && !found.is_empty() {
-            let errors = found.iter().filter(|finding| finding.severity == Severity::Error).count();
+        let gravest = found.iter().min_by_key(|diagnostic| diagnostic.severity);
+        if let (Format::Text, Some(gravest)) = (self.format, gravest) {
+            let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
             let counts = [(errors, "error"), (found.len() - errors, "warning")];
             let words: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| plural(*n, word)).collect();
-            let gravest = found.iter().min_by_key(|finding| finding.severity);
-            let code = gravest.map_or("", |finding| finding.code.as_str());
-            text.push_str(&format!("\n{}; `mesh-compile explain {code}` says more\n", words.join(", ")));
+            let code = gravest.code;
+            text.push_str(&format!("\n{}; for details, run `mesh-compile explain {code}`\n", words.join(", ")));
         }
-        stderr(&text);
+        text
     }
 
-    /// One line of progress, in the text format only: the others are read by programs.
-    pub(super) fn note(&self, line: &str) {
-        if !self.quiet && matches!(self.format, Format::Text) {
-            stderr(&format!("{line}\n"));
+    /// Writes one line of progress. Only in the text format: programs read the others.
+    pub(super) fn info(&self, line: &str) {
+        if self.shows_progress() {
+            stderr(&self::line(line));
         }
     }
 
-    /// Whether a bar may be drawn.
+    /// Writes one line of progress with `-v`.
+    pub(super) fn verbose(&self, line: &str) {
+        if self.verbose {
+            self.info(line);
+        }
+    }
+
+    /// Whether progress is shown.
     pub(super) const fn shows_progress(&self) -> bool {
         !self.quiet && matches!(self.format, Format::Text)
     }
+}
 
-    /// One line of progress that is asked for with `-v`.
-    pub(super) fn detail(&self, line: &str) {
-        if self.verbose {
-            self.note(line);
-        }
-    }
+/// A line that can contain names from outside, ready to print.
+pub(super) fn line(text: &str) -> String {
+    format!("{}\n", visible(text))
 }
 
 /// `1 error`, `2 errors`.
@@ -74,20 +79,26 @@ pub(super) fn plural(count: usize, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
+/// The columns of text on standard output: 80, or fewer on a narrower terminal.
+pub(super) fn width() -> usize {
+    let terminal = terminal_size::terminal_size_of(io::stdout());
+    terminal.map_or(80, |(terminal_size::Width(columns), _)| usize::from(columns).clamp(40, 80))
+}
+
 fn stderr(text: &str) {
-    // Nobody is left to be told that nobody reads standard error.
+    // If standard error is closed, nobody can be told.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Writes a product. A reader that has seen enough (`| head`) is no error.
+/// Writes a product. A reader that stops early, such as `head`, is not an error.
 pub(super) fn stdout(bytes: &[u8]) -> Outcome {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Ok(()) => Outcome::Fine,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Fine,
+        Ok(()) => Outcome::Success,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Success,
         Err(error) => {
             stderr(&format!("error: cannot write to standard output: {error}\n"));
-            Outcome::Failed
+            Outcome::Error
         }
     }
 }

@@ -11,18 +11,18 @@ use mesh_compile::{NotSlim, Slim as Which};
 use super::Outcome;
 use super::report::Reporter;
 
-/// Writes a module without its debug sections
+/// Remove the debug sections from a module
 ///
-/// Drops `name`, `.debug_*`, `reloc.*`, `linking`, `sourceMappingURL` and `external_debug_info`; what it was built with stays, and so
-/// does cargo-auditable's list. A signed module is refused. `slim = true` for a filter does the same when it is rendered.
+/// Removes `name`, `.debug_*`, `reloc.*`, `linking`, `sourceMappingURL` and `external_debug_info`. Keeps `producers` and the
+/// dependency list of cargo-auditable. Refuses a signed module. A filter with `slim = true` gets the same when it is rendered.
 #[derive(Debug, Args)]
 pub(super) struct Slim {
-    /// The module
+    /// Module to read
     file: Utf8PathBuf,
-    /// Where the result goes
+    /// File to write, which can be the module itself
     #[arg(short, long, value_name = "FILE")]
     output: Utf8PathBuf,
-    /// Drop all other custom sections too
+    /// Remove all other custom sections too
     #[arg(long)]
     all: bool,
 }
@@ -30,41 +30,39 @@ pub(super) struct Slim {
 impl Slim {
     pub(super) fn run(&self, world: &dyn World, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
-        match self.slimmed(world) {
+        match self.slim(world) {
             Ok((before, after)) => {
                 let saved = grouped(before.saturating_sub(after));
-                reporter.note(&format!("{}: {} B, {saved} B less", self.output, grouped(after)));
+                reporter.info(&format!("{}: {} B, {saved} B less", self.output, grouped(after)));
             }
-            Err(finding) => sink.push(*finding),
+            Err(diagnostic) => sink.push(*diagnostic),
         }
-        reporter.findings(sink)
+        reporter.diagnostics(sink)
     }
 
-    /// The sizes before and after.
-    fn slimmed(&self, world: &dyn World) -> Result<(usize, usize), Box<Diagnostic>> {
+    /// Writes the result and returns the sizes before and after.
+    fn slim(&self, world: &dyn World) -> Result<(usize, usize), Box<Diagnostic>> {
         let file = &self.file;
-        let at = |finding: Diagnostic| Box::new(finding.at(Location::whole(world.sources().id(file))));
+        let at = |diagnostic: Diagnostic| Box::new(diagnostic.at(Location::whole(world.sources().id(file))));
         let bytes = world.read_argument(file, Usage::Module).map_err(|error| {
             at(Diagnostic::error(Code::MC0115, format!("cannot read the module `{file}`: {error}")))
         })?;
-        mesh_compile::inspect::check_header(file, &bytes).map_err(|finding| at(*finding))?;
+        mesh_compile::inspect::check_header(file, &bytes).map_err(|diagnostic| at(*diagnostic))?;
         let which = if self.all { Which::All } else { Which::Debug };
         let slim = mesh_compile::slim(&bytes, which).map_err(|error| {
             at(match error {
                 NotSlim::Signed => Diagnostic::error(Code::MC0118, format!("`{file}` cannot be slimmed: it is signed"))
                     .note("the signature covers every section")
-                    .help("slim it before it is signed"),
-                NotSlim::Corrupt => Diagnostic::error(
-                    Code::MC0303,
-                    format!("`{file}` cannot be slimmed: its sections cannot be told apart"),
-                )
-                .help("the file is cut off or damaged: build or fetch it again"),
+                    .help("slim the module before signing it"),
+                NotSlim::Corrupt => {
+                    Diagnostic::error(Code::MC0303, format!("`{file}` cannot be slimmed: its sections are malformed"))
+                        .help("the file is truncated or damaged: build or download it again")
+                }
             })
         })?;
         mesh_compile::inspect::validate(&slim).map_err(|reason| {
             at(Diagnostic::error(Code::MC0305, format!("`{file}` is not valid WebAssembly: {reason}")))
         })?;
-        // The output may be the input.
         write(&self.output, &slim)
             .map_err(|error| at(Diagnostic::error(Code::MC0708, format!("cannot write `{}`: {error}", self.output))))?;
         Ok((bytes.len(), slim.len()))

@@ -1,4 +1,4 @@
-//! `mesh-compile verify`, and the dry run as a part of `render` and `check`.
+//! `mesh-compile verify`, and the dry run of `render --verify` and `check --verify`.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,31 @@ use mesh_compile::diag::{Code, Diagnostic, Sink};
 use mesh_compile::verify::{Bare, Engine, Options, Progress, Report, verify, verify_module};
 use mesh_compile::world::World;
 use mesh_compile::world::write::write;
-use mesh_compile::{Rendered, compile};
+use mesh_compile::{Compiled, compile};
 
 use super::progress::Bar;
 use super::report::{Reporter, stdout};
 use super::{Outcome, junit, spec_file};
 
-/// Loads, starts and configures every filter, and runs the tests of mesh.toml through whole chains
+/// Load, start and configure every filter, and run the tests in mesh.toml
 ///
-/// What is verified is read back from the objects that mesh.toml renders to: each workload's proxy with the files that it has
-/// mounted and the filters that select it, in Istio's order. No cluster is needed.
+/// Verifies the rendered objects: the proxy of each workload, with the modules that are mounted and the filters that select the
+/// workload, in Istio's order. Needs no cluster.
 ///
-/// Ends in 0 when all is well, in 1 when a module is refused, a filter fails or a test does, in 2 when it cannot be done.
-/// Warnings do not count. With `--format json` the report goes to standard output, all findings in it.
+/// Exits with status 0 on success, 1 if a module is refused, a filter fails or a test fails, and 2 on an error. Warnings do not
+/// change the status. With `--format json`, the report goes to standard output and contains all diagnostics.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The workloads, as NAME, NAMESPACE/NAME or KIND/NAMESPACE/NAME [default: all], or one module by itself
+    /// Workloads, as NAME, NAMESPACE/NAME or KIND/NAMESPACE/NAME [default: all], or a single module
     #[arg(value_name = "WORKLOAD|FILE.wasm")]
     what: Vec<String>,
-    /// What runs the filters [default: embedded; envoy with --envoy]
+    /// What runs the filters [default: embedded, or envoy with --envoy]
     #[arg(long, value_enum, value_name = "ENGINE")]
     engine: Option<EngineArg>,
-    /// The Envoy to run [default: the one on the PATH]
+    /// Path to the Envoy executable [default: found on the PATH]
     #[arg(long, value_name = "PATH")]
     envoy: Option<Utf8PathBuf>,
-    /// Write the results as JUnit XML too
+    /// Also write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<Utf8PathBuf>,
     #[command(flatten)]
@@ -45,48 +45,48 @@ pub(super) struct Verify {
 /// What runs the filters.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum EngineArg {
-    /// The host in this program
+    /// The proxy-wasm host built into mesh-compile
     Embedded,
-    /// A real Envoy, on ports of its own
+    /// A real Envoy
     Envoy,
-    /// Both, and how they differ
+    /// Both, and report how they differ
     Both,
 }
 
-/// How a module by itself is set up.
+/// The plugin that runs a single module.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "For a module by itself")]
+#[command(next_help_heading = "Options for a single module")]
 struct Module {
-    /// Its configuration
+    /// Configuration of the plugin
     #[arg(long, value_name = "TEXT")]
     config: Option<String>,
-    /// The configuration of its VM
+    /// Configuration of the VM
     #[arg(long, value_name = "TEXT")]
     vm_config: Option<String>,
-    /// The root context that it registers, where it has several
+    /// Root ID, if the module registers several root contexts
     #[arg(long, value_name = "ID")]
     root_id: Option<String>,
-    /// A variable of its environment
+    /// Environment variable of the VM
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     vm_env: Vec<(String, String)>,
-    /// It filters connections, not requests
+    /// Run the module as a network filter, not as an HTTP filter
     #[arg(long)]
     network: bool,
 }
 
-/// Whether runs are kept.
+/// Whether results are cached.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Cache {
-    /// Dry-run everything anew, also what has passed before
+    /// Run everything, ignoring cached results
     ///
-    /// What passed in the embedded host is kept by its content, below $XDG_CACHE_HOME/mesh-compile, or
-    /// ~/.cache/mesh-compile. Runs with findings are never kept, nor are Envoy's.
+    /// Filters that passed in the embedded host are cached by their content in $XDG_CACHE_HOME/mesh-compile, or in
+    /// ~/.cache/mesh-compile. Runs with diagnostics and runs in Envoy are never cached.
     #[arg(long)]
     no_cache: bool,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write it as NAME=VALUE")?;
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -99,24 +99,24 @@ impl Verify {
             && let Err(error) = write(path, junit::document(report).as_bytes())
         {
             sink.push(Diagnostic::error(Code::MC0708, format!("cannot write `{path}`: {error}")));
-            outcome = Outcome::Failed;
+            outcome = Outcome::Error;
         }
         if matches!(reporter.format(), Format::Json) {
             let empty = Report { engine: self.engine(), workloads: Vec::new(), passed: false };
             let product =
                 report.as_ref().unwrap_or(&empty).to_json(&sink.into_sorted(world.sources()), world.sources());
-            return if stdout(product.as_bytes()) == Outcome::Fine { outcome } else { Outcome::Failed };
+            return if stdout(product.as_bytes()) == Outcome::Success { outcome } else { Outcome::Error };
         }
-        reporter.findings(sink);
+        reporter.diagnostics(sink);
         match report {
-            Some(report) if self.what.iter().any(|name| is_module(name)) => reporter.note(&report.module_summary()),
-            Some(report) => tell(&report, reporter),
+            Some(report) if self.what.iter().any(|name| is_module(name)) => reporter.info(&report.module_summary()),
+            Some(report) => summarize(&report, reporter),
             None => {}
         }
         outcome
     }
 
-    /// `None` after a report.
+    /// `None` if it could not be done; `sink` has the reason.
     fn report(
         &self,
         world: &dyn World,
@@ -128,20 +128,24 @@ impl Verify {
             workloads: self.what.clone(),
             engine: self.engine(),
             envoy: self.envoy.clone(),
-            cache: self.cache.folder(world),
+            cache: self.cache.dir(world),
         };
         let Some(module) = self.what.iter().find(|name| is_module(name)) else {
             if let Some(option) = self.module.used() {
-                let finding = Diagnostic::error(Code::MC0708, format!("`{option}` is for a module by itself"));
-                sink.push(finding.help("name the module's file; what a workload's filters have is what was rendered"));
+                let diagnostic = Diagnostic::error(Code::MC0708, format!("`{option}` needs a single module"));
+                sink.push(
+                    diagnostic.help("name a `.wasm` file; the filters of a workload are configured by mesh.toml"),
+                );
                 return None;
             }
-            let rendered = compile(world, &spec_file(world, file), sink)?;
-            return bar(world, reporter, |progress| verify(world, &rendered, &options, sink, progress));
+            let compiled = compile(world, &spec_file(world, file), sink)?;
+            return bar(world, reporter, |progress| {
+                verify(world, &compiled.tree, &compiled.suites, &options, sink, progress)
+            });
         };
         if self.what.len() > 1 {
-            let finding = Diagnostic::error(Code::MC0708, format!("`{module}` is to be verified by itself"));
-            sink.push(finding.help("name workloads, or one module"));
+            let diagnostic = Diagnostic::error(Code::MC0708, format!("`{module}` must be the only argument"));
+            sink.push(diagnostic.help("name either workloads or one module"));
             return None;
         }
         let bare = self.module.bare(module.into());
@@ -160,7 +164,7 @@ impl Verify {
 }
 
 impl Module {
-    /// The first of the options that was given.
+    /// The first of these options on the command line.
     fn used(&self) -> Option<&'static str> {
         let given = [
             ("--config", self.config.is_some()),
@@ -185,14 +189,13 @@ impl Module {
 }
 
 impl Cache {
-    /// The folder of this user and this program. The environment names it and nothing else; a relative one is none (XDG Base
-    /// Directory Specification).
-    fn folder(self, world: &dyn World) -> Option<Utf8PathBuf> {
-        let folder = |name: &str| {
+    /// The cache directory of the user. A relative path in the environment is ignored (XDG Base Directory Specification).
+    fn dir(self, world: &dyn World) -> Option<Utf8PathBuf> {
+        let dir = |name: &str| {
             let path = Utf8PathBuf::from_os_string(world.variable(name)?).ok()?;
             path.is_absolute().then_some(path)
         };
-        let caches = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
+        let caches = || dir("XDG_CACHE_HOME").or_else(|| Some(dir("HOME")?.join(".cache")));
         (!self.no_cache).then(caches).flatten().map(|caches| caches.join("mesh-compile"))
     }
 }
@@ -201,28 +204,28 @@ fn is_module(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".wasm")
 }
 
-/// The dry run as a part of another command: in the embedded host, all workloads.
+/// The dry run of all workloads in the embedded host, as part of another command.
 pub(super) struct DryRun(Option<Report>);
 
 impl DryRun {
-    pub(super) fn of(
+    pub(super) fn run(
         world: &dyn World,
-        rendered: &Rendered,
+        compiled: &Compiled,
         cache: Cache,
         reporter: &Reporter<'_>,
         sink: &mut Sink,
     ) -> Self {
-        let options = Options { cache: cache.folder(world), ..Options::default() };
-        Self(bar(world, reporter, |progress| verify(world, rendered, &options, sink, progress)))
+        let options = Options { cache: cache.dir(world), ..Options::default() };
+        Self(bar(world, reporter, |progress| verify(world, &compiled.tree, &compiled.suites, &options, sink, progress)))
     }
 
     pub(super) fn outcome(&self) -> Outcome {
         outcome(self.0.as_ref())
     }
 
-    /// Says what came of it, once the findings are written.
-    pub(super) fn tell(&self, reporter: &Reporter<'_>) {
-        self.0.iter().for_each(|report| tell(report, reporter));
+    /// Writes the summary. Call after writing the diagnostics.
+    pub(super) fn summarize(&self, reporter: &Reporter<'_>) {
+        self.0.iter().for_each(|report| summarize(report, reporter));
     }
 }
 
@@ -233,14 +236,14 @@ fn bar<T>(world: &dyn World, reporter: &Reporter<'_>, run: impl FnOnce(Progress<
 
 fn outcome(report: Option<&Report>) -> Outcome {
     match report {
-        None => Outcome::Failed,
-        Some(report) if report.passed => Outcome::Fine,
-        Some(_) => Outcome::Drift,
+        None => Outcome::Error,
+        Some(report) if report.passed => Outcome::Success,
+        Some(_) => Outcome::Failure,
     }
 }
 
-/// The summary; with `-v` a line for each filter and each test above it.
-fn tell(report: &Report, reporter: &Reporter<'_>) {
+/// Writes the summary; with `-v`, also a line for each filter and each test.
+fn summarize(report: &Report, reporter: &Reporter<'_>) {
     for workload in &report.workloads {
         let place =
             if report.engine == Engine::Both { format!(" in {}", workload.engine.place()) } else { String::new() };
@@ -250,7 +253,7 @@ fn tell(report: &Report, reporter: &Reporter<'_>) {
                 (true, Some(_)) => "unknown",
                 (true, None) => "passed",
             };
-            reporter.detail(&format!("{word} {}{place}: the filter {}", workload.name, run.filter));
+            reporter.verbose(&format!("{word} {}{place}: the filter {}", workload.name, run.filter));
         }
         for test in &workload.tests {
             let word = if test.passed {
@@ -260,8 +263,8 @@ fn tell(report: &Report, reporter: &Reporter<'_>) {
             } else {
                 "not run"
             };
-            reporter.detail(&format!("{word} {}{place}: {}", workload.name, test.name));
+            reporter.verbose(&format!("{word} {}{place}: {}", workload.name, test.name));
         }
     }
-    reporter.note(&report.summary());
+    reporter.info(&report.summary());
 }

@@ -30,9 +30,9 @@ use camino::Utf8PathBuf;
 pub use bare::Bare;
 pub use report::{Engine, Report, Run, Test, Workload};
 
-use crate::Rendered;
 use crate::diag::Sink;
-use crate::traffic::Suite;
+use crate::layout::Tree;
+use crate::resolve::suite::{Proxies, Suite};
 use crate::world::World;
 
 /// Options of a dry run.
@@ -54,6 +54,19 @@ impl Default for Options {
     }
 }
 
+/// The tests of each workload, and the properties of the proxies that they go through.
+#[derive(Debug)]
+pub struct Suites {
+    suites: Vec<Suite>,
+    proxies: Proxies,
+}
+
+impl Suites {
+    pub(crate) const fn new(suites: Vec<Suite>, proxies: Proxies) -> Self {
+        Self { suites, proxies }
+    }
+}
+
 /// Gets the number of finished workloads and their total.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
@@ -61,17 +74,18 @@ pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 /// which is reported.
 pub fn verify(
     world: &dyn World,
-    rendered: &Rendered,
+    tree: &Tree,
+    suites: &Suites,
     options: &Options,
     sink: &mut Sink,
     progress: Progress<'_>,
 ) -> Option<Report> {
     let before = sink.errors();
-    let suites: Vec<Suite> = select::select(&rendered.suites, &options.workloads, sink).into_iter().cloned().collect();
+    let selected: Vec<Suite> = select::select(&suites.suites, &options.workloads, sink).into_iter().cloned().collect();
     if sink.errors() > before {
         return None;
     }
-    let subjects = read::subjects(&rendered.tree.files, &suites, &rendered.proxies, sink);
+    let subjects = read::subjects(&tree.files, &selected, &suites.proxies, sink);
     if sink.errors() > before {
         return None;
     }

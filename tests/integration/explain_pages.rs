@@ -1,8 +1,7 @@
-//! The pages of `mesh-compile explain` say what the compiler does: each wrong excerpt gives its code, each mended one gives no finding.
+//! The pages of `mesh-compile explain` are correct: each example produces the diagnostic of its page, each fix produces none.
 //!
-//! An excerpt is a fence that begins with ` ```toml `; fences of another kind are not looked at. It stands behind a preamble that
-//! declares what it does not: the filter `demo`, unless it has a `[filters…]` of its own, and the workload `web`, which uses it,
-//! unless it has a `[workloads…]` of its own.
+//! Examples are fences that begin with ` ```toml `. If an example has no `[filters…]` table, the test adds the filter `demo`. If
+//! it has no `[workloads…]` table, the test adds the workload `web`, which uses `demo`.
 
 use std::error::Error;
 
@@ -14,14 +13,14 @@ use mesh_compile::world::{Disk, World as _};
 const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\n";
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
-/// Codes whose page has no excerpt that shows the mistake, and why.
+/// Codes whose page has no example, with the reason.
 const WITHOUT_EXAMPLE: [(&str, &str); 32] = [
-    ("MC0107", "mesh.toml is not there"),
+    ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
-    ("MC0303", "needs a damaged module"),
-    ("MC0318", "needs a module that Envoy crashes on"),
-    ("MC0402", "is what `inspect` says"),
+    ("MC0303", "needs an invalid module"),
+    ("MC0318", "needs a module that crashes Envoy"),
+    ("MC0402", "is only reported by `inspect`"),
     ("MC0601", "needs a dry run"),
     ("MC0602", "needs a dry run"),
     ("MC0603", "needs a dry run"),
@@ -47,17 +46,17 @@ const WITHOUT_EXAMPLE: [(&str, &str); 32] = [
     ("MC0705", "needs out/"),
     ("MC0706", "needs out/"),
     ("MC0707", "needs out/"),
-    ("MC0708", "is the command line's"),
+    ("MC0708", "is about the command line"),
 ];
 
-/// Examples that the preamble would mend: they are taken as they are.
+/// Examples that are complete without additions.
 const WITHOUT_PREAMBLE: [&str; 1] = ["MC0109"];
 
-/// Files that examples name and that are not what they should be.
+/// Invalid files that examples name.
 const WRONG_FILES: [(&str, &[u8]); 2] =
     [("filter/demo.wat", b"(module)\n"), ("target/wasm32-wasip2/release/demo.wasm", b"\0asm\x0d\0\x01\0")];
 
-/// Modules that examples name: what each has beside, or in place of, what Envoy wants of every module.
+/// Modules that examples name, with their fields.
 const WRONG_MODULES: [(&str, &str); 13] = [
     ("target/wasm32-wasip1/release/program.wasm", r#"(memory (export "memory") 1) (func (export "_start"))"#),
     ("filter/invalid.wasm", r#"MARKER MEMORY MALLOC HEADERS (func (result i32))"#),
@@ -88,7 +87,7 @@ const WRONG_MODULES: [(&str, &str); 13] = [
     ),
 ];
 
-/// What the words of [`WRONG_MODULES`] stand for.
+/// The fields that the words in [`WRONG_MODULES`] stand for.
 const WORDS: [(&str, &str); 4] = [
     ("MARKER", r#"(func (export "proxy_abi_version_0_2_1"))"#),
     ("MEMORY", r#"(memory (export "memory") 1)"#),
@@ -99,7 +98,7 @@ const WORDS: [(&str, &str); 4] = [
 type Outcome = Result<(), Box<dyn Error>>;
 
 #[test]
-fn each_example_gives_its_code() -> Outcome {
+fn each_example_produces_the_code_of_its_page() -> Outcome {
     let folder = folder()?;
     let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
     let mut without = Vec::new();
@@ -110,9 +109,9 @@ fn each_example_gives_its_code() -> Outcome {
         }
         for example in examples {
             let found = findings(dir, code, &example)?;
-            assert!(found.contains(&code.as_str()), "{}: gives {found:?} from\n{example}", code.as_str());
+            assert!(found.contains(&code.as_str()), "{}: produces {found:?} from\n{example}", code.as_str());
             let others: Vec<_> = found.iter().filter(|id| **id != code.as_str()).collect();
-            assert!(others.is_empty(), "{}: gives {others:?} too from\n{example}", code.as_str());
+            assert!(others.is_empty(), "{}: also produces {others:?} from\n{example}", code.as_str());
         }
     }
     assert_eq!(without, WITHOUT_EXAMPLE.map(|(id, _)| id));
@@ -120,22 +119,22 @@ fn each_example_gives_its_code() -> Outcome {
 }
 
 #[test]
-fn no_fix_gives_a_finding() -> Outcome {
+fn no_fix_produces_a_diagnostic() -> Outcome {
     let folder = folder()?;
     let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
     let mut fixes = 0;
     for &code in Code::ALL {
         for fix in excerpts(code, "## Fix") {
             let found = findings(dir, code, &fix)?;
-            assert!(found.is_empty(), "{}: gives {found:?} from\n{fix}", code.as_str());
+            assert!(found.is_empty(), "{}: produces {found:?} from\n{fix}", code.as_str());
             fixes += 1;
         }
     }
-    assert!(fixes > 20, "only {fixes} were found");
+    assert!(fixes > 20, "found only {fixes} fixes");
     Ok(())
 }
 
-/// A folder with the files that the excerpts name.
+/// A folder with the files that the examples name.
 fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let write = |path: &str, bytes: &[u8]| {
@@ -144,7 +143,7 @@ fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
     };
     let module = include_bytes!("../../filter/example-filter.wasm");
     write("filter/example-filter.wasm", module)?;
-    // One custom section more: its length in four bytes of LEB128, a name of no characters, zeros.
+    // A large custom section: the length as a LEB128 number of four bytes, an empty name, zeros.
     let mut large = [&module[..], &[0, 0x80, 0x80, 0xc0, 0x00]].concat();
     large.resize(large.len() + 0x10_0000, 0);
     write("target/wasm32-wasip1/debug/demo.wasm", &large)?;
@@ -159,7 +158,7 @@ fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
     Ok(folder)
 }
 
-/// The codes that the compiler gives for an excerpt of a page, each once.
+/// The codes that the compiler reports for an example, each once.
 fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static str>, Box<dyn Error>> {
     let declares = |table: &str| excerpt.lines().any(|line| line.starts_with(table));
     let whole = WITHOUT_PREAMBLE.contains(&code.as_str());
@@ -175,14 +174,19 @@ fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static st
     let mut sink = Sink::new();
     let world = Disk::new();
     let rendered = compile(&world, &file, &mut sink);
-    assert_eq!(rendered.is_none(), sink.has_errors(), "{}: an error and a render, or neither", code.as_str());
+    assert_eq!(
+        rendered.is_none(),
+        sink.has_errors(),
+        "{}: rendered with an error, or failed without one",
+        code.as_str()
+    );
     let mut codes: Vec<_> = sink.into_sorted(world.sources()).iter().map(|finding| finding.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
     Ok(codes)
 }
 
-/// The TOML fences of a page's section.
+/// The TOML fences in a section of a page.
 fn excerpts(code: Code, section: &str) -> Vec<String> {
     let mut excerpts = Vec::new();
     let (mut here, mut open): (bool, Option<String>) = (false, None);
@@ -195,6 +199,6 @@ fn excerpts(code: Code, section: &str) -> Vec<String> {
             _ => {}
         }
     }
-    assert!(open.is_none(), "{}: a fence without an end", code.as_str());
+    assert!(open.is_none(), "{}: an unterminated fence", code.as_str());
     excerpts
 }

@@ -1,4 +1,4 @@
-;; The least that Envoy takes for an HTTP filter.
+;; The smallest HTTP filter that Envoy loads.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -1,4 +1,4 @@
-;; The least that Envoy takes for a network filter.
+;; The smallest network filter that Envoy loads.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

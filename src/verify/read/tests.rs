@@ -4,11 +4,12 @@ use camino::Utf8Path;
 use mesh_compile_host::FailurePolicy;
 
 use super::*;
-use crate::Rendered;
+use crate::backend::envoy_filter;
 use crate::diag::{Code, Location, Sources};
 use crate::domain::Direction;
-use crate::layout::File;
+use crate::layout::{self, File, Tree};
 use crate::world::{Disk, Memory, World};
+use crate::{resolve, spec};
 
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
 pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
@@ -31,14 +32,26 @@ fn proxies(istio: &str) -> Proxies {
     Proxies { istio: istio.to_owned(), envoy: 40, root_namespace: "istio-system".to_owned() }
 }
 
-fn compiled(world: &dyn World, spec: &Utf8Path) -> Rendered {
+/// What a mesh.toml renders to.
+pub(in crate::verify) struct Compiled {
+    pub(in crate::verify) tree: Tree,
+    pub(in crate::verify) suites: Vec<Suite>,
+    pub(in crate::verify) proxies: Proxies,
+}
+
+fn compiled(world: &dyn World, spec: &Utf8Path) -> Compiled {
     let mut sink = Sink::new();
-    let rendered = crate::compile(world, spec, &mut sink);
-    rendered.unwrap_or_else(|| panic!("{:#?}", sink.diagnostics()))
+    let spec = spec::load(world, spec, &mut sink).expect("valid TOML");
+    let resolved = resolve::resolve(world, &spec, &mut sink);
+    let plan = envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);
+    assert_eq!(sink.errors(), 0, "{:#?}", sink.diagnostics());
+    let objects = envoy_filter::objects(&resolved.mesh, &plan);
+    let tree = layout::tree(&resolved.mesh, resolved.out, objects);
+    Compiled { tree, suites: resolved.suites, proxies: resolved.proxies }
 }
 
 /// The files for a mesh.toml whose filters all use the module `it.wasm`.
-pub(in crate::verify) fn rendered(spec: &str) -> Rendered {
+pub(in crate::verify) fn rendered(spec: &str) -> Compiled {
     let module = include_bytes!("../../../filter/example-filter.wasm");
     let world = Memory::new().file("it.wasm", module).file("mesh.toml", spec);
     compiled(&world, "mesh.toml".into())

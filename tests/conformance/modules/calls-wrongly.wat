@@ -1,4 +1,4 @@
-;; Calls a function of another type through its table in on_request_headers.
+;; Calls a function through its table with the wrong type in on_request_headers.
 (module
   (type $none (func))
   (memory (export "memory") 1)

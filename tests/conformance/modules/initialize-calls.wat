@@ -1,4 +1,4 @@
-;; Calls in _initialize what it may not call before the VM has started.
+;; Calls host functions in _initialize that are not allowed before the VM starts.
 (module
   (import "env" "proxy_set_tick_period_milliseconds" (func $tick (param i32) (result i32)))
   (memory (export "memory") 1)

@@ -1,4 +1,4 @@
-;; Calls in _initialize what it may call there: the log, the clock, random numbers, the environment, standard output.
+;; Calls host functions in _initialize that are allowed: log, clock, random numbers, environment, standard output.
 (module
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; Has no callback for traffic but on_log, in which it tells what is there.
+;; Has on_log as its only callback for traffic, in which it logs the path of the request.
 (module
   (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))

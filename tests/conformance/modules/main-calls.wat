@@ -1,4 +1,4 @@
-;; Calls in main, behind _initialize, what it may not call before the VM has started.
+;; Calls host functions in main, after _initialize, that are not allowed before the VM starts.
 (module
   (import "env" "proxy_get_property" (func $get (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)

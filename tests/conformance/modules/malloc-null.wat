@@ -1,4 +1,4 @@
-;; Asks for a header; malloc returns 0.
+;; Reads a header. malloc returns 0.
 (module
   (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; Asks for a header; the memory for it cannot be had, in the hard way.
+;; Reads a header. malloc traps.
 (module
   (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))

@@ -1,4 +1,4 @@
-;; Loads from behind its memory in on_request_headers.
+;; Loads from an address outside its memory in on_request_headers.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -1,4 +1,4 @@
-;; Calls itself in on_request_headers until the stack is used up.
+;; Recurses infinitely in on_request_headers.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -1,4 +1,4 @@
-;; Has what every module must have, and nothing else.
+;; Has only what every module needs.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -1,4 +1,4 @@
-;; Calls in _start what it may not call before the VM has started.
+;; Calls host functions in _start that are not allowed before the VM starts.
 (module
   (import "env" "proxy_get_current_time_nanoseconds" (func $time (param i32) (result i32)))
   (memory (export "memory") 1)

@@ -1,4 +1,4 @@
-;; _start is not called beside _initialize.
+;; Has _initialize and _start. Envoy does not call _start.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -1,5 +1,5 @@
-// Adds `x-from: assemblyscript` to responses. The SDK knows a filter by its root id, here `x-from`; the other ids are filters
-// for tests/conformance.
+// Adds `x-from: assemblyscript` to responses. The SDK selects a filter by its root id, here `x-from`. The other ids
+// are filters for tests/conformance.
 
 export * from "@solo-io/proxy-runtime/proxy";
 import {
@@ -21,7 +21,7 @@ import {
 } from "@solo-io/proxy-runtime";
 
 class Root extends RootContext {
-  // In place of the SDK's, which has the host write the configuration's length to an address that is that length.
+  // Replaces the function of the SDK, which passes the length of the configuration as the address for the length.
   onConfigure(size: u32): bool {
     log(LogLevelValues.info, "assemblyscript is configured");
     return true;
@@ -41,7 +41,7 @@ class Exchange extends Context {
 
 registerRootContext((id: u32) => new Root(id), "x-from");
 
-// A root of one of the filters below: each has the same start and its own exchanges.
+// The root of the filters below: all start the same way.
 class Plain extends RootContext {
   onConfigure(size: u32): bool {
     return true;

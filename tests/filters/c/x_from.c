@@ -1,4 +1,4 @@
-// Adds `x-from: c` to responses. No SDK: what it takes of ABI 0.2.1 is declared here.
+// Adds `x-from: c` to responses. Without an SDK: the parts of ABI 0.2.1 that it needs are declared here.
 
 #include <stdint.h>
 #include <stdio.h>
@@ -20,13 +20,13 @@ uint32_t IMPORT(proxy_add_header_map_value)(uint32_t map, const char *name, size
                                             size_t value_size);
 
 static const char header[] = "x-from";
-// Those of one VM have one configuration each, but here a VM has one root context.
+// A VM can have several root contexts, each with a configuration. This one has only one.
 static char *value = "c";
 static size_t value_size = 1;
 
 void EXPORT(proxy_abi_version_0_2_1)(void) {}
 
-// Where the host puts what it hands over; the module owns it from then on.
+// Memory for data from the host. The module owns it.
 void *EXPORT(proxy_on_memory_allocate)(size_t size) { return malloc(size); }
 
 void EXPORT(proxy_on_context_create)(uint32_t context, uint32_t root) {
@@ -37,7 +37,7 @@ void EXPORT(proxy_on_context_create)(uint32_t context, uint32_t root) {
 uint32_t EXPORT(proxy_on_vm_start)(uint32_t root, size_t size) {
   (void)root;
   (void)size;
-  // By way of WASI, as libc does it.
+  // With WASI, as in libc.
   return puts("c starts") >= 0 && fflush(stdout) == 0;
 }
 

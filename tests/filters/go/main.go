@@ -1,4 +1,4 @@
-// Adds `x-from: go` to responses. No SDK: what it takes of ABI 0.2.1 is declared here.
+// Adds `x-from: go` to responses. Without an SDK: the parts of ABI 0.2.1 that it needs are declared here.
 package main
 
 import "unsafe"

@@ -1,4 +1,4 @@
-//! The SDK doesn't say from which module its host functions come. Rust takes that from `env` up to 1.95 only.
+//! The SDK does not name the module of its host functions. Rust uses `env` by default only up to 1.95.
 
 fn main() {
     println!("cargo:rustc-link-arg-cdylib=--allow-undefined");

@@ -1,4 +1,4 @@
-// Addresses that are not the filter's.
+// Addresses outside the memory.
 
 #include "script.h"
 

@@ -1,4 +1,4 @@
-// What Envoy gives to a filter, as its linker sees it. ABI is 10, 20 or 21: 0.1.0, 0.2.0, 0.2.1.
+// The functions that Envoy provides to a filter. ABI is 10, 20 or 21: 0.1.0, 0.2.0, 0.2.1.
 
 #pragma once
 

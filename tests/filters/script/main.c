@@ -1,4 +1,4 @@
-// Does in each callback what its configuration says, and logs what came of it. tests/conformance/README.md has the commands.
+// Runs the commands that its configuration lists for each callback, and logs their results. See tests/conformance/README.md.
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ void EXPORT(proxy_abi_version_0_2_0)(void) {}
 void EXPORT(proxy_abi_version_0_2_1)(void) {}
 #endif
 
-// Where the host puts what it hands over.
+// Memory for data from the host.
 void *EXPORT(proxy_on_memory_allocate)(size_t size) { return malloc(size); }
 
 static root *root_of(u32 id) {
@@ -88,7 +88,7 @@ static void parse(root *it, bytes script) {
   }
 }
 
-// Runs the blocks of a callback. `end` is 1 or 0 where the stream's end is told, else -1.
+// Runs the blocks of a callback. `end` is 1 or 0, or -1 if the callback does not know whether the stream ends.
 static u32 callback(u32 context, text name, int end, u32 answer) {
   u32 slot = slot_of(context);
   root *it = contexts[slot].root ? contexts[slot].root : root_of(context);
@@ -118,7 +118,7 @@ static bool traced(u32 context) {
   return (of ? of : root_of(context))->trace;
 }
 
-// Logs that a callback came, if the script wants to know.
+// Logs the callback if the script traces.
 static void trace(u32 context, text name, int32_t a, int32_t b, int32_t c, int32_t d) {
   if (!traced(context)) return;
   int32_t arguments[] = {a, b, c, d};
@@ -159,7 +159,7 @@ u32 EXPORT(proxy_on_configure)(u32 context, u32 size) {
   return callback(context, "configure", -1, 1);
 }
 
-// The callbacks with numbers, and whether one of them is the stream's end.
+// Callbacks with their arguments, and whether one of the arguments is the end of the stream.
 #define ON2(name, end, answer)                                                                                         \
   u32 EXPORT(proxy_on_##name)(u32 context, u32 a) {                                                                    \
     trace(context, #name, (int32_t)a, NONE, NONE, NONE);                                                               \
@@ -197,7 +197,7 @@ TELLS(grpc_receive, (u32 context, u32 token, u32 size), token, size, NONE, NONE)
 TELLS(grpc_receive_trailing_metadata, (u32 context, u32 token, u32 count), token, count, NONE, NONE)
 TELLS(grpc_close, (u32 context, u32 token, u32 status), token, status, NONE, NONE)
 
-// A queue's number depends on the queues that others have made.
+// The number of a queue depends on the queues of other VMs.
 void EXPORT(proxy_on_queue_ready)(u32 context, u32 queue) {
   (void)queue;
   trace(context, "queue_ready", NONE, NONE, NONE, NONE);

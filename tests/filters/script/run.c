@@ -7,12 +7,12 @@
 
 enum { INFO = 2 };
 
-// What a command came to, beside its status.
+// The result of a command besides its status.
 typedef struct {
   u32 status;
   bool has_text, has_value, has_pairs;
   bytes text;
-  // Kept where `>` says so; told with `has_value`.
+  // Stored with `>`; valid if `has_value`.
   uint64_t value;
 } result;
 
@@ -39,7 +39,7 @@ static u32 named(root *it, bytes word, text const *names, u32 count) {
 
 static void put(char *at, u32 value) { memcpy(at, &value, sizeof value); }
 
-// Pairs as the host reads them: how many, all sizes, then all texts with a NUL behind each.
+// Pairs in the format of the host: their number, all sizes, then all texts, each with a NUL at the end.
 static bytes pairs(bytes *words, u32 count) {
   u32 size = 4;
   for (u32 i = 0; i < count; i++) size += words[i].size + 5;
@@ -73,7 +73,7 @@ static void say_pairs(bytes it) {
   }
 }
 
-// a.b.c with NUL in place of the dots.
+// a.b.c with NULs instead of dots.
 static bytes path(bytes dotted) {
   bytes it = copy(dotted.at, dotted.size);
   for (u32 i = 0; i < it.size; i++) {
@@ -97,7 +97,7 @@ static bytes grpc_service(bytes cluster) {
   (result) { .status = call, .has_text = given != NULL, .text = {given, size} }
 #define VALUE(call)                                                                                                    \
   (result) { .status = call, .has_value = true, .value = value }
-// A value that depends on what other VMs of the process have done.
+// A value that depends on other VMs of the process.
 #define UNTOLD(call)                                                                                                   \
   (result) { .status = call, .value = value }
 #define STATUS(call)                                                                                                   \
@@ -137,7 +137,7 @@ static bool buffers_command(root *it, bytes *words, u32 count, result *got) {
     u32 from = number(it, words[2]), length = number(it, words[3]);
     *got = STATUS(proxy_set_buffer_bytes(NAMED(words[1], buffers), from, length, W(4)));
   }
-  // So many times the letter x in place of the whole.
+  // Replaces the whole with this many letters x.
   else COMMAND("fill", 2) {
     u32 length = number(it, words[2]);
     char *all = keep(length);
@@ -173,7 +173,7 @@ static bool calls_command(root *it, bytes *words, u32 count, result *got) {
     u32 timeout = number(it, words[2]);
     *got = VALUE(proxy_grpc_call(service.at, service.size, W(3), W(4), metadata.at, metadata.size, W(5), timeout, &value));
   }
-  // The cluster's name alone in place of a GrpcService.
+  // The name of the cluster instead of a GrpcService.
   else COMMAND("grpc-call-by-name", 5) {
     u32 timeout = number(it, words[2]);
     *got = VALUE(proxy_grpc_call(W(1), W(3), W(4), "", 0, W(5), timeout, &value));
@@ -298,7 +298,7 @@ static bool wasi_command(root *it, bytes *words, u32 count, result *got) {
   return true;
 }
 
-// Commands that are no host calls.
+// Commands that are not host calls.
 static bool own_command(root *it, bytes *words, u32 count, u32 *answer) {
   COMMAND("log", 2) {
     say_bytes(words[2]);
@@ -317,7 +317,7 @@ static bool own_command(root *it, bytes *words, u32 count, u32 *answer) {
 
 static bool same(bytes a, bytes b) { return a.size == b.size && memcmp(a.at, b.at, a.size) == 0; }
 
-// Keeps a value under a name; `$name` is it from then on.
+// Stores a value under a name; `$name` is that value.
 static void name(root *it, bytes word, u32 value) {
   u32 i = 0;
   while (i < MAX_NAMES && it->names[i].size && !same(it->names[i], word)) i++;
@@ -327,13 +327,13 @@ static void name(root *it, bytes word, u32 value) {
 }
 
 void run(root *it, bytes line, bytes *words, u32 count, u32 *answer) {
-  // COMMAND > NAME: the value that the command gives is kept.
+  // COMMAND > NAME: stores the value of the command.
   bytes kept = {0};
   if (count > 2 && is(words[count - 2], ">")) {
     kept = words[count - 1];
     count -= 2;
   }
-  // quiet COMMAND: no more than the status is told.
+  // quiet COMMAND: logs only the status.
   bool quiet = is(words[0], "quiet");
   if (quiet) words++, count--;
   for (u32 i = 1; i < count; i++) {

@@ -1,4 +1,4 @@
-// The parts of the filter: what a script is, what a command does, what comes of it.
+// The parts of the filter: scripts, commands, results.
 
 #pragma once
 
@@ -8,18 +8,18 @@
 
 enum { MAX_WORDS = 48, MAX_BLOCKS = 64, MAX_NAMES = 16 };
 
-// A word of a command, or what a host function gave.
+// A word of a command, or the result of a host function.
 typedef struct {
   char *at;
   u32 size;
 } bytes;
 
-// What a script does in one callback.
+// The commands of a script for one callback.
 typedef struct {
   bytes callback;
-  // The how manieth time on a context; 0: every time.
+  // The Nth call on a context, or every call if 0.
   u32 nth;
-  // Only with the end of the stream, only without it, or only the first time of all contexts.
+  // Only at the end of the stream, only before it, or only the first time in all contexts.
   bool end, more, first, ran;
   bytes lines;
 } block;
@@ -30,16 +30,16 @@ typedef struct {
   bool trace;
   block blocks[MAX_BLOCKS];
   u32 count;
-  // The stream that was created last.
+  // The newest stream.
   u32 stream;
   bytes names[MAX_NAMES];
   u32 values[MAX_NAMES];
 } root;
 
-// Runs a command that begins with words[0]. Logs what came of it. `answer` is what the callback returns.
+// Runs the command that begins with words[0], and logs its result. `answer` is the return value of the callback.
 void run(root *it, bytes line, bytes *words, u32 count, u32 *answer);
 
-// Splits a line at its blanks. "..." is one word, with \n, \r, \t, \0, \", \\ and \xNN in it.
+// Splits a line at spaces. "..." is one word, with \n, \r, \t, \0, \", \\ and \xNN in it.
 u32 split(bytes line, bytes *words);
 
 bool is(bytes word, text expected);
@@ -47,7 +47,7 @@ u32 number(root *it, bytes word);
 bytes copy(text from, u32 size);
 void *keep(u32 size);
 
-// The line of the log that is being written.
+// The current line of the log.
 void say(text part);
 void say_bytes(bytes part);
 void say_shown(bytes part);
@@ -55,5 +55,5 @@ void say_number(uint64_t part);
 void say_signed(int32_t part);
 u32 end_line(u32 level);
 
-// Passes addresses outside of the memory to the host function of this name; its status.
+// Passes addresses outside the memory to the host function of this name. Returns its status.
 u32 bad(bytes name);

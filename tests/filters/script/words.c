@@ -1,4 +1,4 @@
-// Words, numbers and the line that is being written.
+// Words, numbers and the current line of the log.
 
 #include <stdlib.h>
 #include <string.h>

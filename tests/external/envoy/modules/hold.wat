@@ -1,4 +1,4 @@
-;; Holds a request's headers back (StopIteration) until its body has come.
+;; Pauses the headers of a request (StopIteration) until its body is complete.
 (module
   (memory (export "memory") 1)
   (func (export "proxy_abi_version_0_2_1"))

@@ -1,4 +1,4 @@
-;; Answers every request with what it was given, NUL after each: plugin configuration, VM configuration, environment.
+;; Responds to every request with the plugin configuration, the VM configuration and the environment, each followed by a NUL.
 (module
   (import "env" "proxy_get_buffer_bytes" (func $get (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_send_local_response"
@@ -10,7 +10,7 @@
   (global $free (mut i32) (i32.const 4096))
   (global $vm_size (mut i32) (i32.const 0))
   (func (export "proxy_abi_version_0_2_1"))
-  ;; One thing right behind the other, so that all of them are one text in the end.
+  ;; Each text directly after the other, so that they form one body.
   (func $allocate (export "proxy_on_memory_allocate") (param $size i32) (result i32)
     (global.get $free)
     (global.set $free (i32.add (global.get $free) (local.get $size))))

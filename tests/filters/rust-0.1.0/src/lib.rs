@@ -1,5 +1,5 @@
-//! Adds `x-from: rust-0.1.0` to responses, as filters were written for ABI 0.1.0: the root context is registered in `_start`,
-//! and the header callbacks aren't told whether the stream ends.
+//! Adds `x-from: rust-0.1.0` to responses, like filters for ABI 0.1.0: it registers the root context in `_start`, and the
+//! header callbacks have no argument for the end of the stream.
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};

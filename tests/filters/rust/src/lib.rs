@@ -1,4 +1,4 @@
-//! Does what its configuration names: `headers`, `auth`, `body`, `trailers`, `shared`, `metrics`, `properties`, `tick`, `panic`
+//! Runs the test that its configuration names: `headers`, `auth`, `body`, `trailers`, `shared`, `metrics`, `properties`, `tick`, `panic`
 //! or `refuse`.
 
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl RootContext for Root {
         self.ticks += 1;
         self.set_tick_period(Duration::ZERO);
         let (_, cas) = self.get_shared_data("ticks");
-        // Another thread of the proxy may have been faster.
+        // Another thread of the proxy may have been first.
         _ = self.set_shared_data("ticks", Some(b"ticked"), cas);
     }
 
