@@ -1,4 +1,4 @@
-//! Every diagnostic code, in order. A code is never reused for something else; its page is `pages/<CODE>.md`.
+//! Every diagnostic code, in order. Codes are never reused. The page of a code is `pages/<CODE>.md`.
 
 use std::fmt;
 

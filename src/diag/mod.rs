@@ -1,4 +1,4 @@
-//! Findings: what is wrong, where, and what to do about it.
+//! Diagnostics: what is wrong, where, and how to fix it.
 
 mod codes;
 pub mod render;
@@ -14,12 +14,12 @@ pub use sink::Sink;
 pub use source::{FileId, Files, Source, Sources};
 pub use visible::{visible, visible_lines};
 
-/// How bad a finding is. Only errors stop a render.
+/// The severity of a diagnostic. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing is written.
     Error,
-    /// The output is written and probably not what is wanted.
+    /// The output is written, but is probably not what the user wants.
     Warning,
 }
 
@@ -32,34 +32,34 @@ pub struct Location {
     pub range: Option<(usize, usize)>,
 }
 
-/// A place and what is to be said of it.
+/// A place with a text about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// Where.
+    /// The place.
     pub location: Location,
-    /// A short text written beside the underline; may be empty.
+    /// A short text shown beside the underline; may be empty.
     pub text: String,
 }
 
-/// One finding.
+/// An error or a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Its stable code, `MC0101`.
     pub code: Code,
-    /// How bad it is.
+    /// Its severity.
     pub severity: Severity,
     /// What is wrong, in one line.
     pub message: String,
     /// Where it is wrong.
     pub primary: Option<Label>,
-    /// Other places that have to do with it (the other side of a conflict).
+    /// Other places that are involved, such as the other side of a conflict.
     pub related: Vec<Label>,
-    /// Facts that explain it.
+    /// Facts that explain the problem.
     pub notes: Vec<String>,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Vec<String>,
-    /// What happened, a line each, to be shown as it is: a line without indentation is a heading, `+ ` and `- ` begin what came
-    /// and what went.
+    /// A log of what happened, shown line by line. A line without indentation is a heading, and `+ ` or `- ` after the
+    /// indentation marks what was added or removed.
     pub detail: Vec<String>,
 }
 
@@ -84,7 +84,7 @@ impl Location {
 }
 
 impl Severity {
-    /// The word every output format uses: `error` or `warning`.
+    /// The word that every format uses: `error` or `warning`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -95,54 +95,54 @@ impl Severity {
 }
 
 impl Diagnostic {
-    /// A finding that stops the render. `message` is one line that is understood without the
-    /// source beside it, for that is how JSON and GitHub show it.
+    /// A diagnostic that stops the render. `message` is one line that can be understood without the source, which JSON and
+    /// GitHub do not show.
     #[must_use]
     pub fn error(code: Code, message: impl Into<String>) -> Self {
         Self::new(code, Severity::Error, message.into())
     }
 
-    /// A finding that lets the render go on.
+    /// A diagnostic that does not stop the render.
     #[must_use]
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self::new(code, Severity::Warning, message.into())
     }
 
-    /// Says where it is wrong.
+    /// Sets the place of the problem.
     #[must_use]
     pub fn at(self, location: Location) -> Self {
         self.at_label(location, "")
     }
 
-    /// Says where it is wrong, with a short text beside the underline.
+    /// Sets the place of the problem, with a short text beside the underline.
     #[must_use]
     pub fn at_label(mut self, location: Location, text: impl Into<String>) -> Self {
         self.primary = Some(Label { location, text: text.into() });
         self
     }
 
-    /// Adds another place that has to do with it.
+    /// Adds another place that is involved.
     #[must_use]
     pub fn related(mut self, location: Location, text: impl Into<String>) -> Self {
         self.related.push(Label { location, text: text.into() });
         self
     }
 
-    /// Adds a fact that explains it.
+    /// Adds a fact that explains the problem.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {
         self.notes.push(text.into());
         self
     }
 
-    /// Adds a way to mend it.
+    /// Adds a way to fix it.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
     }
 
-    /// Says what happened, a line each.
+    /// Adds lines to the log of what happened.
     #[must_use]
     pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.detail.extend(lines);

@@ -1,11 +1,10 @@
-//! Where findings are collected, so that one run shows all that is wrong.
+//! Collects diagnostics, so that one run reports everything that is wrong.
 
 use std::cmp::Ordering;
 
 use super::{Diagnostic, Files, Label, Location, Severity, Sources};
 
-/// A collector of findings. Pushing is cheap; the order is made once, at the end, and doesn't
-/// depend on who pushed first.
+/// A collector of diagnostics. They are sorted once, at the end, and their order does not depend on the order of pushes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Sink {
     found: Vec<Diagnostic>,
@@ -19,19 +18,19 @@ impl Sink {
         Self { found: Vec::new(), errors: 0 }
     }
 
-    /// Takes a finding in.
+    /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         self.found.push(diagnostic);
     }
 
-    /// How many errors were pushed, duplicates included.
+    /// The number of errors, including duplicates.
     #[must_use]
     pub const fn errors(&self) -> usize {
         self.errors
     }
 
-    /// Whether there is any error; warnings alone don't count.
+    /// Whether there is an error. Warnings do not count.
     #[must_use]
     pub const fn has_errors(&self) -> bool {
         self.errors > 0
@@ -43,14 +42,13 @@ impl Sink {
         &self.found
     }
 
-    /// Takes in all that another collector has found.
+    /// Adds all diagnostics of another collector.
     pub fn absorb(&mut self, other: Self) {
         self.errors += other.errors;
         self.found.extend(other.found);
     }
 
-    /// The findings by path, start offset, code and message, each once. Findings without a place
-    /// come first.
+    /// All diagnostics without duplicates, sorted by path, start offset, code and message. Those without a place come first.
     #[must_use]
     pub fn into_sorted(self, sources: &Sources) -> Vec<Diagnostic> {
         let files = sources.files();
@@ -67,8 +65,8 @@ impl Extend<Diagnostic> for Sink {
     }
 }
 
-/// A total order over all a reader sees, so that equal findings meet and `sort` has no ties to
-/// settle by who came first. Texts of sources are left out: two sources of one path are one file.
+/// A total order over everything that is shown, so that duplicates are adjacent and the order of pushes never decides. Two
+/// sources with the same path count as the same file.
 fn order(files: &Files, a: &Diagnostic, b: &Diagnostic) -> Ordering {
     let key = |label| key(files, label);
     start(files, a)
@@ -105,9 +103,9 @@ mod tests {
     }
 
     #[test]
-    fn sorted_by_path_offset_code_and_message() {
+    fn diagnostics_are_sorted_by_path_offset_code_and_message() {
         let expected = vec![
-            Diagnostic::error(Code::MC0708, "without a place"),
+            Diagnostic::error(Code::MC0708, "no place"),
             Diagnostic::error(Code::MC0101, "a file").at(Location::whole(at("a", 0).file)),
             Diagnostic::error(Code::MC0102, "x").at(at("a", 2)),
             Diagnostic::warning(Code::MC0101, "x").at(at("a", 9)),
@@ -125,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn each_finding_comes_out_once() {
+    fn duplicates_are_removed() {
         let plain = Diagnostic::error(Code::MC0101, "x").at(at("a", 1));
         let mut sink = Sink::new();
         sink.extend([plain.clone(), plain.clone().note("n"), plain.clone()]);

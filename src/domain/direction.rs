@@ -1,19 +1,19 @@
-//! Which traffic a filter sees.
+//! The direction of the traffic that a filter processes.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Which traffic a filter sees.
+/// The traffic that a filter processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Direction {
-    /// What comes to the workload.
+    /// Requests to the workload.
     #[default]
     Inbound,
-    /// What the workload sends.
+    /// Requests from the workload.
     Outbound,
-    /// What goes through a gateway.
+    /// Requests through a gateway.
     Gateway,
-    /// All of it.
+    /// Requests in any direction.
     Any,
 }

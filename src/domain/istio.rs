@@ -1,24 +1,25 @@
-//! Istio's versions and what each of them can read (facts: Istio 1.N ships Envoy 1.(N+8)).
+//! Versions of Istio and the fields that they support. Istio 1.N ships Envoy 1.(N+8).
 
 use std::fmt;
 
-/// Istio 1.N. Orders by age.
+/// Istio 1.N. A newer version is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Istio(u32);
 
 impl Istio {
-    /// The newest version whose fields this program knows.
+    /// The newest version that mesh-compile knows.
     pub(crate) const NEWEST: Self = Self(32);
-    /// `failure_policy` and `reload_config` of the plugin's configuration.
+    /// The first version with `failure_policy` and `reload_config` in the plugin's configuration.
     pub(crate) const FAILURE_POLICY: Self = Self(25);
-    /// `capability_restriction_config` is in `vm_config` (Envoy 1.40); before, it is in the plugin's configuration.
+    /// The first version with `capability_restriction_config` in `vm_config` (Envoy 1.40). Older versions have it in the plugin's
+    /// configuration.
     pub(crate) const VM_CAPABILITIES: Self = Self(32);
-    /// `allow_on_headers_stop_iteration` is in the proxy (Envoy 1.35).
+    /// The first version whose proxy supports `allow_on_headers_stop_iteration` (Envoy 1.35).
     pub(crate) const STOP_ITERATION: Self = Self(27);
-    /// `allow_on_headers_stop_iteration` is in istiod's own API (Envoy 1.36's).
+    /// The first version whose istiod knows `allow_on_headers_stop_iteration` (the API of Envoy 1.36).
     pub(crate) const STOP_ITERATION_TYPED: Self = Self(28);
 
-    /// Reads `1.N` or `1.N.P`, with or without a leading `v`.
+    /// Parses `1.N` or `1.N.P`, with or without a leading `v`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
         let number = |part: &str| {
@@ -30,7 +31,7 @@ impl Istio {
         (major == 1 && patch && parts.next().is_none()).then_some(Self(minor))
     }
 
-    /// The minor version of the Envoy that this Istio ships.
+    /// The minor version of the Envoy that this version ships.
     pub(crate) const fn envoy_minor(self) -> u32 {
         self.0 + 8
     }
@@ -47,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_and_ordered() {
+    fn versions_are_parsed_and_ordered() {
         assert_eq!(Istio::parse("1.28"), Some(Istio(28)));
         assert_eq!(Istio::parse("v1.28.3"), Some(Istio(28)));
         assert!(Istio::parse("1.9") < Istio::parse("1.10"));

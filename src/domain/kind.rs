@@ -18,7 +18,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind as manifests write it.
+    /// The `kind` in manifests.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    /// The API group and version that manifests of this kind name.
+    /// The `apiVersion` in manifests.
     pub(crate) const fn api_version(self) -> &'static str {
         match self {
             Self::Deployment | Self::StatefulSet | Self::DaemonSet => "apps/v1",

@@ -1,13 +1,13 @@
-//! Limits that more than one stage speaks of.
+//! Size limits that several phases use.
 
 pub(crate) use mesh_compile_module::group;
 
-/// Bytes that the values of a ConfigMap may have together, decoded (kubernetes/kubernetes, `MaxSecretSize`).
+/// The maximum total size of a ConfigMap's decoded values, in bytes (kubernetes/kubernetes, `MaxSecretSize`).
 pub(crate) const CONFIG_MAP: usize = 1_048_576;
 
-/// Bytes of a module that a client-side apply takes: it keeps the whole object, base64 and all, in an annotation, and annotations may
-/// have 262,144 bytes together.
+/// The maximum size of a module in a client-side apply, in bytes. The apply copies the whole object, in base64, to an annotation,
+/// and annotations are limited to 262,144 bytes in total.
 pub(crate) const CLIENT_SIDE_APPLY: usize = 196_299;
 
-/// Bytes that the annotations of an object may have together (kubernetes/apimachinery, `TotalAnnotationSizeLimitB`).
+/// The maximum total size of an object's annotations, in bytes (kubernetes/apimachinery, `TotalAnnotationSizeLimitB`).
 pub(crate) const ANNOTATIONS: usize = 262_144;

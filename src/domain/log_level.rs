@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// A level of Envoy's loggers.
+/// A log level of Envoy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum LogLevel {
@@ -17,7 +17,7 @@ pub(crate) enum LogLevel {
 }
 
 impl LogLevel {
-    /// As Envoy's command line takes it.
+    /// The level in Envoy's command line.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Trace => "trace",

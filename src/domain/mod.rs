@@ -1,4 +1,4 @@
-//! The vocabulary that every other module may use and that uses none of them.
+//! The vocabulary of all other modules. It uses none of them.
 
 mod direction;
 mod insert;

@@ -1,14 +1,14 @@
-//! How modules get into the proxy.
+//! How modules are mounted into the proxy.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How the modules get into the proxy.
+/// How modules are mounted into the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum MountBy {
-    /// The sidecar injector's annotations. Gateways never read them.
+    /// With the annotations of the sidecar injector. Gateways ignore them.
     Annotation,
-    /// A volume of the pod and a mount of its `istio-proxy` container.
+    /// With a volume of the pod and a volume mount of its `istio-proxy` container.
     Container,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a text is not a valid name, as the end of a sentence.
+/// Why a string is not a valid name, as the end of a sentence.
 pub(crate) type Reason = String;
 
 macro_rules! name_type {
@@ -35,7 +35,7 @@ name_type! {
     ObjectName, subdomain
 }
 name_type! {
-    /// The name of a filter: what a label's key may have after its prefix, at most 63 characters.
+    /// The name of a filter: at most 63 characters, valid after the prefix of a label key.
     FilterName, qualified
 }
 name_type! {
@@ -77,7 +77,7 @@ fn subdomain(text: &str) -> Result<(), Reason> {
         return Err(format!("it contains {bad:?}; only a-z, 0-9, `-` and `.` are allowed"));
     }
     if text.contains("..") {
-        return Err("two dots follow each other".into());
+        return Err("it contains two consecutive dots".into());
     }
     text.split('.').try_for_each(|part| ends(part, alphanumeric))
 }

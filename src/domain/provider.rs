@@ -1,13 +1,13 @@
-//! Who runs the control plane.
+//! The provider of the control plane.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Who runs the control plane.
+/// The provider of the control plane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Provider {
-    /// Istio as released.
+    /// Istio itself.
     #[default]
     Istio,
     /// Alibaba Cloud Service Mesh: adds the labels `asm-system` and `provider`.
@@ -16,12 +16,12 @@ pub(crate) enum Provider {
     Tcm,
     /// OpenShift Service Mesh.
     Openshift,
-    /// Google's managed mesh, which refuses EnvoyFilter.
+    /// Google's managed mesh, which does not support EnvoyFilter.
     GoogleManaged,
 }
 
 impl Provider {
-    /// The provider as mesh.toml writes it.
+    /// The value in mesh.toml.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Istio => "istio",

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Envoy's sandbox.
+/// The Wasm runtime of Envoy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Runtime {
-    /// The only sandbox of Envoy's official builds and of Istio's proxy.
+    /// The only runtime in official builds of Envoy and in Istio's proxy.
     #[default]
     V8,
 }

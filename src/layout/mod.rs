@@ -72,7 +72,7 @@ impl File {
 }
 
 /// The folder of the files that kustomization.yaml lists as patches.
-const PATCHES: &str = "patches/";
+pub(crate) const PATCHES: &str = "patches/";
 
 fn object_file(generated: &str, object: &Object) -> File {
     match object {

@@ -13,6 +13,13 @@ constant! {
     EnvoyFilterKind = "EnvoyFilter"
 }
 
+/// The network filter that ends a chain of HTTP connections.
+pub(crate) const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
+/// The network filter that ends any other chain.
+pub(crate) const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
+/// The HTTP filter that ends the chain in the connection manager.
+pub(crate) const ROUTER: &str = "envoy.filters.http.router";
+
 /// An EnvoyFilter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

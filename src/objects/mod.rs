@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 pub(crate) use config_map::{Binary, ConfigMap, ConfigMapKind, CoreV1};
 pub(crate) use envoy_filter::{
     ApplyTo, ChainFilter, ConfigPatch, EnvoyFilter, EnvoyFilterKind, EnvoyFilterSpec, FilterChainMatch, FilterMatch,
-    ListenerMatch, Match, NetworkingV1Alpha3, Operation, Patch, PatchContext, ProxyMatch, SubFilterMatch,
-    WorkloadSelector,
+    HTTP_CONNECTION_MANAGER, ListenerMatch, Match, NetworkingV1Alpha3, Operation, Patch, PatchContext, ProxyMatch,
+    ROUTER, SubFilterMatch, TCP_PROXY, WorkloadSelector,
 };
 pub(crate) use kustomization::{Kustomization, KustomizationApi, KustomizationKind, PatchPath};
 pub(crate) use lock::{Digests, Lock, LockedModule};
@@ -31,7 +31,10 @@ pub(crate) use wasm::{
     Any, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, SanitizationConfig,
     TypedConfig, TypedStruct, VmCode, VmConfig, Wasm, WasmRuntime, WasmType,
 };
-pub(crate) use workload::{Container, PodMetadata, PodSpec, PodTemplate, WorkloadPatch, WorkloadSpec};
+pub(crate) use workload::{
+    Container, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, USER_VOLUME, USER_VOLUME_MOUNT, WorkloadPatch,
+    WorkloadSpec,
+};
 
 /// Labels, annotations, environment variables: strings by name.
 pub(crate) type Strings = BTreeMap<String, String>;

@@ -62,11 +62,9 @@ pub(crate) struct VolumeMount {
 pub(crate) trait Entry: Serialize {
     /// The JSON object, its keys sorted.
     fn to_entry(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(entry)) => entry,
-            // Structs of strings: they are objects, and nothing in them fails.
-            _ => Map::new(),
-        }
+        let value = serde_json::to_value(self).expect("a struct of strings and lists becomes JSON");
+        let Value::Object(entry) = value else { unreachable!("a struct becomes an object") };
+        entry
     }
 }
 

@@ -10,7 +10,7 @@ use super::judge::{Failure, judge};
 use super::report::{self, Engine, Report, Workload};
 use super::subject::Subject;
 use super::{Options, Progress, differences, embedded, envoy};
-use crate::diag::Sink;
+use crate::diag::{Diagnostic, Sink};
 use crate::verify::outcome::Outcome;
 use crate::world::World;
 
@@ -22,77 +22,72 @@ pub(super) fn run(
     sink: &mut Sink,
     progress: Progress<'_>,
 ) -> Option<Report> {
-    match options.engine {
-        Engine::Embedded => Some(embedded(world, subjects, options, sink, progress)),
-        Engine::Envoy => {
-            let outcomes = in_envoy(world, subjects, options, sink, &counter(progress, subjects.len()))?;
-            let mut findings = Findings::default();
-            let workloads = report_outcomes(subjects, Engine::Envoy, &outcomes, &mut findings);
-            Some(finish(options.engine, workloads, findings, sink))
-        }
-        Engine::Both => both(world, subjects, options, sink, progress),
-    }
-}
-
-/// Runs the subjects that are not in the cache.
-fn embedded(
-    world: &dyn World,
-    subjects: &[Subject],
-    options: &Options,
-    sink: &mut Sink,
-    progress: Progress<'_>,
-) -> Report {
-    let cache = Cache::new(world, options.cache.as_deref());
-    let known: Vec<Option<Workload>> = subjects.par_iter().map(|subject| cache.find(subject)).collect();
-    let fresh = |(subject, known): (&Subject, &Option<Workload>)| known.is_none().then(|| subject.clone());
-    let unknown: Vec<Subject> = subjects.iter().zip(&known).filter_map(fresh).collect();
-    let outcomes = embedded::run(&unknown, &counter(progress, unknown.len()));
+    let run = DryRun { world, subjects, options, progress };
     let mut findings = Findings::default();
-    let new = report_outcomes(&unknown, Engine::Embedded, &outcomes, &mut findings);
-    unknown
-        .par_iter()
-        .zip(&new)
-        .filter(|(subject, workload)| workload.passed() && !findings.concern(&subject.name))
-        .for_each(|(subject, workload)| cache.keep(subject, workload));
-    let mut new = new.into_iter();
-    let workloads = known.into_iter().filter_map(|known| known.or_else(|| new.next())).collect();
-    finish(Engine::Embedded, workloads, findings, sink)
+    let workloads = match options.engine {
+        Engine::Embedded => Ok(run.embedded(&mut findings)),
+        Engine::Envoy => run.envoy(&mut findings),
+        Engine::Both => run.both(&mut findings),
+    };
+    let workloads = workloads.map_err(|error| sink.push(*error)).ok()?;
+    let passed = !findings.has_errors();
+    findings.report(options.engine, sink);
+    Some(Report { engine: options.engine, workloads, passed })
 }
 
-fn both(
-    world: &dyn World,
-    subjects: &[Subject],
-    options: &Options,
-    sink: &mut Sink,
-    progress: Progress<'_>,
-) -> Option<Report> {
-    let step = counter(progress, 2 * subjects.len());
-    let ours = embedded::run(subjects, &step);
-    let theirs = in_envoy(world, subjects, options, sink, &step)?;
-    let mut findings = Findings::default();
-    let mut workloads = report_outcomes(subjects, Engine::Embedded, &ours, &mut findings);
-    workloads.extend(report_outcomes(subjects, Engine::Envoy, &theirs, &mut findings));
-    for ((subject, ours), theirs) in subjects.iter().zip(&ours).zip(&theirs) {
-        let found = differences::find(subject, ours, theirs);
-        found.into_iter().for_each(|finding| findings.add_difference(&subject.name, finding));
+struct DryRun<'a> {
+    world: &'a dyn World,
+    subjects: &'a [Subject],
+    options: &'a Options,
+    progress: Progress<'a>,
+}
+
+impl DryRun<'_> {
+    /// Runs the subjects that are not in the cache.
+    fn embedded(&self, findings: &mut Findings) -> Vec<Workload> {
+        let cache = Cache::new(self.world, self.options.cache.as_deref());
+        let known: Vec<Option<Workload>> = self.subjects.par_iter().map(|subject| cache.find(subject)).collect();
+        let fresh = |(subject, known): (&Subject, &Option<Workload>)| known.is_none().then(|| subject.clone());
+        let unknown: Vec<Subject> = self.subjects.iter().zip(&known).filter_map(fresh).collect();
+        let outcomes = embedded::run(&unknown, &self.counter(unknown.len()));
+        let new = report_outcomes(&unknown, Engine::Embedded, &outcomes, findings);
+        unknown
+            .par_iter()
+            .zip(&new)
+            .filter(|(subject, workload)| workload.passed() && !findings.concern(&subject.name))
+            .for_each(|(subject, workload)| cache.keep(subject, workload));
+        let mut new = new.into_iter();
+        known.into_iter().filter_map(|known| known.or_else(|| new.next())).collect()
     }
-    Some(finish(options.engine, workloads, findings, sink))
-}
 
-fn in_envoy(
-    world: &dyn World,
-    subjects: &[Subject],
-    options: &Options,
-    sink: &mut Sink,
-    progress: &(dyn Fn() + Sync),
-) -> Option<Vec<Outcome>> {
-    let options = envoy::Options { path: options.envoy.clone(), ..envoy::Options::default() };
-    match envoy::run(world, subjects, &options, progress) {
-        Ok(outcomes) => Some(outcomes),
-        Err(finding) => {
-            sink.push(*finding);
-            None
+    fn envoy(&self, findings: &mut Findings) -> Result<Vec<Workload>, Box<Diagnostic>> {
+        let outcomes = self.outcomes_in_envoy(&self.counter(self.subjects.len()))?;
+        Ok(report_outcomes(self.subjects, Engine::Envoy, &outcomes, findings))
+    }
+
+    /// Runs every subject in both engines, and compares the outcomes.
+    fn both(&self, findings: &mut Findings) -> Result<Vec<Workload>, Box<Diagnostic>> {
+        let step = self.counter(2 * self.subjects.len());
+        let ours = embedded::run(self.subjects, &step);
+        let theirs = self.outcomes_in_envoy(&step)?;
+        let mut workloads = report_outcomes(self.subjects, Engine::Embedded, &ours, findings);
+        workloads.extend(report_outcomes(self.subjects, Engine::Envoy, &theirs, findings));
+        for ((subject, ours), theirs) in self.subjects.iter().zip(&ours).zip(&theirs) {
+            let differences = differences::find(subject, ours, theirs);
+            differences.into_iter().for_each(|finding| findings.add_difference(&subject.name, finding));
         }
+        Ok(workloads)
+    }
+
+    fn outcomes_in_envoy(&self, progress: &(dyn Fn() + Sync)) -> Result<Vec<Outcome>, Box<Diagnostic>> {
+        let options = envoy::Options { path: self.options.envoy.clone(), ..envoy::Options::default() };
+        envoy::run(self.world, self.subjects, &options, progress)
+    }
+
+    /// The function that an engine calls after each workload.
+    fn counter(&self, total: usize) -> impl Fn() + Sync {
+        let done = AtomicUsize::new(0);
+        move || (self.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, total)
     }
 }
 
@@ -110,16 +105,4 @@ fn report_outcomes(
         report::workload(subject, engine, outcome, &failures)
     };
     subjects.iter().zip(outcomes).map(report).collect()
-}
-
-fn finish(engine: Engine, workloads: Vec<Workload>, findings: Findings, sink: &mut Sink) -> Report {
-    let passed = !findings.has_errors();
-    findings.report(engine, sink);
-    Report { engine, workloads, passed }
-}
-
-/// The function that an engine calls after each workload.
-fn counter(progress: Progress<'_>, total: usize) -> impl Fn() + Sync {
-    let done = AtomicUsize::new(0);
-    move || progress(done.fetch_add(1, Ordering::Relaxed) + 1, total)
 }

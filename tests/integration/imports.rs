@@ -20,7 +20,7 @@ const FORBIDDEN: [(&str, &str, &str); 2] =
     [("resolve", "objects", "the resolved mesh knows no target"), ("spec", "objects", "mesh.toml knows no target")];
 
 /// Violations that exist. Remove an entry together with the violation.
-const KNOWN: &[&str] = &["traffic has no layer"];
+const KNOWN: &[&str] = &[];
 
 #[test]
 fn no_module_imports_a_module_above_it() {

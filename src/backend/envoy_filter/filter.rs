@@ -4,16 +4,14 @@ use super::plan::EnvoyFilter;
 use super::{FLUX_NO_SUBSTITUTE, labels, plugin, strings};
 use crate::domain::{Direction, FilterType, Insert};
 use crate::objects::{
-    self, ApplyTo, ChainFilter, ConfigPatch, EnvoyFilterSpec, FilterChainMatch, FilterMatch, ListenerMatch, Match,
-    Metadata, Operation, Patch, PatchContext, ProxyMatch, SubFilterMatch, WorkloadSelector,
+    self, ApplyTo, ChainFilter, ConfigPatch, EnvoyFilterSpec, FilterChainMatch, FilterMatch, HTTP_CONNECTION_MANAGER,
+    ListenerMatch, Match, Metadata, Operation, Patch, PatchContext, ProxyMatch, ROUTER, SubFilterMatch, TCP_PROXY,
+    WorkloadSelector,
 };
 use crate::resolve::mesh::Mesh;
 
 /// Pruned last, after the rollout is complete: until then the old pods still have the label that the EnvoyFilter selects.
 const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true");
-const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
-const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
-const ROUTER: &str = "envoy.filters.http.router";
 
 pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter {
     let EnvoyFilter { namespace, name, selector, priority, plugin, .. } = filter;

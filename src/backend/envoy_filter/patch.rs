@@ -6,8 +6,8 @@ use super::labels;
 use super::plan::Patch;
 use crate::domain::MountBy;
 use crate::objects::{
-    ConfigMapSource, Container, Entry as _, Metadata, PodMetadata, PodSpec, PodTemplate, Projected, ProjectedSource,
-    Strings, Volume, VolumeMount, WorkloadPatch, WorkloadSpec,
+    ConfigMapSource, Container, Entry as _, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, Projected,
+    ProjectedSource, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount, WorkloadPatch, WorkloadSpec,
 };
 use crate::resolve::mesh::Workload;
 
@@ -37,13 +37,13 @@ fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     let (volumes, volume_mounts) = (volumes(patch), mounts(workload));
     match workload.mount.by {
         MountBy::Annotation => {
-            annotations.insert("sidecar.istio.io/userVolume".to_owned(), json(volumes));
-            annotations.insert("sidecar.istio.io/userVolumeMount".to_owned(), json(volume_mounts));
+            annotations.insert(USER_VOLUME.to_owned(), json(volumes));
+            annotations.insert(USER_VOLUME_MOUNT.to_owned(), json(volume_mounts));
         }
         MountBy::Container => {
             // The injector completes a container of this name whose image is `auto`.
             let image = (!workload.mount.own_container).then(|| "auto".to_owned());
-            spec.containers.push(Container { name: "istio-proxy".to_owned(), image, volume_mounts });
+            spec.containers.push(Container { name: PROXY_CONTAINER.to_owned(), image, volume_mounts });
             spec.volumes = volumes;
         }
     }

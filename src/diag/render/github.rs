@@ -1,11 +1,11 @@
-//! Findings as GitHub workflow commands: the runner turns each line of the log that begins with
-//! `::error` or `::warning` into a note beside the line of the pull request.
+//! Diagnostics as workflow commands of GitHub Actions. The runner turns each line of the log that starts with `::error` or
+//! `::warning` into an annotation of the pull request.
 
 use std::fmt::Write as _;
 
 use crate::diag::{Diagnostic, Files, Label, Location, Sources, visible, visible_lines};
 
-/// All findings, one workflow command a line.
+/// The diagnostics, one workflow command per line.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     let files = sources.files();
@@ -26,7 +26,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     out
 }
 
-/// `file=…,line=…,col=…,endLine=…,endColumn=…,`, as much of it as there is.
+/// `file=…,line=…,col=…,endLine=…,endColumn=…,`, as far as known.
 fn place(files: &Files, location: Location) -> String {
     let source = &files[location.file];
     let mut out = format!("file={},", property(&visible(source.path.as_str())));
@@ -35,7 +35,7 @@ fn place(files: &Files, location: Location) -> String {
     };
     let (line, column) = source.position(span.start);
     let (end_line, end_column) = source.position(span.end);
-    // GitHub takes columns only for spans within one line.
+    // GitHub accepts columns only for a span within one line.
     let fields = if line == end_line {
         format!("line={line},col={column},endLine={end_line},endColumn={end_column},")
     } else {
@@ -45,11 +45,11 @@ fn place(files: &Files, location: Location) -> String {
     out
 }
 
-/// The message and, a line each, all that the text format shows around the source.
+/// The message, followed by the related places, notes, help and log, one per line.
 fn body(files: &Files, diagnostic: &Diagnostic) -> String {
     let mut out = visible(&diagnostic.message).into_owned();
     for Label { location, text } in &diagnostic.related {
-        // Writing to a String can't fail.
+        // Writing to a String cannot fail.
         let _ = write!(out, "\nsee {}", visible(&files[location.file].show(*location)));
         if !text.is_empty() {
             let _ = write!(out, ": {}", visible_lines(text));
@@ -67,12 +67,12 @@ fn body(files: &Files, diagnostic: &Diagnostic) -> String {
     out
 }
 
-/// Escapes what ends a command: a line. The percent sign goes first, for it is the escape.
+/// Escapes line breaks, which end a command. The percent sign comes first, because it introduces an escape.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Escapes what ends a property as well.
+/// Also escapes the characters that end a property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_a_line() {
+    fn each_diagnostic_is_one_command() {
         let text = source("mesh.toml");
         let found = [
             Diagnostic::error(Code::MC0102, "unknown key").at(Location::new(text, 11..16)),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_go_when_the_span_crosses_lines() {
+    fn a_span_across_lines_has_no_columns() {
         let text = source("mesh.toml");
         let found = [
             Diagnostic::error(Code::MC0101, "two lines").at(Location::new(text, 0..16)),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_a_command_or_a_property_is_escaped() {
+    fn characters_that_end_a_command_or_a_property_are_escaped() {
         let text = source("a:b,100%.toml");
         let found = Diagnostic::error(Code::MC0101, "50%: a, b\r\nc")
             .at(Location::new(text, 0..1))

@@ -1,4 +1,4 @@
-//! Findings for programs: `{"version":1,"diagnostics":[…]}` on one line.
+//! Diagnostics for programs: `{"version":1,"diagnostics":[…]}` on one line.
 
 use std::fmt::Write as _;
 
@@ -7,21 +7,21 @@ use serde::Serialize;
 use crate::diag::visible::is_hidden;
 use crate::diag::{Diagnostic, Files, Label, Location, Sources};
 
-/// The version of the layout. A change that could break a reader raises it.
+/// The version of the format. A change that can break a reader increments it.
 pub const VERSION: u32 = 1;
 
-/// The document, for a command to serialise with fields of its own beside the findings.
+/// The document. A command can add fields of its own.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
     version: u32,
-    diagnostics: Vec<Finding<'a>>,
-    /// Further top-level fields, after the others and sorted by name.
+    diagnostics: Vec<Entry<'a>>,
+    /// Additional top-level fields, written after the others and sorted by name.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Serialize)]
-struct Finding<'a> {
+struct Entry<'a> {
     code: &'a str,
     severity: &'static str,
     message: &'a str,
@@ -30,7 +30,7 @@ struct Finding<'a> {
     help: &'a [String],
     notes: &'a [String],
     related: Vec<Related<'a>>,
-    /// Left out where there is none.
+    /// Omitted if empty.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     detail: &'a [String],
 }
@@ -42,8 +42,7 @@ struct Related<'a> {
     message: &'a str,
 }
 
-/// Lines and columns count from 1, columns in characters; the end is exclusive. Null where there
-/// is none.
+/// Lines and columns are counted from 1, columns in characters. The end is exclusive. A missing part is null.
 #[derive(Debug, Default, Serialize)]
 struct Place {
     file: Option<String>,
@@ -54,25 +53,25 @@ struct Place {
 }
 
 impl<'a> Report<'a> {
-    /// The findings, in the order given, and no further fields.
+    /// The diagnostics in the given order, without additional fields.
     #[must_use]
     pub fn new(diagnostics: &'a [Diagnostic], sources: &Sources) -> Self {
         let files = sources.files();
         Self {
             version: VERSION,
-            diagnostics: diagnostics.iter().map(|it| Finding::new(it, &files)).collect(),
+            diagnostics: diagnostics.iter().map(|it| Entry::new(it, &files)).collect(),
             extra: serde_json::Map::new(),
         }
     }
 
-    /// The document as one line with its LF.
+    /// The document on one line, with a newline at the end.
     ///
     /// # Panics
     ///
-    /// Never: every key is a string and every value is plain data.
+    /// Never: all keys are strings and all values can be serialized.
     #[must_use]
     pub fn to_line(&self) -> String {
-        let json = serde_json::to_string(self).expect("string keys and plain data serialize");
+        let json = serde_json::to_string(self).expect("string keys and plain data can be serialized");
         let mut line = String::with_capacity(json.len() + 1);
         // Only strings contain hidden characters, and serde_json leaves those above U+001F as they are.
         for c in json.chars() {
@@ -90,7 +89,7 @@ impl<'a> Report<'a> {
     }
 }
 
-impl<'a> Finding<'a> {
+impl<'a> Entry<'a> {
     fn new(diagnostic: &'a Diagnostic, files: &Files) -> Self {
         let primary = diagnostic.primary.as_ref();
         Self {
@@ -124,7 +123,7 @@ impl Place {
     }
 }
 
-/// All findings as one line of JSON with its LF.
+/// The diagnostics as one line of JSON, with a newline at the end.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     Report::new(diagnostics, sources).to_line()
@@ -142,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn no_findings_are_an_empty_list() {
+    fn no_diagnostics_are_an_empty_list() {
         assert_eq!(render(&[], &SOURCES), "{\"version\":1,\"diagnostics\":[]}\n");
     }
 
     #[test]
-    fn every_field_in_its_order() {
+    fn the_fields_have_a_fixed_order() {
         let diagnostic = Diagnostic::error(Code::MC0102, "a \"quoted\" name")
             .at_label(Location::new(source(), 21..26), "not shown here")
             .related(Location::new(source(), 0..12), "the filter")
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_stands_last() {
+    fn the_log_is_the_last_field() {
         let line = render(
             &[Diagnostic::error(Code::MC0610, "e").detail(["request".to_owned(), "  GET /".to_owned()])],
             &SOURCES,
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_null_everywhere() {
+    fn a_missing_place_is_null() {
         assert_eq!(
             render(&[Diagnostic::warning(Code::MC0105, "w")], &SOURCES),
             concat!(
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn further_fields_follow_sorted() {
+    fn additional_fields_follow_in_sorted_order() {
         let mut report = Report::new(&[], &SOURCES);
         report.extra.insert("runs".to_owned(), 2.into());
         report.extra.insert("engine".to_owned(), "embedded".into());

@@ -1,4 +1,4 @@
-//! Findings as people and programs read them. Every renderer is pure and has a file of its own.
+//! Diagnostics for people and for programs, one renderer per file.
 
 pub mod github;
 pub mod json;
@@ -9,30 +9,30 @@ mod tests;
 
 use super::{Diagnostic, Sources};
 
-/// How findings are written.
+/// The format of diagnostics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// As rustc does, for a terminal.
+    /// Text for a terminal, in the style of rustc.
     #[default]
     Text,
     /// One line of versioned JSON.
     Json,
-    /// Workflow commands that GitHub shows beside a pull request's lines.
+    /// Workflow commands, which GitHub shows as annotations of a pull request.
     Github,
 }
 
-/// Whether text carries ANSI escapes.
+/// Whether text contains ANSI escape sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Color {
-    /// Bytes a file can hold.
+    /// No escape sequences.
     #[default]
     Plain,
-    /// Escapes for a terminal.
+    /// Escape sequences for a terminal.
     Styled,
 }
 
 impl Format {
-    /// All findings in this format. `color` matters to `Text` alone.
+    /// Renders the diagnostics. `color` applies to [`Format::Text`] only.
     #[must_use]
     pub fn render(self, diagnostics: &[Diagnostic], sources: &Sources, color: Color) -> String {
         match self {

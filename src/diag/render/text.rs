@@ -1,4 +1,4 @@
-//! Findings for a terminal, as rustc shows them: the line, an underline, labels, notes, help.
+//! Diagnostics in the style of rustc: the source line, an underline, labels, notes and help.
 
 mod detail;
 mod excerpt;
@@ -13,11 +13,11 @@ use self::excerpt::{Excerpt, Kind, Mark};
 use super::Color;
 use crate::diag::{Diagnostic, Files, Label, Severity, Sources, visible, visible_lines};
 
-/// The columns of source that are shown of a line; what is longer is cut around the underline.
-/// A constant, so that a log reads the same wherever it was made.
+/// The columns of a source line. A longer line is cut around the underline. Independent of the terminal, so that a log is the
+/// same on every machine.
 const WIDTH: usize = 120;
 
-/// All findings, a blank line between two of them.
+/// The diagnostics, separated by blank lines.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: Color) -> String {
     let files = sources.files();
@@ -40,11 +40,11 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: Color) -> St
     out
 }
 
-/// One entry between the headline and the notes.
+/// A part of a diagnostic between its message and its notes.
 enum Part<'a> {
-    /// `--> path` and no more.
+    /// `--> path`, without lines.
     File(&'a str),
-    /// Lines of a file, underlined.
+    /// Lines of a file, with underlines.
     Excerpt(Excerpt<'a>),
 }
 
@@ -56,7 +56,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Group<'a> {
     let title = level.primary_title(visible(&diagnostic.message));
     let mut group = Group::with_title(title.id(diagnostic.code.as_str()));
     let notes = notes(diagnostic, files);
-    // The crate parts its elements with an empty `|`, except before and after a bare path.
+    // The crate separates its elements with an empty `|`, except around a path without lines.
     let mut after_lines = false;
     let mut after_path = false;
     for part in parts(diagnostic, files) {
@@ -76,7 +76,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Group<'a> {
     group.elements(notes)
 }
 
-/// The places in their order, those that fit together in one excerpt.
+/// The places in order. Those that fit into one excerpt share it.
 fn parts<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Vec<Part<'a>> {
     let mut parts: Vec<Part<'a>> = Vec::new();
     let primary = diagnostic.primary.iter().map(|l| (l, Kind::Primary));
@@ -84,7 +84,7 @@ fn parts<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Vec<Part<'a>> {
     for (label, kind) in primary.chain(related) {
         let source = &files[label.location.file];
         let Some(mark) = Mark::new(label, source, kind) else {
-            // A related file that has a text is told in a note.
+            // A related file with a text becomes a note.
             if kind == Kind::Primary || label.text.is_empty() {
                 parts.push(Part::File(source.path.as_str()));
             }
@@ -102,12 +102,13 @@ fn parts<'a>(diagnostic: &'a Diagnostic, files: &'a Files) -> Vec<Part<'a>> {
     parts
 }
 
-/// Labels that have no line to stand beside, then the notes, then the help.
+/// The labels without a line to show, then the notes, then the help.
 fn notes<'a>(diagnostic: &'a Diagnostic, files: &Files) -> Vec<Message<'a>> {
-    let homeless = |label: &&Label| files[label.location.file].span(label.location).is_none() && !label.text.is_empty();
-    let primary = diagnostic.primary.iter().filter(homeless);
+    let without_line =
+        |label: &&Label| files[label.location.file].span(label.location).is_none() && !label.text.is_empty();
+    let primary = diagnostic.primary.iter().filter(without_line);
     let primary = primary.map(|label| visible_lines(&label.text));
-    let related = diagnostic.related.iter().filter(homeless);
+    let related = diagnostic.related.iter().filter(without_line);
     let related = related.map(|Label { location, text }| {
         let place = files[location.file].show(*location);
         Cow::Owned(format!("{}: {}", visible(&place), visible_lines(text)))

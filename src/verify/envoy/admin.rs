@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::clock::Deadline;
-use super::wire::{self, Reader, Side};
+use super::http1::{self, Reader, Side};
 
 /// A client of the admin interface.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ impl Admin {
     pub(super) fn get(&self, path: &str) -> Option<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&self.address, self.timeout).ok()?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
-        wire::write(&mut stream, request.as_bytes()).ok()?;
+        http1::write(&mut stream, request.as_bytes()).ok()?;
         let mut response = None;
         let mut reader = Reader::new(stream, Side::Responses { to_head: false });
         reader.message(&mut response, Deadline::after(self.timeout)).ok()?;

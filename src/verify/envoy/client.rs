@@ -6,8 +6,8 @@ use std::time::Duration;
 use mesh_compile_host::Message;
 
 use super::clock::Deadline;
+use super::http1::{self, ReadError, Reader, Side};
 use super::marker::Marker;
-use super::wire::{self, ReadError, Reader, Side};
 
 /// The response of an exchange.
 #[derive(Debug)]
@@ -36,12 +36,12 @@ pub(super) fn exchange(address: SocketAddr, request: &Message, marker: &Marker, 
     let to_head = request.headers.first(":method") == Some(b"HEAD");
     let mut reader = Reader::new(reading, Side::Responses { to_head });
 
-    let pieces = wire::request(request);
+    let pieces = http1::request(request);
     let mut response = None;
     let mut result = Err(ReadError::TimedOut);
     for piece in std::iter::once(&pieces.head).chain(&pieces.rest) {
         // A filter may respond before the whole request is sent, and Envoy may not read the rest.
-        if wire::write(&mut stream, piece).is_err() || !marker.reached() {
+        if http1::write(&mut stream, piece).is_err() || !marker.reached() {
             break;
         }
         result = reader.message(&mut response, Deadline::after(Duration::from_millis(1)));

@@ -6,12 +6,12 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use crate::domain::{Direction, FilterType};
-use crate::objects::{PluginConfig, TypedConfig, Wasm};
+use crate::objects::{self, PluginConfig, TypedConfig, Wasm};
 use crate::verify::subject::{Placed, Plugin};
 
 /// The listener that responds by itself. Its responses show when the worker has processed earlier data.
 pub(super) const MARKER: &str = "mesh-compile-marker";
-/// The cluster that stands for the workload.
+/// The name of the workload's cluster.
 const WORKLOAD: &str = "mesh-compile-workload";
 const HTTP_CONNECTION_MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -156,11 +156,11 @@ fn listener_of(name: &str, mut filters: Vec<Value>, mut http_filters: Vec<Value>
 }
 
 fn connection_manager(config: Value) -> Value {
-    json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": config })
+    json!({ "name": objects::HTTP_CONNECTION_MANAGER, "typed_config": config })
 }
 
 fn router() -> Value {
-    json!({ "name": "envoy.filters.http.router", "typed_config": { "@type": ROUTER } })
+    json!({ "name": objects::ROUTER, "typed_config": { "@type": ROUTER } })
 }
 
 fn filter(name: &str, filter_type: FilterType, config: PluginConfig) -> Value {

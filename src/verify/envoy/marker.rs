@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::clock::Deadline;
 use super::config::MARKER;
-use super::wire::{self, Reader, Side};
+use super::http1::{self, Reader, Side};
 
 /// A connection to the listener [`MARKER`].
 #[derive(Debug)]
@@ -52,6 +52,6 @@ impl Connection {
 
     fn round_trip(&mut self, deadline: Deadline) -> bool {
         let request = format!("GET / HTTP/1.1\r\nhost: {MARKER}\r\n\r\n");
-        wire::write(&mut self.stream, request.as_bytes()).is_ok() && self.reader.message(&mut None, deadline).is_ok()
+        http1::write(&mut self.stream, request.as_bytes()).is_ok() && self.reader.message(&mut None, deadline).is_ok()
     }
 }

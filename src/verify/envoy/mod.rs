@@ -31,6 +31,7 @@ mod engine;
 mod exchanges;
 mod find;
 mod grpc;
+mod http1;
 mod http2;
 #[expect(clippy::disallowed_methods, reason = "follows the log file of a running Envoy")]
 mod journal;
@@ -40,7 +41,6 @@ mod plugins;
 #[expect(clippy::disallowed_methods, reason = "runs Envoy in a temporary directory")]
 mod process;
 mod upstream;
-mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,9 @@ use mesh_compile_host::outcome::Call;
 use mesh_compile_host::{Callout, Message, Response};
 
 use super::clock::Deadline;
+use super::http1::{self, Part, Reader, Side};
 use super::journal::Journal;
 use super::marker::Marker;
-use super::wire::{self, Part, Reader, Side};
 use super::{grpc, http2};
 
 /// How long a connection may be idle. Envoy closes its connections long before.
@@ -227,14 +227,14 @@ fn callout(shared: &Shared, cluster: &str, request: Message) -> Option<Response>
 
 /// Writes a response, each chunk after Envoy has processed the one before.
 fn send(shared: &Shared, stream: &mut TcpStream, response: &Message, method: &[u8]) -> io::Result<()> {
-    let pieces = wire::response(response, method);
-    wire::write(stream, &pieces.head)?;
+    let pieces = http1::response(response, method);
+    http1::write(stream, &pieces.head)?;
     for piece in &pieces.rest {
         let envoy = shared.state().envoy.clone();
         if let Some(envoy) = envoy {
             envoy.marker.reached();
         }
-        wire::write(stream, piece)?;
+        http1::write(stream, piece)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::diag::Sources;
 use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::PluginConfig;
-use crate::traffic::{Expect, ExpectedField};
+use crate::resolve::suite::{Expect, ExpectedField};
 use crate::verify::subject::{Module, Placed, Plugin};
 
 /// A location that identifies a failure by its byte in mesh.toml.
@@ -93,7 +93,7 @@ fn only(expect: Expect, found: ExchangeOutcome) -> Failure {
 }
 
 #[track_caller]
-fn says(expect: Expect, found: ExchangeOutcome, message: &str) {
+fn fails_with(expect: Expect, found: ExchangeOutcome, message: &str) {
     assert_eq!(only(expect, found).message, message);
 }
 
@@ -166,24 +166,25 @@ fn each_expectation_fails_by_itself() {
 #[test]
 fn status() {
     let expect = |status| Expect { status: Some(expected(status)), ..Expect::default() };
-    says(expect(404), good(), "the status is 200, not 404");
-    says(expect(200), local_reply("auth_denied"), "the status is 403 (a local reply: `auth_denied`), not 200");
-    says(expect(200), local_reply(""), "the status is 403 (a local reply), not 200");
+    fails_with(expect(404), good(), "the status is 200, not 404");
+    fails_with(expect(200), local_reply("auth_denied"), "the status is 403 (a local reply: `auth_denied`), not 200");
+    fails_with(expect(200), local_reply(""), "the status is 403 (a local reply), not 200");
 }
 
 #[test]
 fn header_values() {
-    let says = |name: &str, values, message: &str| says(headers(vec![field(name, values)]), good(), message);
-    says("x-color", vec![is("blue")], "header `x-color` of the response is `red`, not `blue`");
-    says("x-color", vec![like("^b")], "header `x-color` of the response is `red`, which `^b` does not match");
-    says(":status", vec![is("404")], "header `:status` of the response is `200`, not `404`");
-    says(
+    let fails_with =
+        |name: &str, values, message: &str| fails_with(headers(vec![field(name, values)]), good(), message);
+    fails_with("x-color", vec![is("blue")], "header `x-color` of the response is `red`, not `blue`");
+    fails_with("x-color", vec![like("^b")], "header `x-color` of the response is `red`, which `^b` does not match");
+    fails_with(":status", vec![is("404")], "header `:status` of the response is `200`, not `404`");
+    fails_with(
         "x-many",
         vec![is("2"), like("^1")],
         "header `x-many` of the response has 2 values, `1`, `2`; expected `2`, matching `^1`",
     );
-    says("x-many", vec![is("1")], "header `x-many` of the response has 2 values, `1`, `2`; expected `1`");
-    says(
+    fails_with("x-many", vec![is("1")], "header `x-many` of the response has 2 values, `1`, `2`; expected `1`");
+    fails_with(
         "x-color",
         vec![is("red"), is("red")],
         "header `x-color` of the response has 1 value, `red`; expected `red`, `red`",
@@ -192,24 +193,25 @@ fn header_values() {
 
 #[test]
 fn missing_headers() {
-    let says = |name: &str, found, message: &str| says(headers(vec![field(name, vec![is("1")])]), found, message);
-    says("x-colour", good(), "the response has no header `x-colour`; did you mean `x-color`?");
-    says("trace", good(), "the response has no header `trace`; its headers are `x-color`, `x-many`");
-    says("trace", local_reply(""), "the response has no header `trace`; it has no headers");
+    let fails_with =
+        |name: &str, found, message: &str| fails_with(headers(vec![field(name, vec![is("1")])]), found, message);
+    fails_with("x-colour", good(), "the response has no header `x-colour`; did you mean `x-color`?");
+    fails_with("trace", good(), "the response has no header `trace`; its headers are `x-color`, `x-many`");
+    fails_with("trace", local_reply(""), "the response has no header `trace`; it has no headers");
     let trailers = |name: &str| Expect { trailers: vec![field(name, vec![is("1")])], ..Expect::default() };
-    super::tests::says(trailers("u"), good(), "the response has no trailer `u`; its trailers are `t`");
-    super::tests::says(trailers("t"), local_reply(""), "the response has no trailer `t`; it has no trailers");
+    super::tests::fails_with(trailers("u"), good(), "the response has no trailer `u`; its trailers are `t`");
+    super::tests::fails_with(trailers("t"), local_reply(""), "the response has no trailer `t`; it has no trailers");
     let many: Vec<_> = (0..20).map(|i| (format!("h{i:02}"), "1".to_owned())).collect();
     let mut found = good();
     found.response = Some(Message { headers: many.into_iter().collect(), ..Message::default() });
     let named = "`h00`, `h01`, `h02`, `h03`, `h04`, `h05`, `h06`, `h07` and 12 more";
-    says("x-trace", found, &format!("the response has no header `x-trace`; its headers are {named}"));
+    fails_with("x-trace", found, &format!("the response has no header `x-trace`; its headers are {named}"));
 }
 
 #[test]
 fn unwanted_headers() {
     let expect = Expect { no_headers: vec![expected("x-many".into())], ..Expect::default() };
-    says(expect, good(), "the response has the header `x-many`, with `1`, `2`");
+    fails_with(expect, good(), "the response has the header `x-many`, with `1`, `2`");
 }
 
 #[test]
@@ -219,18 +221,18 @@ fn values_that_are_not_utf8() {
         response.headers.add("x-raw", b"a\xff\tb\x01");
     }
     let expect = headers(vec![field("x-raw", vec![is("a")])]);
-    says(expect, found, r"header `x-raw` of the response is `a\xff\tb\u{1}`, not `a`");
+    fails_with(expect, found, r"header `x-raw` of the response is `a\xff\tb\u{1}`, not `a`");
 }
 
 #[test]
 fn short_bodies_are_shown_whole() {
-    says(body(is("hallo")), good(), "the body of the response is `hello`, not `hallo`");
-    says(body(is("")), good(), "the body of the response is `hello`, not empty");
-    says(body(is("hello")), with_body(b""), "the body of the response is empty, not `hello`");
+    fails_with(body(is("hallo")), good(), "the body of the response is `hello`, not `hallo`");
+    fails_with(body(is("")), good(), "the body of the response is `hello`, not empty");
+    fails_with(body(is("hello")), with_body(b""), "the body of the response is empty, not `hello`");
     let failure = only(body(like("^H")), good());
     assert_eq!(failure.message, "`^H` does not match the body of the response");
     assert_eq!((failure.expected.as_deref(), failure.found.as_deref()), (None, Some("hello")));
-    says(body(is("é")), with_body(b"\xc3"), r"the body of the response is `\xc3`, not `é`");
+    fails_with(body(is("é")), with_body(b"\xc3"), r"the body of the response is `\xc3`, not `é`");
 }
 
 #[test]
@@ -265,7 +267,7 @@ fn excerpts_begin_and_end_between_characters() {
 #[test]
 fn upstream() {
     let nothing = || Expect { upstream: Some(ExpectedUpstream::Nothing(at(7))), ..Expect::default() };
-    says(nothing(), good(), "the request reached the workload: `GET /`");
+    fails_with(nothing(), good(), "the request reached the workload: `GET /`");
     let request = |headers: Vec<ExpectedField>, matcher| {
         let upstream = ExpectedUpstream::Request {
             headers,
@@ -278,27 +280,27 @@ fn upstream() {
     };
     let path = |path| vec![field(":path", vec![is(path)])];
     let message = "header `:path` of the request to the workload is `/`, not `/other`";
-    says(request(path("/other"), is("asked")), good(), message);
-    says(request(path("/"), is("")), good(), "the body of the request to the workload is `asked`, not empty");
+    fails_with(request(path("/other"), is("asked")), good(), message);
+    fails_with(request(path("/"), is("")), good(), "the body of the request to the workload is `asked`, not empty");
     let message =
         "the request to the workload has no header `:scheme`; its headers are `:authority`, `:method`, `:path`";
-    says(request(vec![field(":scheme", vec![is("http")])], is("asked")), good(), message);
+    fails_with(request(vec![field(":scheme", vec![is("http")])], is("asked")), good(), message);
     // One failure, whatever was expected of the request.
     let message = "no request reached the workload (a local reply: `denied`)";
-    says(request(path("/other"), is("")), local_reply("denied"), message);
+    fails_with(request(path("/other"), is("")), local_reply("denied"), message);
 }
 
 #[test]
 fn local_replies() {
     let expect = |value| Expect { local_reply: Some(expected(value)), ..Expect::default() };
     let message = "the response is a local reply with the details `denied`, not the workload's response";
-    says(expect(LocalReply::No), local_reply("denied"), message);
-    says(expect(LocalReply::Yes), good(), "the response is the workload's, not a local reply");
-    says(expect(LocalReply::Details(is("a"))), good(), "the response is the workload's, not a local reply");
+    fails_with(expect(LocalReply::No), local_reply("denied"), message);
+    fails_with(expect(LocalReply::Yes), good(), "the response is the workload's, not a local reply");
+    fails_with(expect(LocalReply::Details(is("a"))), good(), "the response is the workload's, not a local reply");
     let message = "the details of the local reply are `denied`, not `a`";
-    says(expect(LocalReply::Details(is("a"))), local_reply("denied"), message);
+    fails_with(expect(LocalReply::Details(is("a"))), local_reply("denied"), message);
     let message = "the details of the local reply are `denied`, which `^a` does not match";
-    says(expect(LocalReply::Details(like("^a"))), local_reply("denied"), message);
+    fails_with(expect(LocalReply::Details(like("^a"))), local_reply("denied"), message);
 }
 
 #[test]
@@ -310,24 +312,24 @@ fn logs() {
         found
     };
     let log = |text: &str| Expect { log: vec![expected(Regex::new(text).unwrap())], ..Expect::default() };
-    says(log("^x"), logged(0), "`^x` matches no line: the log is empty");
+    fails_with(log("^x"), logged(0), "`^x` matches no line: the log is empty");
     let failure = only(log("^x"), logged(12));
     assert_eq!(failure.message, "`^x` matches no line: the log has 12 lines");
     let found = failure.found.unwrap();
     assert!(found.starts_with("… 2 earlier lines\nline 2\n") && found.ends_with("\nline 11"), "{found}");
     let no_log = Expect { no_log: vec![expected(Regex::new("1$").unwrap())], ..Expect::default() };
-    says(no_log, logged(2), "`1$` matches a line of the log: `line 1`");
+    fails_with(no_log, logged(2), "`1$` matches a line of the log: `line 1`");
 }
 
 #[test]
 fn metrics() {
     let expect = |name: &str| Expect { metrics: vec![(name.into(), expected(2))], ..Expect::default() };
     let mut found = good();
-    says(expect("requests"), found.clone(), "there is no metric `requests`; no filter defined a metric");
+    fails_with(expect("requests"), found.clone(), "there is no metric `requests`; no filter defined a metric");
     found.metrics.extend([("requests".to_owned(), 1), ("errors".to_owned(), 0)]);
-    says(expect("requests"), found.clone(), "the metric `requests` is 1, not 2");
-    says(expect("request"), found.clone(), "there is no metric `request`; did you mean `requests`?");
-    says(expect("latency"), found, "there is no metric `latency`; the metrics are `errors`, `requests`");
+    fails_with(expect("requests"), found.clone(), "the metric `requests` is 1, not 2");
+    fails_with(expect("request"), found.clone(), "there is no metric `request`; did you mean `requests`?");
+    fails_with(expect("latency"), found, "there is no metric `latency`; the metrics are `errors`, `requests`");
 }
 
 #[test]
@@ -345,10 +347,10 @@ fn calls() {
         Expect { calls: Some(expected(clusters.iter().map(call).collect())), ..Expect::default() }
     };
     assert_eq!(failures(expect(&["auth", "audit"]), made(&["auth", "audit"])), []);
-    says(expect(&["auth"]), made(&[]), "no call was made, expected 1");
-    says(expect(&[]), made(&["auth"]), "1 call was made (to `auth`), expected 0");
-    says(expect(&["auth"]), made(&["auth", "b"]), "2 calls were made (to `auth`, `b`), expected 1");
-    says(expect(&["auth", "b"]), made(&["b", "auth"]), "the calls went to `b`, `auth`, expected `auth`, `b`");
+    fails_with(expect(&["auth"]), made(&[]), "no call was made, expected 1");
+    fails_with(expect(&[]), made(&["auth"]), "1 call was made (to `auth`), expected 0");
+    fails_with(expect(&["auth"]), made(&["auth", "b"]), "2 calls were made (to `auth`, `b`), expected 1");
+    fails_with(expect(&["auth", "b"]), made(&["b", "auth"]), "the calls went to `b`, `auth`, expected `auth`, `b`");
     let mut other = expect(&["auth", "audit"]);
     let calls = other.calls.as_mut().unwrap();
     calls.value[1].headers = vec![field(":path", vec![is("/log")])];
@@ -370,7 +372,7 @@ fn an_incomplete_exchange_is_one_failure() {
         upstream: Some(ExpectedUpstream::Nothing(at(7))),
         ..headers(vec![field("a", vec![is("1")])])
     };
-    let says = |found: ExchangeOutcome, message: &str| {
+    let fails_with = |found: ExchangeOutcome, message: &str| {
         for expect in [much(), Expect::default()] {
             let failures = failures(expect, found.clone());
             let [only] = failures.as_slice() else { panic!("{failures:#?}") };
@@ -383,13 +385,13 @@ fn an_incomplete_exchange_is_one_failure() {
         ExchangeOutcome { upstream, response, end, ..ExchangeOutcome::default() }
     };
     let stalled = End::Stalled;
-    says(ended(stalled(Some(0)), false, false), "the request never reached the workload: `demo` paused it");
-    says(ended(stalled(None), false, false), "the request never reached the workload: a filter paused it");
-    says(ended(stalled(Some(0)), true, false), "no response arrived: `demo` paused the exchange");
-    says(ended(stalled(Some(9)), true, true), "the response never ended: a filter paused the rest of it");
-    says(ended(End::Reset, true, false), "the stream was reset before a response arrived");
-    says(ended(End::Reset, true, true), "the stream was reset in the middle of the response");
-    says(ended(End::Complete, true, false), "no response arrived");
+    fails_with(ended(stalled(Some(0)), false, false), "the request never reached the workload: `demo` paused it");
+    fails_with(ended(stalled(None), false, false), "the request never reached the workload: a filter paused it");
+    fails_with(ended(stalled(Some(0)), true, false), "no response arrived: `demo` paused the exchange");
+    fails_with(ended(stalled(Some(9)), true, true), "the response never ended: a filter paused the rest of it");
+    fails_with(ended(End::Reset, true, false), "the stream was reset before a response arrived");
+    fails_with(ended(End::Reset, true, true), "the stream was reset in the middle of the response");
+    fails_with(ended(End::Complete, true, false), "no response arrived");
 }
 
 #[test]

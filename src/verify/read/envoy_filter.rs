@@ -5,11 +5,10 @@ use regex::Regex;
 
 use super::plugin;
 use crate::domain::{Direction, FilterType};
-use crate::objects::{self, ApplyTo, ConfigPatch, FilterMatch, Operation, PatchContext, PluginConfig, Strings};
-
-const HTTP_CONNECTION_MANAGER: &str = "envoy.filters.network.http_connection_manager";
-const TCP_PROXY: &str = "envoy.filters.network.tcp_proxy";
-const ROUTER: &str = "envoy.filters.http.router";
+use crate::objects::{
+    self, ApplyTo, ConfigPatch, FilterMatch, HTTP_CONNECTION_MANAGER, Operation, PatchContext, PluginConfig, ROUTER,
+    Strings, TCP_PROXY,
+};
 
 /// An EnvoyFilter.
 #[derive(Debug)]

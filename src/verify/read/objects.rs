@@ -8,9 +8,9 @@ use super::config_map::{self, Modules};
 use super::envoy_filter::EnvoyFilter;
 use super::{Pod, unreadable};
 use crate::diag::Sink;
-use crate::layout::{File, KUSTOMIZATION};
+use crate::layout::{File, KUSTOMIZATION, PATCHES};
 use crate::objects::{Kustomization, Strings, WorkloadPatch};
-use crate::traffic::Proxies;
+use crate::resolve::suite::Proxies;
 
 /// The objects that are applied.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ impl Objects {
     /// The pod of a workload: from the patch of its namespace, or from a patch that names the namespace.
     pub(super) fn pod(&self, kind: &str, namespace: &str, name: &str) -> Result<&Pod, String> {
         let pods = self.pods.get(&(kind.to_owned(), name.to_owned())).map_or(&[][..], Vec::as_slice);
-        let folder = format!("patches/{namespace}/");
+        let folder = format!("{PATCHES}{namespace}/");
         let of_namespace = pods.iter().find(|pod| pod.path.starts_with(&folder));
         let named = || pods.iter().find(|pod| pod.namespace.as_deref() == Some(namespace));
         of_namespace.or_else(named).ok_or_else(|| format!("{KUSTOMIZATION} lists no patch of it"))

@@ -6,11 +6,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::objects::Objects;
-use crate::objects::{KeyToPath, PodMetadata, PodTemplate, Strings, Volume, VolumeMount, WorkloadPatch};
+use crate::objects::{
+    KeyToPath, PROXY_CONTAINER, PodMetadata, PodTemplate, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount,
+    WorkloadPatch,
+};
 use crate::verify::subject::Module;
-
-const USER_VOLUME: &str = "sidecar.istio.io/userVolume";
-const USER_VOLUME_MOUNT: &str = "sidecar.istio.io/userVolumeMount";
 
 /// The part of a pod that its patch determines.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Pod {
         let PodTemplate { metadata: PodMetadata { labels, annotations }, spec } = patch.spec.template;
         let mut volumes: Vec<Volume> = entries(spec.volumes)?;
         volumes.extend(injected::<Volume>(USER_VOLUME, &annotations)?);
-        let proxies = spec.containers.into_iter().filter(|container| container.name == "istio-proxy");
+        let proxies = spec.containers.into_iter().filter(|container| container.name == PROXY_CONTAINER);
         let mut mounts: Vec<VolumeMount> = entries(proxies.flat_map(|container| container.volume_mounts))?;
         mounts.extend(injected::<VolumeMount>(USER_VOLUME_MOUNT, &annotations)?);
         // An injected entry replaces one with the same key.

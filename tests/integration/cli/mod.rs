@@ -6,6 +6,7 @@ mod init;
 mod products;
 mod status;
 mod streams;
+mod streams_as_files;
 mod terminal;
 mod usage;
 

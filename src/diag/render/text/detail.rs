@@ -1,4 +1,4 @@
-//! What happened, below the finding: as it is, and coloured as a difference is.
+//! The log of what happened, below the diagnostic, with the colors of a diff.
 
 use super::Color;
 use crate::diag::visible;
@@ -8,14 +8,14 @@ const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";
 const RESET: &str = "\x1b[0m";
 
-/// Writes the lines, indented, an empty one above them.
+/// Writes the lines with indentation, after an empty line.
 pub(super) fn write(lines: &[String], color: Color, out: &mut String) {
     if lines.is_empty() {
         return;
     }
     out.push('\n');
     for line in lines {
-        // What a filter logs stays on its line.
+        // A message that a filter logs stays on its line.
         let line = visible(line);
         let line = line.trim_end();
         match style(line).filter(|_| color == Color::Styled) {
@@ -50,13 +50,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_stand_as_they_are() {
+    fn lines_are_indented() {
         let expected = "error[MC0610]: no\n\n    auth, proxy_on_request_headers: Continue\n      + x-a: 1\n      - x-b: 2\n      a\u{240a}b\u{241b}[31m\n\n";
         assert_eq!(rendered(Color::Plain), expected);
     }
 
     #[test]
-    fn what_came_and_what_went_have_colours() {
+    fn added_and_removed_lines_are_colored() {
         let text = rendered(Color::Styled);
         for part in
             ["    \x1b[1mauth, ", "\x1b[32m  + x-a: 1\x1b[0m\n", "\x1b[31m  - x-b: 2\x1b[0m\n", "      a\u{240a}b"]

@@ -1,8 +1,8 @@
-//! Lines of one file with their underlines, kept within what a screen can show.
+//! Lines of one file with underlines, within the width of a screen.
 //!
-//! annotate-snippets cuts long lines only while all underlines of a snippet fit in the width
-//! together; a span of 50,000 columns, or two spans that far apart, would print them all. So a
-//! mark is cut to fit, and marks that lie too far apart sideways get excerpts of their own.
+//! annotate-snippets cuts a long line only if all underlines of a snippet fit into the width. It would print every column of a
+//! span of 50,000 columns, and of two spans that far apart. A mark is therefore cut to fit, and marks that are too far apart in
+//! their columns get separate excerpts.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,19 +13,19 @@ use super::WIDTH;
 use crate::diag::visible::is_hidden;
 use crate::diag::{Label, Source, visible};
 
-/// The columns an underline may take; the rest of the width is the crate's margin.
+/// The columns of an underline. The crate needs the rest of the width for its margins.
 const MARK_WIDTH: usize = WIDTH - 20;
 
-/// Whether a mark is the finding's own place.
+/// Whether a mark is the place of the diagnostic itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Its place: `^^^`.
+    /// The place of the diagnostic: `^^^`.
     Primary,
     /// A related place: `---`.
     Context,
 }
 
-/// An underline with its text.
+/// An underline with a text.
 pub(super) struct Mark<'a> {
     kind: Kind,
     span: Range<usize>,
@@ -33,7 +33,7 @@ pub(super) struct Mark<'a> {
     text: &'a str,
 }
 
-/// Marks that are shown together.
+/// Marks that share an excerpt.
 pub(super) struct Excerpt<'a> {
     source: &'a Source,
     marks: Vec<Mark<'a>>,
@@ -41,7 +41,7 @@ pub(super) struct Excerpt<'a> {
 }
 
 impl<'a> Mark<'a> {
-    /// `None` where there is no line to show.
+    /// `None` if there is no line to show.
     pub(super) fn new(label: &'a Label, source: &Source, kind: Kind) -> Option<Self> {
         let text = &source.text;
         let mut span = source.visible_span(label.location)?;
@@ -59,7 +59,7 @@ impl<'a> Excerpt<'a> {
         Self { source, columns: mark.columns.clone(), marks: vec![mark] }
     }
 
-    /// Whether the mark of this label fits in beside the others.
+    /// Whether the mark fits into this excerpt.
     pub(super) fn takes(&self, source: &Source, mark: &Mark<'_>) -> bool {
         std::ptr::eq(self.source, source) && hull(&self.columns, &mark.columns).len() <= MARK_WIDTH
     }
@@ -75,8 +75,8 @@ impl<'a> Excerpt<'a> {
         let end = self.marks.iter().map(|mark| mark.span.end).max();
         let window = window(text, start.unwrap_or(0)..end.unwrap_or(0));
         let shown = shown(&text[window.clone()]);
-        // The crate reckons the width of the line numbers from the last span, and misses a line
-        // where that is empty and begins one. This invisible mark makes it see the last line.
+        // The crate derives the width of the line numbers from the last span, and misses the last line if that span is empty
+        // and starts the line. This invisible mark includes the last line.
         let last = AnnotationKind::Visible.span(shown.len()..shown.len());
         let (line_start, _) = self.source.position(window.start);
         let annotations = self.marks.into_iter().map(|mark| mark.annotate(&window));
@@ -99,8 +99,8 @@ impl<'a> Mark<'a> {
     }
 }
 
-/// The whole lines that hold a span, without the last one's end. Only these are handed to the
-/// crate, which would otherwise walk all the file for every finding.
+/// The whole lines of a span, without the last line end. The crate gets only these lines, because it would scan the whole file
+/// for every diagnostic.
 fn window(text: &str, span: Range<usize>) -> Range<usize> {
     let rest = &text[span.end..];
     let line = rest.split('\n').next().unwrap_or_default();
@@ -120,21 +120,21 @@ fn shown(text: &str) -> Cow<'_, str> {
     };
     let mut shown =
         if text.contains(is_hidden) { Cow::Owned(text.chars().map(show).collect()) } else { Cow::Borrowed(text) };
-    // A last line that is empty exists for the crate only when its end is there.
+    // The crate sees an empty last line only if it has a line end.
     if shown.ends_with('\n') {
         shown.to_mut().push('\n');
     }
     shown
 }
 
-/// From the left-most to the right-most column a span's underline touches.
+/// The columns of a span's underline.
 fn extent(text: &str, span: &Range<usize>) -> Range<usize> {
     let column = |offset: usize| text[line_start(text, offset)..offset].chars().map(width).sum();
     let (start, end): (usize, usize) = (column(span.start), column(span.end));
     start.min(end)..start.max(end)
 }
 
-/// The beginning of a span: of its first line what is `MARK_WIDTH` columns wide at most.
+/// The first `MARK_WIDTH` columns of a span's first line.
 fn cut(text: &str, span: Range<usize>) -> Range<usize> {
     let line = text[span.clone()].lines().next().unwrap_or_default();
     let mut columns = 0;
@@ -153,7 +153,7 @@ fn hull(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
     a.start.min(b.start)..a.end.max(b.end)
 }
 
-/// At least the columns a terminal gives a character: what isn't ASCII may be wide.
+/// The most columns that a terminal needs for a character: characters outside ASCII can be wide.
 const fn width(c: char) -> usize {
     match c {
         '\t' => 4,

@@ -9,7 +9,7 @@ fn source(path: &str, text: &str) -> FileId {
     SOURCES.add(path.into(), text)
 }
 
-/// The bytes of the `nth` occurrence (from 0) of `part` in a text.
+/// The `nth` occurrence of `part` in a text, counted from 0.
 fn find(source: FileId, part: &str, nth: usize) -> Location {
     let (start, _) = SOURCES.get(source).text.match_indices(part).nth(nth).expect("is there");
     Location::new(source, start..start + part.len())
@@ -58,7 +58,7 @@ fn both_sides_of_a_conflict_share_an_excerpt() {
 }
 
 #[test]
-fn other_files_have_their_own_excerpts() {
+fn each_file_has_its_own_excerpt() {
     let mesh = source("mesh.toml", MESH);
     let base = source("base/app.yaml", "kind: Deployment\n");
     check(
@@ -89,7 +89,7 @@ warning[MC0501]: no such workload
 }
 
 #[test]
-fn a_file_as_a_whole_is_its_path() {
+fn a_whole_file_is_shown_as_its_path() {
     let mesh = source("mesh.toml", MESH);
     let whole = Diagnostic::error(Code::MC0401, "too big").at(Location::whole(mesh));
     check(whole, "error[MC0401]: too big\n--> mesh.toml\n");
@@ -107,21 +107,21 @@ error[MC0101]: nothing in it
 }
 
 #[test]
-fn a_finding_without_a_place() {
+fn a_diagnostic_can_have_no_place() {
     check(Diagnostic::error(Code::MC0708, "m"), "error[MC0708]: m\n");
     let related = Diagnostic::error(Code::MC0708, "m").related(find(source("a", "b"), "b", 0), "t");
     check(related, "error[MC0708]: m\n --> a:1:1\n  |\n1 | b\n  | - t\n");
 }
 
 #[test]
-fn a_blank_line_between_two() {
+fn a_blank_line_separates_diagnostics() {
     let found = [Diagnostic::error(Code::MC0101, "a"), Diagnostic::warning(Code::MC0102, "b")];
     assert_eq!(render(&found, &SOURCES, Color::Plain), "error[MC0101]: a\n\nwarning[MC0102]: b\n");
     assert_eq!(render(&[], &SOURCES, Color::Plain), "");
 }
 
 #[test]
-fn spans_across_lines_fold() {
+fn a_long_span_is_folded() {
     let text = format!("a = [\n{}]\nb = 1\n", "  1,\n".repeat(20));
     let list = source("mesh.toml", &text);
     check(
@@ -144,7 +144,7 @@ error[MC0101]: m
 }
 
 #[test]
-fn the_line_end_of_a_span_is_not_drawn() {
+fn the_line_end_of_a_span_is_not_underlined() {
     let mesh = source("mesh.toml", MESH);
     check(
         Diagnostic::error(Code::MC0101, "m").at(Location::new(mesh, 0..15)),
@@ -159,7 +159,7 @@ error[MC0101]: m
 }
 
 #[test]
-fn tabs_line_ends_and_wide_characters() {
+fn underlines_fit_tabs_line_ends_and_wide_characters() {
     let mesh = source("mesh.toml", "a = 1\r\n\tb = \"漢字\" # é\u{301}\r\nc = 2\r\n");
     check(
         Diagnostic::error(Code::MC0101, "m")
@@ -178,7 +178,7 @@ error[MC0101]: m
 }
 
 #[test]
-fn empty_spans_and_the_end_of_the_text() {
+fn an_empty_span_has_one_mark_also_at_the_end_of_the_text() {
     let mesh = source("mesh.toml", "\n\n\n\n\n\n\n\na = \n");
     let at = |offset| Location::new(mesh, offset..offset);
     check(
@@ -205,7 +205,7 @@ error[MC0101]: m
 }
 
 #[test]
-fn nothing_steers_the_terminal() {
+fn control_characters_are_shown() {
     let mesh = source("a\u{1b}.toml", "k = \"\u{1b}[2J\u{9b}2J\u{202e}\0\"\n");
     check(
         Diagnostic::error(Code::MC0101, "\u{1b}[31m\u{9b}")
@@ -225,7 +225,7 @@ error[MC0101]: ␛[31m�
 }
 
 #[test]
-fn styled_text_has_the_same_words() {
+fn styles_do_not_change_the_text() {
     let mesh = source("mesh.toml", MESH);
     let found = [Diagnostic::error(Code::MC0101, "m").at_label(find(mesh, "demo", 0), "here").help("h")];
     let styled = render(&found, &SOURCES, Color::Styled);

@@ -12,7 +12,7 @@ use crate::Digest;
 use crate::diag::{Location, Sources};
 use crate::domain::{Direction, FilterType};
 use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::traffic::{Expect, Step, Test};
+use crate::resolve::suite::{Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
 use crate::verify::outcome::Outcome;
 use crate::verify::subject::{Module, Placed, Plugin, Subject};

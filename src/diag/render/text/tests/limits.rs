@@ -1,4 +1,4 @@
-//! What is too long for a screen, and whatever else a text may hold.
+//! Lines that are too long for a screen, and arbitrary text.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::diag::{Code, Location};
 
 #[test]
-fn long_lines_are_cut_around_the_underline() {
+fn a_long_line_is_cut_around_the_underline() {
     let x = "x".repeat(3000);
     let mesh = source("mesh.toml", &format!("a = \"{x}!{x}\" # end\n"));
     check(
@@ -36,7 +36,7 @@ error[MC0101]: m
 }
 
 #[test]
-fn long_wide_lines_are_cut_too() {
+fn a_long_line_of_wide_characters_is_cut() {
     let wide = "漢".repeat(500);
     let mesh = source("mesh.toml", &format!("{wide}!{wide}\n"));
     check(
@@ -57,7 +57,7 @@ error[MC0101]: m
 }
 
 #[test]
-fn long_spans_are_cut() {
+fn a_long_span_is_cut() {
     let mesh = source("mesh.toml", &format!("a = \"{}\"\n", "x".repeat(3000)));
     let whole = Location::new(mesh, 4..3006);
     check(
@@ -77,7 +77,7 @@ error[MC0101]: m
 }
 
 proptest! {
-    /// Whatever is pointed at: no panic, no flood, no control character, the right place.
+    /// Any text and any spans: no panic, no long line, no control character, and the right place.
     #[test]
     fn any_text_and_any_spans(
         text in "([a=\\[\\]\"\t 漢é\u{301}\u{200d}\u{9b}\0\r\n]|\r\n|x{150}|漢{90}){0,30}",
