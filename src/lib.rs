@@ -20,7 +20,6 @@ mod objects;
 mod resolve;
 mod spec;
 pub mod store;
-mod traffic;
 pub mod verify;
 pub mod world;
 pub mod yaml;

@@ -1,6 +1,7 @@
 //! The size limits of Kubernetes.
 
 use mesh_compile_module::Module;
+use serde_json::Value;
 
 use super::volumes::json;
 use crate::diag::{Code, Diagnostic, Location, Sink};
@@ -42,7 +43,8 @@ fn elsewhere(diagnostic: Diagnostic) -> Diagnostic {
 pub(super) fn annotations(workload: &types::Workload, location: Location, sink: &mut Sink) {
     /// The part of our own entries: two names, a path, and one ConfigMap per filter.
     const OURS: usize = 512;
-    let size = |entries| json(entries).iter().map(|entry| entry.to_string().len() + 1).sum::<usize>();
+    let size =
+        |entries| json(entries).into_iter().map(|entry| Value::Object(entry).to_string().len() + 1).sum::<usize>();
     let entries = size(workload.volumes()) + size(workload.volume_mounts());
     let size = entries + OURS * (workload.filters.len() + 1);
     if size > ANNOTATIONS {

@@ -9,6 +9,7 @@ mod limits;
 pub(crate) mod mesh;
 pub(crate) mod modules;
 mod settings;
+pub(crate) mod suite;
 pub(crate) mod template;
 mod traffic;
 mod uses;
@@ -21,9 +22,9 @@ use camino::Utf8PathBuf;
 
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::Spec;
-use crate::traffic::{Proxies, Suite};
 use crate::world::World;
 use mesh::Mesh;
+use suite::{Proxies, Suite};
 use template::{MeshVars, Templates};
 
 /// The whole spec, resolved.

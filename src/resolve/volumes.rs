@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value};
 
 use super::template::{Scope, Templates};
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
@@ -162,12 +162,7 @@ pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (
 }
 
 /// The user's entries in Kubernetes' form.
-pub(super) fn json(entries: &[Spanned<Table>]) -> Vec<Json> {
-    entries.iter().map(|entry| Json::Object(to_json(entry))).collect()
-}
-
-/// The user's entries in Kubernetes' form, as tables.
-pub(super) fn tables(entries: &[Spanned<Table>]) -> Vec<Map<String, Json>> {
+pub(super) fn json(entries: &[Spanned<Table>]) -> Vec<Map<String, Value>> {
     entries.iter().map(|entry| to_json(entry)).collect()
 }
 

@@ -113,8 +113,8 @@ fn workload<'a>(
         has_selector: written.selector.as_ref().is_some_and(|selector| !selector.is_empty()),
         mount: Mount { by, own_container, path, volume },
         wasm_log_level: written.wasm_log_level,
-        volumes: volumes::tables(written.volumes()),
-        volume_mounts: volumes::tables(written.volume_mounts()),
+        volumes: volumes::json(written.volumes()),
+        volume_mounts: volumes::json(written.volume_mounts()),
         location: written.key(),
         selector_location: written.selector.as_ref().map_or_else(|| written.key(), Spanned::key),
     };

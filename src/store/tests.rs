@@ -370,3 +370,21 @@ fn a_path_that_cannot_be_changed_is_repaired_once_it_can() {
         }
     }
 }
+
+#[test]
+fn a_lock_of_the_first_version_lists_the_same_files() {
+    for history in histories() {
+        let out = Out::new();
+        let [Some(first), second, _] = out.trees(&history) else { continue };
+        out.repair(&first);
+        let mut lock = "version = 1\n[files]\n".to_owned();
+        for file in first.files.iter().filter(|file| file.path != LOCK) {
+            lock += &format!("\"{}\" = \"{}\"\n", file.path, file.digest);
+        }
+        out.write(LOCK, lock.as_bytes());
+        let steps = plan(&world::Disk::new(), &first, SPEC.into(), &mut Sink::new());
+        let steps: Vec<_> = steps.iter().map(|step| (step.action, step.path.as_str())).collect();
+        assert_eq!(steps, [(Action::Update, LOCK)]);
+        out.repair(&second.expect("a spec"));
+    }
+}

@@ -9,7 +9,7 @@ use super::report::exchange::{end, level};
 use super::subject::Subject;
 use super::text::quoted;
 use crate::diag::{Code, Diagnostic};
-use crate::traffic::Test;
+use crate::resolve::suite::Test;
 use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// Notes per finding.

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::outcome::{Outcome, TestOutcome};
 use super::subject::{Placed, Subject};
 use crate::domain::Direction;
-use crate::traffic::Test;
+use crate::resolve::suite::Test;
 
 /// Verifies the subjects in parallel, and translates each distinct module once. Calls `progress` after each subject.
 pub(crate) fn run(subjects: &[Subject], progress: &(dyn Fn() + Sync)) -> Vec<Outcome> {

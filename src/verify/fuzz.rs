@@ -11,7 +11,7 @@ use super::{Options, Report, run};
 use crate::diag::{Location, Sink};
 use crate::domain::{Digest, Direction, FilterType, Istio};
 use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::traffic::{Expect, Step, Test};
+use crate::resolve::suite::{Expect, Step, Test};
 use crate::world::{Memory, World as _};
 
 fn config(number: usize, vm_id: &str, choices: u8) -> PluginConfig {

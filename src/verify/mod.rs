@@ -32,7 +32,7 @@ pub use report::{Engine, Report, Run, Test, Workload};
 
 use crate::diag::Sink;
 use crate::layout::Tree;
-use crate::traffic::{Proxies, Suite};
+use crate::resolve::suite::{Proxies, Suite};
 use crate::world::World;
 
 /// Options of a dry run.

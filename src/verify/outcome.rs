@@ -1,8 +1,8 @@
-//! What an engine found out about one workload.
+//! The outcome of a workload in an engine.
 
 use mesh_compile_host::outcome::{ExchangeOutcome, Fault, PluginOutcome};
 
-/// What an engine found out about one workload.
+/// The outcome of a workload in an engine.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outcome {
     /// One per plugin of the subject, in its order.
@@ -11,11 +11,11 @@ pub(crate) struct Outcome {
     pub(crate) tests: Vec<TestOutcome>,
 }
 
-/// What came of a test.
+/// The outcome of a test.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TestOutcome {
     /// One per step that ran.
     pub(crate) steps: Vec<ExchangeOutcome>,
-    /// What kept the test from running at all.
+    /// Why the test could not run.
     pub(crate) fault: Option<Fault>,
 }

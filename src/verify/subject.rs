@@ -9,7 +9,7 @@ use mesh_compile_module::abi::EnvoyMinor;
 use crate::diag::Location;
 use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::{self, Any, PluginConfig};
-use crate::traffic::Test;
+use crate::resolve::suite::Test;
 
 /// A workload to verify.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
-//! Which chain a filter runs in.
+//! The filter chain that runs a filter.
 
-/// Which chain a filter runs in.
+/// The filter chain that runs a filter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]

@@ -5,9 +5,9 @@ use mesh_compile_host::message::UNOBSERVED;
 use super::headers::TOKEN;
 use super::values::{Check, is_token, short};
 use crate::diag::{Location, suggest};
+use crate::resolve::suite::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{self, ExpectedBody, ExpectedFields, ExpectedLocalReply, ExpectedValues};
-use crate::traffic::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
 
 /// The pseudo-headers of requests.
 const OF_REQUESTS: &[&str] = &[":authority", ":method", ":path", ":scheme"];

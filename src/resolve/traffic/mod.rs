@@ -16,10 +16,10 @@ use mesh_compile_host::{Callout, Exchange, Property, Scenario};
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
 use crate::domain::Direction;
+use crate::resolve::suite::{Step, Suite, Test};
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
 use crate::spec::types::{self, traffic};
 use crate::spec::{Spanned, Spec};
-use crate::traffic::{Step, Suite, Test};
 use values::{Check, short};
 
 /// The tests of each workload, in the order of `resolved`. The tests of other workloads are checked too.

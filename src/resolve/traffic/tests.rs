@@ -1,4 +1,4 @@
-//! What tests become, with what mesh.toml leaves out filled in.
+//! Resolved tests, with their defaults filled in.
 
 use mesh_compile_host::{Fields, Message, Response};
 
@@ -6,15 +6,15 @@ use crate::diag::Code;
 use std::time::Duration;
 
 use super::*;
-use crate::traffic::{ExpectedUpstream, LocalReply, Matcher};
+use crate::resolve::suite::{ExpectedUpstream, LocalReply, Matcher};
 use crate::world::{Memory, World as _};
 
-/// The suites of a mesh.toml that has the filters `a` and `b` beside `text`, and the codes of what is said of it.
+/// The suites of a mesh.toml with the filters `a` and `b` and `text`, and the codes of its diagnostics.
 fn suites(text: &str) -> (Vec<Suite>, Vec<Code>) {
     suites_in(text).1
 }
 
-/// Beside them, the world that they were read from.
+/// Like [`suites`], with the world that they are read from.
 fn suites_in(text: &str) -> (Memory, (Vec<Suite>, Vec<Code>)) {
     let module = wat::parse_str(
         "(module (func (export \"proxy_abi_version_0_2_1\")) (memory (export \"memory\") 1)
@@ -31,7 +31,7 @@ fn suites_in(text: &str) -> (Memory, (Vec<Suite>, Vec<Code>)) {
     (world, (suites, codes))
 }
 
-/// The one test of a workload with the filter `a`.
+/// The only test of a workload with the filter `a`.
 #[track_caller]
 fn only(text: &str) -> Test {
     let (mut suites, codes) =
@@ -41,7 +41,7 @@ fn only(text: &str) -> Test {
 }
 
 #[track_caller]
-fn answer(callout: &Callout) -> &Message {
+fn response(callout: &Callout) -> &Message {
     let Response::Message(message) = &callout.response else { panic!("{callout:?}") };
     message
 }
@@ -55,7 +55,7 @@ fn bytes(chunks: &[&str]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_suite_knows_its_workload() {
+fn a_suite_identifies_its_workload() {
     let (world, (suites, codes)) = suites_in(
         "[workloads.one]\nname = 'web'\nkind = 'StatefulSet'\nnamespace = 'shop'\nselector.app = 'web'\n\
          filters = ['b', { filter = 'a', port = 80 }]\n[workloads.two]\nfilters = ['a']\ntests = [{ name = 'x' }]\n",
@@ -73,7 +73,7 @@ fn a_suite_knows_its_workload() {
 }
 
 #[test]
-fn what_is_left_out_is_filled_in() {
+fn omitted_keys_have_defaults() {
     let test = only("");
     assert_eq!((test.direction, test.port, test.scenario.seed), (Direction::Inbound, None, 0));
     assert_eq!(test.scenario.time, mesh_compile_host::DEFAULT_TIME);
@@ -88,7 +88,7 @@ fn what_is_left_out_is_filled_in() {
 }
 
 #[test]
-fn a_request_has_its_headers_in_order() {
+fn headers_are_sent_in_alphabetical_order() {
     let test = only(
         "request = { method = 'PUT', path = '/a', authority = 'b', scheme = 'https', \
          headers = { z = '1', A = ['x', 'y'] }, body = { base64 = '/wA=' }, trailers = { T = '1' } }",
@@ -99,9 +99,9 @@ fn a_request_has_its_headers_in_order() {
     assert_eq!((&request.body, &request.trailers), (&vec![vec![0xff, 0]], &Some(fields(&[("t", "1")]))));
 }
 
-/// One chunk is not the same as a body: its length is not known when the headers come.
+/// One chunk differs from a body: its length is not known when the headers arrive.
 #[test]
-fn chunks_are_marked() {
+fn chunks_are_sent_without_a_length() {
     let length = |text: &str| {
         let sent = only(text).steps[0].exchange.request.framed_request();
         (sent.headers.first("content-length").is_some(), sent.headers.first("transfer-encoding").is_some(), sent.body)
@@ -115,48 +115,48 @@ fn chunks_are_marked() {
     assert_eq!(length("request.trailers = {}"), (false, false, Vec::new()));
 }
 
-/// `base64` writes lines.
+/// The `base64` command wraps its lines.
 #[test]
-fn base64_may_stand_in_lines() {
+fn base64_can_have_several_lines() {
     let test = only("request.body = { base64 = \"\"\"\naGVs\nbG8h\n\"\"\" }");
     assert_eq!(test.steps[0].exchange.request.body, bytes(&["hello!"]));
 }
 
 #[test]
-fn callouts() {
+fn a_callout_has_one_or_several_responses() {
     let test = only(
         "callouts.\"a.b\" = { status = 403, body = 'no', after = '10ms' }\ncallouts.c = [{ reset = true }, { reset = false }]",
     );
     let [one] = test.scenario.callouts["a.b"].as_slice() else { panic!("{test:#?}") };
     assert_eq!(one.after, Duration::from_millis(10));
-    assert_eq!((&answer(one).headers, &answer(one).body), (&fields(&[(":status", "403")]), &bytes(&["no"])));
+    assert_eq!((&response(one).headers, &response(one).body), (&fields(&[(":status", "403")]), &bytes(&["no"])));
     let [broken, fine] = test.scenario.callouts["c"].as_slice() else { panic!("{test:#?}") };
     assert!(matches!(broken.response, Response::Reset));
-    assert_eq!(answer(fine).headers, fields(&[(":status", "200")]));
+    assert_eq!(response(fine).headers, fields(&[(":status", "200")]));
 }
 
 #[test]
-fn grpc_answers_are_http_messages() {
+fn grpc_responses_are_http_messages() {
     let test = only(
         "callouts.full = { messages = ['a', { base64 = 'AA==' }], grpc-message = 'fine', headers = { h = '1' }, trailers = { t = '1' } }\n\
          callouts.none = { grpc-status = 7, grpc-message = 'no' }\ncallouts.empty = { messages = [''] }",
     );
     let start = [(":status", "200"), ("content-type", "application/grpc")];
-    let full = answer(&test.scenario.callouts["full"][0]);
+    let full = response(&test.scenario.callouts["full"][0]);
     assert_eq!(full.headers, fields(&[&start[..], &[("h", "1")]].concat()));
     assert_eq!(full.body, [b"a", b"\0"]);
     assert_eq!(full.trailers, Some(fields(&[("t", "1"), ("grpc-status", "0"), ("grpc-message", "fine")])));
-    // Nothing but an end comes as headers alone.
-    let none = answer(&test.scenario.callouts["none"][0]);
+    // A response without messages is sent as headers only.
+    let none = response(&test.scenario.callouts["none"][0]);
     assert_eq!(none.headers, fields(&[&start[..], &[("grpc-status", "7"), ("grpc-message", "no")]].concat()));
     assert_eq!((none.body.len(), &none.trailers), (0, &None));
-    // A message of no bytes is one.
-    let empty = answer(&test.scenario.callouts["empty"][0]);
+    // An empty message is a message.
+    let empty = response(&test.scenario.callouts["empty"][0]);
     assert_eq!((empty.body.len(), &empty.trailers), (1, &Some(fields(&[("grpc-status", "0")]))));
 }
 
 #[test]
-fn properties_and_the_clock() {
+fn properties_time_and_seed_are_read() {
     let test = only(
         "properties = { \"source.address\" = 'x', a = -1, \"b.c.d\" = true }\ntime = '1970-01-01T00:00:01Z'\nseed = 7\n\
          steps = [{ after = '1s' }, { after = '2m' }]",
@@ -172,7 +172,7 @@ fn properties_and_the_clock() {
 }
 
 #[test]
-fn expectations() {
+fn expectations_are_read() {
     let test = only(
         "[workloads.web.tests.expect]\nheaders = { X-A = 'a', b = ['1', { matches = '^2' }] }\nno-headers = ['X-C']\n\
          body = { base64 = '/wA=' }\nupstream = true\nlocal-reply = { details = 'two words' }\nlog = ['^a', 'b']\n\
@@ -193,7 +193,7 @@ fn expectations() {
 }
 
 #[test]
-fn the_listener_of_a_test() {
+fn a_test_uses_the_listener_of_its_filters() {
     let listener = |workload: &str, test: &str| {
         let text = format!("[workloads.web]\n{workload}\ntests = [{{ name = 'it', {test} }}]\n");
         let (suites, codes) = suites(&text);
@@ -216,9 +216,9 @@ fn the_listener_of_a_test() {
     assert_eq!(listener("filters = ['a']\ndirection = 'gateway'", ""), (Direction::Gateway, None, vec![]));
 }
 
-/// What keeps a workload from being rendered does not keep its tests from being checked.
+/// A workload with an error is not rendered, but its tests are checked.
 #[test]
-fn tests_of_refused_workloads_are_checked() {
+fn tests_of_invalid_workloads_are_checked() {
     let (suites, codes) =
         suites("[workloads.web]\nnamespace = 'Not!'\nfilters = ['a']\ntests = [{ name = 'x', after = '1' }]");
     assert_eq!((suites.len(), codes), (0, vec![Code::MC0201, Code::MC0119]));

@@ -13,9 +13,9 @@ use regex::bytes::Regex;
 use toml::value::Datetime;
 
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
+use crate::resolve::suite::Matcher;
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{ExpectedBody, Pattern, Text};
-use crate::traffic::Matcher;
 
 /// The longest `after`, so that no clock overflows.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -167,7 +167,7 @@ pub(super) fn short(text: &str) -> String {
     if is_plain { format!("`{shown}`") } else { format!("{shown:?}") }
 }
 
-/// Whether a text is a token of HTTP (RFC 9110, 5.6.2), as names of headers and methods are.
+/// Whether a text is an HTTP token (RFC 9110, 5.6.2). Header names and methods are tokens.
 pub(super) fn is_token(text: &str) -> bool {
     let mark = |byte: u8| b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || mark(byte))
@@ -196,26 +196,26 @@ fn syntax(text: &str) -> Option<(String, Range<usize>)> {
 fn time(text: &str) -> Result<u64, String> {
     let written: Datetime = text.parse().map_err(|error: toml::value::DatetimeParseError| error.to_string())?;
     let (Some(date), Some(time)) = (written.date, written.time) else {
-        return Err("it needs a date and a time of day".to_owned());
+        return Err("a date and a time of day are required".to_owned());
     };
     let minutes = match written.offset {
         Some(toml::value::Offset::Z) => 0,
         Some(toml::value::Offset::Custom { minutes }) => i64::from(minutes),
-        None => return Err("it does not say in which time zone; `Z` is UTC".to_owned()),
+        None => return Err("the time zone is missing; `Z` is UTC".to_owned()),
     };
-    // Added to the minute, because a leap second is no second of jiff's.
+    // Added separately, because jiff rejects a leap second.
     let seconds = SignedDuration::from_secs(i64::from(time.second.unwrap_or(0)));
     let [month, day, hour, minute] = [date.month, date.day, time.hour, time.minute].map(u8::cast_signed);
     let timestamp = civil::DateTime::new(date.year.cast_signed(), month, day, hour, minute, 0, 0)
         .and_then(|time| Offset::UTC.to_timestamp(time))
         .and_then(|utc| utc.checked_add(seconds - SignedDuration::from_mins(minutes)))
         .map_err(|error| error.to_string())?;
-    // A signed count of nanoseconds ends in 2262; what is before that leaves room for `after`.
+    // A signed number of nanoseconds ends in 2262. The limit leaves room for `after`.
     let nanos = timestamp.as_nanosecond() + i128::from(time.nanosecond.unwrap_or(0));
     i64::try_from(nanos)
         .ok()
         .and_then(|nanos| u64::try_from(nanos).ok())
-        .ok_or_else(|| "it is not from 1970 to 2262".to_owned())
+        .ok_or_else(|| "it is not between 1970 and 2262".to_owned())
 }
 
 #[cfg(test)]
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations() {
+    fn a_duration_is_a_number_and_a_unit() {
         assert_eq!(duration("50ms"), Some(Duration::from_millis(50)));
         assert_eq!(duration("0s"), Some(Duration::ZERO));
         assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn times() {
+    fn a_time_is_in_rfc_3339_form() {
         assert_eq!(time("2025-01-01T00:00:00Z"), Ok(DEFAULT_TIME));
         assert_eq!(time("1970-01-01T00:00:00.5Z"), Ok(500_000_000));
         assert_eq!(time("2000-02-29T12:00:00Z"), Ok(951_825_600_000_000_000));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens() {
+    fn a_token_has_no_separators() {
         assert!(is_token("x-a") && is_token("X_a.b~1"));
         assert!(!["", "a b", "a:b", "é", "a\n", ":path", "a/b"].into_iter().any(is_token));
     }

@@ -74,7 +74,7 @@ pub(crate) enum Use {
     /// The filter as declared.
     Plain(String),
     /// The filter with settings for this workload.
-    With(UseWith),
+    With(Box<UseWith>),
 }
 
 by_kind! { Use { string => Plain, table => With } }

@@ -4,7 +4,7 @@
 use mesh_compile_host::{Callout, Exchange, Fields, Message, Property, Response, Scenario};
 
 use crate::domain::Digest;
-use crate::traffic::{
+use crate::resolve::suite::{
     Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Step, Test,
 };
 use crate::verify::subject::{Module, Placed, Plugin, Subject};

@@ -11,7 +11,7 @@ use crate::verify::subject::{Placed, Plugin};
 
 /// The listener that responds by itself. Its responses show when the worker has processed earlier data.
 pub(super) const MARKER: &str = "mesh-compile-marker";
-/// The cluster that stands for the workload.
+/// The name of the workload's cluster.
 const WORKLOAD: &str = "mesh-compile-workload";
 const HTTP_CONNECTION_MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";

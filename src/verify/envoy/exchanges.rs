@@ -18,7 +18,7 @@ use super::log::Event;
 use super::plugins::fault_of;
 use super::upstream::Upstream;
 use crate::diag::Diagnostic;
-use crate::traffic::{Step, Test};
+use crate::resolve::suite::{Step, Test};
 use crate::verify::outcome::TestOutcome;
 use crate::verify::subject::Subject;
 

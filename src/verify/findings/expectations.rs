@@ -5,7 +5,7 @@ use mesh_compile_host::outcome::{Effect, End};
 use super::trace;
 use super::{Diagnostic, Fault, Placed, Subject, of_fault};
 use crate::diag::Code;
-use crate::traffic::Test;
+use crate::resolve::suite::Test;
 use crate::verify::judge::Failure;
 use crate::verify::outcome::TestOutcome;
 

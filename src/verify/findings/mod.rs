@@ -79,7 +79,7 @@ impl Findings {
         &mut self,
         subject: &Subject,
         engine: Engine,
-        (test, step): (&crate::traffic::Test, &crate::traffic::Step),
+        (test, step): (&crate::resolve::suite::Test, &crate::resolve::suite::Step),
         outcome: &ExchangeOutcome,
     ) {
         for (number, fault) in &outcome.faults {

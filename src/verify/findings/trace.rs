@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mesh_compile_host::outcome::{Effect, End, ExchangeOutcome, LogLine};
 use mesh_compile_host::{Fields, Message};
 
-use crate::traffic::Step;
+use crate::resolve::suite::Step;
 use crate::verify::report::exchange::{end, level};
 use crate::verify::subject::Subject;
 

@@ -11,7 +11,7 @@ use mesh_compile_host::{Fields, Message};
 use super::subject::Subject;
 use super::text::{self, difference, list, quoted, show};
 use crate::diag::{Location, suggest};
-use crate::traffic::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
+use crate::resolve::suite::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
 use crate::verify::outcome::TestOutcome;
 use fields::{FieldsOf, Kind};
 
@@ -147,9 +147,9 @@ impl Judge<'_> {
         which: Which<'_>,
         found: &Message,
         (headers, no_headers, trailers): (
-            &[crate::traffic::ExpectedField],
+            &[crate::resolve::suite::ExpectedField],
             &[Expected<String>],
-            &[crate::traffic::ExpectedField],
+            &[crate::resolve::suite::ExpectedField],
         ),
     ) {
         let of_headers = FieldsOf { kind: Kind::Header, which, fields: Some(&found.headers) };

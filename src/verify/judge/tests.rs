@@ -11,7 +11,7 @@ use super::*;
 use crate::diag::Sources;
 use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::PluginConfig;
-use crate::traffic::{Expect, ExpectedField};
+use crate::resolve::suite::{Expect, ExpectedField};
 use crate::verify::subject::{Module, Placed, Plugin};
 
 /// A location that identifies a failure by its byte in mesh.toml.

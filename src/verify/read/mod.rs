@@ -16,7 +16,7 @@ use super::subject::{Module, Placed, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{Digest, FilterType};
 use crate::layout::File;
-use crate::traffic::{Proxies, Suite};
+use crate::resolve::suite::{Proxies, Suite};
 use envoy_filter::{EnvoyFilter, Patch};
 use objects::Objects;
 use pod::Pod;

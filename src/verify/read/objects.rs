@@ -10,7 +10,7 @@ use super::{Pod, unreadable};
 use crate::diag::Sink;
 use crate::layout::{File, KUSTOMIZATION, PATCHES};
 use crate::objects::{Kustomization, Strings, WorkloadPatch};
-use crate::traffic::Proxies;
+use crate::resolve::suite::Proxies;
 
 /// The objects that are applied.
 #[derive(Debug, Default)]

@@ -117,7 +117,7 @@ pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, fai
         unsupported: outcome.and_then(|it| it.fault.as_ref()).is_some_and(|it| it.kind == FaultKind::Unsupported),
     };
     let outcomes = outcome.plugins.iter().map(Some).chain(std::iter::repeat(None));
-    let test = |(number, test): (usize, &crate::traffic::Test)| {
+    let test = |(number, test): (usize, &crate::resolve::suite::Test)| {
         let outcome = outcome.tests.get(number);
         let exchanges = outcome.map_or(&[][..], |outcome| &outcome.steps);
         let failures = failures_of(subject, outcome, failures.get(number).map_or(&[], Vec::as_slice));

@@ -105,7 +105,7 @@ pub(crate) enum ExpectedUpstream {
     /// `false`: the workload must not receive a request. `true`: it must receive one, whatever its content.
     Reached(bool),
     /// The request that the workload must receive.
-    Request(ExpectedRequest),
+    Request(Box<ExpectedRequest>),
 }
 
 by_kind! { ExpectedUpstream { boolean => Reached, table => Request } }

@@ -8,11 +8,10 @@ use camino::Utf8PathBuf;
 use mesh_compile_host::outcome::{ExchangeOutcome, LogLine};
 use mesh_compile_host::{Callout, Exchange, Fields, Message, Response, Scenario};
 
-use crate::Digest;
 use crate::diag::{Location, Sources};
-use crate::domain::{Direction, FilterType};
+use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::traffic::{Expect, Step, Test};
+use crate::resolve::suite::{Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
 use crate::verify::outcome::Outcome;
 use crate::verify::subject::{Module, Placed, Plugin, Subject};

@@ -8,7 +8,7 @@ use super::subjects::{
     answer, exchange, get, lines, message, messages, plugin, run, steps, subject, test, with_trailers,
 };
 use crate::domain::{Direction, FilterType};
-use crate::traffic::Test;
+use crate::resolve::suite::Test;
 
 const REQUEST_ID: &str = "x-request-id: 00000000-0000-4000-8000-000000000000";
 

@@ -149,10 +149,10 @@ pub(crate) struct Suite {
 /// Settings of all proxies of the mesh.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {
-    /// The declared Istio, as `1.28`: what `match.proxy.proxyVersion` is held against, with `.0` behind it.
+    /// The declared Istio, like `1.28`. `match.proxy.proxyVersion` must match it followed by `.0`.
     pub(crate) istio: String,
     /// The minor version of the Envoy that it ships.
     pub(crate) envoy: EnvoyMinor,
-    /// An EnvoyFilter in it is held against the pods of every namespace.
+    /// EnvoyFilters in this namespace apply to the pods of every namespace.
     pub(crate) root_namespace: String,
 }
