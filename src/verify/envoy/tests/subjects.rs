@@ -8,9 +8,8 @@ use camino::Utf8PathBuf;
 use mesh_compile_host::outcome::{ExchangeOutcome, LogLine};
 use mesh_compile_host::{Callout, Exchange, Fields, Message, Response, Scenario};
 
-use crate::Digest;
 use crate::diag::{Location, Sources};
-use crate::domain::{Direction, FilterType};
+use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::resolve::suite::{Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
