@@ -6,7 +6,7 @@ use mesh_compile::diag::{Code, Diagnostic, Sink};
 use super::Outcome;
 use super::report::{Reporter, stdout};
 
-/// Print the page of a diagnostic's code: the cause, the consequence and the fix
+/// Explain a diagnostic: its cause, its consequence and the fix
 #[derive(Debug, Args)]
 pub(super) struct Explain {
     /// Code of the diagnostic, such as MC0102 [default: list all codes]

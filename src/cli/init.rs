@@ -11,12 +11,12 @@ use mesh_compile::world::write::create;
 use super::Outcome;
 use super::report::Reporter;
 
-/// Create a project with a filter, a CI workflow and a pre-commit hook
+/// Create a project with a filter, CI and a pre-commit hook
 ///
 /// Never overwrites a file. Fails if the directory already contains a mesh.toml, and keeps other existing files.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The directory of the project. Created if it does not exist
+    /// Directory of the project, created if it does not exist
     #[arg(default_value = ".")]
     dir: Utf8PathBuf,
 }

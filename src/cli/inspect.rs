@@ -12,7 +12,7 @@ use mesh_compile::world::World;
 use super::Outcome;
 use super::report::{Reporter, stdout, width};
 
-/// Show what a module contains and requires, and whether Envoy would load it
+/// Show what a module contains and whether Envoy would load it
 ///
 /// Exits with status 0 if Envoy would load every module, 1 if it would refuse one, and 2 if one cannot be read.
 #[derive(Debug, Args)]

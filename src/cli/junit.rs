@@ -1,5 +1,6 @@
 //! A report as JUnit XML for CI servers: a suite per workload; in it a case for each step of each filter's life, and for each test.
 
+use mesh_compile::diag::visible_lines;
 use mesh_compile::verify::{Engine, Report, Run, Test, Workload};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite, XmlString};
 
@@ -77,12 +78,9 @@ fn skipped(message: &str) -> TestCaseStatus {
     status
 }
 
-/// Text that XML 1.0 can hold. A character that it cannot becomes a replacement character; `quick-junit` would drop most of these
-/// without a trace, and would write the noncharacters.
+/// Text without hidden characters and without the noncharacters that XML 1.0 cannot hold.
 fn text(text: &str) -> XmlString {
-    let allowed =
-        |c: char| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-    XmlString::new(text.chars().map(|c| if allowed(c) { c } else { char::REPLACEMENT_CHARACTER }).collect::<String>())
+    XmlString::new(visible_lines(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
 }
 
 #[cfg(test)]
@@ -99,10 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn any_text_gives_well_formed_xml() {
+    fn any_text_gives_well_formed_xml_without_hidden_characters() {
         for (name, written) in [
             ("<a href=\"x\">&amp;</a>", "&lt;a href=&quot;x&quot;&gt;&amp;amp;&lt;/a&gt;"),
-            ("\0\u{7}\u{1b}[31m\u{fffe}\u{10ffff}", "\u{fffd}\u{fffd}\u{fffd}[31m\u{fffd}\u{10ffff}"),
+            ("\0\u{7}\u{1b}[31m\u{fffe}\u{10ffff}", "␀␇␛[31m\u{fffd}\u{10ffff}"),
+            ("a\u{9b}\u{202e}\u{200b}\u{feff}\u{2028}##[group]", "a\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}## [group]"),
         ] {
             let xml = named(name);
             assert!(xml.contains(&format!("name=\"{written}\"")), "{xml}");

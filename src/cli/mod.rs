@@ -40,6 +40,7 @@ struct Cli {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Path to mesh.toml [default: in this directory, or the nearest one above]
     #[arg(short, long, global = true, value_name = "FILE")]

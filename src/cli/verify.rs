@@ -15,10 +15,11 @@ use super::progress::Bar;
 use super::report::{Reporter, stdout};
 use super::{Outcome, junit, spec_file};
 
-/// Load, start and configure every filter, and run the tests in mesh.toml
+/// Dry-run every filter and run the tests in mesh.toml
 ///
-/// Verifies the rendered objects: the proxy of each workload, with the modules that are mounted and the filters that select the
-/// workload, in Istio's order. Needs no cluster.
+/// Reads each workload's proxy back from the rendered objects, with the modules that are mounted and the filters that select the
+/// workload, in Istio's order. Loads, starts and configures the filters, then sends the requests of the tests through the whole
+/// chain. Needs no cluster.
 ///
 /// Exits with status 0 on success, 1 if a module is refused, a filter fails or a test fails, and 2 on an error. Warnings do not
 /// change the status. With `--format json`, the report goes to standard output and contains all diagnostics.

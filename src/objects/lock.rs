@@ -126,13 +126,13 @@ impl Lock {
         }
         lock.version = VERSION;
         match lock.files.keys().find(|path| !is_inside(Utf8Path::new(path.as_str()))) {
-            Some(path) => Err(format!("`{path}` is not inside the output folder")),
+            Some(path) => Err(format!("`{path}` is not inside the output directory")),
             None => Ok(lock),
         }
     }
 }
 
-/// Whether a path of the lock stays inside the folder: the file that it names may be deleted.
+/// Whether a path of the lock stays inside the directory: the file that it names may be deleted.
 fn is_inside(path: &Utf8Path) -> bool {
     path.components().next().is_some() && path.components().all(|part| matches!(part, Utf8Component::Normal(_)))
 }

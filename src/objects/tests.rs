@@ -218,9 +218,9 @@ fn kustomization() -> impl Strategy<Value = Kustomization> {
 }
 
 fn lock() -> impl Strategy<Value = Lock> {
-    // The paths of a lock stay inside the folder.
+    // The paths of a lock stay inside the directory.
     let path = || {
-        "[a-zé\"\\\\' .-]{1,6}(/[a-z\n\t.-]{1,6})?".prop_filter("a path inside the folder", |path| {
+        "[a-zé\"\\\\' .-]{1,6}(/[a-z\n\t.-]{1,6})?".prop_filter("a path inside the directory", |path| {
             camino::Utf8Path::new(path).components().all(|part| matches!(part, camino::Utf8Component::Normal(_)))
         })
     };

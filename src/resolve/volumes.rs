@@ -44,7 +44,7 @@ const SIDECAR_PATHS: [&str; 10] = [
 ];
 
 /// The fields of a volume and of a mount (k8s.io/api/core/v1). Kubernetes drops unknown fields, and a volume without a source
-/// becomes an empty folder (istio/istio#39312).
+/// becomes an empty directory (istio/istio#39312).
 const VOLUME_FIELDS: [&str; 31] = [
     "name",
     "awsElasticBlockStore",
@@ -137,7 +137,7 @@ pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (
             sink.push(
                 Diagnostic::error(Code::MC0220, "the volume has no source")
                     .at(volume.at())
-                    .note("Kubernetes turns it into an empty folder")
+                    .note("Kubernetes turns it into an empty directory")
                     .help("add its source, such as `configMap = { name = \"…\" }`"),
             );
         }
@@ -217,7 +217,7 @@ fn known_fields(entry: &Table, known: &[&str], sink: &mut Sink) {
     for (field, value) in entry.iter().filter(|(field, _)| !known.contains(&field.as_str())) {
         let diagnostic = Diagnostic::error(Code::MC0220, format!("Kubernetes has no field `{field}` here"))
             .at(value.key())
-            .note("Kubernetes silently drops it, and a volume without a source is an empty folder");
+            .note("Kubernetes silently drops it, and a volume without a source is an empty directory");
         sink.push(match suggest(field, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic,

@@ -65,12 +65,12 @@ pub(crate) struct Unread {
 }
 
 impl Spec {
-    /// The name of the file, without its folder.
+    /// The name of the file, without its directory.
     pub(crate) fn file_name(&self) -> &str {
         self.path.file_name().unwrap_or("mesh.toml")
     }
 
-    /// The folder that paths in the file are relative to. Empty for the current folder.
+    /// The directory that paths in the file are relative to. Empty for the current directory.
     pub(crate) fn folder(&self) -> &Utf8Path {
         self.path.parent().unwrap_or_else(|| "".into())
     }

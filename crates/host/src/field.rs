@@ -1,8 +1,8 @@
-//! How Envoy's header maps take fields in (envoy/http/header_map.h, source/common/http/header_map_impl.cc).
+//! How Envoy's header maps store fields (envoy/http/header_map.h, source/common/http/header_map_impl.cc).
 
 use crate::message::Fields;
 
-/// Fields that Envoy has a place of their own for: each is there once, a second value goes behind the first with a comma.
+/// Fields that Envoy stores inline: each exists once, and a second value is appended with a comma.
 const INLINE: [&str; 61] = [
     ":authority",
     ":method",
@@ -85,7 +85,7 @@ pub(crate) fn add(fields: &mut Fields, name: &[u8], value: &[u8]) {
     fields.0.insert(at, (name, value.to_vec()));
 }
 
-/// Takes all values of a field out and puts this one behind the others.
+/// Removes all values of a field, and adds this one after all other fields.
 pub(crate) fn replace(fields: &mut Fields, name: &[u8], value: &[u8]) {
     remove(fields, name);
     add(fields, name, value);
@@ -96,13 +96,13 @@ pub(crate) fn remove(fields: &mut Fields, name: &[u8]) {
     fields.0.retain(|(other, _)| *other != name);
 }
 
-/// A message's fields as Envoy's codec hands them on.
-pub(crate) fn taken_in(fields: &Fields) -> Fields {
-    let mut taken = Fields::default();
+/// A message's fields as Envoy's codec delivers them.
+pub(crate) fn received(fields: &Fields) -> Fields {
+    let mut received = Fields::default();
     for (name, value) in &fields.0 {
-        add(&mut taken, name, value);
+        add(&mut received, name, value);
     }
-    taken
+    received
 }
 
 #[cfg(test)]
@@ -110,11 +110,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_can_be_searched() {
+    fn the_inline_fields_are_sorted() {
         assert!(INLINE.is_sorted());
     }
 
-    /// As measured on Envoy 1.40.
+    /// As observed on Envoy 1.40.
     #[test]
     fn pseudo_headers_are_joined_and_stay_in_front() {
         let mut fields: Fields = [(":path", "/"), (":method", "GET"), ("x", "1")].into_iter().collect();

@@ -1,13 +1,15 @@
-//! A guest during a host call: its memory, its allocator, the context that the call speaks of.
+//! A guest during a host call: its memory, its allocator, the context that the call acts on.
 
 use std::cell::RefMut;
 
 use wasmi::{AsContextMut as _, Caller, Val};
 
+use crate::context::Context;
+use crate::execution::{HostTrap, fault_of, run};
 use crate::limits;
-use crate::state::{Context, Phase, State};
+use crate::outcome::FaultKind;
+use crate::state::{Phase, State};
 use crate::status::{Failure, Status};
-use crate::vm::{fault_of, run};
 use crate::world::{Exceeded, World};
 
 /// A guest that has called the host.
@@ -15,39 +17,11 @@ pub(super) struct Guest<'a> {
     caller: Caller<'a, State>,
 }
 
-/// How a trap of the host's own making looks to the guest's caller.
-#[derive(Debug)]
-pub(super) enum HostTrap {
-    /// A call that is not allowed now; V8's host throws an error of this name.
-    Restricted(String),
-    /// A limit of the dry run.
-    Exceeded(&'static str),
-    /// It ran out of fuel or time in a host call.
-    Endless,
-}
-
-impl std::fmt::Display for HostTrap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Restricted(_) => f.write_str("restricted_callback"),
-            Self::Exceeded(what) => write!(f, "over {what}"),
-            Self::Endless => f.write_str("out of fuel"),
-        }
-    }
-}
-
-impl wasmi::errors::HostError for HostTrap {}
-
-impl From<Exceeded> for Failure {
-    fn from(Exceeded(what): Exceeded) -> Self {
-        Self::Trap(wasmi::Error::host(HostTrap::Exceeded(what)))
-    }
-}
-
-/// Host calls that may be made while the module starts (proxy-wasm-cpp-host, `startVm`): all of WASI's but these, and of the rest these.
+/// WASI functions that a guest cannot call while it starts (proxy-wasm-cpp-host, `startVm`).
 const NOT_WHILE_STARTING: [&str; 6] = ["fd_read", "fd_seek", "fd_close", "sched_yield", "proc_exit", "path_open"];
+/// The only other functions that a guest can call while it starts.
 const WHILE_STARTING: [&str; 2] = ["proxy_log", "emscripten_notify_memory_growth"];
-/// Host calls that may be made while the module allocates (`allocMemory`).
+/// The functions that a guest can call while it allocates (`allocMemory`).
 const WHILE_ALLOCATING: [&str; 4] = ["proxy_log", "fd_write", "clock_time_get", "poll_oneoff"];
 
 impl<'a> Guest<'a> {
@@ -55,7 +29,7 @@ impl<'a> Guest<'a> {
         Self { caller }
     }
 
-    /// Whether the guest may call `name` now; burns the call's fuel.
+    /// Checks that the guest can call `name` now, and burns the fuel of the call.
     pub(super) fn enter(&mut self, module: &str, name: &str) -> Result<(), Failure> {
         let allowed = match self.state().phase {
             Phase::Normal => true,
@@ -72,12 +46,12 @@ impl<'a> Guest<'a> {
         self.burn(0)
     }
 
-    /// Burns what a host call costs that moves so many bytes.
+    /// Burns the fuel of a host call that moves this many bytes.
     fn burn(&mut self, bytes: usize) -> Result<(), Failure> {
         self.spend(limits::FUEL_OF_A_CALL + bytes as u64 / 16)
     }
 
-    /// Burns what work of the host's costs.
+    /// Burns fuel for work of the host.
     pub(super) fn spend(&mut self, cost: u64) -> Result<(), Failure> {
         let left = self.caller.get_fuel()?;
         let more = cost.saturating_sub(left);
@@ -98,7 +72,7 @@ impl<'a> Guest<'a> {
         self.caller.data().world.borrow_mut()
     }
 
-    /// The context that the call speaks of.
+    /// The context that the call acts on.
     pub(super) fn context(&self) -> Result<&Context, Failure> {
         self.state().context().ok_or_else(|| Status::InternalFailure.into())
     }
@@ -107,12 +81,12 @@ impl<'a> Guest<'a> {
         self.state_mut().context_mut().ok_or_else(|| Status::InternalFailure.into())
     }
 
-    /// Says what the callback has done.
-    pub(super) fn act(&mut self, act: impl FnOnce() -> String) {
+    /// Records what the callback has done, for the trace.
+    pub(super) fn record(&mut self, action: impl FnOnce() -> String) {
         const MOST: usize = 50;
-        let acts = &mut self.state_mut().acts;
-        if acts.len() < MOST {
-            acts.push(brief(act()));
+        let actions = &mut self.state_mut().actions;
+        if actions.len() < MOST {
+            actions.push(brief(action()));
         }
     }
 
@@ -121,21 +95,21 @@ impl<'a> Guest<'a> {
         self.try_read(pointer, size)?.ok_or_else(|| Status::InvalidMemoryAccess.into())
     }
 
-    /// As [`Self::read`]; `None` where the bytes do not lie in the memory.
+    /// Like [`Self::read`]. `None`: the bytes are outside of the memory.
     pub(super) fn try_read(&mut self, pointer: u32, size: u32) -> Result<Option<Vec<u8>>, Failure> {
         let Some(memory) = self.state().memory else { return Ok(None) };
         let (start, end) = (pointer as usize, pointer as usize + size as usize);
         if end > u32::MAX as usize || memory.data_size(&self.caller) < end {
             return Ok(None);
         }
-        if size as usize > limits::HANDED {
+        if size as usize > limits::ARGUMENT {
             return Err(Exceeded("16 MiB at once").into());
         }
         self.burn(size as usize)?;
         Ok(memory.data(&self.caller).get(start..end).map(<[u8]>::to_vec))
     }
 
-    /// Writes into the guest's memory; `false` where it does not lie there.
+    /// Writes into the guest's memory. `false`: the place is outside of the memory.
     pub(super) fn try_write(&mut self, pointer: u32, bytes: &[u8]) -> bool {
         let Some(memory) = self.state().memory else { return false };
         let end = pointer as usize + bytes.len();
@@ -159,8 +133,8 @@ impl<'a> Guest<'a> {
         self.write(pointer, &value.to_le_bytes())
     }
 
-    /// Puts bytes where the guest's allocator has room, and writes where that is and how many they are
-    /// (proxy-wasm-cpp-host, `copyToPointerSize`).
+    /// Copies bytes into memory that the guest allocates, and writes their address and length (proxy-wasm-cpp-host,
+    /// `copyToPointerSize`).
     pub(super) fn give(&mut self, bytes: &[u8], pointer: u32, size: u32) -> Result<(), Failure> {
         let mut at = 0;
         if !bytes.is_empty() {
@@ -171,7 +145,7 @@ impl<'a> Guest<'a> {
         self.write_u32(size, u32::try_from(bytes.len()).unwrap_or(u32::MAX))
     }
 
-    /// Has the guest allocate. A guest that traps there goes on all the same, as on V8, and its VM has failed when it returns.
+    /// Calls the guest's allocator. A guest that traps there continues, as on V8, and its VM has failed once it returns.
     pub(super) fn allocate(&mut self, size: usize) -> Result<u32, Failure> {
         self.burn(size)?;
         let Some((name, malloc)) = self.state().malloc else { return Err(Status::InvalidMemoryAccess.into()) };
@@ -192,7 +166,7 @@ impl<'a> Guest<'a> {
             (Ok(()), _) => Err(Status::InvalidMemoryAccess.into()),
             (Err(error), _) => {
                 let fault = fault_of(name, &error, state);
-                let ends = fault.kind != crate::outcome::FaultKind::Trap;
+                let ends = fault.kind != FaultKind::Trap;
                 state.nested_fault.get_or_insert(fault);
                 if ends { Err(Failure::Trap(error)) } else { Err(Status::InvalidMemoryAccess.into()) }
             }
@@ -200,7 +174,7 @@ impl<'a> Guest<'a> {
     }
 }
 
-/// Room for a line: names come from the guest.
+/// Shortens a text: names come from the guest and can be long.
 fn brief(text: String) -> String {
     const MOST: usize = 200;
     match text.char_indices().nth(MOST) {
@@ -209,7 +183,7 @@ fn brief(text: String) -> String {
     }
 }
 
-/// A name for a finding, of bytes that the guest gives.
+/// A name that the guest has passed, for messages.
 pub(super) fn name_of(bytes: &[u8]) -> String {
     const MOST: usize = 1000;
     brief(String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]).into_owned())

@@ -7,21 +7,28 @@
 //!
 //! Deterministic: the clock is virtual, and random numbers come from a seed. Bounded: see [`limits`].
 
+mod callback;
 mod calls;
+mod clusters;
 mod config;
-mod engine;
+mod context;
+mod deadline;
+mod direction;
+mod execution;
 mod field;
-mod frames;
 mod guest;
+mod library;
+mod limiter;
 pub mod limits;
+mod local_reply;
 pub mod message;
+mod metering;
 pub mod outcome;
 mod pairs;
 mod property;
 mod proxy;
 mod random;
 mod scenario;
-mod script;
 mod shared;
 mod state;
 mod status;
@@ -29,8 +36,9 @@ mod stream;
 mod vm;
 mod world;
 
+pub use callback::Callback;
 pub use config::{FailurePolicy, Filter, Listener, Plugin, ProxyConfig, TrafficDirection};
-pub use engine::Library;
+pub use library::Library;
 pub use message::{Fields, Message};
 pub use proxy::Proxy;
 pub use scenario::{Callout, DEFAULT_TIME, Exchange, Property, Response, Scenario};

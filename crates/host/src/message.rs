@@ -1,11 +1,11 @@
-//! HTTP as both engines see it: fields in their order, bodies in the chunks that they travel in.
+//! HTTP messages: fields in their order, bodies in the chunks that they arrive in.
 
-/// Header or trailer fields, in their order; names in lower case, a name as often as it stands there. Values are bytes, as Envoy's.
+/// Header or trailer fields in their order. Names are in lower case and can repeat. Values are bytes, as in Envoy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields(pub Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Fields {
-    /// Appends a field; its name in lower case.
+    /// Appends a field, with its name in lower case.
     pub fn add(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.0.push((name.as_ref().to_ascii_lowercase(), value.as_ref().to_vec()));
     }
@@ -26,6 +26,15 @@ impl Fields {
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(key, _)| key != name.as_bytes());
     }
+
+    /// The status of a response.
+    pub(crate) fn code(&self) -> Option<u16> {
+        self.number(":status")
+    }
+
+    fn number<N: std::str::FromStr>(&self, name: &str) -> Option<N> {
+        std::str::from_utf8(self.first(name)?).ok()?.parse().ok()
+    }
 }
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
@@ -36,19 +45,18 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
     }
 }
 
-/// Headers, a body and trailers: a request (with `:method`, `:scheme`, `:authority` and `:path` among the headers) or an answer (with
-/// `:status`).
+/// A request, with `:method`, `:scheme`, `:authority` and `:path` among its headers, or a response, with `:status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {
     /// The fields, pseudo-headers included.
     pub headers: Fields,
-    /// In the chunks in which it is sent or came. Empty: the headers end the message, or trailers follow them.
+    /// The body in the chunks that it is sent or received in. Empty: the headers end the message, or trailers follow them.
     pub body: Vec<Vec<u8>>,
     /// The trailers, if there are any.
     pub trailers: Option<Fields>,
 }
 
-/// Fields that differ from run to run or from hop to hop: they are taken out of what is observed, and no test can speak of them.
+/// Fields that differ from run to run or from hop to hop. [`Message::observed`] removes them, so no test can expect them.
 pub const UNOBSERVED: [&str; 6] = [
     "connection",
     "date",
@@ -58,7 +66,10 @@ pub const UNOBSERVED: [&str; 6] = [
     "x-envoy-upstream-service-time",
 ];
 
-/// The id that the client gives each request whose test gives none.
+/// Fields that Envoy removes from a request.
+pub const HOP_BY_HOP: [&str; 4] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding"];
+
+/// The id of requests that set none.
 const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
 
 impl Message {
@@ -68,22 +79,22 @@ impl Message {
         self.body.concat()
     }
 
-    /// Bytes of all of it.
+    /// Bytes of the whole message.
     #[must_use]
     pub fn size(&self) -> usize {
         let body: usize = self.body.iter().map(Vec::len).sum();
         self.headers.size() + body + self.trailers.as_ref().map_or(0, Fields::size)
     }
 
-    /// Marks the body as one that is sent in chunks, also where there is but one of them.
+    /// Sends the body in chunks, even a body of one chunk.
     pub fn mark_chunked(&mut self) {
         if !self.is_framed() {
             self.headers.add("transfer-encoding", "chunked");
         }
     }
 
-    /// A test's request as the client sends it, over HTTP/1.1: with the fields that say where its body ends, and an id. Envoy adds
-    /// `x-forwarded-proto: http` by itself.
+    /// The request as the client sends it over HTTP/1.1: with the fields that frame its body, and with an id. Envoy adds
+    /// `x-forwarded-proto: http`.
     #[must_use]
     pub fn framed_request(&self) -> Self {
         let mut sent = self.clone();
@@ -100,8 +111,8 @@ impl Message {
         sent
     }
 
-    /// A test's answer as the workload or another cluster sends it to a request of this method (as it arrived there), over HTTP/1.1:
-    /// with the fields that say where its body ends. What can have no body (RFC 9110, 6.4.1) is sent without.
+    /// The response as the workload or another cluster sends it over HTTP/1.1: with the fields that frame its body, and without a body
+    /// that the response cannot have (RFC 9110, 6.4.1). `method` is the method of the request as it arrived.
     #[must_use]
     pub fn framed_response(&self, method: &[u8]) -> Self {
         let mut sent = self.clone();
@@ -116,11 +127,27 @@ impl Message {
         sent
     }
 
-    /// What a test gets to see of a message that came.
+    /// The message without the fields that tests do not observe.
     #[must_use]
     pub fn observed(mut self) -> Self {
         UNOBSERVED.iter().for_each(|name| self.headers.remove(name));
         self
+    }
+
+    /// Cuts the body to its `content-length`. Returns both lengths if they differ: the declared one, then the body's.
+    pub(crate) fn cut_to_length(&mut self) -> Option<(usize, usize)> {
+        let declared = self.headers.number("content-length")?;
+        let length: usize = self.body.iter().map(Vec::len).sum();
+        if declared == length {
+            return None;
+        }
+        let mut left = declared;
+        for chunk in &mut self.body {
+            chunk.truncate(left);
+            left -= chunk.len();
+        }
+        self.body.retain(|chunk| !chunk.is_empty());
+        Some((declared, length))
     }
 
     fn is_framed(&self) -> bool {
@@ -152,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_says_where_its_body_ends() {
+    fn a_request_frames_its_body() {
         let id = format!("x-request-id: {REQUEST_ID}");
         assert_eq!(names(&message(&[], &[]).framed_request()), [id.as_str()]);
         assert_eq!(names(&message(&[], &["abc"]).framed_request()), ["content-length: 3", &id]);
@@ -168,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_where_its_body_ends() {
+    fn a_response_frames_its_body() {
         let ok = [(":status", "200")];
         assert_eq!(names(&message(&ok, &[]).framed_response(b"GET")), [":status: 200", "content-length: 0"]);
         assert_eq!(
@@ -181,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_from_run_to_run_is_not_observed() {
+    fn fields_that_differ_from_run_to_run_are_not_observed() {
         let seen =
             message(&[(":status", "200"), ("Date", "today"), ("connection", "close"), ("a", "1")], &[]).observed();
         assert_eq!(names(&seen), [":status: 200", "a: 1"]);

@@ -1,7 +1,9 @@
 //! What filters did.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use crate::callback::Callback;
 use crate::message::{Fields, Message};
 
 /// How a plugin started.
@@ -96,16 +98,63 @@ pub enum Level {
 pub struct Effect {
     /// The plugin.
     pub plugin: usize,
-    /// The callback's name, `proxy_on_request_headers`.
-    pub callback: &'static str,
-    /// What the callback returned: `Continue`, `StopIteration`. Empty if the callback returns nothing.
-    pub returned: String,
+    /// The callback.
+    pub callback: Callback,
+    /// What the callback returned.
+    pub returned: Returned,
     /// The headers or trailers before and after the callback, if it changed them.
     pub fields: Option<(Fields, Fields)>,
     /// The body before and after the callback, if it changed it.
     pub body: Option<(Vec<u8>, Vec<u8>)>,
-    /// The callback's other actions: `local reply 403`, `http_call to auth`, `property a.b set`.
-    pub acts: Vec<String>,
+    /// The callback's other actions, in words: `local reply 403`, `property a.b set`.
+    pub actions: Vec<String>,
+}
+
+/// What a callback returned, in the names of Envoy's filter statuses.
+#[expect(missing_docs, reason = "the names are Envoy's")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returned {
+    /// The callback returns no status.
+    Nothing,
+    /// The callback trapped.
+    Trap,
+    Continue,
+    StopIteration,
+    StopAllIterationAndBuffer,
+    StopAllIterationAndWatermark,
+    StopIterationAndBuffer,
+    StopIterationAndWatermark,
+    StopIterationNoBuffer,
+}
+
+impl Returned {
+    /// Whether the callback stopped the stream.
+    #[must_use]
+    pub const fn stops(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Trap | Self::Continue)
+    }
+
+    /// The status by its name, `a trap`, or an empty text for nothing.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Trap => "a trap",
+            Self::Continue => "Continue",
+            Self::StopIteration => "StopIteration",
+            Self::StopAllIterationAndBuffer => "StopAllIterationAndBuffer",
+            Self::StopAllIterationAndWatermark => "StopAllIterationAndWatermark",
+            Self::StopIterationAndBuffer => "StopIterationAndBuffer",
+            Self::StopIterationAndWatermark => "StopIterationAndWatermark",
+            Self::StopIterationNoBuffer => "StopIterationNoBuffer",
+        }
+    }
+}
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Why a plugin stopped working.

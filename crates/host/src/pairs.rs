@@ -1,11 +1,11 @@
 //! Header maps as bytes (proxy-wasm-cpp-host, src/pairs_util.cc): a count, the lengths of each name and value, then each name and value
-//! with a NUL behind it; integers are 32 bits, little-endian.
+//! followed by a NUL; integers are 32 bits, little-endian.
 
 use crate::message::Fields;
 
-/// Bytes that a serialised map may have (limits.h).
+/// Bytes of the longest serialized map (limits.h).
 const MAX_BYTES: usize = 1 << 20;
-/// Pairs that it may have (limits.h).
+/// Pairs of the largest map (limits.h).
 const MAX_PAIRS: usize = 1024;
 
 /// The map's bytes.
@@ -26,7 +26,7 @@ pub(crate) fn write<'a>(pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])> + 
     bytes
 }
 
-/// The map that the bytes hold: none at all where they are not exactly one. Names as they are written.
+/// The map that the bytes encode; empty if they do not encode exactly one. Names keep their case.
 pub(crate) fn read(bytes: &[u8]) -> Vec<(&[u8], &[u8])> {
     try_read(bytes).unwrap_or_default()
 }
@@ -44,7 +44,7 @@ fn try_read(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
         return None;
     }
     let mut at = 4 + count * 8;
-    // A text and the NUL behind it.
+    // A text and the NUL after it.
     let mut text = |length: usize| -> Option<&[u8]> {
         let end = at.checked_add(length)?;
         let text = bytes.get(at..end)?;
@@ -59,7 +59,7 @@ fn try_read(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     (at == bytes.len()).then_some(pairs)
 }
 
-/// The map that the bytes hold, names in lower case.
+/// The map that the bytes encode, with names in lower case.
 pub(crate) fn read_fields(bytes: &[u8]) -> Fields {
     read(bytes).into_iter().collect()
 }
@@ -74,14 +74,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_map_comes_back_as_it_was() {
+    fn a_map_survives_a_round_trip() {
         let fields: Fields = [("a", "1"), ("a", ""), (":path", "/x")].into_iter().collect();
         assert_eq!(read_fields(&write_fields(&fields)), fields);
         assert_eq!(write_fields(&Fields::default()), [0; 4]);
     }
 
     #[test]
-    fn lying_lengths_are_an_empty_map() {
+    fn wrong_lengths_give_an_empty_map() {
         let good = write([(b"name".as_slice(), b"value".as_slice())]);
         assert_eq!(read(&good).len(), 1);
         for cut in 0..good.len() {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_host_takes_is_an_empty_map() {
+    fn a_map_over_the_limits_is_empty() {
         let pairs = |count: usize| vec![(b"".as_slice(), b"".as_slice()); count];
         assert_eq!(read(&write(pairs(1024))).len(), 1024);
         assert!(read(&write(pairs(1025))).is_empty());

@@ -1,12 +1,13 @@
-//! Properties: what a filter may ask of the stream and the proxy (Envoy's source/extensions/filters/common/expr/context.cc, and
+//! Properties: what a filter can ask about the stream and the proxy (Envoy's source/extensions/filters/common/expr/context.cc, and
 //! `Context::findValue`).
 
 use std::collections::BTreeMap;
 
+use crate::context::{Context, ContextKind};
+use crate::direction::Direction;
 use crate::message::Fields;
 use crate::pairs;
 use crate::scenario::Property;
-use crate::state::{Context, ContextKind};
 use crate::status::Status;
 use crate::stream::{Map, Stream};
 use crate::world::World;
@@ -16,13 +17,13 @@ use mesh_compile_module::abi::EnvoyMinor;
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Bytes(Vec<u8>),
-    /// Also durations and times, in nanoseconds.
+    /// A number, or a duration or time in nanoseconds.
     Int(i64),
     Bool(bool),
     Map(Vec<(Vec<u8>, Value)>),
 }
 
-/// Top-level properties that Envoy 1.33 removed, and what stands in their place.
+/// Top-level properties that Envoy 1.33 removed, and their replacements.
 const REMOVED: [(&str, &str); 8] = [
     ("node", "xds.node"),
     ("cluster_name", "xds.cluster_name"),
@@ -34,24 +35,24 @@ const REMOVED: [(&str, &str); 8] = [
     ("upstream_host_metadata", "xds.upstream_host_metadata"),
 ];
 
-/// The Envoy that removed them.
+/// The Envoy version that removed them.
 const REMOVED_IN: EnvoyMinor = 33;
 
-/// What stands in the place of a property that Envoy has no more.
+/// The replacement of a property that Envoy removed.
 pub(super) fn replacement(name: &str) -> Option<&'static str> {
     REMOVED.iter().find(|(removed, _)| *removed == name).map(|(_, new)| *new)
 }
 
-/// Where all of them are.
+/// The address of the client, the listener and the workload.
 const ADDRESS: &str = "127.0.0.1";
-/// gRPC's UNKNOWN.
+/// gRPC's UNKNOWN: the status of a response that is not a gRPC response.
 const GRPC_UNKNOWN: i64 = 2;
-/// What the client's connection comes from.
+/// The port of the client's connection.
 const SOURCE_PORT: i64 = 40_000;
-/// Where the listener is if no filter names a port.
+/// The port of a listener that no filter names.
 const DEFAULT_PORT: i64 = 8080;
 const CONNECTION_ID: i64 = 1;
-/// Where the workload listens.
+/// The port of the workload.
 const UPSTREAM_PORT: i64 = 8080;
 
 impl From<&Property> for Value {
@@ -90,7 +91,7 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
         return Ok(value.into());
     }
     let found = of_path(world, context, vm_id, &named);
-    // An older Envoy has it under its old name.
+    // An older Envoy knows the property by its old name.
     match (&found, named.first().and_then(|name| replacement(name))) {
         (Err(Status::NotFound), Some(new)) if world.envoy < REMOVED_IN => {
             let renamed: Vec<String> = new.split('.').map(str::to_owned).chain(named.into_iter().skip(1)).collect();
@@ -103,7 +104,7 @@ pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]])
 fn of_path(world: &World, context: &Context, vm_id: &str, named: &[String]) -> Result<Value, Status> {
     let stream = world.stream.as_ref().filter(|_| context.kind == ContextKind::Http);
     let parts: Vec<&str> = named.iter().map(String::as_str).collect();
-    // Envoy has no bytes for a whole group of them, nor for none.
+    // Envoy cannot serialize a whole group of properties, nor an empty path.
     if let []
     | [""]
     | ["request" | "response" | "connection" | "upstream" | "source" | "destination" | "xds" | "filter_state"] =
@@ -123,7 +124,7 @@ fn of_path(world: &World, context: &Context, vm_id: &str, named: &[String]) -> R
     found.ok_or(Status::NotFound)
 }
 
-/// The fuel that looking for it costs: header fields are gone through.
+/// The fuel for finding the property: the host searches all header fields.
 pub(super) fn cost(world: &World, path: &[&[u8]]) -> u64 {
     let Some(stream) = world.stream.as_ref().filter(|_| matches!(path, [b"request" | b"response", ..])) else {
         return 0;
@@ -168,7 +169,7 @@ fn of_stream(world: &World, stream: &Stream, context: &Context, top: &str, rest:
     }
 }
 
-/// Header fields as a map: values of one name joined by commas.
+/// Header fields as a map, with the values of one name joined by commas.
 fn headers(fields: &Fields, rest: &[&str]) -> Option<Value> {
     let joined = |name: &[u8]| {
         let values: Vec<&[u8]> =
@@ -177,7 +178,7 @@ fn headers(fields: &Fields, rest: &[&str]) -> Option<Value> {
     };
     match rest {
         [] => {
-            // In the order in which the names come first.
+            // In the order of the first occurrences.
             let mut values: Vec<(&Vec<u8>, Vec<&[u8]>)> = Vec::new();
             let mut places: BTreeMap<&Vec<u8>, usize> = BTreeMap::new();
             for (name, value) in &fields.0 {
@@ -205,8 +206,8 @@ fn signed(number: u64) -> Value {
 }
 
 fn request(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
-    // Only while the context may look at them (Envoy's `activation_request_headers_`).
-    let fields = stream.request.headers.as_ref().filter(|_| context.sees(Map::RequestHeaders));
+    // Only while the context can access them (Envoy's `activation_request_headers_`).
+    let fields = stream.request.headers.as_ref().filter(|_| context.sees(Map::Headers(Direction::Request)));
     let header = |name: &str| fields?.first(name).map(|value| Value::Bytes(value.to_vec()));
     let path = || fields?.first(":path");
     let split = |path: &[u8]| {
@@ -238,8 +239,8 @@ fn request(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
 }
 
 fn response(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
-    let fields = stream.response.headers.as_ref().filter(|_| context.sees(Map::ResponseHeaders));
-    let trailers = stream.response.trailers.as_ref().filter(|_| context.sees(Map::ResponseTrailers));
+    let fields = stream.response.headers.as_ref().filter(|_| context.sees(Map::Headers(Direction::Response)));
+    let trailers = stream.response.trailers.as_ref().filter(|_| context.sees(Map::Trailers(Direction::Response)));
     match rest {
         ["code"] => stream.info.code.map(|code| Value::Int(code.into())),
         ["code_details"] => stream.info.details.as_ref().map(|details| Value::text(details.as_str())),
@@ -251,7 +252,6 @@ fn response(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> 
         ["grpc_status"] => {
             let status = trailers.and_then(|it| it.first("grpc-status")).or_else(|| fields?.first("grpc-status"));
             let status = status.and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
-            // An answer that is not gRPC's is one of UNKNOWN.
             Some(Value::Int(status.unwrap_or(GRPC_UNKNOWN)))
         }
         _ => None,

@@ -1,4 +1,4 @@
-//! Random numbers that are the same in every run: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+//! Reproducible random numbers: SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
 
 /// A generator.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! What VMs share: data under keys, and queues (proxy-wasm-cpp-host, src/shared_data.cc and src/shared_queue.cc).
+//! What VMs share: values by key, and queues (proxy-wasm-cpp-host, src/shared_data.cc and src/shared_queue.cc).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,7 +16,7 @@ impl SharedData {
         self.values.get(&(vm_id.to_owned(), key.to_vec())).cloned().ok_or(Status::NotFound)
     }
 
-    /// Writes, unless `cas` is a number other than the last change's. 0 and a key that is not there are unconditional.
+    /// Writes, unless `cas` differs from the number of the last change. With 0, and for a new key, the write is unconditional.
     pub(crate) fn set(&mut self, vm_id: &str, key: &[u8], value: &[u8], cas: u32) -> Result<(), Status> {
         let place = (vm_id.to_owned(), key.to_vec());
         let changed = |there: &(Vec<u8>, u32)| cas != 0 && cas != there.1;
@@ -44,7 +44,7 @@ struct Queue {
 }
 
 impl SharedQueues {
-    /// The queue's token. Whoever registers it last is told of what comes in.
+    /// The queue's token. The last one to register the queue is notified of messages.
     pub(crate) fn register(&mut self, vm_id: &str, name: &[u8], vm: usize, context: u32) -> u32 {
         let next = u32::try_from(self.tokens.len() + 1).unwrap_or(u32::MAX);
         let token = *self.tokens.entry((vm_id.to_owned(), name.to_vec())).or_insert(next);
@@ -57,7 +57,7 @@ impl SharedQueues {
         self.tokens.get(&(vm_id.to_owned(), name.to_vec())).copied().ok_or(Status::NotFound)
     }
 
-    /// Returns the VM and the context that are to be told.
+    /// Returns the VM and the context to notify.
     pub(crate) fn enqueue(&mut self, token: u32, message: &[u8]) -> Result<(usize, u32), Status> {
         let queue = self.queues.get_mut(&token).ok_or(Status::NotFound)?;
         queue.messages.push_back(message.to_vec());

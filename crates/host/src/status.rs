@@ -14,10 +14,10 @@ pub(crate) enum Status {
     SerializationFailure = 3,
 }
 
-/// Why a host call does not return 0.
+/// Why a host call does not return 0 (success).
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It returns this.
+    /// It returns this status.
     Status(u32),
     /// It does not return: the guest traps.
     Trap(wasmi::Error),
@@ -35,5 +35,5 @@ impl From<wasmi::Error> for Failure {
     }
 }
 
-/// What a host function comes to; `Ok` is the guest's 0.
+/// The result of a host function; `Ok` returns 0 to the guest.
 pub(crate) type Reply = Result<(), Failure>;

@@ -1,16 +1,15 @@
-//! The HTTP stream under way, as all filters of its chain see it: what Envoy's filter manager owns.
+//! The current HTTP stream as all filters of its chain see it: what Envoy's filter manager owns.
 
 use std::collections::BTreeMap;
 
+use crate::direction::Direction;
 use crate::message::Fields;
 
-/// A header map by its number in the ABI.
+/// A header map of the ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Map {
-    RequestHeaders,
-    RequestTrailers,
-    ResponseHeaders,
-    ResponseTrailers,
+    Headers(Direction),
+    Trailers(Direction),
     GrpcInitialMetadata,
     GrpcTrailingMetadata,
     CallHeaders,
@@ -18,12 +17,13 @@ pub(crate) enum Map {
 }
 
 impl Map {
+    /// The map with this number (`WasmHeaderMapType`).
     pub(crate) const fn of(number: u32) -> Option<Self> {
         Some(match number {
-            0 => Self::RequestHeaders,
-            1 => Self::RequestTrailers,
-            2 => Self::ResponseHeaders,
-            3 => Self::ResponseTrailers,
+            0 => Self::Headers(Direction::Request),
+            1 => Self::Trailers(Direction::Request),
+            2 => Self::Headers(Direction::Response),
+            3 => Self::Trailers(Direction::Response),
             4 => Self::GrpcInitialMetadata,
             5 => Self::GrpcTrailingMetadata,
             6 => Self::CallHeaders,
@@ -33,30 +33,23 @@ impl Map {
     }
 }
 
-/// The way to the workload, or the way back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Side {
-    Request,
-    Response,
-}
-
-/// A body that a callback may read and write.
+/// A body that a callback can read and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DataRef {
-    /// The chunk that is being handed through the chain, by its number.
+    /// The chunk with this number, which moves through the chain.
     Chunk(usize),
-    /// What the chain has kept back.
+    /// What the chain has buffered.
     Buffered,
 }
 
 /// One direction of the stream.
 #[derive(Debug, Default)]
-pub(crate) struct Way {
+pub(crate) struct HalfStream {
     pub(crate) headers: Option<Fields>,
     pub(crate) trailers: Option<Fields>,
-    /// What filters keep back; one buffer for the whole chain.
+    /// What filters hold back; one buffer for the whole chain.
     pub(crate) buffered: Option<Vec<u8>>,
-    /// Whether its last frame has come.
+    /// Whether its last frame has arrived.
     pub(crate) ended: bool,
     /// Bytes of its body so far.
     pub(crate) size: u64,
@@ -65,16 +58,16 @@ pub(crate) struct Way {
 /// The stream.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    pub(crate) request: Way,
-    pub(crate) response: Way,
-    /// Every chunk that is or was under way; the number of one never means another.
+    pub(crate) request: HalfStream,
+    pub(crate) response: HalfStream,
+    /// Every chunk so far. A chunk keeps its number.
     chunks: Vec<Vec<u8>>,
-    /// What `proxy_set_property` left, by its path.
+    /// What `proxy_set_property` has stored, by path.
     pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) info: Info,
 }
 
-/// What Envoy's StreamInfo knows beside the messages.
+/// Envoy's StreamInfo.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Info {
     /// Nanoseconds since 1970.
@@ -82,55 +75,56 @@ pub(crate) struct Info {
     /// Set when the stream is over.
     pub(crate) end: Option<u64>,
     pub(crate) code: Option<u16>,
+    /// The response code details.
     pub(crate) details: Option<String>,
-    /// Whether the router has chosen the workload.
+    /// Whether the router has selected the workload.
     pub(crate) upstream: bool,
     pub(crate) route_name: String,
 }
 
 impl Stream {
-    pub(crate) const fn way(&self, side: Side) -> &Way {
-        match side {
-            Side::Request => &self.request,
-            Side::Response => &self.response,
+    pub(crate) const fn half(&self, direction: Direction) -> &HalfStream {
+        match direction {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
         }
     }
 
-    pub(crate) const fn way_mut(&mut self, side: Side) -> &mut Way {
-        match side {
-            Side::Request => &mut self.request,
-            Side::Response => &mut self.response,
+    pub(crate) const fn half_mut(&mut self, direction: Direction) -> &mut HalfStream {
+        match direction {
+            Direction::Request => &mut self.request,
+            Direction::Response => &mut self.response,
         }
     }
 
-    /// Takes a chunk in, to be handed through the chain.
+    /// Takes in a chunk that will move through the chain.
     pub(crate) fn chunk(&mut self, bytes: Vec<u8>) -> DataRef {
         self.chunks.push(bytes);
         DataRef::Chunk(self.chunks.len() - 1)
     }
 
-    pub(crate) fn data(&self, side: Side, data: DataRef) -> &[u8] {
+    pub(crate) fn data(&self, direction: Direction, data: DataRef) -> &[u8] {
         match data {
             DataRef::Chunk(number) => self.chunks.get(number).map_or(&[], Vec::as_slice),
-            DataRef::Buffered => self.way(side).buffered.as_deref().unwrap_or_default(),
+            DataRef::Buffered => self.half(direction).buffered.as_deref().unwrap_or_default(),
         }
     }
 
-    pub(crate) fn data_mut(&mut self, side: Side, data: DataRef) -> Option<&mut Vec<u8>> {
+    pub(crate) fn data_mut(&mut self, direction: Direction, data: DataRef) -> Option<&mut Vec<u8>> {
         match data {
             DataRef::Chunk(number) => self.chunks.get_mut(number),
-            DataRef::Buffered => self.way_mut(side).buffered.as_mut(),
+            DataRef::Buffered => self.half_mut(direction).buffered.as_mut(),
         }
     }
 
-    /// Moves the data out; what is left is empty.
-    pub(crate) fn take(&mut self, side: Side, data: DataRef) -> Vec<u8> {
-        self.data_mut(side, data).map(std::mem::take).unwrap_or_default()
+    /// Moves the data out, and leaves it empty.
+    pub(crate) fn take(&mut self, direction: Direction, data: DataRef) -> Vec<u8> {
+        self.data_mut(direction, data).map(std::mem::take).unwrap_or_default()
     }
 
-    /// Moves the data behind what is kept back already (Envoy's `commonHandleBufferData`).
-    pub(crate) fn keep(&mut self, side: Side, data: DataRef) {
-        let bytes = if data == DataRef::Buffered { Vec::new() } else { self.take(side, data) };
-        self.way_mut(side).buffered.get_or_insert_default().extend(bytes);
+    /// Appends the data to the buffer (Envoy's `commonHandleBufferData`).
+    pub(crate) fn buffer(&mut self, direction: Direction, data: DataRef) {
+        let bytes = if data == DataRef::Buffered { Vec::new() } else { self.take(direction, data) };
+        self.half_mut(direction).buffered.get_or_insert_default().extend(bytes);
     }
 }

@@ -4,29 +4,27 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use wasmi::errors::ErrorKind;
+use mesh_compile_module::abi::{self, Abi};
 use wasmi::{
-    AsContextMut as _, Extern, ExternType, Func, ImportType, Instance, Linker, Memory, Ref, ResumableCall, Store,
-    StoreContextMut, Table, TrapCode, Val,
+    AsContextMut as _, Extern, ExternType, Func, ImportType, Instance, Linker, Memory, Ref, Store, Table, TrapCode, Val,
 };
 
-use crate::engine::{Compiled, Library};
-use crate::guest::HostTrap;
+use crate::callback::Callback;
+use crate::execution::{HostTrap, fault_of, run};
+use crate::library::{Compiled, Library};
 use crate::limits;
 use crate::outcome::{Fault, FaultKind};
 use crate::state::{Phase, State, VmSettings};
 use crate::world::World;
-use mesh_compile_module::abi::{self, Abi};
 
 /// An instance.
 pub(crate) struct Vm {
     store: Store<State>,
-    /// Callbacks and what starts the module, by name.
-    exports: BTreeMap<&'static str, Func>,
+    callbacks: BTreeMap<Callback, Func>,
     pub(crate) abi: Abi,
     /// Units of fuel that a callback gets at a time.
     slice: u64,
-    /// Set once it has trapped: nothing more is called.
+    /// Set once the VM has failed. The host does not call a failed VM.
     pub(crate) fault: Option<Fault>,
 }
 
@@ -34,7 +32,7 @@ impl Vm {
     /// Instantiates the module and starts it (`_initialize`, `main`, `_start`).
     ///
     /// # Errors
-    /// Why it does not come up.
+    /// Why the module does not load or start.
     pub(crate) fn new(
         library: &Library,
         compiled: &Compiled,
@@ -42,60 +40,51 @@ impl Vm {
         settings: VmSettings,
         world: Rc<RefCell<World>>,
     ) -> Result<Self, Fault> {
-        let unsupported = |error: wasmi::Error| Fault {
-            kind: FaultKind::Unsupported,
-            message: format!("the interpreter says: {error}"),
-        };
         let mut store = Store::new(library.engine(), State::new(number, world, settings));
         store.limiter(|state| &mut state.limiter);
-        let granted = refuel(&mut store, u64::MAX).map_err(unsupported)?;
+        let granted = refuel(&mut store, u64::MAX).map_err(|error| unsupported(&error))?;
         let instance = instantiate(library, &mut store, compiled);
         spent(&mut store, granted);
         let instance = instance.map_err(|error| not_instantiated(&error, store.data()))?;
         let exported = |name: &str| instance.get_func(&store, name);
         let memory = instance.exports(&store).find_map(|export| export.into_memory());
-        let mut exports = BTreeMap::new();
-        for name in abi::callbacks(compiled.abi).map(|callback| callback.name) {
-            let gated = name.starts_with("proxy_") && !store.data().settings.allows(name);
-            if let Some(function) = exported(name).filter(|_| !gated) {
-                exports.insert(name, function);
-            }
-        }
-        for callback in [&abi::INIT, &abi::START].into_iter().chain(&abi::AFTER_INIT) {
-            exports.extend(exported(callback.name).map(|function| (callback.name, function)));
-        }
-        let malloc = abi::MALLOC.iter().find_map(|callback| Some((callback.name, exported(callback.name)?)));
+        let allowed = Callback::ALL.iter().filter(|callback| store.data().settings.allows(callback.as_str()));
+        let callbacks = allowed.filter_map(|callback| Some((*callback, exported(callback.as_str())?))).collect();
+        let malloc = abi::MALLOC.iter().find_map(|malloc| Some((malloc.name, exported(malloc.name)?)));
         let state = store.data_mut();
         state.malloc = malloc;
         state.memory = state.memory.or(memory);
-        let mut vm = Self { store, exports, abi: compiled.abi, slice: compiled.slice, fault: None };
-        vm.start()?;
+        let mut vm = Self { store, callbacks, abi: compiled.abi, slice: compiled.slice, fault: None };
+        vm.start(&instance)?;
         Ok(vm)
     }
 
-    fn start(&mut self) -> Result<(), Fault> {
+    fn start(&mut self, instance: &Instance) -> Result<(), Fault> {
+        let [main, main_void] = &abi::AFTER_INIT;
         self.state_mut().phase = Phase::Starting;
-        if self.has(abi::INIT.name) {
-            self.call(abi::INIT.name, 0, &[]);
-            let [main, main_void] = &abi::AFTER_INIT;
-            if self.has(main.name) {
-                self.call(main.name, 0, &[0, 0]);
-            } else {
-                self.call(main_void.name, 0, &[]);
+        if self.start_with(instance, abi::INIT.name, &[]) {
+            if !self.start_with(instance, main.name, &[0, 0]) {
+                self.start_with(instance, main_void.name, &[]);
             }
         } else {
-            self.call(abi::START.name, 0, &[]);
+            self.start_with(instance, abi::START.name, &[]);
         }
         self.state_mut().phase = Phase::Normal;
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    /// Gives back what a VM has that has failed. Nothing more is called in it.
+    /// Calls a start function. `false`: the module does not export it.
+    fn start_with(&mut self, instance: &Instance, name: &'static str, arguments: &[u32]) -> bool {
+        let function = instance.get_func(&self.store, name);
+        function.inspect(|function| _ = self.run(name, *function, 0, arguments)).is_some()
+    }
+
+    /// Frees the resources of a failed VM.
     pub(crate) fn retire(&mut self, library: &Library) {
         let state = self.store.data();
         let state = State::new(state.number, Rc::clone(&state.world), state.settings.clone());
         self.store = Store::new(library.engine(), state);
-        self.exports.clear();
+        self.callbacks.clear();
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -106,20 +95,26 @@ impl Vm {
         self.store.data_mut()
     }
 
-    /// Whether the module has this callback, and may be called with it.
-    pub(crate) fn has(&self, callback: &str) -> bool {
-        self.exports.contains_key(callback)
+    /// Whether the module exports the callback, and its capabilities allow the callback.
+    pub(crate) fn has(&self, callback: Callback) -> bool {
+        self.callbacks.contains_key(&callback)
     }
 
-    /// Calls a callback on behalf of a context. `None`: it has none, it returns nothing, or it trapped, or the VM has failed before.
-    pub(crate) fn call(&mut self, callback: &'static str, context: u32, arguments: &[u32]) -> Option<u32> {
+    /// Calls a callback of a context; every callback takes the context as its first argument. `None`: the module has no such
+    /// callback, the callback returns nothing, or the VM has failed.
+    pub(crate) fn call(&mut self, callback: Callback, context: u32, arguments: &[u32]) -> Option<u32> {
+        let function = *self.callbacks.get(&callback)?;
+        let arguments: Vec<u32> = std::iter::once(context).chain(arguments.iter().copied()).collect();
+        self.run(callback.as_str(), function, context, &arguments)
+    }
+
+    fn run(&mut self, name: &str, function: Func, context: u32, arguments: &[u32]) -> Option<u32> {
         if self.fault.is_some() {
             return None;
         }
-        let function = *self.exports.get(callback)?;
         let state = self.store.data_mut();
         (state.current, state.effective) = (context, 0);
-        state.acts.clear();
+        state.actions.clear();
         let arguments: Vec<Val> =
             arguments.iter().map(|value| Val::I32(i32::from_ne_bytes(value.to_ne_bytes()))).collect();
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
@@ -133,9 +128,9 @@ impl Vm {
         (state.current, state.effective) = (0, 0);
         let nested = state.nested_fault.take();
         if let Err(error) = called {
-            // What a limit of the host ended says so, wherever in the guest it did.
+            // A limit of the host explains the trap, wherever in the guest it was reached.
             let fault = nested.filter(|fault| fault.kind != FaultKind::Trap);
-            let fault = fault.unwrap_or_else(|| fault_of(callback, &error, self.store.data()));
+            let fault = fault.unwrap_or_else(|| fault_of(name, &error, self.store.data()));
             self.fault = Some(fault);
             return None;
         }
@@ -150,7 +145,11 @@ impl Vm {
     }
 }
 
-/// Gives a callback the fuel that it may burn: at first a slice, the others as it needs them. Returns how much that is in all.
+fn unsupported(error: &wasmi::Error) -> Fault {
+    Fault { kind: FaultKind::Unsupported, message: format!("the interpreter failed: {error}") }
+}
+
+/// Gives a callback its fuel: a slice now, and the rest as a reserve. Returns the sum.
 fn refuel(store: &mut Store<State>, slice: u64) -> Result<u64, wasmi::Error> {
     let granted = store.data().world.borrow().fuel();
     let first = granted.min(slice);
@@ -159,43 +158,15 @@ fn refuel(store: &mut Store<State>, slice: u64) -> Result<u64, wasmi::Error> {
     Ok(granted)
 }
 
-/// Takes what a callback has burnt from the test's fuel.
+/// Takes what a callback has burned from the fuel of the run.
 fn spent(store: &mut Store<State>, granted: u64) {
     let left = store.get_fuel().unwrap_or_default() + store.data().reserve;
-    let burnt = granted.saturating_sub(left) + limits::FUEL_OF_AN_EVENT;
-    store.data().world.borrow_mut().burn(burnt);
-}
-
-/// Calls a function, a slice of fuel at a time: what burns little of it may take long all the same.
-pub(super) fn run(
-    mut store: StoreContextMut<'_, State>,
-    function: Func,
-    arguments: &[Val],
-    results: &mut [Val],
-) -> Result<(), wasmi::Error> {
-    let until = store.data().world.borrow().callback_deadline();
-    let mut call = function.call_resumable(&mut store, arguments, results)?;
-    loop {
-        let paused = match call {
-            ResumableCall::Finished => return Ok(()),
-            ResumableCall::HostTrap(trap) => return Err(trap.into_host_error()),
-            ResumableCall::OutOfFuel(paused) => paused,
-        };
-        let state = store.data_mut();
-        let more = state.reserve.min(paused.required_fuel().max(limits::SLICE));
-        if more == 0 || World::is_past(until) {
-            return Err(wasmi::Error::host(HostTrap::Endless));
-        }
-        state.reserve -= more;
-        let left = store.get_fuel()?;
-        store.set_fuel(left + more)?;
-        call = paused.resume(&mut store, results)?;
-    }
+    let burned = granted.saturating_sub(left) + limits::FUEL_OF_AN_EVENT;
+    store.data().world.borrow_mut().burn(burned);
 }
 
 fn instantiate(library: &Library, store: &mut Store<State>, compiled: &Compiled) -> Result<Instance, wasmi::Error> {
-    let linker =
-        library.linker(compiled.abi).ok_or_else(|| wasmi::Error::new("the host functions cannot be defined"))?;
+    let linker = library.linker(compiled.abi).ok_or_else(|| wasmi::Error::new("the host functions are not defined"))?;
     let wants = |import: ImportType<'_>| matches!(import.ty(), ExternType::Memory(_) | ExternType::Table(_));
     if !compiled.module.imports().any(wants) {
         return linker.instantiate_and_start(store, &compiled.module);
@@ -205,7 +176,7 @@ fn instantiate(library: &Library, store: &mut Store<State>, compiled: &Compiled)
     linker.instantiate_and_start(store, &compiled.module)
 }
 
-/// Memories and tables that the module imports: V8's host makes them as they are wanted.
+/// Provides the memories and tables that the module imports: Envoy's host creates them as requested.
 fn provide(store: &mut Store<State>, linker: &mut Linker<State>, compiled: &Compiled) -> Result<(), wasmi::Error> {
     for import in compiled.module.imports() {
         let provided = match import.ty() {
@@ -217,79 +188,23 @@ fn provide(store: &mut Store<State>, linker: &mut Linker<State>, compiled: &Comp
             ExternType::Table(wanted) => Extern::Table(Table::new(&mut *store, *wanted, Ref::null(wanted.element()))?),
             ExternType::Func(_) | ExternType::Global(_) => continue,
         };
-        // A name that is imported twice is one thing.
+        // Two imports of one name share one item.
         let _ = linker.define(import.module(), import.name(), provided);
     }
     Ok(())
 }
 
 fn not_instantiated(error: &wasmi::Error, state: &State) -> Fault {
-    if let Some(what) = state.limiter.refused {
+    if let Some(limit) = state.limiter.refused {
         return Fault {
             kind: FaultKind::Limits,
-            message: format!("it wants more than {what}, which a dry run does not give"),
+            message: format!("the module needs more than {limit}, the limit of the embedded host"),
         };
     }
     match error.as_trap_code() {
         Some(TrapCode::OutOfFuel) => fault_of("the start function", error, state),
         Some(_) => Fault { kind: FaultKind::Load, message: "Failed to create new Wasm instance".into() },
         None if error.downcast_ref::<HostTrap>().is_some() => fault_of("the start function", error, state),
-        None => Fault { kind: FaultKind::Unsupported, message: format!("the interpreter says: {error}") },
-    }
-}
-
-/// What V8's host says of a guest that has trapped, or what the dry run does.
-pub(super) fn fault_of(function: &str, error: &wasmi::Error, state: &State) -> Fault {
-    let starting = state.phase == Phase::Starting;
-    let refused = state.limiter.refused;
-    let envoy = |text: &str| format!("Function: {function} failed: {text}");
-    let host = error.downcast_ref::<HostTrap>();
-    let (kind, message) = match (host, trap_code(error)) {
-        (Some(HostTrap::Restricted(_)), _) => (FaultKind::Restricted, envoy("Uncaught Error: restricted_callback")),
-        (Some(HostTrap::Exceeded(what)), _) => {
-            (FaultKind::Limits, format!("{function} left more than {what} with the host"))
-        }
-        (Some(HostTrap::Endless), _) | (None, Some(TrapCode::OutOfFuel)) => {
-            (FaultKind::Endless, format!("{function} does not end"))
-        }
-        (None, Some(TrapCode::StackOverflow)) => {
-            (FaultKind::Trap, envoy("Uncaught RangeError: Maximum call stack size exceeded"))
-        }
-        (None, Some(code)) => (FaultKind::Trap, envoy(&format!("Uncaught RuntimeError: {}", v8(code)))),
-        (None, None) => (FaultKind::Unsupported, format!("{function}: the interpreter says: {error}")),
-    };
-    let (kind, message) = match (kind, refused, host) {
-        (FaultKind::Trap, Some(what), _) => (
-            FaultKind::Limits,
-            format!("{message}, after it was refused more than {what}, which a dry run does not give"),
-        ),
-        (FaultKind::Restricted, _, Some(HostTrap::Restricted(call))) => (kind, format!("{message}\nit calls {call}")),
-        _ => (kind, message),
-    };
-    Fault { kind: if starting && kind == FaultKind::Trap { FaultKind::Start } else { kind }, message }
-}
-
-fn trap_code(error: &wasmi::Error) -> Option<TrapCode> {
-    match error.kind() {
-        // Bulk operations report fuel in an error of their own.
-        ErrorKind::Memory(_) | ErrorKind::Table(_) if error.to_string().contains("fuel") => Some(TrapCode::OutOfFuel),
-        _ => error.as_trap_code(),
-    }
-}
-
-/// V8's words for a trap (v8, src/common/message-template.h).
-const fn v8(code: TrapCode) -> &'static str {
-    match code {
-        TrapCode::UnreachableCodeReached => "unreachable",
-        TrapCode::MemoryOutOfBounds => "memory access out of bounds",
-        TrapCode::TableOutOfBounds => "table index is out of bounds",
-        TrapCode::IndirectCallToNull => "null function or function signature mismatch",
-        TrapCode::BadSignature => "function signature mismatch",
-        TrapCode::IntegerDivisionByZero => "divide by zero",
-        TrapCode::IntegerOverflow => "divide result unrepresentable",
-        TrapCode::BadConversionToInteger => "float unrepresentable in integer range",
-        TrapCode::StackOverflow => "Maximum call stack size exceeded",
-        TrapCode::OutOfFuel => "out of fuel",
-        _ => "a trap",
+        None => unsupported(error),
     }
 }

@@ -1,5 +1,5 @@
-//! Writes the fuzzer's first inputs into a folder: each module given, assembled where it is text, with and without the prefixes that
-//! the target takes for its other modes.
+//! Writes the first inputs of the fuzzers into a directory: each module, assembled if it is text, with and without the
+//! prefixes that select the other modes of the target.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -19,7 +19,7 @@ const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v
 const ACCESS_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const PROTOCOL: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// Paths in the engine's folder.
+/// Paths in the engine's directory.
 pub(super) struct Paths<'a>(pub(super) &'a Utf8Path);
 
 impl Paths<'_> {
@@ -172,7 +172,7 @@ fn filter(name: &str, filter_type: FilterType, config: PluginConfig) -> Value {
     json!({ "name": name, "typed_config": typed_config })
 }
 
-/// The rendered configuration, with the path of the module in the engine's folder.
+/// The rendered configuration, with the path of the module in the engine's directory.
 fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> PluginConfig {
     let mut config = plugin.config.clone();
     config.vm_config.code.local.filename = paths.module(plugin);

@@ -1,5 +1,6 @@
 //! Findings about tests.
 
+use mesh_compile_host::Callback;
 use mesh_compile_host::outcome::{Effect, End};
 
 use super::trace;
@@ -16,19 +17,15 @@ pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnost
 }
 
 /// Callbacks in which a filter can resume a request that it paused.
-const WAITED_FOR: [&str; 4] =
-    ["proxy_on_http_call_response", "proxy_on_grpc_receive", "proxy_on_grpc_close", "proxy_on_queue_ready"];
+const WAITED_FOR: [Callback; 4] =
+    [Callback::HttpCallResponse, Callback::GrpcReceive, Callback::GrpcClose, Callback::QueueReady];
 
 /// A request that is never resumed. The caller adds the location.
 pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
     let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name()));
     let finding = Diagnostic::error(Code::MC0607, format!("{name} paused a request and never resumed it"))
         .note(format!("in the test `{}` of `{}`", test.name, subject.name));
-    match effects
-        .iter()
-        .rev()
-        .find(|effect| effect.returned.starts_with("Stop") || effect.returned.starts_with("Pause"))
-    {
+    match effects.iter().rfind(|effect| effect.returned.stops()) {
         Some(last) => {
             let finding = finding.note(format!("{} returned {}", last.callback, last.returned));
             let later = effects.iter().rev().take_while(|effect| !std::ptr::eq(*effect, last));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mesh_compile_host::outcome::{Effect, End, ExchangeOutcome, LogLine};
-use mesh_compile_host::{Fields, Message};
+use mesh_compile_host::outcome::{Effect, End, ExchangeOutcome, LogLine, Returned};
+use mesh_compile_host::{Callback, Fields, Message};
 
 use crate::resolve::suite::Step;
 use crate::verify::report::exchange::{end, level};
@@ -97,13 +97,13 @@ fn wrapped(head: &str, text: &str) -> Vec<String> {
 
 /// The effects of a callback. A callback without effects that continued is skipped.
 fn effect(subject: &Subject, effect: &Effect, lines: &mut Vec<String>) {
-    let Effect { plugin, callback, returned, fields, body, acts } = effect;
-    let plain = returned.is_empty() || returned == "Continue";
-    if plain && fields.is_none() && body.is_none() && acts.is_empty() && !shown(callback) {
+    let Effect { plugin, callback, returned, fields, body, actions } = effect;
+    let plain = matches!(returned, Returned::Nothing | Returned::Continue);
+    if plain && fields.is_none() && body.is_none() && actions.is_empty() && !shown(*callback) {
         return;
     }
     let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name());
-    let returned = if returned.is_empty() { String::new() } else { format!(": {returned}") };
+    let returned = if *returned == Returned::Nothing { String::new() } else { format!(": {returned}") };
     lines.push(format!("{filter}, {callback}{returned}"));
     let mut details = Vec::new();
     if let Some((before, after)) = fields {
@@ -112,13 +112,17 @@ fn effect(subject: &Subject, effect: &Effect, lines: &mut Vec<String>) {
     if let Some((before, after)) = body {
         details.extend([format!("  - {}", show(before)), format!("  + {}", show(after))]);
     }
-    details.extend(acts.iter().map(|act| format!("  {act}")));
+    details.extend(actions.iter().map(|action| format!("  {action}")));
     push(details, lines);
 }
 
 /// Whether the callback is listed even without effects: one that receives a part of a message.
-fn shown(callback: &str) -> bool {
-    ["headers", "body", "trailers"].iter().any(|part| callback.ends_with(part))
+const fn shown(callback: Callback) -> bool {
+    use Callback::{RequestBody, RequestHeaders, RequestTrailers, ResponseBody, ResponseHeaders, ResponseTrailers};
+    matches!(
+        callback,
+        RequestHeaders | RequestBody | RequestTrailers | ResponseHeaders | ResponseBody | ResponseTrailers
+    )
 }
 
 /// The removed and the added fields, in order.

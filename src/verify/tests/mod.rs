@@ -2,9 +2,9 @@
 
 mod differing;
 use mesh_compile_host::outcome::{
-    Call, Effect, End, ExchangeOutcome, Fault, FaultKind, Level, LogLine, PluginOutcome, Remark,
+    Call, Effect, End, ExchangeOutcome, Fault, FaultKind, Level, LogLine, PluginOutcome, Remark, Returned,
 };
-use mesh_compile_host::{Fields, Message};
+use mesh_compile_host::{Callback, Fields, Message};
 
 use super::differences;
 use super::findings::Findings;
@@ -75,13 +75,13 @@ fn line(level: Level, plugin: usize, message: &str) -> LogLine {
 fn step() -> ExchangeOutcome {
     let request = fields(&[(":method", "GET"), ("x-a", "1"), ("cookie", "no"), ("x-a", "1")]);
     let changed = fields(&[(":method", "GET"), ("x-a", "1"), ("x-user", "nobody")]);
-    let effect = |plugin, callback, returned: &str| Effect {
+    let effect = |plugin, callback, returned| Effect {
         plugin,
         callback,
-        returned: returned.to_owned(),
+        returned,
         fields: None,
         body: None,
-        acts: Vec::new(),
+        actions: Vec::new(),
     };
     let headers = fields(&[(":status", "200"), ("content-length", "2")]);
     ExchangeOutcome {
@@ -94,15 +94,18 @@ fn step() -> ExchangeOutcome {
         log: vec![line(Level::Warn, 0, "nobody\nis in\u{1b}[31m"), line(Level::Info, 1, &"long ".repeat(40))],
         metrics: [("denied".to_owned(), 1)].into(),
         effects: vec![
-            effect(0, "proxy_on_context_create", ""),
+            effect(0, Callback::ContextCreate, Returned::Nothing),
             Effect {
                 fields: Some((request, changed)),
-                acts: vec!["http_call to idp".to_owned()],
-                ..effect(0, "proxy_on_request_headers", "StopIteration")
+                actions: vec!["http_call to idp".to_owned()],
+                ..effect(0, Callback::RequestHeaders, Returned::StopIteration)
             },
-            effect(1, "proxy_on_request_headers", "Continue"),
-            Effect { body: Some((b"hello".to_vec(), Vec::new())), ..effect(1, "proxy_on_request_body", "Continue") },
-            effect(1, "proxy_on_done", ""),
+            effect(1, Callback::RequestHeaders, Returned::Continue),
+            Effect {
+                body: Some((b"hello".to_vec(), Vec::new())),
+                ..effect(1, Callback::RequestBody, Returned::Continue)
+            },
+            effect(1, Callback::Done, Returned::Nothing),
         ],
         ..ExchangeOutcome::default()
     }
@@ -146,7 +149,7 @@ error[MC0610]: `Deployment/default/web`: the test `denies everyone` failed: the 
 16 | expect = { status = 403, headers = { x-why = \"no\" }, body = \"go away\" }
    |                     ^^^              -----                  ---------
 ";
-    // The path is in a temporary folder.
+    // The path is in a temporary directory.
     let (_, rest) = shown.split_once("mesh.toml:").expect("a location");
     let (_, wanted) = expected.split_once("mesh.toml:").expect("a location");
     let underlined = rest.lines().nth(3).unwrap_or_default();

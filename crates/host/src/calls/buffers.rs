@@ -1,15 +1,16 @@
-//! Bodies, configurations and what calls brought (Envoy's `Context::getBuffer` and `Buffer`).
+//! Bodies, configurations and the responses to calls (Envoy's `Context::getBuffer` and `Buffer`).
 
+use crate::direction::Direction;
 use crate::guest::Guest;
 use crate::status::{Failure, Reply, Status};
-use crate::stream::{DataRef, Side};
+use crate::stream::DataRef;
 
-/// A buffer by its number in the ABI.
+/// A buffer of the ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Buffer {
-    Body(Side),
-    Downstream,
-    Upstream,
+    Body(Direction),
+    /// The bytes of a connection.
+    Connection(Direction),
     CallBody,
     GrpcMessage,
     VmConfiguration,
@@ -19,10 +20,10 @@ enum Buffer {
 
 fn buffer_of(number: u32) -> Result<Buffer, Failure> {
     Ok(match number {
-        0 => Buffer::Body(Side::Request),
-        1 => Buffer::Body(Side::Response),
-        2 => Buffer::Downstream,
-        3 => Buffer::Upstream,
+        0 => Buffer::Body(Direction::Request),
+        1 => Buffer::Body(Direction::Response),
+        2 => Buffer::Connection(Direction::Request),
+        3 => Buffer::Connection(Direction::Response),
         4 => Buffer::CallBody,
         5 => Buffer::GrpcMessage,
         6 => Buffer::VmConfiguration,
@@ -32,13 +33,13 @@ fn buffer_of(number: u32) -> Result<Buffer, Failure> {
     })
 }
 
-/// The body that the context may look at: what the chain keeps back while the filter buffers, else the chunk.
-fn body(guest: &Guest<'_>, side: Side) -> Result<Option<DataRef>, Failure> {
-    let view = guest.context()?.view(side);
+/// The body that the context can access: what the chain holds if the filter buffers, otherwise the chunk.
+fn body(guest: &Guest<'_>, direction: Direction) -> Result<Option<DataRef>, Failure> {
+    let view = &guest.context()?.views[direction];
     Ok(if view.buffering { Some(DataRef::Buffered) } else { view.body })
 }
 
-/// A part of the buffer, and its whole length. A body that is not there is an empty one; other buffers are not found.
+/// A part of the buffer, and the length of the whole. A missing body is empty; other missing buffers are not found.
 fn part(guest: &Guest<'_>, buffer: Buffer, start: usize, length: usize) -> Result<(Vec<u8>, usize), Failure> {
     let cut = |bytes: &[u8]| {
         let start = start.min(bytes.len());
@@ -47,14 +48,13 @@ fn part(guest: &Guest<'_>, buffer: Buffer, start: usize, length: usize) -> Resul
     let context = guest.context()?;
     let root = guest.state().root();
     match buffer {
-        Buffer::Body(side) => {
-            let data = body(guest, side)?;
+        Buffer::Body(direction) => {
+            let data = body(guest, direction)?;
             let world = guest.world();
-            let bytes = data.and_then(|data| world.stream.as_ref().map(|stream| stream.data(side, data)));
+            let bytes = data.and_then(|data| world.stream.as_ref().map(|stream| stream.data(direction, data)));
             Ok(cut(bytes.unwrap_or_default()))
         }
-        Buffer::Downstream => Ok(cut(context.downstream.as_deref().unwrap_or_default())),
-        Buffer::Upstream => Ok(cut(context.upstream.as_deref().unwrap_or_default())),
+        Buffer::Connection(direction) => Ok(cut(context.bytes[direction].as_deref().unwrap_or_default())),
         Buffer::CallBody => {
             let call = root.and_then(|root| root.call.as_ref()).ok_or(Status::NotFound)?;
             Ok(cut(&call.body()))
@@ -66,7 +66,7 @@ fn part(guest: &Guest<'_>, buffer: Buffer, start: usize, length: usize) -> Resul
     }
 }
 
-/// An answer's body is put together each time that it is looked at.
+/// Charges for the body of a response to a call, which is concatenated for each access.
 fn concatenated(guest: &mut Guest<'_>, buffer: Buffer, whole: usize) -> Reply {
     if buffer == Buffer::CallBody { guest.spend(whole as u64 / 16) } else { Ok(()) }
 }
@@ -88,31 +88,29 @@ pub(super) fn get_status(guest: &mut Guest<'_>, buffer: u32, length: u32, flags:
 
 pub(super) fn set_bytes(guest: &mut Guest<'_>, buffer: u32, start: u32, length: u32, data: u32, size: u32) -> Reply {
     let buffer = buffer_of(buffer)?;
-    // One that is not there is not found, whatever the memory.
+    // A missing buffer is reported before an invalid address.
     let (_, whole) = part(guest, buffer, 0, 0)?;
-    // What follows is moved, however little is new.
+    // The bytes after the new ones move.
     guest.spend(whole as u64 / 16)?;
     let new = guest.read(data, size)?;
     guest.world().keep(new.len())?;
     let (start, length) = (start as usize, length as usize);
     match buffer {
-        Buffer::Body(side) => {
-            let data = body(guest, side)?.ok_or(Status::BadArgument)?;
+        Buffer::Body(direction) => {
+            let data = body(guest, direction)?.ok_or(Status::BadArgument)?;
             let mut world = guest.world();
             let stream = world.stream.as_mut().ok_or(Status::BadArgument)?;
-            replace(stream.data_mut(side, data).ok_or(Status::BadArgument)?, start, length, &new)
+            replace(stream.data_mut(direction, data).ok_or(Status::BadArgument)?, start, length, &new)
         }
-        Buffer::Downstream => {
-            replace(guest.context_mut()?.downstream.as_mut().ok_or(Status::BadArgument)?, start, length, &new)
-        }
-        Buffer::Upstream => {
-            replace(guest.context_mut()?.upstream.as_mut().ok_or(Status::BadArgument)?, start, length, &new)
+        Buffer::Connection(direction) => {
+            let bytes = guest.context_mut()?.bytes[direction].as_mut().ok_or(Status::BadArgument)?;
+            replace(bytes, start, length, &new)
         }
         _ => Err(Status::BadArgument.into()),
     }
 }
 
-/// Bytes at the start are replaced; behind the end they are added; in between they cannot be written.
+/// Replaces bytes at the start, or appends bytes after the end. Nothing in between can be written.
 fn replace(bytes: &mut Vec<u8>, start: usize, length: usize, new: &[u8]) -> Reply {
     if start == 0 {
         bytes.splice(..length.min(bytes.len()), new.iter().copied());
@@ -125,7 +123,7 @@ fn replace(bytes: &mut Vec<u8>, start: usize, length: usize, new: &[u8]) -> Repl
     }
 }
 
-/// ABI 0.1.0: the plugin's configuration in `proxy_on_configure`, else the VM's.
+/// ABI 0.1.0: the plugin's configuration in `proxy_on_configure`, otherwise the VM's.
 pub(super) fn get_configuration(guest: &mut Guest<'_>, value: u32, size: u32) -> Reply {
     let own = guest.context()?.configuration.clone();
     let configuration = own.unwrap_or_else(|| guest.state().settings.configuration.clone());

@@ -1,17 +1,17 @@
-//! Calls to other clusters over HTTP. The answer comes to the root context, with the clock moved on.
+//! Calls to other clusters over HTTP. The root context receives the response.
 
 use std::time::Duration;
 
+use crate::clusters::{CallKind, PendingCall};
 use crate::guest::{Guest, name_of};
 use crate::message::{Fields, Message};
 use crate::outcome::{Call, Remark};
 use crate::pairs;
-use crate::script::{CallKind, PendingCall};
 use crate::state::State;
-use crate::status::{Reply, Status};
+use crate::status::{Failure, Reply, Status};
 use crate::world::Event;
 
-#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+#[expect(clippy::too_many_arguments, reason = "the parameters of the ABI")]
 pub(super) fn http_call(
     guest: &mut Guest<'_>,
     cluster: u32,
@@ -44,7 +44,7 @@ pub(super) fn http_call(
     guest.write_u32(token, number)
 }
 
-/// Envoy writes the length of a body over whatever the filter wrote.
+/// Envoy overwrites the length of a body that the filter has set.
 fn as_sent(mut headers: Fields, body: &[Vec<u8>]) -> Fields {
     if let Some(body) = body.first() {
         headers.remove("content-length");
@@ -53,40 +53,40 @@ fn as_sent(mut headers: Fields, body: &[Vec<u8>]) -> Fields {
     headers
 }
 
-/// Whether the proxy would know the cluster.
+/// Checks that the proxy knows the cluster.
 pub(super) fn known(guest: &mut Guest<'_>, cluster: &str) -> Reply {
-    if guest.world().script.knows(cluster) {
+    if guest.world().clusters.knows(cluster) {
         return Ok(());
     }
-    guest.act(|| format!("a call to `{cluster}`, which the test does not know"));
+    guest.record(|| format!("a call to the unknown cluster `{cluster}`"));
     let plugin = guest.context()?.plugin;
     guest.world().remark(plugin, Remark::UnknownCluster(cluster.to_owned()));
     Err(Status::BadArgument.into())
 }
 
-/// Sends the call; its number is what its answer will be known by.
+/// Sends the call, and returns the token that identifies its response.
 pub(super) fn begin(
     guest: &mut Guest<'_>,
     cluster: &str,
     kind: CallKind,
     request: Message,
     timeout: Duration,
-) -> Result<u32, crate::status::Failure> {
+) -> Result<u32, Failure> {
     let root = guest.context()?.root;
     let method = request.headers.first(":method").unwrap_or_default().to_vec();
     guest.world().keep(request.body.iter().map(Vec::len).sum())?;
     guest.world().keep_fields(&request.headers)?;
     request.trailers.iter().try_for_each(|trailers| guest.world().keep_fields(trailers))?;
-    guest.act(|| format!("a call to `{cluster}`"));
+    guest.record(|| format!("a call to `{cluster}`"));
     let state = guest.state_mut();
     let number = State::next_id(&mut state.call_ids, kind as usize);
     let vm = state.number;
     let mut world = guest.world();
-    let (after, outcome) = world.script.answer(cluster, kind, &method, timeout).ok_or(Status::InternalFailure)?;
+    let (after, outcome) = world.clusters.call(cluster, kind, &method, timeout).ok_or(Status::InternalFailure)?;
     let call = world.call(Call { cluster: cluster.to_owned(), request });
     world.begin_call(vm, number, PendingCall { kind, outcome, call })?;
     let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
-    world.schedule(after, Event::Answer { vm, context: root, token: number })?;
+    world.schedule(after, Event::Response { vm, context: root, token: number })?;
     Ok(number)
 }
 
@@ -96,7 +96,7 @@ pub(super) fn get_status(guest: &mut Guest<'_>, code: u32, message: u32, size: u
     guest.give(&text, message, size)
 }
 
-/// A dry run resolves no names.
+/// This host resolves no names.
 pub(super) fn resolve_dns(guest: &mut Guest<'_>, name: u32, size: u32, token: u32) -> Reply {
     let name = name_of(&guest.read(name, size)?);
     let plugin = guest.context()?.plugin;

@@ -1,16 +1,16 @@
-//! Foreign functions (Envoy's source/extensions/common/wasm/foreign.cc): those that make sense without a proxy around.
+//! Foreign functions (Envoy's source/extensions/common/wasm/foreign.cc): those that work without a real proxy.
 
 use crate::guest::{Guest, name_of};
 use crate::outcome::Remark;
 use crate::status::{Failure, Reply, Status};
 
-/// Those that Envoy has and a dry run has not.
+/// Functions of Envoy that this host does not simulate.
 const NOT_SIMULATED: [&str; 5] = ["verify_signature", "sign", "expr_create", "expr_evaluate", "expr_delete"];
-/// Units of fuel for a byte that is compressed, or uncompressed.
+/// Units of fuel per byte of input and output.
 const FUEL_OF_A_BYTE: u64 = 8;
-/// zlib's level that Envoy compresses with.
+/// The zlib level of Envoy.
 const LEVEL: u8 = 2;
-/// Bytes that a text may have once it is uncompressed.
+/// Bytes that `uncompress` may return.
 const UNCOMPRESSED: usize = 16 << 20;
 
 pub(super) fn call(
@@ -25,12 +25,12 @@ pub(super) fn call(
     let name = guest.read(name, name_size)?;
     let arguments = guest.read(arguments, arguments_size)?;
     let name = name_of(&name);
-    let answer = run(guest, &name, &arguments)?;
-    let (mut at, length) = (0, u32::try_from(answer.len()).unwrap_or(u32::MAX));
+    let result = run(guest, &name, &arguments)?;
+    let (mut at, length) = (0, u32::try_from(result.len()).unwrap_or(u32::MAX));
     if results != 0 {
-        if !answer.is_empty() {
-            at = guest.allocate(answer.len())?;
-            guest.write(at, &answer)?;
+        if !result.is_empty() {
+            at = guest.allocate(result.len())?;
+            guest.write(at, &result)?;
         }
         guest.write_u32(results, at)?;
     }
@@ -53,10 +53,10 @@ fn run(guest: &mut Guest<'_>, name: &str, arguments: &[u8]) -> Result<Vec<u8>, F
             text.map_err(|_| Status::SerializationFailure.into())
         }
         "clear_route_cache" => {
-            guest.act(|| "clear the route cache".into());
+            guest.record(|| "clear the route cache".into());
             Ok(Vec::new())
         }
-        // What is declared is of use to the types of values only; a dry run keeps all as bytes.
+        // A declaration affects only the types of values, and this host keeps all values as bytes.
         "declare_property" => Ok(Vec::new()),
         "set_envoy_filter_state" if names_filter_state(arguments) => Ok(Vec::new()),
         "set_envoy_filter_state" => Err(Status::NotFound.into()),
@@ -70,7 +70,7 @@ fn run(guest: &mut Guest<'_>, name: &str, arguments: &[u8]) -> Result<Vec<u8>, F
     }
 }
 
-/// Whether the path, the first field of `SetEnvoyFilterStateArguments`, is one of Envoy's own: only for these there are factories.
+/// Whether the path, the first field of `SetEnvoyFilterStateArguments`, is one of Envoy's own: only those have factories.
 fn names_filter_state(arguments: &[u8]) -> bool {
     arguments.first() == Some(&0x0a) && arguments.get(2..).is_some_and(|path| path.starts_with(b"envoy."))
 }

@@ -1,12 +1,12 @@
-//! gRPC calls, answered from the test's script (Envoy's `Context::grpcCall` and its neighbours).
+//! gRPC calls (Envoy's `Context::grpcCall` and its neighbors). The scenario has their responses.
 
 use std::time::Duration;
 
 use super::callouts;
+use crate::clusters::CallKind;
 use crate::guest::Guest;
 use crate::message::{Fields, Message};
 use crate::pairs;
-use crate::script::CallKind;
 use crate::status::{Failure, Reply, Status};
 
 /// Headers that Envoy writes before the guest's metadata.
@@ -15,10 +15,13 @@ const WRITTEN_BY_ENVOY: usize = 6;
 const CALL: u32 = 1;
 const STREAM: u32 = 2;
 const KIND: u32 = 3;
-/// Bytes of a service that are looked at: none that a test knows has more.
+/// Bytes of a service that the host reads. No cluster of a scenario has a longer name.
 const MAX_SERVICE: usize = 64 << 10;
 
-#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+/// The addresses and lengths of a service, a method's service name, a method and its metadata.
+type Target = [u32; 8];
+
+#[expect(clippy::too_many_arguments, reason = "the parameters of the ABI")]
 pub(super) fn call(
     guest: &mut Guest<'_>,
     service: u32,
@@ -34,19 +37,19 @@ pub(super) fn call(
     timeout: u32,
     token: u32,
 ) -> Reply {
-    let target = target(guest, [service, service_size, name, name_size, method, method_size, metadata, metadata_size])?;
-    let message = guest.read(message, message_size)?;
+    let target = [service, service_size, name, name_size, method, method_size, metadata, metadata_size];
+    let (cluster, mut headers) = read_target(guest, target)?;
+    let body = vec![guest.read(message, message_size)?];
     let timeout = Duration::from_millis(timeout.into());
-    let (cluster, mut headers) = target;
-    // Behind `te`, in Envoy's order.
-    headers
-        .0
-        .insert(WRITTEN_BY_ENVOY - 1, (b"grpc-timeout".to_vec(), format!("{}m", timeout.as_millis()).into_bytes()));
-    let number = send_request(guest, (cluster, headers), CallKind::Grpc, vec![message], timeout)?;
+    // After `te`, in Envoy's order.
+    let field = (b"grpc-timeout".to_vec(), format!("{}m", timeout.as_millis()).into_bytes());
+    headers.0.insert(WRITTEN_BY_ENVOY - 1, field);
+    let request = Message { headers, body, trailers: None };
+    let number = callouts::begin(guest, &cluster, CallKind::Grpc, request, timeout)?;
     guest.write_u32(token, number)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+#[expect(clippy::too_many_arguments, reason = "the parameters of the ABI")]
 pub(super) fn stream(
     guest: &mut Guest<'_>,
     service: u32,
@@ -59,20 +62,22 @@ pub(super) fn stream(
     metadata_size: u32,
     token: u32,
 ) -> Reply {
-    let target = target(guest, [service, service_size, name, name_size, method, method_size, metadata, metadata_size])?;
-    let number = send_request(guest, target, CallKind::GrpcStream, Vec::new(), Duration::ZERO)?;
+    let target = [service, service_size, name, name_size, method, method_size, metadata, metadata_size];
+    let (cluster, headers) = read_target(guest, target)?;
+    let request = Message { headers, ..Message::default() };
+    let number = callouts::begin(guest, &cluster, CallKind::GrpcStream, request, Duration::ZERO)?;
     guest.write_u32(token, number)
 }
 
-/// A cluster, and the headers of a call to it.
-fn target(guest: &mut Guest<'_>, place: [u32; 8]) -> Result<(String, Fields), Failure> {
-    let [service, service_size, name, name_size, method, method_size, metadata, metadata_size] = place;
+/// Reads a cluster and the headers of a call to it.
+fn read_target(guest: &mut Guest<'_>, target: Target) -> Result<(String, Fields), Failure> {
+    let [service, service_size, name, name_size, method, method_size, metadata, metadata_size] = target;
     let service = guest.read(service, service_size)?;
     let (name, method) = (guest.read(name, name_size)?, guest.read(method, method_size)?);
     let metadata = pairs::read_fields(&guest.read(metadata, metadata_size)?);
     let cluster = cluster(service.get(..MAX_SERVICE).unwrap_or(&service));
     if callouts::known(guest, &cluster).is_err() {
-        // By a bare name the cluster is looked up; a message of the API's is believed, and the call fails.
+        // Envoy looks up a bare name, but trusts the cluster of a `GrpcService`, so that the call itself fails.
         let bare = envoy_grpc(&service).is_none();
         return Err(if bare { Status::ParseFailure } else { Status::InternalFailure }.into());
     }
@@ -91,17 +96,7 @@ fn target(guest: &mut Guest<'_>, place: [u32; 8]) -> Result<(String, Fields), Fa
     Ok((cluster, headers))
 }
 
-fn send_request(
-    guest: &mut Guest<'_>,
-    (cluster, headers): (String, Fields),
-    kind: CallKind,
-    body: Vec<Vec<u8>>,
-    timeout: Duration,
-) -> Result<u32, Failure> {
-    callouts::begin(guest, &cluster, kind, Message { headers, body, trailers: None }, timeout)
-}
-
-/// The cluster that is meant: `GrpcService.envoy_grpc.cluster_name`, or the bare name.
+/// The cluster that a service names: `GrpcService.envoy_grpc.cluster_name`, or the bare name.
 fn cluster(service: &[u8]) -> String {
     let name = envoy_grpc(service).unwrap_or(service);
     String::from_utf8_lossy(name).into_owned()
@@ -112,7 +107,7 @@ fn envoy_grpc(service: &[u8]) -> Option<&[u8]> {
     first_field(first_field(service)?)
 }
 
-/// What a protobuf message that begins with field 1, of a type with a length, holds in it.
+/// The content of field 1 in a protobuf message that starts with it; the field has a type with a length.
 fn first_field(message: &[u8]) -> Option<&[u8]> {
     let [0x0a, rest @ ..] = message else { return None };
     let (mut length, mut at) = (0usize, 0);
@@ -129,28 +124,27 @@ fn first_field(message: &[u8]) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn send(guest: &mut Guest<'_>, token: u32, message: u32, size: u32, end: u32) -> Reply {
+pub(super) fn send(guest: &mut Guest<'_>, token: u32, message: u32, size: u32, _end: u32) -> Reply {
     let message = guest.read(message, size)?;
-    let _ = end;
     if token & KIND != STREAM {
         return Err(Status::BadArgument.into());
     }
     let vm = guest.state().number;
     let mut world = guest.world();
     world.keep(message.len())?;
-    let call = world.script.pending(vm, token).ok_or(Status::NotFound)?.call;
+    let call = world.clusters.pending(vm, token).ok_or(Status::NotFound)?.call;
     if let Some(call) = world.call_mut(call) {
         call.request.body.push(message);
     }
     Ok(())
 }
 
-/// Closing a call cancels it; a stream that is closed still hears what comes.
+/// Closing a call cancels it. A closed stream still receives responses.
 pub(super) fn close(guest: &mut Guest<'_>, token: u32) -> Reply {
     let vm = guest.state().number;
     match token & KIND {
         CALL => guest.world().end_call(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
-        STREAM => guest.world().script.pending(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
+        STREAM => guest.world().clusters.pending(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
         _ => Err(Status::BadArgument.into()),
     }
 }
@@ -168,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cluster_is_named_by_a_message_or_by_its_bare_name() {
+    fn a_service_names_its_cluster_in_a_message_or_directly() {
         assert_eq!(cluster(b"auth"), "auth");
         assert_eq!(cluster(b"\x0a\x06\x0a\x04auth"), "auth");
         assert_eq!(cluster(b"\x0a\xff\xff\xff\xff\xff"), String::from_utf8_lossy(b"\x0a\xff\xff\xff\xff\xff"));

@@ -1,41 +1,40 @@
-//! Header maps. Which ones are there depends on the phase (Envoy's `Context::getMap` and `getConstMap`).
+//! Header maps. The phase decides which maps exist (Envoy's `Context::getMap` and `getConstMap`).
 
+use crate::context::{Context, ContextKind};
+use crate::direction::Direction;
 use crate::field;
 use crate::guest::Guest;
 use crate::message::Fields;
 use crate::pairs;
-use crate::state::{Context, ContextKind};
 use crate::status::{Failure, Reply, Status};
-use crate::stream::{Map, Side, Stream};
+use crate::stream::{Map, Stream};
 use mesh_compile_module::abi::Abi;
 
 fn map_of(number: u32) -> Result<Map, Failure> {
     Map::of(number).ok_or_else(|| Status::BadArgument.into())
 }
 
-const fn side(map: Map) -> Option<(Side, bool)> {
-    Some(match map {
-        Map::RequestHeaders => (Side::Request, false),
-        Map::RequestTrailers => (Side::Request, true),
-        Map::ResponseHeaders => (Side::Response, false),
-        Map::ResponseTrailers => (Side::Response, true),
-        _ => return None,
-    })
+const fn is_of_stream(map: Map) -> bool {
+    matches!(map, Map::Headers(_) | Map::Trailers(_))
 }
 
 fn of_stream(stream: &Stream, map: Map) -> Option<&Fields> {
-    let (side, trailers) = side(map)?;
-    let way = stream.way(side);
-    if trailers { way.trailers.as_ref() } else { way.headers.as_ref() }
+    match map {
+        Map::Headers(direction) => stream.half(direction).headers.as_ref(),
+        Map::Trailers(direction) => stream.half(direction).trailers.as_ref(),
+        _ => None,
+    }
 }
 
 fn of_stream_mut(stream: &mut Stream, map: Map) -> Option<&mut Fields> {
-    let (side, trailers) = side(map)?;
-    let way = stream.way_mut(side);
-    if trailers { way.trailers.as_mut() } else { way.headers.as_mut() }
+    match map {
+        Map::Headers(direction) => stream.half_mut(direction).headers.as_mut(),
+        Map::Trailers(direction) => stream.half_mut(direction).trailers.as_mut(),
+        _ => None,
+    }
 }
 
-/// What a call's answer brought, on the root context.
+/// A map of the response to a call, on the root context.
 fn of_call(root: &Context, map: Map) -> Option<&Fields> {
     match map {
         Map::GrpcInitialMetadata => root.grpc.initial.as_ref(),
@@ -46,37 +45,37 @@ fn of_call(root: &Context, map: Map) -> Option<&Fields> {
     }
 }
 
-/// Units of fuel for each field that is gone through.
+/// Units of fuel for each field of a map.
 const FUEL_TO_LOOK: u64 = 2;
 const FUEL_TO_CHANGE: u64 = 4;
 const FUEL_TO_COPY: u64 = 20;
 
-/// Burns what it costs to go through a map.
-fn go_through(guest: &mut Guest<'_>, map: Map, fuel: u64) -> Reply {
+/// Burns the fuel for visiting all fields of a map.
+fn charge(guest: &mut Guest<'_>, map: Map, fuel: u64) -> Reply {
     let of_call = guest.state().root().and_then(|root| of_call(root, map)).map(|fields| fields.0.len());
     let of_stream = || guest.world().stream.as_ref().and_then(|stream| of_stream(stream, map)).map(|it| it.0.len());
     let count = of_call.or_else(of_stream).unwrap_or_default() as u64;
     guest.spend(count * fuel)
 }
 
-/// Looks at a map; `None`: it is not there in this phase.
-fn look<R>(guest: &mut Guest<'_>, map: Map, look: impl FnOnce(&Fields) -> R) -> Result<Option<R>, Failure> {
-    go_through(guest, map, FUEL_TO_LOOK)?;
+/// Reads a map. `None`: the map does not exist in this phase.
+fn access<R>(guest: &mut Guest<'_>, map: Map, read: impl FnOnce(&Fields) -> R) -> Result<Option<R>, Failure> {
+    charge(guest, map, FUEL_TO_LOOK)?;
     let context = guest.context()?;
-    if side(map).is_none() {
-        return Ok(guest.state().root().and_then(|root| of_call(root, map)).map(look));
+    if !is_of_stream(map) {
+        return Ok(guest.state().root().and_then(|root| of_call(root, map)).map(read));
     }
     if !context.sees(map) {
         return Ok(None);
     }
     let world = guest.world();
-    Ok(world.stream.as_ref().and_then(|stream| of_stream(stream, map)).map(look))
+    Ok(world.stream.as_ref().and_then(|stream| of_stream(stream, map)).map(read))
 }
 
 /// Changes a map of the stream.
 fn change<R>(guest: &mut Guest<'_>, map: Map, change: impl FnOnce(&mut Fields) -> R) -> Result<R, Failure> {
     add_trailers(guest, map)?;
-    go_through(guest, map, FUEL_TO_CHANGE)?;
+    charge(guest, map, FUEL_TO_CHANGE)?;
     let context = guest.context()?;
     if context.access_log || !context.sees(map) {
         return Err(Status::BadArgument.into());
@@ -86,17 +85,18 @@ fn change<R>(guest: &mut Guest<'_>, map: Map, change: impl FnOnce(&mut Fields) -
     Ok(change(of_stream_mut(stream, map).ok_or(Status::BadArgument)?))
 }
 
-/// Trailers that are not there come to be when they are wanted in the last callback of a body.
+/// In the last callback of a body, a filter that accesses missing trailers adds them.
 fn add_trailers(guest: &mut Guest<'_>, map: Map) -> Reply {
-    let Some((side, true)) = side(map) else { return Ok(()) };
+    let Map::Trailers(direction) = map else { return Ok(()) };
     let context = guest.context_mut()?;
-    let last = context.kind == ContextKind::Http && context.end_of_stream && context.view(side).body.is_some();
-    if !last || context.view(side).trailers {
+    let last_body = context.kind == ContextKind::Http && context.end_of_stream;
+    let view = &mut context.views[direction];
+    if !last_body || view.body.is_none() || view.trailers {
         return Ok(());
     }
-    context.view_mut(side).trailers = true;
+    view.trailers = true;
     if let Some(stream) = &mut guest.world().stream {
-        stream.way_mut(side).trailers.get_or_insert_default();
+        stream.half_mut(direction).trailers.get_or_insert_default();
     }
     Ok(())
 }
@@ -113,7 +113,7 @@ pub(super) fn get_value(
     let key = key_of(guest, map, key, key_size)?;
     let first = |fields: &Fields| fields.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
     let old = guest.state().settings.abi == Abi::V0_1_0;
-    match look(guest, map, first)? {
+    match access(guest, map, first)? {
         Some(Some(found)) => guest.give(&found, value, value_size),
         None if !guest.context()?.access_log => Err(Status::BadArgument.into()),
         _ if old => guest.give(&[], value, value_size),
@@ -129,10 +129,7 @@ pub(super) fn add_value(
     value: u32,
     value_size: u32,
 ) -> Reply {
-    let map = map_of(map)?;
-    let (key, value) = (key_of(guest, map, key, key_size)?, guest.read(value, value_size)?);
-    guest.world().keep(key.len() + value.len())?;
-    change(guest, map, |fields| field::add(fields, &key, &value))
+    write_value(guest, map, [key, key_size, value, value_size], field::add)
 }
 
 pub(super) fn replace_value(
@@ -143,16 +140,22 @@ pub(super) fn replace_value(
     value: u32,
     value_size: u32,
 ) -> Reply {
+    write_value(guest, map, [key, key_size, value, value_size], field::replace)
+}
+
+/// Writes a field; `field` holds the address and the length of its key and of its value.
+fn write_value(guest: &mut Guest<'_>, map: u32, field: [u32; 4], write: fn(&mut Fields, &[u8], &[u8])) -> Reply {
+    let [key, key_size, value, value_size] = field;
     let map = map_of(map)?;
     let (key, value) = (key_of(guest, map, key, key_size)?, guest.read(value, value_size)?);
     guest.world().keep(key.len() + value.len())?;
-    change(guest, map, |fields| field::replace(fields, &key, &value))
+    change(guest, map, |fields| write(fields, &key, &value))
 }
 
-/// A name, in lower case. Envoy's request headers know `:authority` as `host` too.
+/// A name in lower case. In request headers, Envoy treats `host` as `:authority`.
 fn key_of(guest: &mut Guest<'_>, map: Map, key: u32, size: u32) -> Result<Vec<u8>, Failure> {
     let key = guest.read(key, size)?.to_ascii_lowercase();
-    Ok(if map == Map::RequestHeaders && key == b"host" { b":authority".to_vec() } else { key })
+    Ok(if map == Map::Headers(Direction::Request) && key == b"host" { b":authority".to_vec() } else { key })
 }
 
 pub(super) fn remove_value(guest: &mut Guest<'_>, map: u32, key: u32, key_size: u32) -> Reply {
@@ -163,8 +166,8 @@ pub(super) fn remove_value(guest: &mut Guest<'_>, map: u32, key: u32, key_size: 
 
 pub(super) fn get_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) -> Reply {
     let map = map_of(map)?;
-    go_through(guest, map, FUEL_TO_COPY)?;
-    let fields = look(guest, map, Fields::clone)?.unwrap_or_default();
+    charge(guest, map, FUEL_TO_COPY)?;
+    let fields = access(guest, map, Fields::clone)?.unwrap_or_default();
     let bytes = if fields.0.is_empty() { Vec::new() } else { pairs::write_fields(&fields) };
     guest.give(&bytes, pairs, size)
 }
@@ -177,7 +180,7 @@ pub(super) fn set_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) 
     change(guest, map, |fields| {
         fields.0.clear();
         for (name, value) in new {
-            let host = map == Map::RequestHeaders && name.eq_ignore_ascii_case(b"host");
+            let host = map == Map::Headers(Direction::Request) && name.eq_ignore_ascii_case(b"host");
             field::add(fields, if host { b":authority" } else { name }, value);
         }
     })

@@ -1,4 +1,4 @@
-//! Metrics. Two definitions of one name are two ids of one metric.
+//! Metrics. Defining a name twice returns two ids of one metric.
 
 use crate::guest::Guest;
 use crate::limits;
@@ -23,7 +23,7 @@ pub(super) fn define(guest: &mut Guest<'_>, kind: u32, name: u32, size: u32, id:
     guest.write_u32(id, number)
 }
 
-/// The last two bits of an id are its kind.
+/// The last two bits of an id encode its kind.
 const KIND: u32 = 3;
 
 fn with<R>(guest: &Guest<'_>, id: u32, act: impl FnOnce(&mut Metric) -> Result<R, Failure>) -> Result<R, Failure> {

@@ -1,4 +1,4 @@
-//! The host functions: what a guest may import. Each is what its namesake in proxy-wasm-cpp-host's src/exports.cc is.
+//! The host functions that a guest can import. Each follows its namesake in proxy-wasm-cpp-host's src/exports.cc.
 
 mod buffers;
 mod callouts;
@@ -19,11 +19,12 @@ use super::state::State;
 use super::status::{Failure, Reply, Status};
 use mesh_compile_module::abi::{Abi, WASI_MODULES};
 
-/// What a guest gets from a proxy function that its plugin's capabilities leave out, and from one of WASI.
+/// What a proxy function returns if the plugin's capabilities deny it.
 const DENIED: u32 = Status::InternalFailure as u32;
+/// What a WASI function returns if the capabilities deny it: ENOTCAPABLE.
 const DENIED_WASI: u32 = 76;
 
-/// Runs a host function, unless it is denied or may not be called now.
+/// Runs a host function, unless the capabilities or the phase deny it.
 fn call(
     caller: Caller<'_, State>,
     (module, name): (&'static str, &'static str),
@@ -43,7 +44,7 @@ fn denied(guest: &mut Guest<'_>, module: &str, name: &'static str) -> Reply {
     if exempt || guest.state().settings.allows(name) {
         return Ok(());
     }
-    guest.act(|| format!("{name}: denied by the capabilities"));
+    guest.record(|| format!("{name}: denied by the capabilities"));
     Err(Failure::Status(if module == "env" { DENIED } else { DENIED_WASI }))
 }
 
@@ -63,7 +64,7 @@ macro_rules! define {
 }
 use define;
 
-/// All functions that a module of this ABI may import. More may be there than an old Envoy has: whether it loads is not the linker's to say.
+/// All functions that a module of this ABI can import. An old Envoy may lack some of them: the rules check that, not the linker.
 pub(super) fn linker(engine: &Engine, abi: Abi) -> Result<Linker<State>, Error> {
     let mut linker = Linker::new(engine);
     proxy(&mut linker)?;

@@ -2,7 +2,6 @@
 
 use crate::guest::Guest;
 use crate::outcome::Level;
-use crate::state::ContextKind;
 use crate::status::{Failure, Reply, Status};
 use crate::world::Event;
 
@@ -14,13 +13,13 @@ pub(super) fn log(guest: &mut Guest<'_>, level: u32, message: u32, size: u32) ->
     log_line(guest, level, &message)
 }
 
-/// A line of the plugin that the call speaks of.
+/// Logs a line of the plugin that the call acts for.
 pub(super) fn log_line(guest: &mut Guest<'_>, level: Level, message: &[u8]) -> Reply {
     let plugin = guest.context()?.plugin;
     Ok(guest.world().log(plugin, level, message)?)
 }
 
-/// The lowest: a dry run shows every line.
+/// The lowest level: this host shows every line.
 pub(super) fn get_log_level(guest: &mut Guest<'_>, level: u32) -> Reply {
     guest.write_u32(level, Level::Trace as u32)
 }
@@ -37,7 +36,7 @@ pub(super) fn set_tick_period(guest: &mut Guest<'_>, period: u32) -> Reply {
     let timer = state.timers.entry(root).or_default();
     *timer = (period, timer.1 + 1);
     let (set, vm) = (timer.1, state.number);
-    guest.act(|| format!("tick period {period} ms"));
+    guest.record(|| format!("tick period {period} ms"));
     if period > 0 {
         guest.world().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context: root, set })?;
     }
@@ -53,9 +52,9 @@ pub(super) fn set_effective_context(guest: &mut Guest<'_>, context: u32) -> Repl
     Ok(())
 }
 
-/// Says that a context that did not want to end is done. In a dry run no plugin is taken away, so none waits for it.
+/// Ends a context that was not done before. This host never removes a plugin, so no context waits.
 pub(super) fn done(guest: &mut Guest<'_>) -> Reply {
-    let _ = matches!(guest.context()?.kind, ContextKind::Root);
+    guest.context()?;
     Err(Status::NotFound.into())
 }
 

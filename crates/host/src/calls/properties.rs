@@ -1,18 +1,18 @@
-//! Properties, and what filters leave for each other under such paths.
+//! Properties, and values that filters store for each other.
 
+use crate::context::ContextKind;
 use crate::guest::Guest;
 use crate::limits;
 use crate::outcome::Remark;
 use crate::property;
-use crate::state::ContextKind;
 use crate::status::{Reply, Status};
 
-/// Bytes of a path that a property may have.
+/// Bytes of the longest path of a property.
 const MAX_PATH: usize = 4 << 10;
 
 pub(super) fn get(guest: &mut Guest<'_>, path: u32, path_size: u32, value: u32, value_size: u32) -> Reply {
     let path = guest.read(path, path_size)?;
-    // A NUL behind the last part ends it.
+    // A NUL may end the last part.
     let path = path.strip_suffix(b"\0").unwrap_or(&path);
     if path.len() > MAX_PATH {
         return Err(Status::NotFound.into());
@@ -37,7 +37,7 @@ pub(super) fn set(guest: &mut Guest<'_>, path: u32, path_size: u32, value: u32, 
     if guest.context()?.kind != ContextKind::Http {
         return Err(Status::NotFound.into());
     }
-    guest.act(|| format!("property {} set", String::from_utf8_lossy(&path).replace('\0', ".")));
+    guest.record(|| format!("property {} set", String::from_utf8_lossy(&path).replace('\0', ".")));
     guest.spend(limits::FUEL_OF_A_KEY)?;
     let mut world = guest.world();
     world.keep(path.len() + value.len())?;

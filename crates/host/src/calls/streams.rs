@@ -1,32 +1,32 @@
-//! What moves a stream on, or ends it. All of it is done when the callback has returned.
+//! Resuming, ending and responding on streams. The effects follow after the callback returns.
 
+use crate::context::ContextKind;
+use crate::direction::Direction;
 use crate::guest::Guest;
 use crate::limits;
+use crate::local_reply::LocalReply;
 use crate::pairs;
-use crate::state::{Action, ContextKind, LocalResponse};
+use crate::state::DeferredAction;
 use crate::status::{Reply, Status};
-use crate::stream::Side;
 use crate::world::Exceeded;
 
 const REQUEST: u32 = 0;
 const RESPONSE: u32 = 1;
 const DOWNSTREAM: u32 = 2;
 const UPSTREAM: u32 = 3;
-/// Units of fuel for each byte of the details, which are rewritten.
+/// Units of fuel for each byte of the details, which the host rewrites.
 const FUEL_OF_A_BYTE: u64 = 4;
-/// The highest code of gRPC's that Envoy knows.
+/// The highest gRPC status that Envoy knows.
 const HIGHEST_GRPC_STATUS: u32 = 16;
 
 pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     match stream {
-        REQUEST => resume(guest, Side::Request),
-        RESPONSE => resume(guest, Side::Response),
+        REQUEST => resume(guest, Direction::Request),
+        RESPONSE => resume(guest, Direction::Response),
         DOWNSTREAM => {
-            let context = guest.context()?;
-            let (id, network) = (context.id, context.kind == ContextKind::Network);
-            if network {
-                push(guest, Action::Read(id))?;
-                guest.act(|| "continue the connection".into());
+            if guest.context()?.kind == ContextKind::Network {
+                guest.context_mut()?.resumed = true;
+                guest.record(|| "continue the connection".into());
             }
             Ok(())
         }
@@ -35,34 +35,35 @@ pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     }
 }
 
-/// Has it done when the callback has returned.
-fn push(guest: &mut Guest<'_>, action: Action) -> Reply {
-    let actions = &mut guest.state_mut().actions;
-    if actions.len() >= limits::EVENTS {
-        return Err(Exceeded("100,000 requests to go on").into());
+/// Defers the action until the callback has returned.
+fn defer(guest: &mut Guest<'_>, action: DeferredAction) -> Reply {
+    let deferred = &mut guest.state_mut().deferred;
+    if deferred.len() >= limits::EVENTS {
+        return Err(Exceeded("100,000 deferred actions").into());
     }
-    actions.push_back(action);
+    deferred.push_back(action);
     Ok(())
 }
 
 pub(super) fn continue_request(guest: &mut Guest<'_>) -> Reply {
-    resume(guest, Side::Request)
+    resume(guest, Direction::Request)
 }
 
 pub(super) fn continue_response(guest: &mut Guest<'_>) -> Reply {
-    resume(guest, Side::Response)
+    resume(guest, Direction::Response)
 }
 
-/// Whichever way goes on, it is the request that the context may no longer look at (Envoy's `Context::continueStream`).
-fn resume(guest: &mut Guest<'_>, side: Side) -> Reply {
+/// Whichever direction resumes, the context loses access to the request (Envoy's `Context::continueStream`).
+fn resume(guest: &mut Guest<'_>, direction: Direction) -> Reply {
     let context = guest.context_mut()?;
     let (id, http) = (context.id, context.kind == ContextKind::Http);
-    context.request.headers = false;
-    context.request.trailers = false;
-    context.request.body = None;
+    let view = &mut context.views.request;
+    (view.headers, view.trailers, view.body) = (false, false, None);
     if http {
-        push(guest, Action::Continue(id, side))?;
-        guest.act(|| format!("continue the {}", if side == Side::Request { "request" } else { "response" }));
+        defer(guest, DeferredAction::Continue(id, direction))?;
+        guest.record(|| {
+            format!("continue the {}", if direction == Direction::Request { "request" } else { "response" })
+        });
     }
     Ok(())
 }
@@ -79,13 +80,13 @@ pub(super) fn close_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     };
     if its_own {
         let id = context.id;
-        push(guest, Action::Reset(id))?;
-        guest.act(|| "close the stream".into());
+        defer(guest, DeferredAction::Reset(id))?;
+        guest.record(|| "close the stream".into());
     }
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+#[expect(clippy::too_many_arguments, reason = "the parameters of the ABI")]
 pub(super) fn send_local_response(
     guest: &mut Guest<'_>,
     code: u32,
@@ -108,15 +109,15 @@ pub(super) fn send_local_response(
         guest.spend(details.len() as u64 * FUEL_OF_A_BYTE)?;
         let details = String::from_utf8_lossy(&details).replace(|c: char| c.is_ascii_whitespace(), "_");
         let grpc_status = Some(grpc).filter(|status| *status <= HIGHEST_GRPC_STATUS);
-        let response = LocalResponse { code, details, body, headers, grpc_status };
-        guest.act(|| format!("local reply {code}"));
-        push(guest, Action::LocalReply(id, response))?;
+        let response = LocalReply { code, details, body, headers, grpc_status };
+        guest.record(|| format!("local reply {code}"));
+        defer(guest, DeferredAction::LocalReply(id, response))?;
     }
     guest.state_mut().stop_iteration = true;
     Ok(())
 }
 
 pub(super) fn clear_route_cache(guest: &mut Guest<'_>) -> Reply {
-    guest.act(|| "clear the route cache".into());
+    guest.record(|| "clear the route cache".into());
     Ok(())
 }

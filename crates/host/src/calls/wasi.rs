@@ -1,4 +1,5 @@
-//! WASI preview 1 as proxy-wasm's host has it: a log, clocks, random numbers, an environment; no files. Numbers are WASI's errno.
+//! WASI preview 1 as proxy-wasm's host provides it: a log, clocks, random numbers, an environment, but no files. Results are
+//! WASI's errno.
 
 use wasmi::{Caller, Error, Linker};
 
@@ -15,16 +16,16 @@ const NOENT: u32 = 44;
 const NOSYS: u32 = 52;
 const NOTDIR: u32 = 20;
 const NOTSUP: u32 = 58;
-/// Bytes that `random_get` gives at once (limits.h).
+/// Bytes that `random_get` returns at most (limits.h).
 const RANDOM: u32 = 64 << 10;
-/// Buffers that a guest may write at once; a list that is longer costs the fuel of a call each.
+/// Bytes of an entry in a list of buffers.
 const IOVEC: u32 = 8;
 
 fn errno(number: u32) -> Failure {
     Failure::Status(number)
 }
 
-/// Writes what WASI calls a fault where it cannot.
+/// Writes into the guest's memory, or fails with EFAULT.
 fn write(guest: &mut Guest<'_>, pointer: u32, bytes: &[u8]) -> Reply {
     if guest.try_write(pointer, bytes) { Ok(()) } else { Err(errno(FAULT)) }
 }
@@ -33,12 +34,12 @@ fn read(guest: &mut Guest<'_>, pointer: u32, size: u32) -> Result<Vec<u8>, Failu
     guest.try_read(pointer, size)?.ok_or_else(|| errno(FAULT))
 }
 
-/// Standard output and standard error, and nothing else.
+/// Only standard output and standard error exist.
 fn standard(fd: u32) -> Reply {
     if matches!(fd, 1 | 2) { Ok(()) } else { Err(errno(BADF)) }
 }
 
-/// What is written to standard output is a line of the log at info, to standard error one at error.
+/// Text on standard output is logged at info, and text on standard error at error.
 fn fd_write(guest: &mut Guest<'_>, fd: u32, vectors: u32, count: u32, written: u32) -> Reply {
     let level = match fd {
         1 => Level::Info,
@@ -72,7 +73,7 @@ fn fd_pwrite(guest: &mut Guest<'_>, fd: u32, vectors: u32, count: u32, _offset: 
 
 fn fd_fdstat_get(guest: &mut Guest<'_>, fd: u32, stat: u32) -> Reply {
     standard(fd)?;
-    // The right to write, and nothing else.
+    // Only the right to write.
     let mut bytes = [0; 24];
     bytes[8] = 64;
     guest.try_write(stat, &bytes);
@@ -112,7 +113,7 @@ fn args_sizes_get(guest: &mut Guest<'_>, count: u32, size: u32) -> Reply {
 fn clock_time_get(guest: &mut Guest<'_>, clock: u32, _precision: u64, time: u32) -> Reply {
     let now = match clock {
         0 => guest.world().now,
-        // Not from 0: Go takes that for no clock at all.
+        // Not from 0, which Go treats as a missing clock.
         1 => {
             let world = guest.world();
             world.now.saturating_sub(world.epoch).saturating_add(1_000_000_000)
@@ -146,14 +147,14 @@ fn sched_yield(_guest: &mut Guest<'_>) -> Reply {
     Ok(())
 }
 
-/// Envoy complains in its own log and returns to the guest.
+/// Envoy logs an error itself and returns to the guest.
 fn fd_seek(guest: &mut Guest<'_>, _fd: u32, _offset: i64, _whence: u32, _new: u32) -> Reply {
-    guest.act(|| "fd_seek does nothing".into());
+    guest.record(|| "fd_seek does nothing".into());
     Ok(())
 }
 
 fn fd_close(guest: &mut Guest<'_>, _fd: u32) -> Reply {
-    guest.act(|| "fd_close does nothing".into());
+    guest.record(|| "fd_close does nothing".into());
     Ok(())
 }
 
@@ -202,7 +203,7 @@ fn no_such_fd(_guest: &mut Guest<'_>, _fd: u32, _out: u32) -> Reply {
     Err(errno(BADF))
 }
 
-#[expect(clippy::too_many_arguments, reason = "WASI's")]
+#[expect(clippy::too_many_arguments, reason = "the parameters of WASI")]
 fn path_open(
     _guest: &mut Guest<'_>,
     _fd: u32,
@@ -249,7 +250,7 @@ fn unsupported6(_guest: &mut Guest<'_>, _a: u32, _b: u32, _c: u32, _d: u32, _e: 
     Err(errno(NOTSUP))
 }
 
-#[expect(clippy::too_many_arguments, reason = "WASI's")]
+#[expect(clippy::too_many_arguments, reason = "the parameters of WASI")]
 fn path_filestat_set_times(
     _guest: &mut Guest<'_>,
     _fd: u32,
@@ -276,7 +277,7 @@ fn path_readlink(
     Err(errno(NOTSUP))
 }
 
-/// The host writes eight bytes where WASI has a file descriptor of four.
+/// The host writes eight bytes, although WASI's file descriptor has four.
 fn sock_accept(guest: &mut Guest<'_>, _fd: u32, _flags: u32, new: u32) -> Reply {
     write(guest, new, &[0; 8])?;
     Err(errno(NOTSUP))
@@ -346,7 +347,7 @@ pub(super) fn define_preview1(linker: &mut Linker<State>) -> Result<(), Error> {
         "proc_exit",
         |caller: Caller<'_, State>, _code: u32| -> Result<(), Error> {
             let exit = |guest: &mut Guest<'_>| {
-                guest.act(|| "proc_exit does nothing".into());
+                guest.record(|| "proc_exit does nothing".into());
                 Ok(())
             };
             call(caller, ("wasi_snapshot_preview1", "proc_exit"), exit).map(|_| ())

@@ -1,174 +1,213 @@
-//! One exchange: a request through the chain, the workload's answer back, and whatever time has to pass.
+//! One exchange: a request through the chain, the workload's response back, and the time that passes meanwhile.
+
+use std::rc::Rc;
 
 use mesh_compile_module::FilterType;
 
-use super::Proxy;
-use super::reply::{self, Reply, VIA_UPSTREAM};
-use super::side::Filter;
-use crate::config::FailurePolicy;
+use super::connection::{self, Connection, Verdict};
+use super::plugins::ContextRef;
+use super::router::{self, Router};
+use super::{FilterManager, Proxy};
+use crate::callback::Callback;
+use crate::clusters::SERVICE_TIME;
+use crate::direction::Direction;
 use crate::field;
-use crate::message::{Fields, Message};
+use crate::message::{Fields, HOP_BY_HOP, Message};
 use crate::outcome::{End, ExchangeOutcome};
-use crate::scenario::{Exchange, Response};
-use crate::script::SERVICE_TIME;
-use crate::state::{Action, ContextKind};
-use crate::stream::{Side, Stream, Way};
+use crate::scenario::Exchange;
+use crate::state::DeferredAction;
+use crate::stream::{Info, Stream};
 use crate::world::Metric;
 
-/// How long a stream is given when nothing but timers is to come, in nanoseconds, and how many times they may tick.
+/// How long the host waits for a stream while only timers are pending, in nanoseconds, and how many times they may tick.
 const PATIENCE: u64 = 5_000_000_000;
 const TICKS: usize = 1_000;
 
-/// Fields that Envoy takes off a request, and off an answer that it hands on to the client.
-const HOP_BY_HOP: [&str; 4] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding"];
+/// The response code details of a response of the workload.
+const VIA_UPSTREAM: &str = "via_upstream";
 
 impl Proxy<'_> {
-    /// Lets the step's time pass, then sends its request.
+    /// Advances the clock, then sends the request. If a plugin has not started, Envoy has no listener and the exchange is reset.
     pub fn exchange(&mut self, exchange: &Exchange) -> ExchangeOutcome {
-        self.pass(u64::try_from(exchange.after.as_nanos()).unwrap_or(u64::MAX));
-        self.answer = exchange.upstream.clone();
-        self.open(&exchange.request);
+        if self.outcomes.iter().any(|plugin| plugin.fault.is_some()) {
+            return ExchangeOutcome { end: End::Reset, ..ExchangeOutcome::default() };
+        }
+        self.advance(u64::try_from(exchange.after.as_nanos()).unwrap_or(u64::MAX));
+        self.open(exchange);
         let request = exchange.request.framed_request();
         let mut stalled = true;
-        if self.connect() && self.downstream(&request) {
+        if self.connect() && self.send_bytes(&request) {
             self.send(&request);
-            stalled = !self.wait(|proxy| proxy.chain.over);
-            self.upstream();
+            stalled = !self.wait(|proxy| proxy.stream.is_over());
+            self.return_bytes();
         }
-        let end = self.end(stalled && !self.chain.reset);
+        let end = self.end(stalled && !self.stream.is_reset());
         self.close();
         self.disconnect();
         self.outcome(end)
     }
 
-    /// The clock goes on.
-    fn pass(&mut self, after: u64) {
-        let until = self.world.borrow().now.saturating_add(after);
+    /// Advances the clock, and lets happen what is due.
+    fn advance(&mut self, by: u64) {
+        let until = self.world.borrow().now.saturating_add(by);
         loop {
             let event = self.world.borrow_mut().next_event(until);
-            match event {
-                Some(event) => self.happen(event),
-                None => break,
-            }
+            let Some(event) = event else { break };
+            self.dispatch(event);
         }
         self.world.borrow_mut().now = until;
     }
 
-    /// A stream comes to be, with a context for each filter.
-    fn open(&mut self, request: &Message) {
-        let start = self.world.borrow().now;
-        self.chain = super::chain::Chain::default();
-        let content_type = request.headers.first("content-type").unwrap_or_default();
-        self.chain.grpc = content_type == b"application/grpc" || content_type.starts_with(b"application/grpc+");
-        self.chain.scheme = request.headers.first(":scheme").unwrap_or(b"http").to_vec();
-        self.chain.head = request.headers.first(":method") == Some(b"HEAD");
+    /// Opens the stream, with a context for each filter.
+    fn open(&mut self, exchange: &Exchange) {
         let mut stream = Stream::default();
-        stream.info.start = start;
+        stream.info.start = self.world.borrow().now;
         self.world.borrow_mut().stream = Some(stream);
-        for plugin in self.chain_of(FilterType::Http) {
-            if let Some(filter) = self.filter(plugin) {
-                self.chain.filters.push(filter);
+        let router = Router::new(&exchange.request, exchange.upstream.clone());
+        self.stream = FilterManager::new(Rc::clone(&self.world), router, &exchange.request);
+        for plugin in self.chain(FilterType::Http) {
+            if let Some(context) = self.plugins.open_stream(plugin) {
+                self.stream.add(context);
             }
         }
     }
 
-    /// A filter for the stream; none where its VM has failed and it is to let streams pass.
-    fn filter(&mut self, plugin: usize) -> Option<Filter> {
-        let failed = self.vms[self.plugins[plugin].vm].fault.is_some();
-        match self.policy(plugin) {
-            FailurePolicy::Open | FailurePolicy::OpenOld if failed => return None,
-            FailurePolicy::Reload if failed => self.reload(self.plugins[plugin].vm),
-            _ => {}
+    /// The client connects. `false`: a network filter holds or closes the connection.
+    fn connect(&mut self) -> bool {
+        self.connection.close();
+        for plugin in self.chain(FilterType::Network) {
+            let filter = self.connection.add(&mut self.plugins, plugin);
+            self.stream.announce(&mut self.plugins, filter);
         }
-        let started = self.plugins[plugin];
-        let context = self.vms[started.vm].state_mut().create(Some(started.root), plugin, ContextKind::Http);
-        Some(Filter::new(plugin, started.vm, context))
+        self.connection.filters().into_iter().all(|filter| {
+            let verdict = Connection::opened(&mut self.plugins, filter);
+            self.settle(filter, verdict)
+        })
     }
 
-    fn with_way<R>(&self, side: Side, act: impl FnOnce(&mut Way) -> R) -> Option<R> {
-        self.world.borrow_mut().stream.as_mut().map(|stream| act(stream.way_mut(side)))
+    /// Passes the request's bytes through the network filters.
+    fn send_bytes(&mut self, request: &Message) -> bool {
+        let filters = self.connection.filters();
+        if filters.is_empty() {
+            return true;
+        }
+        let bytes = connection::request_bytes(request);
+        filters.into_iter().all(|filter| self.pass_bytes(filter, Direction::Request, &bytes))
+    }
+
+    /// Passes the response's bytes through the network filters, backwards.
+    fn return_bytes(&mut self) {
+        let filters = self.connection.filters();
+        let Some(response) = self.stream.downstream.response.as_ref().filter(|_| !filters.is_empty()) else { return };
+        let bytes = connection::response_bytes(response);
+        for filter in filters.into_iter().rev() {
+            self.pass_bytes(filter, Direction::Response, &bytes);
+        }
+    }
+
+    fn pass_bytes(&mut self, filter: ContextRef, direction: Direction, bytes: &[u8]) -> bool {
+        let verdict = Connection::bytes(&mut self.plugins, filter, direction, bytes);
+        let continues = self.settle(filter, verdict);
+        if let Some(remark) = Connection::changed(&mut self.plugins, filter, direction, bytes) {
+            self.world.borrow_mut().remark(Some(filter.plugin), remark);
+        }
+        continues
+    }
+
+    /// Whether the connection continues after a network filter's verdict. A filter that holds the connection can resume it later,
+    /// from the response to a callout or from its timer.
+    fn settle(&mut self, filter: ContextRef, verdict: Verdict) -> bool {
+        self.stream.act(&mut self.plugins, filter.vm);
+        match verdict {
+            Verdict::Continue => true,
+            Verdict::Close => {
+                self.stream.mark_reset();
+                false
+            }
+            Verdict::Hold => {
+                self.wait(|proxy| proxy.stream.is_reset() || proxy.plugins.is_resumed(filter));
+                self.plugins.take_resumed(filter)
+            }
+        }
     }
 
     fn send(&mut self, request: &Message) {
-        let mut headers = field::taken_in(&request.headers);
+        let mut headers = field::received(&request.headers);
         HOP_BY_HOP.iter().for_each(|name| headers.remove(name));
         if headers.first("x-forwarded-proto").is_none() {
             headers.add("x-forwarded-proto", "http");
         }
-        self.frames(Side::Request, headers, request);
+        self.pass(Direction::Request, headers, request);
     }
 
-    /// Hands a message through the chain: headers, each chunk, and the end, which over HTTP/1.1 comes by itself.
-    fn frames(&mut self, side: Side, headers: Fields, message: &Message) {
+    /// Passes a message through the chain: the headers, each chunk, and the end, which HTTP/1.1 delivers separately.
+    fn pass(&mut self, direction: Direction, headers: Fields, message: &Message) {
         let chunks: Vec<&Vec<u8>> = message.body.iter().filter(|chunk| !chunk.is_empty()).collect();
         let chunked = message.headers.first("transfer-encoding").is_some();
         let bare = chunks.is_empty() && message.trailers.is_none() && !chunked;
-        self.with_way(side, |way| {
-            way.headers = Some(headers);
-            way.ended = bare;
+        self.stream.with_half(direction, |half| {
+            half.headers = Some(headers);
+            half.ended = bare;
         });
-        self.headers(side, 0, bare);
+        self.stream.headers(&mut self.plugins, direction, 0, bare);
         if bare {
             return;
         }
         for (number, chunk) in chunks.into_iter().enumerate() {
             if number > 0 {
-                // What is due comes between the chunks; the first travels with the headers, the end with the last.
-                self.pass(0);
+                // Due events come between the chunks. The first chunk arrives with the headers, the end with the last chunk.
+                self.advance(0);
             }
-            if let Some(data) = self.chunk(side, chunk.clone()) {
-                self.data(side, 0, data, false);
-            }
+            self.pass_chunk(direction, chunk.clone(), false);
         }
-        if self.chain.over {
+        if self.stream.is_over() {
             return;
         }
-        self.with_way(side, |way| way.ended = true);
+        self.stream.with_half(direction, |half| half.ended = true);
         match &message.trailers {
             Some(trailers) => {
-                self.with_way(side, |way| way.trailers = Some(field::taken_in(trailers)));
-                self.trailers(side, 0);
+                self.stream.with_half(direction, |half| half.trailers = Some(field::received(trailers)));
+                self.stream.trailers(&mut self.plugins, direction, 0);
             }
-            None => {
-                if let Some(data) = self.chunk(side, Vec::new()) {
-                    self.data(side, 0, data, true);
-                }
-            }
+            None => self.pass_chunk(direction, Vec::new(), true),
         }
     }
 
-    /// The workload has got the request.
-    pub(super) fn upstream_answers(&mut self) {
-        if self.chain.over || self.headers_of(Side::Response).is_some() {
+    fn pass_chunk(&mut self, direction: Direction, bytes: Vec<u8>, end: bool) {
+        if let Some(data) = self.stream.chunk(direction, bytes) {
+            self.stream.data(&mut self.plugins, direction, 0, data, end);
+        }
+    }
+
+    /// The workload responds.
+    pub(super) fn upstream_responds(&mut self) {
+        if self.stream.is_over() || self.stream.has_headers(Direction::Response) {
             return;
         }
-        if let Some(stream) = &mut self.world.borrow_mut().stream {
-            stream.info.upstream = true;
-        }
-        match self.answer.clone() {
-            Response::Reset => {
-                const TEXT: &str =
-                    "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
-                const DETAILS: &str = "upstream_reset_before_response_started{connection_termination}";
-                self.local_reply(Reply::own(503, TEXT, DETAILS));
-            }
-            Response::Message(message) => {
-                let method = self.chain.workload.as_ref().and_then(|request| request.headers.first(":method"));
-                let message = message.framed_response(method.unwrap_or_default());
-                let mut headers = field::taken_in(&message.headers);
+        self.with_info(|info| info.upstream = true);
+        match self.stream.router.response() {
+            Err(reply) => self.stream.local_reply(&mut self.plugins, reply),
+            Ok(message) => {
+                let mut headers = field::received(&message.headers);
                 let (name, value) = SERVICE_TIME;
                 field::replace(&mut headers, name.as_bytes(), value.as_bytes());
-                if let Some(stream) = &mut self.world.borrow_mut().stream {
-                    stream.info.details = Some(VIA_UPSTREAM.into());
-                    stream.info.code = reply::code_of(&headers);
-                }
-                self.frames(Side::Response, headers, &message);
+                self.with_info(|info| {
+                    info.details = Some(VIA_UPSTREAM.into());
+                    info.code = headers.code();
+                });
+                self.pass(Direction::Response, headers, &message);
             }
         }
     }
 
-    /// Lets happen what has to until it is `done`. `false`: it would never be.
-    pub(super) fn wait(&mut self, done: impl Fn(&Self) -> bool) -> bool {
+    fn with_info(&self, change: impl FnOnce(&mut Info)) {
+        if let Some(stream) = &mut self.world.borrow_mut().stream {
+            change(&mut stream.info);
+        }
+    }
+
+    /// Lets events happen until `done`. `false`: nothing more would happen.
+    fn wait(&mut self, done: impl Fn(&Self) -> bool) -> bool {
         let mut ticks = 0;
         let mut patience = self.world.borrow().now.saturating_add(PATIENCE);
         while !done(self) {
@@ -181,7 +220,7 @@ impl Proxy<'_> {
             } else {
                 ticks += 1;
             }
-            self.happen(event);
+            self.dispatch(event);
         }
         true
     }
@@ -189,66 +228,71 @@ impl Proxy<'_> {
     fn end(&self, stalled: bool) -> End {
         let details = self.world.borrow().stream.as_ref().and_then(|stream| stream.info.details.clone());
         match details {
-            _ if stalled => End::Stalled(self.holder()),
-            _ if self.chain.reset => End::Reset,
+            _ if stalled => End::Stalled(self.stream.holder()),
+            _ if self.stream.is_reset() => End::Reset,
             Some(details) if details != VIA_UPSTREAM => End::LocalReply(details),
             _ => End::Complete,
         }
     }
 
-    /// The stream is over: filters log, and their contexts end.
+    /// The stream is over: the filters log, and their contexts end.
     fn close(&mut self) {
-        self.chain.over = true;
+        self.stream.finish();
         let now = self.world.borrow().now;
         if let Some(stream) = &mut self.world.borrow_mut().stream {
             stream.info.end = Some(now);
-            // What the codec takes off, the access log does not see.
+            // The codec removes the field before the access log runs.
             for headers in stream.response.headers.iter_mut() {
                 headers.remove("transfer-encoding");
             }
         }
-        for filter in 0..self.chain.filters.len() {
-            self.create(filter);
-            self.set_access_log(filter, true);
-            self.end_call(filter, "proxy_on_log");
-            self.set_access_log(filter, false);
+        let contexts = self.stream.contexts();
+        for context in &contexts {
+            self.stream.announce(&mut self.plugins, *context);
+            self.plugins.with_context(*context, |context| context.access_log = true);
+            self.call_at_end(*context, Callback::Log);
+            self.plugins.with_context(*context, |context| context.access_log = false);
         }
-        for filter in 0..self.chain.filters.len() {
-            self.end_call(filter, "proxy_on_done");
-            self.end_call(filter, "proxy_on_delete");
-            let (vm, context) = (self.chain.filters[filter].vm, self.chain.filters[filter].context);
-            self.vms[vm].state_mut().contexts.remove(&context);
+        for context in contexts {
+            self.call_at_end(context, Callback::Done);
+            self.call_at_end(context, Callback::Delete);
+            self.plugins.remove(context);
         }
-        // Queues that were written to are read while nothing else is to happen.
-        self.pass(0);
+        // Messages in queues are delivered now, while nothing else is due.
+        self.advance(0);
     }
 
-    fn set_access_log(&mut self, filter: usize, access_log: bool) {
-        if let Some(context) = self.context_mut(filter) {
-            context.access_log = access_log;
-        }
-    }
-
-    fn end_call(&mut self, filter: usize, callback: &'static str) {
-        let (vm, context) = (self.chain.filters[filter].vm, self.chain.filters[filter].context);
-        let plugin = self.chain.filters[filter].plugin;
-        if !self.vms[vm].has(callback) || self.vms[vm].fault.is_some() {
+    fn call_at_end(&mut self, at: ContextRef, callback: Callback) {
+        if !self.plugins.has(at.vm, callback) || self.plugins.is_failed(at.vm) {
             return;
         }
-        self.call_only(vm, plugin, callback, context, &[context]);
-        self.note_acts(vm, plugin, callback, true);
-        let fatal = self.vms[vm].state().actions.iter().find_map(|action| match action {
-            Action::LocalReply(..) => Some("it answers a request that is over"),
-            Action::Reset(_) if callback == "proxy_on_log" => Some("it closes a stream that is over"),
+        self.plugins.call(at, callback, &[]);
+        self.plugins.record_actions(at, callback, true);
+        let fatal = self.plugins.vm(at.vm).state().deferred.iter().find_map(|action| match action {
+            DeferredAction::LocalReply(..) => Some("it responds to a request that is over"),
+            DeferredAction::Reset(_) if callback == Callback::Log => Some("it closes a stream that is over"),
             _ => None,
         });
         match fatal {
-            Some(what) => self.crash(vm, filter, &format!("{callback}: {what}")),
-            None => self.act(vm),
+            Some(what) => self.stream.crash(&mut self.plugins, at, &format!("{callback}: {what}")),
+            None => self.stream.act(&mut self.plugins, at.vm),
         }
     }
 
+    /// The client closes the connection.
+    fn disconnect(&mut self) {
+        for filter in self.connection.filters() {
+            for callback in Connection::CLOSING {
+                Connection::closing(&mut self.plugins, filter, callback);
+                self.stream.act(&mut self.plugins, filter.vm);
+            }
+            self.plugins.remove(filter);
+        }
+        self.connection.close();
+    }
+
     fn outcome(&mut self, end: End) -> ExchangeOutcome {
+        let (effects, faults) = self.plugins.trace.take();
         let mut world = self.world.borrow_mut();
         world.stream = None;
         let value = |(name, metric): (&String, &Metric)| match metric {
@@ -256,14 +300,14 @@ impl Proxy<'_> {
             Metric::Histogram => None,
         };
         ExchangeOutcome {
-            response: self.chain.client.take().map(Message::observed),
-            upstream: self.chain.workload.take().map(Message::observed),
+            response: self.stream.downstream.response.take().map(Message::observed),
+            upstream: self.stream.router.request.take().map(Message::observed),
             end,
-            calls: world.take_calls().into_iter().map(reply::called).collect(),
+            calls: world.take_calls().into_iter().map(router::as_received).collect(),
             log: std::mem::take(&mut world.log),
             metrics: world.metrics.iter().filter_map(value).collect(),
-            faults: std::mem::take(&mut self.faults),
-            effects: std::mem::take(&mut self.effects),
+            faults,
+            effects,
             remarks: std::mem::take(&mut world.remarks),
         }
     }

@@ -1,37 +1,39 @@
-//! The other clusters that filters call: what the test says that they answer, and the calls under way.
+//! The other clusters that filters call: their responses, and the pending calls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::local_reply::UNAVAILABLE;
 use crate::message::{Fields, Message};
 use crate::scenario::{Callout, Response, Scenario};
 
-/// The clusters by name, each with its answers in turn, and the calls that wait for one.
+/// The clusters by name, each with its responses in turn, and the pending calls.
 #[derive(Debug, Default)]
-pub(crate) struct Script {
-    clusters: BTreeMap<String, Turn>,
+pub(crate) struct Clusters {
+    known: BTreeMap<String, Turn>,
+    /// By VM and token.
     pending: BTreeMap<(usize, u32), PendingCall>,
-    /// Any cluster is known, and none answers.
+    /// Whether every other cluster is known too. None of these responds.
     any: bool,
 }
 
 #[derive(Debug)]
 struct Turn {
-    answers: Vec<Callout>,
+    callouts: Vec<Callout>,
     next: usize,
 }
 
-/// A call under way.
+/// A call without a response yet.
 #[derive(Debug, Clone)]
 pub(crate) struct PendingCall {
     pub(crate) kind: CallKind,
     pub(crate) outcome: CallOutcome,
-    /// Its place among the world's calls.
+    /// Its number among the world's calls.
     pub(crate) call: usize,
 }
 
 impl PendingCall {
-    /// Bytes of the answer that waits.
+    /// Bytes of the response.
     pub(crate) fn size(&self) -> usize {
         match &self.outcome {
             CallOutcome::Message(message) => message.size(),
@@ -40,10 +42,10 @@ impl PendingCall {
     }
 }
 
-/// The field that Envoy adds to whatever comes from a cluster.
+/// The field that Envoy adds to every response of a cluster.
 pub(crate) const SERVICE_TIME: (&str, &str) = ("x-envoy-upstream-service-time", "0");
 
-/// What is called.
+/// The protocol of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallKind {
     Http,
@@ -51,42 +53,39 @@ pub(crate) enum CallKind {
     GrpcStream,
 }
 
-/// What a call comes to.
+/// How a call ends.
 #[derive(Debug, Clone)]
 pub(crate) enum CallOutcome {
-    /// An answer, be it the proxy's own (503, 504).
+    /// With a response, which may be the proxy's own (503, 504).
     Message(Message),
-    /// A gRPC call that got no answer: status and message.
+    /// Of a gRPC call: without a response, with this status and message.
     Failed(u32, String),
 }
 
-/// gRPC's status for a call that took too long, and for one whose cluster cannot be reached.
-const UNAVAILABLE: u32 = 14;
-
-impl Script {
+impl Clusters {
     pub(crate) fn new(scenario: &Scenario) -> Self {
         let turn =
-            |(name, answers): (&String, &Vec<Callout>)| (name.clone(), Turn { answers: answers.clone(), next: 0 });
-        let clusters = scenario.callouts.iter().map(turn).collect();
-        Self { clusters, pending: BTreeMap::new(), any: scenario.any_cluster }
+            |(name, callouts): (&String, &Vec<Callout>)| (name.clone(), Turn { callouts: callouts.clone(), next: 0 });
+        let known = scenario.callouts.iter().map(turn).collect();
+        Self { known, pending: BTreeMap::new(), any: scenario.any_cluster }
     }
 
     pub(crate) fn knows(&self, cluster: &str) -> bool {
-        self.any || self.clusters.contains_key(cluster)
+        self.any || self.known.contains_key(cluster)
     }
 
-    /// What the next call to the cluster comes to, and after how long. A timeout of 0 is none.
-    pub(crate) fn answer(
+    /// How the next call to the cluster ends, and after how long. A timeout of 0 is none.
+    pub(crate) fn call(
         &mut self,
         cluster: &str,
         kind: CallKind,
         method: &[u8],
         timeout: Duration,
     ) -> Option<(Duration, CallOutcome)> {
-        let Some(turn) = self.clusters.get_mut(cluster) else {
+        let Some(turn) = self.known.get_mut(cluster) else {
             return self.any.then(|| (Duration::MAX, reset(kind)));
         };
-        let callout = turn.answers.get(turn.next.min(turn.answers.len().saturating_sub(1)))?.clone();
+        let callout = turn.callouts.get(turn.next.min(turn.callouts.len().saturating_sub(1)))?.clone();
         turn.next += 1;
         if !timeout.is_zero() && callout.after >= timeout {
             return Some((timeout, timed_out(kind)));
@@ -112,32 +111,32 @@ impl Script {
         self.pending.get(&(vm, token))
     }
 
-    /// Takes the call out: it is answered, or nobody waits for it any more.
+    /// Removes the call: it has its response, or was canceled.
     pub(crate) fn end(&mut self, vm: usize, token: u32) -> Option<PendingCall> {
         self.pending.remove(&(vm, token))
     }
 }
 
 fn timed_out(kind: CallKind) -> CallOutcome {
-    not_answered(kind, 504, "upstream request timeout", "response_timeout")
+    failed(kind, 504, "upstream request timeout", "response_timeout")
 }
 
 fn reset(kind: CallKind) -> CallOutcome {
     const TEXT: &str =
         "upstream connect error or disconnect/reset before headers. reset reason: connection termination";
-    not_answered(kind, 503, TEXT, "upstream_reset_before_response_started{connection_termination}")
+    failed(kind, 503, TEXT, "upstream_reset_before_response_started{connection_termination}")
 }
 
-/// HTTP calls are answered by Envoy itself; to gRPC's text it adds its response code details.
-fn not_answered(kind: CallKind, status: u16, text: &str, details: &str) -> CallOutcome {
+/// Envoy responds to an HTTP call itself. To the text of a gRPC call it appends its response code details.
+fn failed(kind: CallKind, status: u16, text: &str, details: &str) -> CallOutcome {
     match kind {
-        CallKind::Http => own_answer(status, text),
+        CallKind::Http => own_response(status, text),
         CallKind::Grpc | CallKind::GrpcStream => CallOutcome::Failed(UNAVAILABLE, format!("{text}{{{details}}}")),
     }
 }
 
-/// The answer that Envoy's own client gives in a cluster's place.
-fn own_answer(status: u16, text: &str) -> CallOutcome {
+/// The response of Envoy's HTTP client in the cluster's place.
+fn own_response(status: u16, text: &str) -> CallOutcome {
     let (status, length) = (status.to_string(), text.len().to_string());
     let headers: Fields = [(":status", status.as_str()), ("content-length", &length), ("content-type", "text/plain")]
         .into_iter()

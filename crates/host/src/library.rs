@@ -1,4 +1,4 @@
-//! The interpreter, and modules translated for it: once each, however many VMs are made of them.
+//! The interpreter, and the modules compiled for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,22 +6,22 @@ use std::sync::Arc;
 use wasmi::{CompilationMode, Config, Engine, Linker, Module};
 
 use crate::calls;
-use crate::frames::{self, Metering};
 use crate::limits;
+use crate::metering::{self, Metering};
 use crate::outcome::{Fault, FaultKind};
 use crate::state::State;
 use mesh_compile_module::Digest;
 use mesh_compile_module::abi::Abi;
 use mesh_compile_module::{Report, Setting, Severity, rules};
 
-/// An engine and the modules that it has translated.
+/// Modules, each compiled once for any number of proxies.
 pub struct Library {
     engine: Engine,
     modules: BTreeMap<Digest, Result<Compiled, Fault>>,
     linkers: BTreeMap<Abi, Linker<State>>,
 }
 
-/// A module that VMs can be made of.
+/// A compiled module.
 #[derive(Debug, Clone)]
 pub(crate) struct Compiled {
     pub(super) module: Module,
@@ -31,22 +31,23 @@ pub(crate) struct Compiled {
 }
 
 impl Library {
-    /// Translates each of the modules, in parallel; those with the same digest once.
+    /// Compiles the modules in parallel; modules with the same digest once. A module that this host cannot run does not fail here,
+    /// but its plugins do not start.
     #[must_use]
     pub fn new(modules: impl IntoIterator<Item = (Digest, Arc<[u8]>)>) -> Self {
-        Self::translated(modules, compile)
+        Self::compiled(modules, compile)
     }
 
-    fn translated(
+    fn compiled(
         modules: impl IntoIterator<Item = (Digest, Arc<[u8]>)>,
-        translate: impl Fn(&Engine, &[u8]) -> Result<Compiled, Fault> + Sync,
+        compile: impl Fn(&Engine, &[u8]) -> Result<Compiled, Fault> + Sync,
     ) -> Self {
         use rayon::prelude::*;
 
         let engine = engine();
         let distinct: BTreeMap<Digest, Arc<[u8]>> = modules.into_iter().collect();
         let modules: Vec<_> =
-            distinct.into_par_iter().map(|(digest, bytes)| (digest, translate(&engine, &bytes))).collect();
+            distinct.into_par_iter().map(|(digest, bytes)| (digest, compile(&engine, &bytes))).collect();
         let abis = modules.iter().filter_map(|(_, compiled)| Some(compiled.as_ref().ok()?.abi));
         let abis: BTreeSet<Abi> = abis.collect();
         let linkers = abis.into_iter().filter_map(|abi| Some((abi, calls::linker(&engine, abi).ok()?))).collect();
@@ -56,11 +57,11 @@ impl Library {
     /// The module with this digest.
     ///
     /// # Errors
-    /// Why no VM can be made of it.
+    /// Why the host cannot run the module.
     pub(crate) fn get(&self, digest: &Digest) -> Result<&Compiled, Fault> {
         match self.modules.get(digest) {
             Some(compiled) => compiled.as_ref().map_err(Clone::clone),
-            None => Err(Fault { kind: FaultKind::Engine, message: "the module was not translated".into() }),
+            None => Err(Fault { kind: FaultKind::Engine, message: "the library does not contain the module".into() }),
         }
     }
 
@@ -74,7 +75,7 @@ impl Library {
     }
 }
 
-/// Eager translation makes the count of fuel the same in every run. The features are V8's, as far as wasmi has them.
+/// Eager compilation burns the same fuel in every run. The features are those of V8 that wasmi supports.
 fn engine() -> Engine {
     let mut config = Config::default();
     config
@@ -94,7 +95,6 @@ fn engine() -> Engine {
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
     let unsupported = |message: String| Fault { kind: FaultKind::Unsupported, message };
     let report = Report::of(bytes);
-    // What Envoy would not load is not to be tried here.
     let setting = Setting { envoy: u32::MAX, filter_type: None, allow_precompiled: false };
     let refused = rules::check(&report, &setting).into_iter().find(|it| it.severity == Severity::Error);
     if let Some(finding) = refused {
@@ -107,12 +107,12 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
     if bytes.len() > limits::MODULE {
         return Err(unsupported("the module is over 16 MiB".into()));
     }
-    let slice = match frames::metering(bytes) {
+    let slice = match metering::metering(bytes) {
         Metering::Slices => limits::SLICE,
         Metering::Fuel => u64::MAX,
         Metering::None(why) => return Err(unsupported(why.to_owned())),
     };
-    let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter says: {error}")))?;
+    let module = Module::new(engine, bytes).map_err(|error| unsupported(format!("the interpreter failed: {error}")))?;
     Ok(Compiled { module, abi, slice })
 }
 
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_is_translated_once_however_many_workloads_have_it() {
+    fn a_module_is_compiled_once_for_any_number_of_workloads() {
         let module = |tag: u32| -> (Digest, Arc<[u8]>) {
             let text = format!(
                 r#"(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
@@ -134,12 +134,12 @@ mod tests {
         };
         let three = [1, 2, 3].map(module);
         let of_workloads = std::iter::repeat_n(&three, 1000).flatten().cloned();
-        let translations = AtomicUsize::new(0);
-        let library = Library::translated(of_workloads, |engine, bytes| {
-            translations.fetch_add(1, Ordering::Relaxed);
+        let compilations = AtomicUsize::new(0);
+        let library = Library::compiled(of_workloads, |engine, bytes| {
+            compilations.fetch_add(1, Ordering::Relaxed);
             compile(engine, bytes)
         });
-        assert_eq!(translations.into_inner(), 3);
+        assert_eq!(compilations.into_inner(), 3);
         assert!(three.iter().all(|(digest, _)| library.get(digest).is_ok()));
     }
 }

@@ -1,29 +1,31 @@
-//! What the interpreter's fuel does not see: a call sets all of the function's locals to zero, and 30,000 of them cost as little fuel as one.
-//! So time is looked at too, each time that a slice of fuel is burnt. Two things cannot be interrupted so: a start function, which
-//! wasmi calls by itself, and `table.grow`, where wasmi 2.0 loses its place.
+//! How the host limits the time of a module's functions.
+//!
+//! The interpreter's fuel does not account for locals: a call sets all locals of the function to zero, and 30,000 locals cost as
+//! little fuel as one. So the host also checks the time after each slice of fuel. It cannot interrupt a start function, which wasmi
+//! calls by itself, nor `table.grow`, where wasmi 2.0 loses its place.
 
 use wasmparser::{BinaryReaderError, FunctionBody, Operator, Parser, Payload};
 
-/// Locals of a function whose calls fuel accounts for well enough.
+/// Up to this many locals of a function, fuel is accurate enough.
 const FEW_LOCALS: u64 = 200;
 
-/// Locals of all functions together: the interpreter takes its time for each of them when it translates.
+/// Locals of all functions together: the interpreter spends time on each of them when it compiles the module.
 const MOST_LOCALS: u64 = 10_000_000;
 
-/// How callbacks of a module are kept within their time.
+/// How the host limits the time of callbacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Metering {
     /// By fuel alone.
     Fuel,
     /// By time too.
     Slices,
-    /// They are not, for this reason.
+    /// Not at all, for this reason.
     None(&'static str),
 }
 
-/// Looks into a valid module.
+/// How the host can limit the time of a valid module's callbacks.
 pub(super) fn metering(module: &[u8]) -> Metering {
-    // What cannot be read is no module, and the interpreter says so.
+    // The interpreter reports a module that cannot be parsed.
     look(module).unwrap_or(Metering::Fuel)
 }
 
@@ -62,7 +64,7 @@ fn locals(body: &FunctionBody<'_>) -> Result<u64, BinaryReaderError> {
 }
 
 fn grows_a_table(body: &FunctionBody<'_>) -> Result<bool, BinaryReaderError> {
-    // The instruction is 0xfc and 15 as LEB128: most bodies have no such bytes.
+    // The instruction is 0xfc, then 15 as LEB128. Most bodies have no such bytes.
     let might = body.as_bytes().windows(2).any(|pair| pair[0] == 0xfc && pair[1] & 0x7f == 15);
     if might {
         for operator in body.get_operators_reader()? {
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_interrupted_has_few_locals() {
+    fn functions_that_cannot_be_interrupted_must_have_few_locals() {
         let many = "i64 ".repeat(201);
         let grow = "(drop (table.grow 0 (ref.null func) (i32.const 1)))";
         assert_eq!(of(&format!("(module (func (local {many})))")), Metering::Slices);

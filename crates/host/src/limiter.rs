@@ -1,0 +1,96 @@
+//! Enforces the limits on memories and tables.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use wasmi::ResourceLimiter;
+use wasmi::errors::{MemoryError, TableError};
+use wasmi_core::LimiterError;
+
+use crate::limits;
+
+/// Enforces the limits on a VM's memories and tables, and remembers a refusal.
+#[derive(Debug, Default)]
+pub(crate) struct Limiter {
+    /// The limit that was reached, in words.
+    pub(crate) refused: Option<&'static str>,
+    memory: usize,
+    /// The memory of all VMs of the proxy.
+    of_all: Rc<Cell<usize>>,
+    elements: usize,
+    /// What was granted last, because growing can still fail.
+    granted: usize,
+}
+
+impl Limiter {
+    pub(crate) fn new(of_all: Rc<Cell<usize>>) -> Self {
+        Self { of_all, ..Self::default() }
+    }
+}
+
+/// Dropping a VM returns its memory to the shared budget.
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        self.of_all.set(self.of_all.get().saturating_sub(self.memory));
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        let more = desired.saturating_sub(current);
+        if more > limits::MEMORY.saturating_sub(self.memory) {
+            self.refused = Some("128 MiB of memory");
+            return Ok(false);
+        }
+        if more > limits::MEMORY_OF_ALL.saturating_sub(self.of_all.get()) {
+            self.refused = Some("384 MiB of memory for all filters of a proxy");
+            return Ok(false);
+        }
+        self.memory += more;
+        self.of_all.set(self.of_all.get() + more);
+        self.granted = more;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool, LimiterError> {
+        let more = desired.saturating_sub(current);
+        let fits = more <= limits::TABLE.saturating_sub(self.elements);
+        if fits {
+            self.elements += more;
+            self.granted = more;
+        } else {
+            self.refused = Some("100,000 elements of a table");
+        }
+        Ok(fits)
+    }
+
+    fn memory_grow_failed(&mut self, _error: &MemoryError) -> Result<(), LimiterError> {
+        self.memory -= self.granted;
+        self.of_all.set(self.of_all.get().saturating_sub(self.granted));
+        self.granted = 0;
+        Ok(())
+    }
+
+    fn table_grow_failed(&mut self, _error: &TableError) -> Result<(), LimiterError> {
+        self.elements -= self.granted;
+        self.granted = 0;
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        100
+    }
+
+    fn memories(&self) -> usize {
+        100
+    }
+}

@@ -1,0 +1,436 @@
+//! The filter manager: how headers, bodies and trailers move through the chain, stop and resume. The functions follow Envoy's
+//! source/common/http/filter_manager.cc and name their counterparts.
+
+mod callbacks;
+mod filter;
+mod replies;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::downstream::Downstream;
+use super::plugins::{ContextRef, Plugins};
+use super::router::Router;
+use crate::callback::Callback;
+use crate::direction::{ByDirection, Direction};
+use crate::limits;
+use crate::local_reply::LocalReply;
+use crate::message::{Fields, Message};
+use crate::outcome::{Fault, FaultKind, Remark};
+use crate::stream::{DataRef, HalfStream, Stream};
+use crate::world::World;
+use filter::{DataStatus, Filter, HeadersStatus, Iteration, TrailersStatus};
+
+/// Bytes that the chain buffers in one direction before it fails the stream (Envoy's `per_connection_buffer_limit_bytes`).
+const BUFFER_LIMIT: usize = 1 << 20;
+
+/// One stream on its way through the chain.
+#[derive(Debug)]
+pub(super) struct FilterManager {
+    world: Rc<RefCell<World>>,
+    /// In the order of the request path.
+    filters: Vec<Filter>,
+    /// Whether a local reply has replaced what is left of the direction (`decoder_filter_chain_aborted_`).
+    aborted: ByDirection<bool>,
+    /// How many callbacks are running (`filter_call_state_`).
+    running: ByDirection<u32>,
+    /// A local reply that waits for the running request callback to return.
+    prepared: Option<LocalReply>,
+    /// Whether the filter that stopped the body lets it stream, so that the buffer has no limit (`…_filters_streaming_`).
+    streaming: ByDirection<bool>,
+    /// How many resumes run inside one another.
+    nested: usize,
+    over: bool,
+    reset: bool,
+    /// The end of the chain in the direction of the request.
+    pub(super) router: Router,
+    /// The end of the chain in the direction of the response.
+    pub(super) downstream: Downstream,
+}
+
+impl FilterManager {
+    /// A stream for the request, without filters.
+    pub(super) fn new(world: Rc<RefCell<World>>, router: Router, request: &Message) -> Self {
+        Self {
+            world,
+            filters: Vec::new(),
+            aborted: ByDirection::default(),
+            running: ByDirection::default(),
+            prepared: None,
+            streaming: ByDirection::default(),
+            nested: 0,
+            over: false,
+            reset: false,
+            router,
+            downstream: Downstream::new(request),
+        }
+    }
+
+    pub(super) fn add(&mut self, context: ContextRef) {
+        self.filters.push(Filter::new(context));
+    }
+
+    /// The contexts of the filters, in the order of the request path.
+    pub(super) fn contexts(&self) -> Vec<ContextRef> {
+        self.filters.iter().map(|filter| filter.context).collect()
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(super) const fn is_reset(&self) -> bool {
+        self.reset
+    }
+
+    /// Ends the stream; nothing moves any more.
+    pub(super) const fn finish(&mut self) {
+        self.over = true;
+    }
+
+    /// Marks the stream as reset, although the request may never have reached the chain.
+    pub(super) const fn mark_reset(&mut self) {
+        self.reset = true;
+    }
+
+    /// The index of the filter at a position of the direction's path: responses pass the chain backwards.
+    fn on_path(&self, direction: Direction, position: usize) -> usize {
+        match direction {
+            Direction::Request => position,
+            Direction::Response => self.filters.len() - 1 - position,
+        }
+    }
+
+    fn with_stream<R>(&self, act: impl FnOnce(&mut Stream) -> R) -> Option<R> {
+        self.world.borrow_mut().stream.as_mut().map(act)
+    }
+
+    pub(super) fn with_half<R>(&self, direction: Direction, act: impl FnOnce(&mut HalfStream) -> R) -> Option<R> {
+        self.with_stream(|stream| act(stream.half_mut(direction)))
+    }
+
+    fn is(&self, direction: Direction, what: impl FnOnce(&HalfStream) -> bool) -> bool {
+        self.with_half(direction, |half| what(half)).unwrap_or_default()
+    }
+
+    pub(super) fn has_headers(&self, direction: Direction) -> bool {
+        self.is(direction, |half| half.headers.is_some())
+    }
+
+    fn has_trailers(&self, direction: Direction) -> bool {
+        self.is(direction, |half| half.trailers.is_some())
+    }
+
+    fn has_buffered(&self, direction: Direction) -> bool {
+        self.is(direction, |half| half.buffered.is_some())
+    }
+
+    fn has_ended(&self, direction: Direction) -> bool {
+        self.is(direction, |half| half.ended)
+    }
+
+    /// Takes a chunk of a body into the stream.
+    pub(super) fn chunk(&self, direction: Direction, bytes: Vec<u8>) -> Option<DataRef> {
+        self.with_stream(|stream| {
+            stream.half_mut(direction).size += bytes.len() as u64;
+            stream.chunk(bytes)
+        })
+    }
+
+    /// `decodeHeaders`, `encodeHeaders`, starting at a position of the path.
+    pub(super) fn headers(&mut self, plugins: &mut Plugins<'_>, direction: Direction, from: usize, end: bool) {
+        for position in from..self.filters.len() {
+            if self.over {
+                return;
+            }
+            let filter = self.on_path(direction, position);
+            self.filters[filter].position[direction].end_stream = end;
+            let mut status = self.headers_callback(plugins, direction, filter, end);
+            if self.aborted[direction] {
+                self.send_prepared(plugins);
+                status = HeadersStatus::StopIteration;
+            }
+            let position = &mut self.filters[filter].position[direction];
+            position.iteration = match status {
+                HeadersStatus::Continue => {
+                    position.headers_continued = true;
+                    continue;
+                }
+                HeadersStatus::StopIteration => Iteration::StopSingle,
+                HeadersStatus::StopAllBuffer | HeadersStatus::StopAllWatermark => Iteration::StopAll,
+            };
+            self.streaming[direction] = status == HeadersStatus::StopAllWatermark;
+            return;
+        }
+        self.headers_through(plugins, direction, end);
+    }
+
+    /// `decodeData`, `encodeData`, starting at a position of the path.
+    pub(super) fn data(
+        &mut self,
+        plugins: &mut Plugins<'_>,
+        direction: Direction,
+        from: usize,
+        data: DataRef,
+        mut end: bool,
+    ) {
+        let had_trailers = self.has_trailers(direction);
+        let mut trailers_from = None;
+        let mut through = true;
+        for position in from..self.filters.len() {
+            if self.over || self.aborted[direction] {
+                return;
+            }
+            let filter = self.on_path(direction, position);
+            if self.filters[filter].position[direction].iteration == Iteration::StopAll {
+                return self.buffer(plugins, direction, data);
+            }
+            if self.filters[filter].position[direction].end_stream {
+                return;
+            }
+            let ends = end && !self.has_trailers(direction);
+            self.filters[filter].position[direction].end_stream = ends;
+            let status = self.data_callback(plugins, direction, filter, data, ends);
+            if self.aborted[direction] {
+                return self.send_prepared(plugins);
+            }
+            // The filter has added trailers.
+            if !had_trailers && trailers_from.is_none() && self.has_trailers(direction) {
+                end = false;
+                trailers_from = Some(position + 1);
+            }
+            if !self.after_data(plugins, direction, filter, status, data) {
+                through = false;
+                break;
+            }
+        }
+        if through {
+            self.data_through(plugins, direction, data, end);
+        }
+        if let Some(position) = trailers_from {
+            self.trailers(plugins, direction, position);
+        }
+    }
+
+    /// `commonHandleAfterDataCallback`: whether the data continues to the next filter.
+    fn after_data(
+        &mut self,
+        plugins: &mut Plugins<'_>,
+        direction: Direction,
+        filter: usize,
+        status: DataStatus,
+        data: DataRef,
+    ) -> bool {
+        let position = &mut self.filters[filter].position[direction];
+        if status == DataStatus::Continue {
+            if position.iteration != Iteration::StopSingle {
+                return true;
+            }
+            self.buffer(plugins, direction, data);
+            self.resume(plugins, direction, filter);
+            return false;
+        }
+        position.iteration = Iteration::StopSingle;
+        if matches!(status, DataStatus::StopBuffer | DataStatus::StopWatermark) {
+            self.streaming[direction] = status == DataStatus::StopWatermark;
+            self.buffer(plugins, direction, data);
+        } else if self.has_ended(direction) && !self.has_trailers(direction) && !self.has_buffered(direction) {
+            // An empty buffer makes a resume send the end of the stream.
+            self.with_half(direction, |half| half.buffered = Some(Vec::new()));
+        }
+        false
+    }
+
+    /// `commonHandleBufferData`, and the limit of the buffer.
+    fn buffer(&mut self, plugins: &mut Plugins<'_>, direction: Direction, data: DataRef) {
+        let buffered = self.with_stream(|stream| {
+            stream.buffer(direction, data);
+            stream.half(direction).buffered.as_ref().map_or(0, Vec::len)
+        });
+        if buffered.unwrap_or_default() > BUFFER_LIMIT && !self.streaming[direction] {
+            self.too_large(plugins, direction);
+        }
+    }
+
+    /// `decodeTrailers`, `encodeTrailers`, starting at a position of the path.
+    pub(super) fn trailers(&mut self, plugins: &mut Plugins<'_>, direction: Direction, from: usize) {
+        for position in from..self.filters.len() {
+            if self.over || self.aborted[direction] {
+                return;
+            }
+            let filter = self.on_path(direction, position);
+            if self.filters[filter].position[direction].iteration == Iteration::StopAll {
+                return;
+            }
+            let mut status = self.trailers_callback(plugins, direction, filter);
+            self.filters[filter].position[direction].end_stream = true;
+            if self.aborted[direction] {
+                self.send_prepared(plugins);
+                status = TrailersStatus::StopIteration;
+            }
+            let position = &mut self.filters[filter].position[direction];
+            match (status, position.iteration) {
+                (TrailersStatus::Continue, Iteration::StopSingle) => return self.resume(plugins, direction, filter),
+                (TrailersStatus::Continue, _) => {}
+                (TrailersStatus::StopIteration, iteration) => {
+                    if iteration == Iteration::Continue {
+                        position.iteration = Iteration::StopSingle;
+                    }
+                    return;
+                }
+            }
+        }
+        self.trailers_through(plugins, direction);
+    }
+
+    /// `commonContinue`: what a filter has held moves on.
+    fn resume(&mut self, plugins: &mut Plugins<'_>, direction: Direction, filter: usize) {
+        if self.over || self.aborted[direction] {
+            return;
+        }
+        if self.nested > limits::NESTED + self.filters.len() {
+            return self.overflow_stack(plugins, filter);
+        }
+        self.nested += 1;
+        self.resume_from(plugins, direction, filter);
+        self.nested -= 1;
+    }
+
+    /// A filter that resumes again in each callback that its resuming causes. In Envoy, V8's stack overflows (observed on 1.40).
+    fn overflow_stack(&self, plugins: &mut Plugins<'_>, filter: usize) {
+        let ContextRef { plugin, vm, .. } = self.filters[filter].context;
+        if plugins.is_failed(vm) {
+            return;
+        }
+        let callback = plugins.trace.last_callback(plugin).unwrap_or(Callback::RequestBody);
+        let message = format!("Function: {callback} failed: Uncaught RangeError: Maximum call stack size exceeded");
+        plugins.fail(vm, plugin, Fault { kind: FaultKind::Trap, message });
+    }
+
+    fn resume_from(&mut self, plugins: &mut Plugins<'_>, direction: Direction, filter: usize) {
+        let next = self.on_path(direction, filter) + 1;
+        let position = &mut self.filters[filter].position[direction];
+        position.from_itself |= position.iteration == Iteration::StopAll;
+        position.iteration = Iteration::Continue;
+        if !position.headers_continued {
+            position.headers_continued = true;
+            let end = self.has_ended(direction) && !self.has_buffered(direction) && !self.has_trailers(direction);
+            self.headers(plugins, direction, next, end);
+        }
+        let had_trailers = self.has_trailers(direction);
+        if self.has_buffered(direction) {
+            let end = self.has_ended(direction) && !had_trailers;
+            self.data(plugins, direction, self.resume_position(direction, filter), DataRef::Buffered, end);
+        }
+        if had_trailers {
+            self.trailers(plugins, direction, self.resume_position(direction, filter));
+        }
+        if let Some(filter) = self.filters.get_mut(filter) {
+            filter.position[direction].from_itself = false;
+        }
+    }
+
+    /// `commonDecodePrefix`, `commonEncodePrefix`.
+    fn resume_position(&self, direction: Direction, filter: usize) -> usize {
+        let position = self.on_path(direction, filter);
+        if self.filters[filter].position[direction].from_itself { position } else { position + 1 }
+    }
+
+    /// Headers that have passed the chain.
+    fn headers_through(&mut self, plugins: &mut Plugins<'_>, direction: Direction, end: bool) {
+        if self.over {
+            return;
+        }
+        let headers = self.with_half(direction, |half| half.headers.clone()).flatten().unwrap_or_default();
+        match direction {
+            Direction::Request => match self.router.headers(headers, end) {
+                Ok(()) if end => self.router.request_sent(&self.world),
+                Ok(()) => {}
+                Err(reply) => self.local_reply(plugins, reply),
+            },
+            Direction::Response => self.respond(plugins, headers, end),
+        }
+    }
+
+    /// Sends headers to the client.
+    fn respond(&mut self, plugins: &mut Plugins<'_>, headers: Fields, end: bool) {
+        let code = headers.code();
+        match self.downstream.headers(headers, end) {
+            Ok(()) => {
+                self.with_stream(|stream| stream.info.code = code);
+                if end {
+                    self.ended(plugins, Direction::Response);
+                }
+            }
+            Err(reply) => self.local_reply(plugins, reply),
+        }
+    }
+
+    /// The message as it leaves the chain.
+    const fn sent(&mut self, direction: Direction) -> Option<&mut Message> {
+        match direction {
+            Direction::Request => self.router.request.as_mut(),
+            Direction::Response => self.downstream.response.as_mut(),
+        }
+    }
+
+    /// A chunk that has passed the chain.
+    fn data_through(&mut self, plugins: &mut Plugins<'_>, direction: Direction, data: DataRef, end: bool) {
+        if self.over || self.aborted[direction] {
+            return;
+        }
+        let bytes = self.with_stream(|stream| stream.take(direction, data)).unwrap_or_default();
+        if let Some(message) = self.sent(direction).filter(|_| !bytes.is_empty()) {
+            message.body.push(bytes);
+        }
+        if end {
+            self.ended(plugins, direction);
+        }
+    }
+
+    /// Trailers that have passed the chain.
+    fn trailers_through(&mut self, plugins: &mut Plugins<'_>, direction: Direction) {
+        if self.over {
+            return;
+        }
+        let trailers = self.with_half(direction, |half| half.trailers.clone()).flatten();
+        if let Some(message) = self.sent(direction) {
+            message.trailers = trailers;
+        }
+        self.ended(plugins, direction);
+    }
+
+    /// The end of a direction has passed the chain.
+    fn ended(&mut self, plugins: &mut Plugins<'_>, direction: Direction) {
+        self.cut_to_length(plugins, direction);
+        match direction {
+            Direction::Request => self.router.request_sent(&self.world),
+            Direction::Response => self.over = true,
+        }
+    }
+
+    /// Cuts a body to its `content-length`, as the receiver does, and remarks on it.
+    fn cut_to_length(&mut self, plugins: &mut Plugins<'_>, direction: Direction) {
+        let what = match direction {
+            Direction::Request => "the request",
+            Direction::Response => "the response",
+        };
+        let Some(message) = self.sent(direction).filter(|message| !message.body.is_empty()) else { return };
+        let Some((declared, length)) = message.cut_to_length() else { return };
+        // The last plugin that changed a body is the likely cause.
+        let plugin = plugins.trace.last_body_change().or_else(|| Some(self.filters.first()?.context.plugin));
+        let remark = Remark::WrongLength(format!("`content-length: {declared}` on {length} B of {what}"));
+        self.world.borrow_mut().remark(plugin, remark);
+    }
+
+    /// The plugin of the first filter that holds the stream.
+    pub(super) fn holder(&self) -> Option<usize> {
+        let holder = |direction: Direction| {
+            let mut filters = self.filters.iter();
+            let held = filters.find(|filter| filter.position[direction].iteration != Iteration::Continue);
+            held.map(|filter| filter.context.plugin)
+        };
+        let responding = self.has_headers(Direction::Response).then(|| holder(Direction::Response)).flatten();
+        responding.or_else(|| holder(Direction::Request))
+    }
+}
