@@ -1,5 +1,5 @@
-//! Checks mesh.toml against its schema: unknown keys, wrong types, unknown values, missing keys. One run reports all of them, each
-//! at its place.
+//! Checks mesh.toml against its schema: unknown keys, wrong types, unknown values, missing keys. One run reports all errors, each at
+//! its location.
 
 mod keyword;
 mod report;
