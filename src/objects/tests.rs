@@ -285,5 +285,5 @@ fn the_first_version_of_a_lock_is_read() {
     let files = BTreeMap::from([("a.yaml".into(), Digests::One("12".into()))]);
     assert_eq!(Lock::parse(text), Ok(Lock::new(files, BTreeMap::from([("a.wasm".into(), module)]))));
     let newer = Lock::parse("version = 3").unwrap_err();
-    assert_eq!(newer, "its version is 3, and this mesh-compile knows 1 to 2");
+    assert_eq!(newer, "its version is 3, but this mesh-compile supports only versions 1 to 2");
 }
