@@ -103,7 +103,7 @@ fn nothing_is_written_through_a_link() {
 }
 
 #[test]
-fn a_stale_file_behind_a_link_is_not_deleted() {
+fn a_stale_file_in_a_linked_folder_is_not_deleted() {
     let project = Project::rendered();
     project.rename("out/patches/back", "elsewhere");
     project.link("out/patches/back", project.path("elsewhere"));
