@@ -193,7 +193,7 @@ impl Shell {
         let before = u32::try_from(imported.len()).unwrap_or_default();
         let callbacks = callbacks();
         let all = callbacks.iter().copied().chain([("proxy_abi_version_0_2_1", ">")]);
-        // `_initialize` and `malloc` replace `_start` and `proxy_on_memory_allocate`.
+        // Envoy does not call `_start` if the module exports `_initialize`.
         for (number, (name, signature)) in all.filter(|(name, _)| *name != "_start").enumerate() {
             let number = before + u32::try_from(number).unwrap_or_default();
             add_type(&mut self.types, signature);
