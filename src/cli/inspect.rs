@@ -14,7 +14,7 @@ use super::report::{Reporter, stdout, width};
 
 /// Show what a module contains and whether Envoy would load it
 ///
-/// Exits with status 0 if Envoy would load every module, 1 if it would refuse one, and 2 if one cannot be read.
+/// Exits with status 0 if Envoy would load every module, 1 if it would reject one, and 2 if one cannot be read.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
     /// Modules to inspect
@@ -105,7 +105,7 @@ fn page(it: &Inspection, width: usize) -> String {
 
 fn loads(it: &Inspection) -> String {
     match (it.loads, &it.min_envoy) {
-        (false, _) => "no, Envoy would refuse it".to_owned(),
+        (false, _) => "no, Envoy would reject it".to_owned(),
         (true, Some(version)) => format!("in Envoy {version} and newer"),
         (true, None) => "in every Envoy that supports its ABI".to_owned(),
     }

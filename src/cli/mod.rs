@@ -29,7 +29,7 @@ use report::{Reporter, width};
 ///
 /// Diagnostics go to standard error. Products, such as a YAML stream or a report, go to standard output.
 ///
-/// Exit status: 0 on success; 1 if out/ is not up to date, Envoy would refuse a module, or a test fails; 2 on an error.
+/// Exit status: 0 on success; 1 if out/ is not up to date, Envoy would reject a module, or a test fails; 2 on an error.
 #[derive(Debug, Parser)]
 #[command(name = "mesh-compile", version, term_width = width())]
 struct Cli {
@@ -97,7 +97,7 @@ enum Command {
 enum Outcome {
     /// Status 0.
     Success,
-    /// Status 1: `out/` is not up to date, Envoy would refuse a module, or a test fails.
+    /// Status 1: `out/` is not up to date, Envoy would reject a module, or a test fails.
     Failure,
     /// Status 2: the command could not do its work.
     Error,

@@ -102,3 +102,14 @@ pub(super) fn stdout(bytes: &[u8]) -> Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_progress_stays_one_line_without_hidden_characters() {
+        assert_eq!(line("out\u{1b}[2J\n::error::a\u{202e}"), "out␛[2J␊::error::a\u{fffd}\n");
+        assert_eq!(line("::error::a"), "\\::error::a\n");
+    }
+}

@@ -21,7 +21,7 @@ use super::{Outcome, junit, spec_file};
 /// workload, in Istio's order. Loads, starts and configures the filters, then sends the requests of the tests through the whole
 /// chain. Needs no cluster.
 ///
-/// Exits with status 0 on success, 1 if a module is refused, a filter fails or a test fails, and 2 on an error. Warnings do not
+/// Exits with status 0 on success, 1 if a module is rejected, a filter fails or a test fails, and 2 on an error. Warnings do not
 /// change the status. With `--format json`, the report goes to standard output and contains all diagnostics.
 #[derive(Debug, Args)]
 pub(super) struct Verify {

@@ -21,22 +21,22 @@ pub(crate) const LOCK: &str = "mesh.lock";
 /// The name of the file that lists the others.
 pub(crate) const KUSTOMIZATION: &str = "kustomization.yaml";
 
-/// The comment that keeps Argo CD from applying a patch as a complete object where it reads the folder without kustomize.
+/// The comment that keeps Argo CD from applying a patch as a complete object if it reads the directory without kustomize.
 const ARGO_SKIP: &str = "+argocd:skip-file-rendering";
 
-/// All files of an output folder.
+/// All files of an output directory.
 #[derive(Debug)]
 pub struct Tree {
-    /// The folder, from the current folder.
+    /// The directory, from the current directory.
     pub dir: Utf8PathBuf,
     /// In the order of their paths, mesh.lock last.
     pub files: Vec<File>,
 }
 
-/// A file of an output folder.
+/// A file of an output directory.
 #[derive(Debug)]
 pub struct File {
-    /// From the folder, with `/` between the parts.
+    /// From the directory, with `/` between the parts.
     pub path: String,
     /// Its content.
     pub bytes: Vec<u8>,
@@ -71,7 +71,7 @@ impl File {
     }
 }
 
-/// The folder of the files that kustomization.yaml lists as patches.
+/// The directory of the files that kustomization.yaml lists as patches.
 pub(crate) const PATCHES: &str = "patches/";
 
 fn object_file(generated: &str, object: &Object) -> File {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Kustomization {
     pub(crate) api_version: KustomizationApi,
     pub(crate) kind: KustomizationKind,
-    /// Paths of files and folders that are applied.
+    /// Paths of files and directories that are applied.
     pub(crate) resources: Vec<String>,
     pub(crate) patches: Vec<PatchPath>,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the format that is written.
 const VERSION: u32 = 2;
-/// Listed among the digests of a file that did not exist before the render that lists it.
+/// Stands for the digest of a file that does not exist yet.
 const ABSENT: &str = "absent";
 /// The oldest version that is read. In it, each file has exactly one digest.
 const OLDEST: u32 = 1;
@@ -25,8 +25,8 @@ pub(crate) struct Lock {
     modules: BTreeMap<Utf8PathBuf, LockedModule>,
 }
 
-/// The SHA-256 digests that a file may have: one after a complete render. While a render is under way there are more, the
-/// digest of the file on disk and of the file that replaces it.
+/// The SHA-256 digests that a file may have: one after a complete render. While a render is under way there are several: that
+/// of the file on disk, or `absent`, and that of the file that replaces it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Digests {
@@ -122,17 +122,20 @@ impl Lock {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut lock: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
         if !(OLDEST..=VERSION).contains(&lock.version) {
-            return Err(format!("its version is {}, and this mesh-compile knows {OLDEST} to {VERSION}", lock.version));
+            return Err(format!(
+                "its version is {}, but this mesh-compile supports only versions {OLDEST} to {VERSION}",
+                lock.version
+            ));
         }
         lock.version = VERSION;
         match lock.files.keys().find(|path| !is_inside(Utf8Path::new(path.as_str()))) {
-            Some(path) => Err(format!("`{path}` is not inside the output folder")),
+            Some(path) => Err(format!("`{path}` is not inside the output directory")),
             None => Ok(lock),
         }
     }
 }
 
-/// Whether a path of the lock stays inside the folder: the file that it names may be deleted.
+/// Whether a path of the lock stays inside the directory: the file that it names may be deleted.
 fn is_inside(path: &Utf8Path) -> bool {
     path.components().next().is_some() && path.components().all(|part| matches!(part, Utf8Component::Normal(_)))
 }

@@ -218,9 +218,9 @@ fn kustomization() -> impl Strategy<Value = Kustomization> {
 }
 
 fn lock() -> impl Strategy<Value = Lock> {
-    // The paths of a lock stay inside the folder.
+    // The paths of a lock stay inside the directory.
     let path = || {
-        "[a-zé\"\\\\' .-]{1,6}(/[a-z\n\t.-]{1,6})?".prop_filter("a path inside the folder", |path| {
+        "[a-zé\"\\\\' .-]{1,6}(/[a-z\n\t.-]{1,6})?".prop_filter("a path inside the directory", |path| {
             camino::Utf8Path::new(path).components().all(|part| matches!(part, camino::Utf8Component::Normal(_)))
         })
     };
@@ -285,5 +285,5 @@ fn the_first_version_of_a_lock_is_read() {
     let files = BTreeMap::from([("a.yaml".into(), Digests::One("12".into()))]);
     assert_eq!(Lock::parse(text), Ok(Lock::new(files, BTreeMap::from([("a.wasm".into(), module)]))));
     let newer = Lock::parse("version = 3").unwrap_err();
-    assert_eq!(newer, "its version is 3, and this mesh-compile knows 1 to 2");
+    assert_eq!(newer, "its version is 3, but this mesh-compile supports only versions 1 to 2");
 }

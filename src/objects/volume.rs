@@ -17,7 +17,7 @@ pub(crate) struct Volume {
     pub(crate) projected: Option<Projected>,
 }
 
-/// Several sources in one folder.
+/// Several sources in one directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Projected {
     #[serde(default)]
@@ -51,7 +51,7 @@ pub(crate) struct KeyToPath {
 pub(crate) struct VolumeMount {
     pub(crate) name: String,
     pub(crate) mount_path: String,
-    /// One file or folder of the volume instead of all of it.
+    /// One file or directory of the volume instead of all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sub_path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,8 +11,8 @@ use super::uses::Use;
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Sink};
 
-/// The attachments by workload. Where a value cannot be rendered, empty settings stand in after the report, so that a backend can
-/// report its own errors in the same run.
+/// The attachments by workload. If a value cannot be rendered, it is reported and the attachment has empty settings, so that a
+/// backend reports its own errors in the same run.
 pub(super) fn resolve(
     filters: &BTreeMap<&str, Filter<'_>>,
     workloads: &[Workload<'_>],
@@ -62,7 +62,7 @@ fn settings(
     let scope = Scope { filter: Some(&filter), workload: workload.as_ref() };
     let configuration = one.configuration.as_ref().or(configuration.as_ref());
     let configuration = configuration.map(|it| it.render(templates, &scope, sink));
-    // Everything is rendered before a failure ends it, so that all failures are reported.
+    // Everything is rendered before the first failure is returned, so that all failures are reported.
     let env: Vec<Option<_>> = written
         .env
         .iter()

@@ -97,7 +97,7 @@ fn file(world: &dyn World, spec: &Spec, path: &Spanned<String>, sink: &mut Sink)
         }
         Err(error) => {
             let message = format!("cannot read the configuration `{written}`: {error}");
-            let note = "the path is relative to mesh.toml's folder";
+            let note = "the path is relative to mesh.toml's directory";
             sink.push(Diagnostic::error(Code::MC0115, message).at(path.at()).note(note));
             None
         }

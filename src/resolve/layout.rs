@@ -1,4 +1,4 @@
-//! The output folder, and what its kustomization.yaml builds on.
+//! The output directory, and what its kustomization.yaml builds on.
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
@@ -8,19 +8,19 @@ use crate::spec::Spec;
 use crate::spec::types::Layout as WrittenLayout;
 use crate::world::{FileKind, World};
 
-/// `output.dir`, normalized. The folder must hold nothing else: files that were not rendered are drift.
+/// `output.dir`, normalized. The directory must hold nothing else: files that were not rendered are drift.
 pub(super) fn out_folder(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
     let default = Utf8PathBuf::from("out");
     let Some(written) = &spec.output.dir else { return default };
     let reason = match normal(Utf8Path::new(written.as_str())) {
-        None => "it must be relative to mesh.toml's folder",
+        None => "it must be relative to mesh.toml's directory",
         Some(path) if path.components().all(|part| part == Utf8Component::ParentDir) => "it must not contain mesh.toml",
         Some(path) => return path,
     };
     sink.push(
-        Diagnostic::error(Code::MC0117, format!("`{}` cannot be the output folder: {reason}", written.as_str()))
+        Diagnostic::error(Code::MC0117, format!("`{}` cannot be the output directory: {reason}", written.as_str()))
             .at(written.at())
-            .help("name a folder next to mesh.toml, such as `dir = \"out\"`"),
+            .help("name a directory next to mesh.toml, such as `dir = \"out\"`"),
     );
     default
 }
@@ -33,7 +33,7 @@ pub(super) fn layout(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut 
         (_, Base::At(path)) => Layout::Overlay { base: path },
         (Some(WrittenLayout::Overlay), Base::None) => {
             let diagnostic = Diagnostic::error(Code::MC0214, "the overlay layout requires a base")
-                .help("set `mesh.base` to the folder of the workloads' manifests, or use `layout = \"component\"`");
+                .help("set `mesh.base` to the directory of the workloads' manifests, or use `layout = \"component\"`");
             sink.push(written.into_iter().fold(diagnostic, |it, layout| it.at(layout.at())));
             Layout::Component
         }
@@ -49,7 +49,7 @@ enum Base {
     At(Utf8PathBuf),
 }
 
-/// The file names by which kustomize recognizes a folder.
+/// The file names by which kustomize recognizes a directory.
 const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 fn base(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
@@ -67,37 +67,37 @@ fn base(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base
     let Some(base) = normal(Utf8Path::new(written.as_str())) else {
         return refuse(
             Code::MC0117,
-            "it must be relative to mesh.toml's folder",
+            "it must be relative to mesh.toml's directory",
             "an absolute path does not exist on other machines",
         );
     };
     if base.starts_with(out) {
         return refuse(
             Code::MC0117,
-            "it is inside the output folder",
-            "move it out: rendering removes or overwrites the files in the output folder",
+            "it is inside the output directory",
+            "move it out: rendering removes or overwrites the files in the output directory",
         );
     }
     if out.starts_with(&base) {
         return refuse(
             Code::MC0117,
-            "the output folder is inside it",
+            "the output directory is inside it",
             "move one of the two: kustomize rejects a base that contains the kustomization built on it",
         );
     }
     let Some(relative) = relative(out, &base) else {
         return refuse(
             Code::MC0117,
-            "no relative path leads to it from the output folder",
-            "move `output.dir` below mesh.toml's folder, or use `layout = \"component\"`",
+            "no relative path leads to it from the output directory",
+            "move `output.dir` below mesh.toml's directory, or use `layout = \"component\"`",
         );
     };
     let folder = spec.folder().join(&base);
     if world.kind(&folder) != Some(FileKind::Directory) {
-        return refuse(Code::MC0501, "the folder does not exist", "the path is relative to mesh.toml's folder");
+        return refuse(Code::MC0501, "the directory does not exist", "the path is relative to mesh.toml's directory");
     }
     if !KUSTOMIZATION.iter().any(|name| world.kind(&folder.join(name)) == Some(FileKind::File)) {
-        let help = "run `kustomize create --autodetect` in that folder to create one";
+        let help = "run `kustomize create --autodetect` in that directory to create one";
         return refuse(Code::MC0501, "it has no kustomization.yaml", help);
     }
     Base::At(relative)

@@ -33,7 +33,7 @@ pub(crate) struct Resolved<'a> {
     pub(crate) mesh: Mesh,
     /// Renders the templates of `[names]` for a backend.
     pub(crate) templates: Templates<'a>,
-    /// `out/`, relative to the current folder.
+    /// `out/`, relative to the current directory.
     pub(crate) out: Utf8PathBuf,
     /// The tests of each workload, in the order of the workloads.
     pub(crate) suites: Vec<Suite>,

@@ -127,16 +127,16 @@ fn embedded(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Opti
 pub(super) fn absolute(path: &str) -> Diagnostic {
     Diagnostic::error(Code::MC0117, format!("`{path}` is an absolute path"))
         .note("the path may not exist on another machine, or be another file")
-        .help("make it relative to mesh.toml's folder")
+        .help("make it relative to mesh.toml's directory")
 }
 
 fn refusal(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
     match error {
         ModuleError::Read(error) => {
             let diagnostic = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"))
-                .note("the path is relative to mesh.toml's folder");
+                .note("the path is relative to mesh.toml's directory");
             match neighbor(world, &spec.folder().join(path)) {
-                Some(near) => diagnostic.help(format!("the folder has a file `{near}`")),
+                Some(near) => diagnostic.help(format!("the directory has a file `{near}`")),
                 None => diagnostic.help("build the module first, or correct the path"),
             }
         }
@@ -144,7 +144,7 @@ fn refusal(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> D
     }
 }
 
-/// The file that the path most likely means: the nearest name in the same folder.
+/// The file that the path most likely means: the nearest name in the same directory.
 fn neighbor(world: &dyn World, path: &Utf8Path) -> Option<String> {
     let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
     let mut names: Vec<String> = world.list(folder).ok()?.into_iter().map(|(name, _)| name).collect();

@@ -21,7 +21,7 @@ pub(super) struct Settings {
     pub(super) istio: Istio,
     pub(super) labels: BTreeMap<LabelKey, LabelValue>,
     pub(super) layout: Layout,
-    /// `out/`, relative to mesh.toml's folder.
+    /// `out/`, relative to mesh.toml's directory.
     pub(super) out: Utf8PathBuf,
 }
 

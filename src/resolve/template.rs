@@ -118,7 +118,7 @@ impl<'a> Templates<'a> {
         sink: &mut Sink,
     ) -> Option<Json> {
         let entries = table.iter().map(|(key, value)| Some((key.clone(), self.render_value(value, scope, sink)?)));
-        // All entries are rendered before a failure ends it, so that all failures are reported.
+        // All entries are rendered before the first failure is returned, so that all failures are reported.
         let entries: Vec<_> = entries.collect();
         entries.into_iter().collect::<Option<_>>().map(Json::Object)
     }

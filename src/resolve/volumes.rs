@@ -1,4 +1,4 @@
-//! Volumes and mounts: ours must not collide with the sidecar's or the user's.
+//! Volumes and mounts. The volume of the modules must not collide with the sidecar's or the user's own volumes.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ const SIDECAR_PATHS: [&str; 10] = [
 ];
 
 /// The fields of a volume and of a mount (k8s.io/api/core/v1). Kubernetes drops unknown fields, and a volume without a source
-/// becomes an empty folder (istio/istio#39312).
+/// becomes an empty directory (istio/istio#39312).
 const VOLUME_FIELDS: [&str; 31] = [
     "name",
     "awsElasticBlockStore",
@@ -106,8 +106,8 @@ pub(super) fn mount_path(written: &Spanned<String>, sink: &mut Sink) -> Option<S
     } else if written.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
         "it must not contain `.`, `..` or `//`"
     } else {
-        if let Some(taken) = SIDECAR_PATHS.iter().find(|taken| **taken == path) {
-            sink.push(sidecar_mount(taken).at(written.at()));
+        if SIDECAR_PATHS.contains(&path) {
+            sink.push(sidecar_mount(path).at(written.at()));
             return None;
         }
         return Some(path.to_owned());
@@ -130,14 +130,14 @@ fn sidecar_mount(path: &str) -> Diagnostic {
 /// Checks the user's own volumes and mounts, on their own and against ours: the volume's name and the mount path.
 pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (&str, &str), sink: &mut Sink) {
     let ours_at = spec.names.volume.as_ref().map_or_else(|| written.key(), Spanned::at);
-    let mut names = Taken::new("volume", "the volume of the modules", ours.0, ours_at);
+    let mut names = Used::new("volume", "the volume of the modules", ours.0, ours_at);
     for volume in written.volumes() {
         known_fields(volume, &VOLUME_FIELDS, sink);
         if !volume.keys().any(|field| field != "name") {
             sink.push(
                 Diagnostic::error(Code::MC0220, "the volume has no source")
                     .at(volume.at())
-                    .note("Kubernetes turns it into an empty folder")
+                    .note("Kubernetes turns it into an empty directory")
                     .help("add its source, such as `configMap = { name = \"…\" }`"),
             );
         }
@@ -147,7 +147,7 @@ pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (
         }
     }
     let ours_at = written.mount_path.as_ref().map_or_else(|| written.key(), Spanned::at);
-    let mut paths = Taken::new("mount path", "where the modules are mounted", ours.1, ours_at);
+    let mut paths = Used::new("mount path", "where the modules are mounted", ours.1, ours_at);
     for mount in written.volume_mounts() {
         known_fields(mount, &MOUNT_FIELDS, sink);
         text(mount, "volume mount", "name", sink);
@@ -186,7 +186,7 @@ fn check_name(name: &str, location: Location, sink: &mut Sink) -> bool {
 }
 
 /// Names or paths that are in use, ours first.
-struct Taken<'a> {
+struct Used<'a> {
     what: &'static str,
     /// The label of our own.
     ours: &'static str,
@@ -194,7 +194,7 @@ struct Taken<'a> {
     locations: BTreeMap<&'a str, Location>,
 }
 
-impl<'a> Taken<'a> {
+impl<'a> Used<'a> {
     fn new(what: &'static str, ours: &'static str, our_name: &'a str, location: Location) -> Self {
         Self { what, ours, our_name, locations: BTreeMap::from([(our_name, location)]) }
     }
@@ -217,7 +217,7 @@ fn known_fields(entry: &Table, known: &[&str], sink: &mut Sink) {
     for (field, value) in entry.iter().filter(|(field, _)| !known.contains(&field.as_str())) {
         let diagnostic = Diagnostic::error(Code::MC0220, format!("Kubernetes has no field `{field}` here"))
             .at(value.key())
-            .note("Kubernetes silently drops it, and a volume without a source is an empty folder");
+            .note("Kubernetes silently drops it, and a volume without a source is an empty directory");
         sink.push(match suggest(field, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic,

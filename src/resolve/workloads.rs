@@ -38,14 +38,14 @@ pub(super) fn resolve<'a>(
     sink: &mut Sink,
 ) -> Vec<Workload<'a>> {
     let mut workloads = Vec::new();
-    let mut taken: BTreeMap<(Kind, Namespace, ObjectName), Location> = BTreeMap::new();
+    let mut used: BTreeMap<(Kind, Namespace, ObjectName), Location> = BTreeMap::new();
     for (key, written) in &spec.workloads {
         let Some(workload) = workload(world, spec, settings, filters, templates, (key, written), sink) else {
             continue;
         };
         let mesh::Workload { kind, namespace, name, .. } = &workload.mesh;
         let identity = (*kind, namespace.clone(), name.clone());
-        if let Some(first) = taken.get(&identity) {
+        if let Some(first) = used.get(&identity) {
             let message = format!("{} {namespace}/{name} is patched twice", kind.as_str());
             let mut places = [*first, written.key()];
             places.sort();
@@ -58,7 +58,7 @@ pub(super) fn resolve<'a>(
             );
             continue;
         }
-        taken.insert(identity, written.key());
+        used.insert(identity, written.key());
         workloads.push(workload);
     }
     workloads
@@ -93,7 +93,7 @@ fn workload<'a>(
     let by = mount_by(written, &uses, sink);
     let (name, namespace) = (name?, namespace?);
     let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: written.kind().as_str() };
-    // After a report the default stands in, so that the workload's other errors are reported in the same run.
+    // After a report, the default is used, so that the same run reports the workload's other errors.
     let scope = Scope { filter: None, workload: Some(&vars) };
     let volume = volumes::volume_name(spec, written.key(), &scope, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());

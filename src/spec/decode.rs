@@ -1,7 +1,7 @@
 //! From the parsed TOML to the types of mesh.toml, as a serde deserializer.
 //!
-//! toml's own deserializer drops the places of keys and knows nothing of files. This one hands [`Spanned`] the file, the key's
-//! place and the value's place.
+//! toml's own deserializer drops the locations of keys and has no notion of files. This one passes the file, the range of the key
+//! and the range of the value to [`Spanned`](super::Spanned).
 
 use std::fmt;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use toml::de::{DeString, DeValue};
 use super::spanned;
 use crate::diag::FileId;
 
-/// A value that does not fit its type, and where it is.
+/// A value that does not fit its type.
 #[derive(Debug)]
 pub(super) struct Error {
     pub(super) message: String,
@@ -46,7 +46,7 @@ impl serde::de::Error for Error {
 #[derive(Debug, Clone)]
 pub(super) struct Value<'a, 'toml> {
     pub(super) file: FileId,
-    /// The key before the value; the value itself for an element of an array.
+    /// The key of the value. For an element of an array, the element itself.
     pub(super) key: Range<usize>,
     pub(super) value: &'a toml::Spanned<DeValue<'toml>>,
 }
@@ -198,7 +198,7 @@ where
 }
 
 /// Implements `Deserialize` for an enum whose variants differ by the kind of the TOML value: `string`, `integer`, `boolean`,
-/// `array` or `table`. Serde's own `untagged` copies the value first, and its place is lost.
+/// `array` or `table`. Serde's own `untagged` copies the value first and loses its location.
 macro_rules! by_kind {
     ($name:ident { $($kind:ident => $variant:ident),+ $(,)? }) => {
         impl<'de> serde::Deserialize<'de> for $name {

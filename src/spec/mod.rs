@@ -1,7 +1,7 @@
-//! mesh.toml as written: TOML with the place of every value, nothing of Kubernetes.
+//! mesh.toml as written: TOML with the location of every value. Nothing here knows Kubernetes.
 //!
-//! The [`types`] are the one description of the file. Editors read their JSON schema (`mesh-compile schema`), and [`shape`] checks
-//! the file against it, so an editor and a render reject the same things.
+//! The [`types`] are the only description of the file. Editors read their JSON schema (`mesh-compile schema`), and [`shape`] checks
+//! the file against the same schema, so editors and renders reject the same files.
 
 mod decode;
 mod place;
@@ -32,7 +32,7 @@ use place::Place;
 use shape::Refused;
 use syntax::Parsed;
 
-/// The whole file. Each entry is well-formed; nothing is checked against anything else yet.
+/// The whole file. Each entry is well-formed, but nothing is checked against other entries yet.
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) file: FileId,
@@ -48,8 +48,8 @@ pub(crate) struct Spec {
     pub(crate) unread: Unread,
 }
 
-/// The parts of the file that could not be read. They are reported already, so a missing thing that may be among them is no error
-/// of its own.
+/// The parts of the file that could not be read. Their errors are reported already, so nothing that may be among them is reported as
+/// missing.
 #[derive(Debug)]
 pub(crate) struct Unread {
     /// Whether the file has syntax errors: any entry may be missing, whatever its name.
@@ -65,12 +65,12 @@ pub(crate) struct Unread {
 }
 
 impl Spec {
-    /// The name of the file, without its folder.
+    /// The name of the file, without its directory.
     pub(crate) fn file_name(&self) -> &str {
         self.path.file_name().unwrap_or("mesh.toml")
     }
 
-    /// The folder that paths in the file are relative to. Empty for the current folder.
+    /// The directory that paths in the file are relative to. Empty for the current directory.
     pub(crate) fn folder(&self) -> &Utf8Path {
         self.path.parent().unwrap_or_else(|| "".into())
     }
@@ -81,8 +81,8 @@ impl Spec {
     }
 }
 
-/// Reads and decodes the mesh.toml at `path`. Everything that is wrong goes to `sink`, and the result has what could be read
-/// nevertheless. `None` where there is no text: the file cannot be read, is empty or is not UTF-8.
+/// Reads and decodes the mesh.toml at `path`. Errors go to `sink`, and the result contains everything that could be read. `None` if
+/// there is no text: the file cannot be read, is empty or is not UTF-8.
 pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
     let file = read::read(world, path, sink)?;
     let source = world.sources().get(file);

@@ -12,11 +12,11 @@ use super::types;
 pub fn schema() -> Value {
     let mut settings = SchemaSettings::draft07().for_deserialize();
     settings.transforms.push(Box::new(RecursiveTransform(Tidy)));
-    // No `$id`: a relative one makes Taplo refuse the schema.
+    // No `$id`: Taplo rejects a schema with a relative one.
     settings.into_generator().into_root_schema_for::<types::File>().to_value()
 }
 
-/// TOML knows no null, and a choice of names reads better as one list.
+/// TOML has no null, and a choice of names reads better as one list.
 #[derive(Debug, Clone)]
 struct Tidy;
 
@@ -33,7 +33,7 @@ impl Transform for Tidy {
         if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
             choices.retain(|choice| choice["type"] != "null");
             if let [only] = choices.as_slice() {
-                // Draft 7 ignores what stands beside a $ref, a description too; allOf keeps both.
+                // Draft 7 ignores the siblings of a $ref, including a description. allOf keeps both.
                 let only = only.clone();
                 object.remove("anyOf");
                 object.insert("allOf".into(), json!([only]));
@@ -48,9 +48,9 @@ impl Transform for Tidy {
 mod tests {
     use super::*;
 
-    /// Every keyword of the schema is one that `shape` acts on or that says nothing of what is allowed.
+    /// The checks evaluate every keyword of the schema, except those that only describe.
     #[test]
-    fn shape_knows_every_keyword() {
+    fn the_checks_know_every_keyword() {
         fn walk(value: &Value, inside_properties: bool) {
             let Some(object) = value.as_object() else {
                 if let Some(array) = value.as_array() {

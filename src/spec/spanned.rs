@@ -1,4 +1,4 @@
-//! A value of mesh.toml together with its place in the file.
+//! A value of mesh.toml together with its location.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,31 +10,31 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use crate::diag::{FileId, Location, Sources};
 
-/// The name by which [`super::decode`] recognizes a `Spanned`. Serde has no protocol for places of its own.
+/// The name by which [`super::decode`] recognizes a `Spanned`. Serde itself has no protocol for locations.
 pub(super) const NAME: &str = "$mesh-compile::Spanned";
 
-/// A value and where mesh.toml sets it. Diagnostics point at the value or at the key before it.
+/// A value and its location in mesh.toml. Diagnostics point at the value or at its key.
 #[derive(Debug, Clone)]
 pub(crate) struct Spanned<T> {
     value: T,
-    /// The value; the header of a table that has one.
+    /// The value. For a table with a header, the header.
     at: Location,
-    /// The key before the value; the value itself for an element of an array.
+    /// The key of the value. For an element of an array, the element itself.
     key: Location,
 }
 
 impl<T> Spanned<T> {
-    /// Where the value is. A table that has a header is at its header.
+    /// The location of the value. For a table with a header, the location of the header.
     pub(crate) const fn at(&self) -> Location {
         self.at
     }
 
-    /// Where the key is that sets the value. An element of an array has no key: its own place stands in.
+    /// The location of the key. An element of an array has no key, so this is the location of the element.
     pub(crate) const fn key(&self) -> Location {
         self.key
     }
 
-    /// Another value at the same place.
+    /// Another value with the same location.
     pub(crate) const fn with<U>(&self, value: U) -> Spanned<U> {
         Spanned { value, at: self.at, key: self.key }
     }
@@ -62,11 +62,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
     type Value = Spanned<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value with its place")
+        f.write_str("a value with its location")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Spanned<T>, A::Error> {
-        let missing = || A::Error::custom("a part of the place is missing");
+        let missing = || A::Error::custom("a part of the location is missing");
         let file: FileId = parts.next_element()?.ok_or_else(missing)?;
         let mut offset = || parts.next_element::<usize>()?.ok_or_else(missing);
         let key = offset()?..offset()?;
@@ -76,7 +76,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
     }
 }
 
-/// The schema of the value: editors know nothing of places.
+/// The schema of the value. Editors do not see the location.
 impl<T: JsonSchema> JsonSchema for Spanned<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
@@ -96,8 +96,8 @@ impl<T: JsonSchema> JsonSchema for Spanned<T> {
 }
 
 impl<T> Spanned<T> {
-    /// The part of the value's text at the byte range `part`. In a string with escapes, the text differs from what is written; the
-    /// whole string stands in then.
+    /// The location of a part of the value's text, given as a byte range. A string with escapes differs from its source, so this is
+    /// the location of the whole string then.
     pub(crate) fn part(&self, sources: &Sources, text: &str, part: &Range<usize>) -> Location {
         let written = self.at.bytes();
         let source = sources.get(self.at.file);

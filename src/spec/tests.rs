@@ -1,4 +1,4 @@
-//! What is read of a mesh.toml, and where.
+//! What `load` reads, and the locations of values.
 
 use super::*;
 use crate::world::{Memory, World as _};
@@ -13,7 +13,7 @@ fn load_text(text: &str) -> (Spec, Vec<Code>, Memory) {
 }
 
 #[test]
-fn a_value_knows_its_own_place_and_that_of_its_key() {
+fn a_value_has_a_location_and_so_has_its_key() {
     let text = "[filters.a]\nmodule = 'a.wasm'\nconfig = { list = [1, { deep = '漢' }] }\n\
         [workloads.\"w.1\"]\nselector.app = 'w'\nfilters = ['a', { filter = 'b', port = 80 }]\n";
     let (spec, codes, world) = load_text(text);

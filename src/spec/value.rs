@@ -1,4 +1,4 @@
-//! A value of any shape, with the place of each part: configurations, volumes and mounts.
+//! A value of any shape, with the location of each part: configurations, volumes and mounts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ impl Value {
         }
     }
 
-    /// The value as JSON, without its places.
+    /// The value as JSON, without its locations.
     pub(crate) fn to_json(&self) -> Json {
         match self {
             Self::String(text) => Json::String(text.clone()),
@@ -44,7 +44,7 @@ impl Value {
     }
 }
 
-/// The table as JSON, without its places.
+/// The table as JSON, without its locations.
 pub(crate) fn to_json(table: &Table) -> serde_json::Map<String, Json> {
     table.iter().map(|(key, value)| (key.clone(), value.to_json())).collect()
 }
@@ -93,7 +93,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Anything: the schema of a free table's entries.
+/// The schema that accepts anything.
 impl JsonSchema for Value {
     fn inline_schema() -> bool {
         true

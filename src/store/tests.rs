@@ -15,7 +15,7 @@ use crate::{backend, resolve, spec};
 
 const SPEC: &str = "mesh.toml";
 
-/// An output folder.
+/// An output directory.
 struct Out {
     _folder: tempfile::TempDir,
     dir: Utf8PathBuf,
@@ -90,7 +90,7 @@ impl Out {
         Write { disk, world: &world, tree }.run(&steps, &mut Sink::new())
     }
 
-    /// Renders to the end, after which the folder contains exactly the files of the tree.
+    /// Renders to the end, after which the directory contains exactly the files of the tree.
     fn repair(&self, tree: &Tree) {
         assert!(self.render(&Stopping::never(), tree), "the render fails");
         let expected: BTreeSet<String> = tree.files.iter().map(|file| file.path.clone()).collect();
@@ -256,7 +256,7 @@ fn histories() -> Vec<[Option<String>; 3]> {
     ]
 }
 
-/// Stops the second render after each of its operations, and passes the folder and the three trees to `check`.
+/// Stops the second render after each of its operations, and passes the directory and the three trees to `check`.
 fn at_every_step(check: impl Fn(&Out, [Option<&Tree>; 3], usize)) {
     for history in histories() {
         let out = Out::new();

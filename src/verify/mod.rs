@@ -44,7 +44,7 @@ pub struct Options {
     pub engine: Engine,
     /// The Envoy to run. `None`: the `envoy` in `$PATH`.
     pub envoy: Option<Utf8PathBuf>,
-    /// The folder that caches successful runs of the embedded host. `None`: no cache.
+    /// The directory that caches successful runs of the embedded host. `None`: no cache.
     pub cache: Option<Utf8PathBuf>,
 }
 

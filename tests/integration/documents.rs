@@ -68,7 +68,7 @@ fn every_path_in_the_documents_exists() {
 
 /// The packages that a manifest depends on, without those of this workspace.
 fn dependencies(manifest: &PathBuf) -> Vec<String> {
-    let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+    let manifest: toml::Table = fs::read_to_string(manifest).expect("a manifest").parse().expect("TOML");
     let tables = ["dependencies", "dev-dependencies", "build-dependencies"].iter().filter_map(|key| manifest.get(*key));
     let entries = tables.filter_map(toml::Value::as_table).flatten();
     let foreign = entries.filter(|(name, _)| !name.starts_with("mesh-compile"));
@@ -94,7 +94,7 @@ impl Shell {
     }
 
     fn run(&self, command: &str) -> String {
-        let bin = Path::new(env!("CARGO_BIN_EXE_mesh-compile")).parent().unwrap();
+        let bin = Path::new(env!("CARGO_BIN_EXE_mesh-compile")).parent().expect("a directory");
         let state = self.project.text_path("state/directory");
         let script = format!("cd \"$(cat {state})\" && {{ {command}\n}} 2>&1; pwd > {state}");
         let output = Command::new("sh")
@@ -102,8 +102,8 @@ impl Shell {
             .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
             .env("XDG_CACHE_HOME", self.project.path("cache"))
             .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap()
+            .expect("a shell");
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 }
 

@@ -3,6 +3,7 @@
 use wasmi::errors::ErrorKind;
 use wasmi::{Func, ResumableCall, StoreContextMut, TrapCode, Val};
 
+use crate::envoy::RESTRICTED_CALLBACK;
 use crate::limits;
 use crate::outcome::{Fault, FaultKind};
 use crate::state::{Phase, State};
@@ -23,7 +24,7 @@ pub(crate) enum HostTrap {
 impl std::fmt::Display for HostTrap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Restricted(_) => f.write_str("restricted_callback"),
+            Self::Restricted(_) => f.write_str(RESTRICTED_CALLBACK),
             Self::Exceeded(what) => write!(f, "over {what}"),
             Self::Endless => f.write_str("out of fuel"),
         }
@@ -72,7 +73,9 @@ pub(crate) fn fault_of(function: &str, error: &wasmi::Error, state: &State) -> F
     let envoy = |text: &str| format!("Function: {function} failed: {text}");
     let host = error.downcast_ref::<HostTrap>();
     let (kind, message) = match (host, trap_code(error)) {
-        (Some(HostTrap::Restricted(_)), _) => (FaultKind::Restricted, envoy("Uncaught Error: restricted_callback")),
+        (Some(HostTrap::Restricted(_)), _) => {
+            (FaultKind::Restricted, envoy(&format!("Uncaught Error: {RESTRICTED_CALLBACK}")))
+        }
         (Some(HostTrap::Exceeded(what)), _) => {
             (FaultKind::Limits, format!("{function} passed more than {what} to the host"))
         }

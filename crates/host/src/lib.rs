@@ -48,6 +48,7 @@ mod config;
 mod context;
 mod deadline;
 mod direction;
+pub mod envoy;
 mod execution;
 mod field;
 mod guest;

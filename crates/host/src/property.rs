@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::context::{Context, ContextKind};
 use crate::direction::Direction;
+use crate::envoy::{VIRTUAL_HOST, WORKLOAD_CLUSTER};
 use crate::message::Fields;
 use crate::pairs;
 use crate::scenario::Property;
@@ -153,8 +154,8 @@ fn of_stream(world: &World, stream: &Stream, context: &Context, top: &str, rest:
         ("upstream", ["address"]) if stream.info.upstream => address(UPSTREAM_PORT),
         ("upstream", ["port"]) if stream.info.upstream => port(UPSTREAM_PORT),
         ("xds", ["route_name"]) => Some(Value::text(stream.info.route_name.as_str())),
-        ("xds", ["cluster_name"]) => Some(Value::text("mesh-compile-workload")),
-        ("xds", ["virtual_host_name"]) => Some(Value::text("inbound|http")),
+        ("xds", ["cluster_name"]) => Some(Value::text(WORKLOAD_CLUSTER)),
+        ("xds", ["virtual_host_name"]) => Some(Value::text(VIRTUAL_HOST)),
         ("xds", ["filter_chain_name"]) => Some(Value::text("")),
         ("xds", ["node", "id"]) => Some(Value::text("mesh-compile")),
         ("xds", ["node", "cluster"]) => Some(Value::text("mesh-compile")),

@@ -1,16 +1,16 @@
-//! Writes the fuzzer's first inputs into a folder: each module given, assembled where it is text, with and without the prefixes that
-//! the target takes for its other modes.
+//! Writes the first inputs of the fuzzers into a directory: each module, assembled if it is text, with and without the
+//! prefixes that select the other modes of the target.
 
 use std::error::Error;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let folder = arguments.next().ok_or("usage: seeds FOLDER MODULE...")?;
+    let folder = arguments.next().ok_or("usage: seeds DIRECTORY MODULE...")?;
     std::fs::create_dir_all(&folder)?;
     let mut count = 0;
     for path in arguments {
-        // A case may be about text that does not assemble; that is no seed.
+        // Some cases contain text that does not assemble.
         let Ok(bytes) = wat::parse_file(&path) else { continue };
         for mode in ["", "S", "E"] {
             std::fs::write(folder.join(format!("seed-{count:03}")), [mode.as_bytes(), &bytes].concat())?;

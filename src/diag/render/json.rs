@@ -74,14 +74,12 @@ impl<'a> Report<'a> {
         let json = serde_json::to_string(self).expect("string keys and plain data can be serialized");
         let mut line = String::with_capacity(json.len() + 1);
         // Only strings contain hidden characters, and serde_json leaves those above U+001F as they are.
-        for c in json.chars() {
-            if is_hidden(c) {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a String cannot fail.
-                    let _ = write!(line, "\\u{unit:04x}");
-                }
-            } else {
-                line.push(c);
+        for part in json.split_inclusive(is_hidden) {
+            let hidden = part.chars().next_back().filter(|&c| is_hidden(c));
+            line.push_str(&part[..part.len() - hidden.map_or(0, char::len_utf8)]);
+            for unit in hidden.iter().flat_map(|c| c.encode_utf16(&mut [0; 2]).to_vec()) {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "\\u{unit:04x}");
             }
         }
         line.push('\n');

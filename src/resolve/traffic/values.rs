@@ -20,7 +20,7 @@ use crate::spec::types::traffic::{ExpectedBody, Pattern, Text};
 /// The longest `after`, so that no clock overflows.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Reports what is wrong with a test. After a report a value stands in that is never used.
+/// Reports the errors of a test. After a report, the returned value is a placeholder that is never used.
 pub(super) struct Check<'a> {
     pub(super) sources: &'a Sources,
     pub(super) sink: &'a mut Sink,

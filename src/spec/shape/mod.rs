@@ -1,5 +1,5 @@
-//! Checks mesh.toml against its schema: unknown keys, wrong types, unknown values, missing keys. One run reports all of them, each
-//! at its place.
+//! Checks mesh.toml against its schema: unknown keys, wrong types, unknown values, missing keys. One run reports all errors, each at
+//! its location.
 
 mod keyword;
 mod report;
@@ -97,6 +97,9 @@ impl<'a> Shape<'a> {
 
     /// Whether a syntax error is in the lines of the entry.
     fn is_broken(&mut self, entry: &Entry<'_, '_>, errors: &[usize]) -> bool {
+        if errors.is_empty() {
+            return false;
+        }
         let Range { start, end } = self.parsed.extent(entry.key.clone(), entry.value);
         let is_broken = errors.iter().any(|offset| (start..=end).contains(offset));
         if is_broken {

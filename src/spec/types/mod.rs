@@ -51,7 +51,7 @@ pub(crate) struct Mesh {
     pub(crate) root_namespace: Option<Spanned<String>>,
     /// The distribution of the control plane. Default: `istio`.
     pub(crate) provider: Option<Spanned<Provider>>,
-    /// The kustomization folder of the workloads' own manifests, relative to this file.
+    /// The kustomization directory of the workloads' own manifests, relative to this file.
     pub(crate) base: Option<Spanned<String>>,
     /// An RE2 expression on the Istio version of a proxy, written to `match.proxy.proxyVersion` of every EnvoyFilter.
     pub(crate) proxy_version: Option<Spanned<String>>,
@@ -63,7 +63,7 @@ pub(crate) struct Mesh {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Output {
-    /// The output folder, relative to this file. Default: `out`.
+    /// The output directory, relative to this file. Default: `out`.
     pub(crate) dir: Option<Spanned<String>>,
     /// The form of kustomization.yaml. Default: `overlay` with a base, `component` without.
     pub(crate) layout: Option<Spanned<Layout>>,

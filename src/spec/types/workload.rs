@@ -32,7 +32,7 @@ pub(crate) struct Workload {
     pub(crate) direction: Option<Spanned<Direction>>,
     /// How the modules are mounted into the proxy. Default: `container` with the direction `gateway`, otherwise `annotation`.
     pub(crate) mount: Option<Spanned<MountBy>>,
-    /// The folder in the proxy where the modules are mounted. Default: `/var/local/lib/wasm-filters`.
+    /// The directory in the proxy where the modules are mounted. Default: `/var/local/lib/wasm-filters`.
     pub(crate) mount_path: Option<Spanned<String>>,
     /// The log level of Envoy's `wasm` component. Default: the mesh's setting.
     pub(crate) wasm_log_level: Option<LogLevel>,

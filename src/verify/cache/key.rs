@@ -99,11 +99,11 @@ impl Key {
             self.variant(std::mem::discriminant(property));
         }
         self.number(callouts.len() as u64);
-        for (cluster, answers) in callouts {
+        for (cluster, responses) in callouts {
             self.text(cluster);
-            self.each(answers, |key, Callout { after, response }| {
+            self.each(responses, |key, Callout { after, response }| {
                 key.variant(after);
-                key.answer(response);
+                key.response(response);
             });
         }
         self.each(steps, Self::step);
@@ -113,12 +113,12 @@ impl Key {
         let Step { location: _, exchange: Exchange { after, request, upstream }, expect } = step;
         self.variant(after);
         self.message(request);
-        self.answer(upstream);
+        self.response(upstream);
         self.expect(expect);
     }
 
-    fn answer(&mut self, answer: &Response) {
-        let message = match answer {
+    fn response(&mut self, response: &Response) {
+        let message = match response {
             Response::Message(message) => Some(message),
             Response::Reset => None,
         };

@@ -13,14 +13,14 @@ use super::report::Workload;
 use super::subject::Subject;
 use crate::world::{Usage, World, write};
 
-/// A cache. Without a folder, it is always empty.
+/// A cache. Without a directory, it is always empty.
 pub(super) struct Cache<'w> {
     world: &'w dyn World,
     folder: Option<Utf8PathBuf>,
 }
 
 impl<'w> Cache<'w> {
-    /// The cache in this folder.
+    /// The cache in this directory.
     pub(super) fn new(world: &'w dyn World, folder: Option<&Utf8Path>) -> Self {
         Self { world, folder: folder.map(|folder| folder.join("verify")) }
     }
@@ -46,7 +46,7 @@ impl<'w> Cache<'w> {
         drop(written);
     }
 
-    /// `verify/ab/abcdef….json`. Each folder contains a 256th of the entries.
+    /// `verify/ab/abcdef….json`. Each directory contains a 256th of the entries.
     fn path(&self, subject: &Subject) -> Option<Utf8PathBuf> {
         let folder = self.folder.as_ref()?;
         let key = key::of(subject).to_string();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = tempfile::tempdir().expect("a temporary directory");
         let path = Utf8Path::from_path(folder.path()).expect("UTF-8").join("not/there/yet");
         (folder, path)
     }
@@ -113,15 +113,15 @@ mod tests {
         let entry = cache.path(&subject("a")).expect("a path");
         let whole = std::fs::read(&entry).expect("an entry");
         for end in [0, 1, 64, 65, whole.len() / 2, whole.len() - 1] {
-            std::fs::write(&entry, &whole[..end]).expect("the folder is ours");
+            std::fs::write(&entry, &whole[..end]).expect("the directory is ours");
             assert_eq!(cache.find(&subject("a")), None, "{end} of {} bytes", whole.len());
         }
-        std::fs::write(&entry, String::from_utf8_lossy(&whole).replace("auth", "auto")).expect("the folder is ours");
+        std::fs::write(&entry, String::from_utf8_lossy(&whole).replace("auth", "auto")).expect("the directory is ours");
         assert_eq!(cache.find(&subject("a")), None);
-        std::fs::remove_file(&entry).and_then(|()| std::fs::create_dir(&entry)).expect("the folder is ours");
+        std::fs::remove_file(&entry).and_then(|()| std::fs::create_dir(&entry)).expect("the directory is ours");
         assert_eq!(cache.find(&subject("a")), None);
         cache.keep(&subject("a"), &report("a"));
-        std::fs::remove_dir(&entry).expect("the folder is ours");
+        std::fs::remove_dir(&entry).expect("the directory is ours");
         cache.keep(&subject("a"), &report("a"));
         assert_eq!(cache.find(&subject("a")), Some(report("a")));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mesh_compile_host::Callback;
 use mesh_compile_host::FailurePolicy;
 use mesh_compile_host::outcome::LogLine;
 use wasmparser::{ExternalKind, Parser, Payload};
@@ -104,11 +105,12 @@ impl<'a> Chained<'a> {
         };
         let all = self.plugins.iter().zip(&self.exports);
         let mut candidates: Vec<usize> = all.filter_map(|(plugin, exports)| candidate(plugin, exports)).collect();
-        if callback == "proxy_on_response_headers" {
+        if callback == Callback::ResponseHeaders.as_str() {
             candidates.reverse();
         }
         let turn = self.turns.get(callback).copied().unwrap_or_default();
-        let once_per_filter = matches!(callback, "proxy_on_request_headers" | "proxy_on_response_headers");
+        let headers = [Callback::RequestHeaders, Callback::ResponseHeaders];
+        let once_per_filter = headers.iter().any(|headers| callback == headers.as_str());
         let by_turn = candidates.get(turn.saturating_sub(1)).filter(|_| once_per_filter);
         by_turn.or_else(|| candidates.first()).copied()
     }

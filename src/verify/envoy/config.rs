@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use camino::Utf8Path;
+use mesh_compile_host::envoy::{VIRTUAL_HOST, WORKLOAD_CLUSTER};
 use serde_json::{Value, json};
 
 use crate::domain::{Direction, FilterType};
@@ -11,15 +12,13 @@ use crate::verify::subject::{Placed, Plugin};
 
 /// The listener that responds by itself. Its responses show when the worker has processed earlier data.
 pub(super) const MARKER: &str = "mesh-compile-marker";
-/// The name of the workload's cluster.
-const WORKLOAD: &str = "mesh-compile-workload";
 const HTTP_CONNECTION_MANAGER: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const ACCESS_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 const PROTOCOL: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// Paths in the engine's folder.
+/// Paths in the engine's directory.
 pub(super) struct Paths<'a>(pub(super) &'a Utf8Path);
 
 impl Paths<'_> {
@@ -69,7 +68,7 @@ pub(super) fn bootstrap(paths: &Paths<'_>, workload: SocketAddr) -> Value {
                 "address": free_port(),
                 "filter_chains": [{ "filters": [connection_manager(marker)] }],
             }],
-            "clusters": [cluster(WORKLOAD, workload, false)],
+            "clusters": [cluster(WORKLOAD_CLUSTER, workload, false)],
         },
     })
 }
@@ -145,9 +144,9 @@ fn listener_of(name: &str, mut filters: Vec<Value>, mut http_filters: Vec<Value>
             },
         }],
         "route_config": { "name": "default", "virtual_hosts": [{
-            "name": "inbound|http",
+            "name": VIRTUAL_HOST,
             "domains": ["*"],
-            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": WORKLOAD, "timeout": "0s" } }],
+            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": WORKLOAD_CLUSTER, "timeout": "0s" } }],
         }] },
         "http_filters": http_filters,
     });
@@ -172,7 +171,7 @@ fn filter(name: &str, filter_type: FilterType, config: PluginConfig) -> Value {
     json!({ "name": name, "typed_config": typed_config })
 }
 
-/// The rendered configuration, with the path of the module in the engine's folder.
+/// The rendered configuration, with the path of the module in the engine's directory.
 fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> PluginConfig {
     let mut config = plugin.config.clone();
     config.vm_config.code.local.filename = paths.module(plugin);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use mesh_compile_host::envoy::VIA_UPSTREAM;
 use mesh_compile_host::outcome::{End, ExchangeOutcome, Fault, FaultKind};
 use mesh_compile_host::{DEFAULT_TIME, Message};
 use serde_json::Value;
@@ -26,8 +27,6 @@ use crate::verify::subject::Subject;
 const LISTENER: &str = "test";
 /// How long a callout may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(1);
-/// The response code details of a response from the workload.
-const VIA_UPSTREAM: &str = "via_upstream";
 
 impl Engine {
     /// One outcome per test, in the subject's order.

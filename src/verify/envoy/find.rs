@@ -25,7 +25,7 @@ pub(super) fn envoy(world: &dyn World, path: Option<&Utf8Path>) -> Result<Utf8Pa
     let found =
         std::env::split_paths(&folders).filter_map(|folder| Utf8PathBuf::from_path_buf(folder.join("envoy")).ok());
     found.into_iter().find(|path| is_file(path)).ok_or_else(|| {
-        let error = Diagnostic::error(Code::MC0614, "no Envoy found: no folder in $PATH contains `envoy`");
+        let error = Diagnostic::error(Code::MC0614, "no Envoy found: no directory in $PATH contains `envoy`");
         Box::new(error.help(GET).help("`--envoy PATH` selects an Envoy elsewhere"))
     })
 }

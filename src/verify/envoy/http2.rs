@@ -1,7 +1,8 @@
 //! The HTTP/2 side of a cluster that filters call over gRPC, without TLS.
 //!
-//! The `h2` crate speaks the protocol. It keeps the fields of a message in a map, so repeated fields arrive together, at the place of
-//! the first one. HTTP gives both orders the same meaning.
+//! The `h2` crate speaks the protocol, with two limits. It keeps the fields of a message in a map, so repeated fields arrive together, at
+//! the place of the first one; HTTP gives both orders the same meaning. And it resets a request whose `:path` is not a valid URI, which
+//! only a gRPC service or method with such a name would cause.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -14,12 +15,10 @@ use h2::RecvStream;
 use h2::server::{self, SendResponse};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use mesh_compile_host::message::HOP_BY_HOP;
 use mesh_compile_host::{Fields, Message};
 
 use super::grpc;
-
-/// Fields that only HTTP/1.1 has (RFC 9113, 8.2.2).
-const HTTP1_ONLY: [&str; 2] = ["connection", "transfer-encoding"];
 
 /// Serves the one request of a connection: Envoy opens a connection for each ([`super::config::cluster`]). `respond` gets the whole
 /// request, or the first messages of a gRPC stream that is still open. Without a response the connection is closed.
@@ -130,7 +129,8 @@ fn header_map(fields: &Fields) -> io::Result<HeaderMap> {
     let mut map = HeaderMap::new();
     for (name, value) in fields.0.iter().filter(|(name, _)| !name.starts_with(b":")) {
         let name = HeaderName::from_bytes(name).map_err(io::Error::other)?;
-        if !HTTP1_ONLY.contains(&name.as_str()) {
+        // HTTP/2 forbids them (RFC 9113, 8.2.2).
+        if !HOP_BY_HOP.contains(&name.as_str()) {
             map.append(name, HeaderValue::from_bytes(value).map_err(io::Error::other)?);
         }
     }

@@ -3,15 +3,17 @@
 //! Envoy writes it to a file with [`FORMAT`], escaped, so that each message is one line whatever a filter logs. The Wasm component logs
 //! at level `trace`, so that the start and the end of each callback are in the log, with the thread that runs it.
 
+use mesh_compile_host::Callback;
 use mesh_compile_host::outcome::Level;
+use mesh_compile_module::abi;
 
 /// Thread, level, component, message.
 pub(super) const FORMAT: &str = "[%t][%l][%n] %v";
 
-/// Functions that run before any traffic.
-const START_UP: [&str; 7] =
-    ["_initialize", "_start", "main", "__main_void", CONTEXT, "proxy_on_vm_start", "proxy_on_configure"];
-const CONTEXT: &str = "proxy_on_context_create";
+/// Functions that run before a plugin starts.
+pub(super) fn initializers() -> impl Iterator<Item = &'static str> {
+    [&abi::INIT, &abi::START].into_iter().chain(&abi::AFTER_INIT).map(|function| function.name)
+}
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +57,10 @@ impl Line {
         }
         if let Some(call) = text.strip_prefix("[host->vm] ") {
             let (name, arguments) = call.split_once('(').unwrap_or((call, ""));
-            // A stream context has a parent.
-            let starts = START_UP.contains(&name) && (name != CONTEXT || arguments.ends_with(", 0)"));
+            let of_vm = [Callback::VmStart, Callback::Configure].map(Callback::as_str);
+            // A stream context has a parent; a root context has none.
+            let of_root = name == Callback::ContextCreate.as_str() && arguments.ends_with(", 0)");
+            let starts = of_root || of_vm.contains(&name) || initializers().any(|function| function == name);
             return Event::CallbackStarted { callback: name, starts };
         }
         if let Some(returned) = text.strip_prefix("[host<-vm] ") {

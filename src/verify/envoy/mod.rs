@@ -1,4 +1,4 @@
-//! The engine that runs tests on a real Envoy: one process with one worker, its own loopback ports and its own temporary folder.
+//! The engine that runs tests on a real Envoy: one process with one worker, its own loopback ports and temporary directory.
 //!
 //! ```text
 //! client ─► listener of the test: network chain, HTTP chain ─► router ─► upstream: the workload

@@ -2,21 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use mesh_compile_host::envoy::{NOT_CONFIGURED, NOT_STARTED, RESTRICTED_CALLBACK};
 use mesh_compile_host::outcome::{Fault, FaultKind, LogLine, PluginOutcome};
 
 use super::config;
 use super::engine::{Engine, EnvoyFailure};
 use super::journal::Entry;
-use super::log::Event;
+use super::log::{Event, initializers};
 use crate::diag::Diagnostic;
 use crate::domain::FilterType;
 use crate::verify::subject::{Placed, Subject};
-
-/// Envoy's last message about a module that got this far.
-const NOT_CONFIGURED: &str = "Failed to configure base Wasm plugin";
-const NOT_STARTED: &str = "Failed to start base Wasm";
-/// Functions that run before a plugin starts.
-const INITIALIZERS: [&str; 4] = ["_initialize", "_start", "main", "__main_void"];
 
 impl Engine {
     /// One outcome per plugin, in the subject's order.
@@ -124,10 +119,10 @@ fn outcome(entries: &[&Entry], refusal: Option<&str>, at: usize) -> PluginOutcom
         return PluginOutcome { loads: done, starts: done, configures: done, log, ..PluginOutcome::default() };
     };
     let in_initializer =
-        trap.is_some_and(|text| INITIALIZERS.iter().any(|name| text.starts_with(&format!("Function: {name} "))));
+        trap.is_some_and(|text| initializers().any(|name| text.starts_with(&format!("Function: {name} "))));
     let (loads, starts, configures, kind) = if has(NOT_CONFIGURED) {
         (true, Some(true), Some(false), FaultKind::Configure)
-    } else if message.contains("restricted_callback") {
+    } else if message.contains(RESTRICTED_CALLBACK) {
         (true, Some(false), None, FaultKind::Restricted)
     } else if has(NOT_STARTED) || in_initializer || refusal.is_none() {
         // After a trap in the root context's proxy_on_context_create, Envoy accepts the listener and fails every request.

@@ -1,4 +1,4 @@
-//! Envoy's process, with its own loopback ports and temporary folder. It is killed when this process ends, however it ends.
+//! Envoy's process, with its own loopback ports and temporary directory. It is killed when this process ends.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -36,10 +36,10 @@ pub(super) struct Process {
     pub(super) journal: Arc<Journal>,
 }
 
-/// A temporary folder with a UTF-8 path.
+/// A temporary directory with a UTF-8 path.
 #[derive(Debug)]
 struct Folder {
-    /// Removes the folder when dropped.
+    /// Removes the directory when dropped.
     _owner: TempDir,
     path: Utf8PathBuf,
 }
@@ -47,7 +47,7 @@ struct Folder {
 /// Why Envoy did not start.
 #[derive(Debug)]
 pub(super) enum NotStarted {
-    /// The file cannot be executed, or a folder cannot be created.
+    /// The file cannot be executed, or a directory cannot be created.
     Io(io::Error),
     /// It exited, or did not serve in time. The text is the end of its log.
     Exited(Option<ExitStatus>, String),
@@ -130,7 +130,7 @@ impl Process {
         Paths(&self.folder.path)
     }
 
-    /// Replaces a file in the folder by a rename. Envoy notices no other change.
+    /// Replaces a file in the directory by a rename. Envoy notices no other change.
     pub(super) fn replace(&self, name: &str, value: &Value) -> io::Result<()> {
         let new = self.folder.path.join("new.json");
         write(&new, value)?;

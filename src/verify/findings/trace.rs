@@ -9,7 +9,7 @@ use crate::resolve::suite::Step;
 use crate::verify::report::exchange::{end, level};
 use crate::verify::subject::Subject;
 
-/// The text format indents each line by four columns, which makes 80.
+/// The text format indents each line by four columns, which makes 80. JSON contains the same lines, so the terminal does not matter.
 const WIDTH: usize = 76;
 /// Lines shown per part, and of the log. A filter may log a thousand lines.
 const LINES: usize = 40;

@@ -149,7 +149,7 @@ error[MC0610]: `Deployment/default/web`: the test `denies everyone` failed: the 
 16 | expect = { status = 403, headers = { x-why = \"no\" }, body = \"go away\" }
    |                     ^^^              -----                  ---------
 ";
-    // The path is in a temporary folder.
+    // The path is in a temporary directory.
     let (_, rest) = shown.split_once("mesh.toml:").expect("a location");
     let (_, wanted) = expected.split_once("mesh.toml:").expect("a location");
     let underlined = rest.lines().nth(3).unwrap_or_default();

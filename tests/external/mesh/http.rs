@@ -64,10 +64,10 @@ pub(crate) fn exchange(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::
 }
 
 /// Sends bytes in one write, and reads the given number of bytes.
-pub(crate) fn exchange_bytes(to: SocketAddr, bytes: &[u8], answer: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn exchange_bytes(to: SocketAddr, bytes: &[u8], length: usize) -> io::Result<Vec<u8>> {
     let mut stream = connect(to, PATIENCE)?;
     stream.write_all(bytes)?;
-    let mut read = vec![0; answer];
+    let mut read = vec![0; length];
     stream.read_exact(&mut read)?;
     Ok(read)
 }
@@ -111,7 +111,7 @@ fn values<'a>(headers: &'a Headers, name: &str) -> Vec<&'a str> {
 
 /// The workload behind every HTTP listener. It responds with status 200 and the request line and headers as JSON.
 pub(crate) fn workload() -> SocketAddr {
-    static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| serve(answer));
+    static ADDRESS: LazyLock<SocketAddr> = LazyLock::new(|| serve(respond));
     *ADDRESS
 }
 
@@ -135,7 +135,7 @@ fn serve(connection: fn(TcpStream) -> io::Result<()>) -> SocketAddr {
     address
 }
 
-fn answer(stream: TcpStream) -> io::Result<()> {
+fn respond(stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let first = line(&mut reader)?;
     let (headers, _) = rest(&mut reader)?;

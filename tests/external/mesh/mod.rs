@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 pub(crate) fn poll<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + patience;
     loop {
-        let answer = ask();
-        if answer.is_some() || Instant::now() > deadline {
-            return answer;
+        let result = ask();
+        if result.is_some() || Instant::now() > deadline {
+            return result;
         }
         thread::sleep(Duration::from_millis(10));
     }

@@ -5,6 +5,7 @@ use super::plugins::{ContextRef, length};
 use crate::callback::Callback;
 use crate::clusters::{CallKind, CallOutcome};
 use crate::context::GrpcResponse;
+use crate::envoy::VIA_UPSTREAM;
 use crate::message::{Fields, Message};
 use crate::outcome::{Fault, FaultKind};
 use crate::world::Event;
@@ -14,8 +15,6 @@ use crate::{field, limits};
 const UNKNOWN: u32 = 2;
 /// gRPC's INTERNAL: the status of a call whose response has no message.
 const INTERNAL: u32 = 13;
-/// What Envoy appends to the gRPC message of a cluster's response.
-const VIA_UPSTREAM: &str = "via_upstream";
 
 impl Proxy<'_> {
     pub(super) fn dispatch(&mut self, event: Event) {

@@ -11,6 +11,7 @@ use super::{FilterManager, Proxy};
 use crate::callback::Callback;
 use crate::clusters::SERVICE_TIME;
 use crate::direction::Direction;
+use crate::envoy::VIA_UPSTREAM;
 use crate::field;
 use crate::message::{Fields, HOP_BY_HOP, Message};
 use crate::outcome::{End, ExchangeOutcome};
@@ -22,9 +23,6 @@ use crate::world::Metric;
 /// How long the host waits for a stream while only timers are pending, in nanoseconds, and how many times they may tick.
 const PATIENCE: u64 = 5_000_000_000;
 const TICKS: usize = 1_000;
-
-/// The response code details of a response of the workload.
-const VIA_UPSTREAM: &str = "via_upstream";
 
 impl Proxy<'_> {
     /// Advances the clock, then sends the request. If a plugin has not started, Envoy has no listener and the exchange is reset.

@@ -8,6 +8,7 @@ use super::trace::Trace;
 use crate::callback::Callback;
 use crate::config::{FailurePolicy, Plugin, ProxyConfig};
 use crate::context::{Context, ContextKind};
+use crate::envoy::{NOT_CONFIGURED, NOT_STARTED};
 use crate::library::Library;
 use crate::outcome::{Effect, Fault, FaultKind, PluginOutcome, Returned};
 use crate::state::{DeferredAction, VmSettings};
@@ -126,9 +127,7 @@ impl<'a> Plugins<'a> {
         let started = self.call_now(root, Callback::VmStart, &[length]);
         match (started, self.vms[vm].fault.clone()) {
             (_, Some(fault)) => Err(instead_of_trap(fault, FaultKind::Start)),
-            (Some(0), None) if !had_failed => {
-                Err(Fault { kind: FaultKind::Start, message: "Failed to start base Wasm".into() })
-            }
+            (Some(0), None) if !had_failed => Err(Fault { kind: FaultKind::Start, message: NOT_STARTED.into() }),
             _ => Ok(()),
         }
     }
@@ -140,9 +139,7 @@ impl<'a> Plugins<'a> {
         self.with_context(root, |context| context.configuration = None);
         match (configured, self.vms[root.vm].fault.clone()) {
             (_, Some(fault)) => Err(instead_of_trap(fault, FaultKind::Configure)),
-            (Some(0), None) => {
-                Err(Fault { kind: FaultKind::Configure, message: "Failed to configure base Wasm plugin".into() })
-            }
+            (Some(0), None) => Err(Fault { kind: FaultKind::Configure, message: NOT_CONFIGURED.into() }),
             _ => Ok(()),
         }
     }

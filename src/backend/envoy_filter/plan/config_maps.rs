@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::names::{Taken, Template};
+use super::names::{Template, UsedNames};
 use super::{ConfigMap, Context, plugin};
 use crate::diag::Sink;
 use crate::domain::{Digest, Namespace, ObjectName};
@@ -36,10 +36,10 @@ pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> ConfigMaps {
         };
         config_maps.insert(key, config_map);
     }
-    let mut taken = Taken::new("ConfigMap");
+    let mut used = UsedNames::new("ConfigMap");
     for ((namespace, index), config_map) in &config_maps {
         let Plugin { name, location, .. } = &mesh.plugins[*index];
-        taken.add(namespace, &config_map.name, (format!("filter `{name}`"), *location), sink);
+        used.add(namespace, &config_map.name, (format!("filter `{name}`"), *location), sink);
     }
     config_maps
 }

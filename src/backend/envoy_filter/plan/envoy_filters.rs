@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gate::{self, Values};
-use super::names::{self, Taken, Template, User};
+use super::names::{self, Template, UsedNames, User};
 use super::order::{self, Position};
 use super::{Context, EnvoyFilter, Labels, plugin};
 use crate::diag::{Code, Diagnostic, Sink};
@@ -21,7 +21,7 @@ pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> (Vec<EnvoyFilter>,
     let positions = positions(context, &by_workload);
     let values = gate::values(mesh);
     let mut planner =
-        Planner { context, shared: BTreeSet::new(), taken: Taken::new("EnvoyFilter"), planned: Vec::new() };
+        Planner { context, shared: BTreeSet::new(), used: UsedNames::new("EnvoyFilter"), planned: Vec::new() };
     let mut gates = Vec::with_capacity(mesh.workloads.len());
     let workloads = mesh.workloads.iter().zip(by_workload).zip(&positions).zip(&values);
     for (((workload, attachments), positions), values) in workloads {
@@ -76,7 +76,7 @@ struct Planner<'a> {
     context: &'a Context<'a>,
     /// The shared objects that are planned already, by namespace and the index of the plugin.
     shared: BTreeSet<(&'a Namespace, usize)>,
-    taken: Taken,
+    used: UsedNames,
     planned: Vec<EnvoyFilter>,
 }
 
@@ -149,7 +149,7 @@ impl<'a> Planner<'a> {
         let plugin = plugin::plan(self.context, one, sink);
         let namespace = workload.namespace.clone();
         let Some(name) = template.render(self.context.templates, scope, "", user.1, sink) else { return };
-        if self.taken.add(&namespace, &name, user, sink) {
+        if self.used.add(&namespace, &name, user, sink) {
             let scope = one.scope;
             self.planned.push(EnvoyFilter {
                 namespace,

@@ -63,12 +63,12 @@ impl Template<'_> {
 
 /// The names that are in use, by namespace.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct UsedNames {
     kind: &'static str,
     users: BTreeMap<(Namespace, ObjectName), User>,
 }
 
-impl Taken {
+impl UsedNames {
     pub(super) const fn new(kind: &'static str) -> Self {
         Self { kind, users: BTreeMap::new() }
     }
@@ -90,7 +90,7 @@ impl Taken {
     }
 }
 
-/// The name of each plugin in the filter chain. After a report, the default stands in.
+/// The name of each plugin in the filter chain. After a report, the default is used.
 pub(super) fn chain_names(mesh: &Mesh, names: &Names, templates: &Templates<'_>, sink: &mut Sink) -> Vec<String> {
     const DEFAULT: &str = "wasm.{{ filter.name }}";
     let template = names.http_filter.as_ref();

@@ -83,7 +83,7 @@ fn place(list: &[&str], common: &BTreeMap<&str, i32>) -> Vec<Position> {
     let priorities: Vec<i32> = list.iter().map(|filter| common.get(filter).copied().unwrap_or_default()).collect();
     let kept = longest_rising(&priorities);
     let mut positions: Vec<_> = priorities.iter().map(|&priority| Position { priority, common: true }).collect();
-    // Each run of filters outside the common order goes between its neighbors in the order.
+    // Filters outside the common order get priorities between those of their neighbors.
     let bounds: Vec<usize> = kept.iter().copied().chain([list.len()]).collect();
     let mut start = 0;
     let mut low = 0;

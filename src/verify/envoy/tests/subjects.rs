@@ -65,18 +65,18 @@ pub(super) fn test(steps: Vec<Step>) -> Test {
     }
 }
 
-pub(super) fn calls(steps: Vec<Step>, cluster: &str, answers: Vec<Callout>) -> Test {
-    let callouts = [(cluster.to_owned(), answers)].into();
+pub(super) fn calls(steps: Vec<Step>, cluster: &str, callouts: Vec<Callout>) -> Test {
+    let callouts = [(cluster.to_owned(), callouts)].into();
     Test { scenario: Scenario { callouts, ..Scenario::default() }, ..test(steps) }
 }
 
-pub(super) fn answers(response: Response, after: Duration) -> Callout {
+pub(super) fn callout(response: Response, after: Duration) -> Callout {
     Callout { after, response }
 }
 
 /// A GET with the response `ok`.
 pub(super) fn get() -> Step {
-    exchange(message(&[], &[]), answer(&[], &["ok"]))
+    exchange(message(&[], &[]), ok(&[], &["ok"]))
 }
 
 pub(super) fn exchange(request: Message, upstream: Message) -> Step {
@@ -107,7 +107,7 @@ pub(super) fn with_trailers(message: Message, trailers: &[(&str, &str)]) -> Mess
     Message { trailers: Some(trailers.iter().copied().collect()), ..message }
 }
 
-pub(super) fn answer(headers: &[(&str, &str)], body: &[&str]) -> Message {
+pub(super) fn ok(headers: &[(&str, &str)], body: &[&str]) -> Message {
     let mut all = Fields::default();
     all.add(":status", "200");
     let message = message(headers, body);

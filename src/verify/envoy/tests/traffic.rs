@@ -4,9 +4,7 @@ use mesh_compile_host::outcome::{End, FaultKind};
 use mesh_compile_host::{Message, Property, Response};
 
 use super::guest::{callback, headers, logs_bodies, module, notice};
-use super::subjects::{
-    answer, exchange, get, lines, message, messages, plugin, run, steps, subject, test, with_trailers,
-};
+use super::subjects::{exchange, get, lines, message, messages, ok, plugin, run, steps, subject, test, with_trailers};
 use crate::domain::{Direction, FilterType};
 use crate::resolve::suite::Test;
 
@@ -20,7 +18,7 @@ fn headers_are_added_in_both_directions() {
         let functions = headers(&adds(0, name)) + &callback("response_headers", 3, &adds(2, name));
         plugin(name, &module(&functions))
     };
-    let step = exchange(message(&[("x-a", "1"), ("x-a", "2")], &[]), answer(&[("x-up", "1")], &["ok"]));
+    let step = exchange(message(&[("x-a", "1"), ("x-a", "2")], &[]), ok(&[("x-up", "1")], &["ok"]));
     let found = steps(vec![adder("one"), adder("two")], test(vec![step]));
     let (response, upstream) = (found[0].response.clone().expect("one"), found[0].upstream.clone().expect("one"));
     assert_eq!(lines(&response.headers), [":status: 200", "x-up: 1", "content-length: 2", "x-by: two", "x-by: one"]);
@@ -46,7 +44,7 @@ fn headers_are_added_in_both_directions() {
 fn chunks_arrive_one_by_one() {
     let step = || {
         let request = with_trailers(message(&[(":method", "POST")], &["a", "bc", "def", "g"]), &[("x-t", "1")]);
-        let mut step = exchange(request, answer(&[], &["1", "23", "456"]));
+        let mut step = exchange(request, ok(&[], &["1", "23", "456"]));
         step.exchange.request.headers.0.remove(0);
         step
     };
@@ -64,7 +62,7 @@ fn chunks_arrive_one_by_one() {
 
 #[test]
 fn trailers_and_single_chunk_bodies_reach_both_sides() {
-    let step = exchange(message(&[("x-a", "1")], &["whole"]), with_trailers(answer(&[], &["ok"]), &[("x-end", "e")]));
+    let step = exchange(message(&[("x-a", "1")], &["whole"]), with_trailers(ok(&[], &["ok"]), &[("x-end", "e")]));
     let found = steps(vec![plugin("logs", &module(&logs_bodies()))], test(vec![step]));
     assert_eq!(messages(&found[0].log), ["whole", "request ends", "ok", "response trailers"]);
     let response = found[0].response.clone().expect("a response");
@@ -163,7 +161,7 @@ fn another_scheme_is_sent_in_the_request_line() {
 #[test]
 fn a_body_longer_than_its_content_length_is_cut() {
     let grows = "(if (local.get 1) (then (drop (call $set-buffer (i32.const 0) (i32.const 0) (i32.const 99) @\"longer\")))) (i32.const 0)";
-    let post = || exchange(message(&[], &["abc"]), answer(&[], &["ok"]));
+    let post = || exchange(message(&[], &["abc"]), ok(&[], &["ok"]));
     let found =
         steps(vec![plugin("grows", &module(&callback("request_body", 3, grows)))], test(vec![post(), post(), get()]));
     let bodies: Vec<_> = found.iter().map(|step| step.upstream.clone().expect("a request").body()).collect();

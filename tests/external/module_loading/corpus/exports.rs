@@ -40,7 +40,7 @@ fn orders() -> Vec<Case> {
         let callbacks = callbacks(abi);
         for (number, (name, _)) in callbacks.iter().enumerate() {
             let wrong = callbacks[number..].iter().rev().map(|(name, letters)| export(name, &other_param(letters)));
-            cases.push(of(abi, wrong.collect(), format!("export/{abi}/{name} and all behind it wrong")));
+            cases.push(of(abi, wrong.collect(), format!("export/{abi}/{name} and all later ones wrong")));
         }
     }
     cases

@@ -27,7 +27,7 @@ fn orders() -> Vec<Case> {
         }
     }
     let last = Text::default().marker("").rest(marker("0_2_1"));
-    cases.push(last.case("marker/behind other exports"));
+    cases.push(last.case("marker/after other exports"));
     cases
 }
 

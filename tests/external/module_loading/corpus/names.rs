@@ -17,12 +17,12 @@ fn map(names: &[(usize, &str)]) -> Vec<u8> {
     [leb(names.len()), entries.flatten().collect()].concat()
 }
 
-fn behind(name: &str, sections: &[Vec<u8>]) -> Case {
+fn appended(name: &str, sections: &[Vec<u8>]) -> Case {
     Case::new(format!("custom/{name}"), [least(), sections.concat()].concat())
 }
 
 fn named(name: &str, content: &[u8]) -> Case {
-    behind(&format!("name section, {name}"), &[custom("name", content)])
+    appended(&format!("name section, {name}"), &[custom("name", content)])
 }
 
 fn name_sections() -> Vec<Case> {
@@ -45,7 +45,7 @@ fn name_sections() -> Vec<Case> {
         named("functions one byte too short", &sized(whole.len() - 1)),
         named("functions one byte too long", &sized(whole.len() + 1)),
         named("functions far too long", &sized(1_000_000)),
-        named("functions one byte too long, and one byte behind", &[sized(whole.len() + 1), vec![0]].concat()),
+        named("functions one byte too long, and one byte appended", &[sized(whole.len() + 1), vec![0]].concat()),
         named("functions too short, the rest a subsection", &subsection_cut()),
         named("more functions counted than there are", &subsection(1, &[9, 0, 1, b'f'])),
         named("fewer functions counted than there are", &subsection(1, &[1, 0, 1, b'f', 1, 1, b'g'])),
@@ -88,19 +88,19 @@ fn places() -> Vec<Case> {
     vec![
         Case::new("custom/name section first", first(&good)),
         Case::new("custom/name section first, broken", first(&bad)),
-        behind("name section twice", &[good.clone(), good.clone()]),
-        behind("name section twice, the first broken", &[bad.clone(), good.clone()]),
-        behind("name section twice, the second broken", &[good.clone(), bad.clone()]),
-        behind("Name section, broken, in upper case", &[custom("Name", &[1, 99, 0])]),
-        Case::new("custom/name section broken, and no marker", [unmarked.clone(), bad.clone()].concat()),
+        appended("name section twice", &[good.clone(), good.clone()]),
+        appended("name section twice, the first invalid", &[bad.clone(), good.clone()]),
+        appended("name section twice, the second invalid", &[good.clone(), bad.clone()]),
+        appended("Name section, invalid, capitalized", &[custom("Name", &[1, 99, 0])]),
+        Case::new("custom/name section invalid, and no marker", [unmarked.clone(), bad.clone()].concat()),
         Case::new(
             "custom/a section's name too long, and no marker",
             [unmarked.clone(), section(0, &[2, b'x'])].concat(),
         ),
         Case::new("custom/a cut section, and no marker", [unmarked.clone(), vec![0, 9, 1]].concat()),
-        Case::new("custom/name section broken, and a missing import", [missing, bad.clone()].concat()),
-        behind("name section broken, and then a cut section", &[bad.clone(), vec![0, 99, 1]]),
-        behind("name section, and then a cut section", &[good, vec![0, 99, 1]]),
+        Case::new("custom/name section invalid, and a missing import", [missing, bad.clone()].concat()),
+        appended("name section invalid, then a truncated section", &[bad.clone(), vec![0, 99, 1]]),
+        appended("name section, then a truncated section", &[good, vec![0, 99, 1]]),
     ]
 }
 
@@ -118,9 +118,9 @@ fn numbers() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, one) in overlong {
         // A custom section of one byte, with an empty name.
-        cases.push(behind(&format!("a section's size, {name}"), &[[&[0], one, &[0]].concat()]));
+        cases.push(appended(&format!("a section's size, {name}"), &[[&[0], one, &[0]].concat()]));
         let content = [one, b"x"].concat();
-        cases.push(behind(&format!("a section's name's length, {name}"), &[section(0, &content)]));
+        cases.push(appended(&format!("a section's name's length, {name}"), &[section(0, &content)]));
         let functions = [one, &[0, 1, b'f']].concat();
         cases.push(named(&format!("the count of functions, {name}"), &subsection(1, &functions)));
         let index = [&[1], one, &[1, b'f']].concat();
@@ -135,29 +135,32 @@ fn numbers() -> Vec<Case> {
 fn broken_custom_sections() -> Vec<Case> {
     let good = custom("name", &subsection(1, &map(&[(0, "f")])));
     vec![
-        behind("no name at all", &[section(0, &[])]),
-        behind("empty name", &[custom("", b"x")]),
-        behind("name one byte too long, last section", &[section(0, &[2, b'x'])]),
-        behind("name one byte too long, then another section", &[section(0, &[2, b'x']), custom("b", b"")]),
-        behind(
+        appended("no name at all", &[section(0, &[])]),
+        appended("empty name", &[custom("", b"x")]),
+        appended("name one byte too long, last section", &[section(0, &[2, b'x'])]),
+        appended("name one byte too long, then another section", &[section(0, &[2, b'x']), custom("b", b"")]),
+        appended(
             "name one byte too long, a name section before",
             &[good.clone(), section(0, &[2, b'x']), custom("b", b"")],
         ),
-        behind("name beyond the file, a name section before", &[good.clone(), section(0, &[99, b'x'])]),
-        behind("no name at all, a name section before", &[good.clone(), section(0, &[])]),
-        behind("no name at all, a name section before, one behind", &[good.clone(), section(0, &[]), custom("b", b"")]),
-        behind("a length that does not end, a name section before", &[good, section(0, &[0x80]), custom("b", b"")]),
-        behind("a name that is not UTF-8", &[section(0, &[2, 0xff, 0xfe, 1])]),
-        behind("a name that is not UTF-8, and longer", &[section(0, &[4, b'a', 0xc3, 0x28, b'b'])]),
-        behind("section one byte too long", &[vec![0, 4, 1, b'x', 0]]),
-        behind("a lone section id", &[vec![0]]),
-        behind("producers, broken", &[custom("producers", &[9, 9, 9])]),
-        behind("target_features", &[custom("target_features", &[1, b'+', 4, b's', b'i', b'm', b'd'])]),
-        behind("signature", &[custom("signature", b"\x01\x01\x01\x00")]),
-        behind("signature, empty", &[custom("signature", b"")]),
-        behind(".debug_info", &[custom(".debug_info", &[0xff; 40])]),
-        behind("dylink.0, broken", &[custom("dylink.0", &[0xff; 4])]),
-        behind("twenty of one name", &vec![custom("x", b"y"); 20]),
+        appended("name beyond the file, a name section before", &[good.clone(), section(0, &[99, b'x'])]),
+        appended("no name at all, a name section before", &[good.clone(), section(0, &[])]),
+        appended(
+            "no name at all, a name section before, one after",
+            &[good.clone(), section(0, &[]), custom("b", b"")],
+        ),
+        appended("an unterminated length, a name section before", &[good, section(0, &[0x80]), custom("b", b"")]),
+        appended("a name that is not UTF-8", &[section(0, &[2, 0xff, 0xfe, 1])]),
+        appended("a name that is not UTF-8, and longer", &[section(0, &[4, b'a', 0xc3, 0x28, b'b'])]),
+        appended("section one byte too long", &[vec![0, 4, 1, b'x', 0]]),
+        appended("a lone section id", &[vec![0]]),
+        appended("producers, invalid", &[custom("producers", &[9, 9, 9])]),
+        appended("target_features", &[custom("target_features", &[1, b'+', 4, b's', b'i', b'm', b'd'])]),
+        appended("signature", &[custom("signature", b"\x01\x01\x01\x00")]),
+        appended("signature, empty", &[custom("signature", b"")]),
+        appended(".debug_info", &[custom(".debug_info", &[0xff; 40])]),
+        appended("dylink.0, broken", &[custom("dylink.0", &[0xff; 4])]),
+        appended("twenty of one name", &vec![custom("x", b"y"); 20]),
     ]
 }
 
@@ -174,30 +177,33 @@ fn precompiled() -> Vec<Case> {
     let beyond = section(0, &[2, b'x']);
     let inside = section(0, &[12, b'p', b'r', b'e', b'c', b'o', b'm', b'p', b'i', b'l', b'e', b'd', b'_']);
     vec![
-        behind("precompiled_wee8", std::slice::from_ref(&native)),
-        behind("precompiled_wee8, and a name section", &[native.clone(), name.clone()]),
-        behind("precompiled_other", std::slice::from_ref(&other)),
+        appended("precompiled_wee8", std::slice::from_ref(&native)),
+        appended("precompiled_wee8, and a name section", &[native.clone(), name.clone()]),
+        appended("precompiled_other", std::slice::from_ref(&other)),
         Case::new("custom/precompiled_other first", first),
-        behind("precompiled_ only", &[custom("precompiled_", b"")]),
-        behind("xprecompiled_x", &[custom("xprecompiled_x", b"")]),
-        behind("precompiled without the underscore", &[custom("precompiled", b"")]),
-        behind("precompiled_other, and a broken name section", &[other.clone(), broken]),
-        behind("precompiled_other, behind it a name that is not UTF-8", &[other.clone(), not_utf8.clone()]),
-        behind("precompiled_other, before it a name that is not UTF-8", &[not_utf8, other.clone()]),
-        behind(
-            "precompiled_other, behind it a name too long",
+        appended("precompiled_ only", &[custom("precompiled_", b"")]),
+        appended("xprecompiled_x", &[custom("xprecompiled_x", b"")]),
+        appended("precompiled without the underscore", &[custom("precompiled", b"")]),
+        appended("precompiled_other, and a broken name section", &[other.clone(), broken]),
+        appended("precompiled_other, followed by a name that is not UTF-8", &[other.clone(), not_utf8.clone()]),
+        appended("precompiled_other, before it a name that is not UTF-8", &[not_utf8, other.clone()]),
+        appended(
+            "precompiled_other, followed by a name too long",
             &[name.clone(), other.clone(), beyond.clone(), custom("b", b"")],
         ),
-        behind(
+        appended(
             "precompiled_other, before it a name too long",
             &[name.clone(), beyond, other.clone(), custom("b", b"")],
         ),
-        behind("precompiled_other, behind it no name", &[name.clone(), other.clone(), empty.clone(), custom("b", b"")]),
-        behind("precompiled_other, behind it no name, last", &[name.clone(), other.clone(), empty]),
-        behind("precompiled_other, behind it an unknown section", &[other.clone(), section(0x20, &[1])]),
-        behind("precompiled_other, behind it another export section", &[other.clone(), section(7, &[0])]),
-        behind("precompiled_other twice", &[other.clone(), other]),
-        behind("precompiled_ in a name that is cut", &[name, vec![0, 5], inside[2..].to_vec()]),
+        appended(
+            "precompiled_other, followed by no name",
+            &[name.clone(), other.clone(), empty.clone(), custom("b", b"")],
+        ),
+        appended("precompiled_other, followed by no name, last", &[name.clone(), other.clone(), empty]),
+        appended("precompiled_other, followed by an unknown section", &[other.clone(), section(0x20, &[1])]),
+        appended("precompiled_other, followed by another export section", &[other.clone(), section(7, &[0])]),
+        appended("precompiled_other twice", &[other.clone(), other]),
+        appended("precompiled_ in a name that is cut", &[name, vec![0, 5], inside[2..].to_vec()]),
     ]
 }
 

@@ -35,10 +35,10 @@ fn headers() -> Vec<Case> {
         Case::new("file/a gzip file", [b"\x1f\x8b\x08".as_slice(), &[0; 40]].concat()),
         Case::new("file/a byte order mark", [b"\xef\xbb\xbf".as_slice(), &least].concat()),
         Case::new("file/a byte before", [b"\n".as_slice(), &least].concat()),
-        Case::new("file/a NUL behind", [least.as_slice(), b"\0"].concat()),
-        Case::new("file/a line end behind", [least.as_slice(), b"\n"].concat()),
+        Case::new("file/a NUL appended", [least.as_slice(), b"\0"].concat()),
+        Case::new("file/a line break appended", [least.as_slice(), b"\n"].concat()),
         Case::new("file/two modules", [least.as_slice(), &least].concat()),
-        Case::new("file/zeros behind", [least.as_slice(), &[0; 512]].concat()),
+        Case::new("file/zeros appended", [least.as_slice(), &[0; 512]].concat()),
     ]);
     cases
 }
@@ -54,7 +54,7 @@ fn truncated() -> Vec<Case> {
     for section in sections(&rich) {
         length += section.len();
         let kind = section[0];
-        cases.push(Case::new(format!("truncated/behind section {kind} at {length}"), rich[..length].to_vec()));
+        cases.push(Case::new(format!("truncated/after section {kind} at {length}"), rich[..length].to_vec()));
     }
     cases
 }
@@ -81,7 +81,7 @@ fn orders() -> Vec<Case> {
     }
     let spread = rich.iter().flat_map(|section| [section.clone(), custom("between", b"x")]);
     cases.push(Case::new("order/a custom section between any two", assemble(&spread.collect::<Vec<_>>())));
-    cases.push(Case::new("order/as it should be", assemble(&rich)));
+    cases.push(Case::new("order/valid", assemble(&rich)));
     let mut backwards = rich.clone();
     backwards.reverse();
     cases.push(Case::new("order/backwards", assemble(&backwards)));
@@ -93,13 +93,13 @@ fn unknown() -> Vec<Case> {
     let mut cases = Vec::new();
     for kind in [14, 15, 32, 64, 127, 128, 255] {
         for (what, content) in [("empty", &[][..]), ("with content", &[0, 0, 0])] {
-            let behind = [least.as_slice(), &section(kind, content)].concat();
-            cases.push(Case::new(format!("section/unknown {kind}, {what}"), behind));
+            let appended = [least.as_slice(), &section(kind, content)].concat();
+            cases.push(Case::new(format!("section/unknown {kind}, {what}"), appended));
         }
     }
     for kind in 1..=13_u8 {
-        let behind = [least.as_slice(), &section(kind, &[0])].concat();
-        cases.push(Case::new(format!("section/{kind} empty at the end"), behind));
+        let appended = [least.as_slice(), &section(kind, &[0])].concat();
+        cases.push(Case::new(format!("section/{kind} empty at the end"), appended));
         let cut = [least.as_slice(), &[kind, 5, 0]].concat();
         cases.push(Case::new(format!("section/{kind} cut at the end"), cut));
     }
@@ -112,7 +112,7 @@ fn unknown() -> Vec<Case> {
             assemble(&all)
         };
         let kind = own[0];
-        cases.push(Case::new(format!("section/{kind} with a byte behind"), changed(&[content, &[0]].concat())));
+        cases.push(Case::new(format!("section/{kind} with one more byte"), changed(&[content, &[0]].concat())));
         cases.push(Case::new(format!("section/{kind} without its last byte"), changed(&content[..content.len() - 1])));
         cases.push(Case::new(format!("section/{kind} with one counted too many"), changed(&counted(content, 1))));
         cases.push(Case::new(format!("section/{kind} with one counted too few"), changed(&counted(content, -1))));
@@ -147,7 +147,7 @@ fn exports() -> Vec<Case> {
         with("the count of five bytes", &list(&[0x83, 0x80, 0x80, 0x80, 0], &[&memory, &marker, &malloc])),
         with("the count of six bytes", &list(&[0x83, 0x80, 0x80, 0x80, 0x80, 0], &[&memory, &marker, &malloc])),
         with("an unknown kind before the marker", &list(&[4], &[b"\x01x\x09\x00", &memory, &marker, &malloc])),
-        with("an unknown kind behind the marker", &list(&[4], &[&memory, &marker, &malloc, b"\x01x\x09\x00"])),
+        with("an unknown kind after the marker", &list(&[4], &[&memory, &marker, &malloc, b"\x01x\x09\x00"])),
         with("an index beyond the functions", &list(&[3], &[&memory, &export(MARKER, &[0, 99]), &malloc])),
         with(
             "an index of five bytes",
@@ -162,7 +162,7 @@ fn exports() -> Vec<Case> {
             &list(&[4], &[b"\x02\xff\xfe\x00\x00", &memory, &marker, &malloc]),
         ),
         with(
-            "a name that is not UTF-8 behind the marker",
+            "a name that is not UTF-8 after the marker",
             &list(&[4], &[&memory, &marker, &malloc, b"\x02\xff\xfe\x00\x00"]),
         ),
         with("a name beyond the section", &list(&[4], &[&memory, &malloc, b"\x7fx\x00\x00", &marker])),
@@ -179,8 +179,8 @@ fn exports() -> Vec<Case> {
     cases.push(Case::new("exports/a second section", assemble(&two)));
     let first_empty = [all[..own].to_vec(), vec![section(7, &[0])], all[own..].to_vec()].concat();
     cases.push(Case::new("exports/a first section without any", assemble(&first_empty)));
-    let cut_behind = [assemble(&all), vec![10, 0xff, 0xff]].concat();
-    cases.push(Case::new("exports/a cut section behind", cut_behind));
+    let with_truncated = [assemble(&all), vec![10, 0xff, 0xff]].concat();
+    cases.push(Case::new("exports/then a truncated section", with_truncated));
     cases
 }
 

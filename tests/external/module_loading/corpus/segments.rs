@@ -97,7 +97,7 @@ fn counts() -> Vec<Case> {
         with(Some(section(12, &[2])), "count too large"),
         with(None, "count missing"),
         with(Some(section(12, &[])), "count empty"),
-        with(Some(section(12, &[1, 1])), "count with a byte behind"),
+        with(Some(section(12, &[1, 1])), "count with one more byte"),
     ]
 }
 

@@ -71,7 +71,7 @@ fn orders(ty: &str) -> [Case; 5] {
     let beyond = r#"(data (i32.const 65536) "x")"#;
     [
         case(ty, &import("x", &typed), "", "parameter of a missing import"),
-        case(ty, &[missing.clone(), import("y", &typed)].concat(), "", "behind a missing import"),
+        case(ty, &[missing.clone(), import("y", &typed)].concat(), "", "after a missing import"),
         case(ty, &missing, &exported, "exported, and a missing import"),
         case(ty, "", &[exported.as_str(), beyond].concat(), "exported, and a segment beyond"),
         case(ty, "", &[export("proxy_on_log", ""), exported].concat(), "exported, and a wrong callback"),
