@@ -219,18 +219,20 @@ fn imports(report: &Report) -> Vec<Import> {
 
 /// Warnings about the size. A module outside of a mesh can have any size.
 fn limits(path: &Utf8Path, size: usize, slim: Option<usize>) -> Option<Diagnostic> {
-    let slimmed =
-        slim.filter(|slim| *slim < size).map(|slim| format!("without debug sections, it has {} B", group(slim)));
+    let slimmed = slim
+        .filter(|slim| *slim < size)
+        .map(|slim| format!("without debug sections, the module has {} bytes", group(slim)));
     let finding = if size > CONFIG_MAP {
-        let message = format!("`{path}` is {} B larger than a ConfigMap allows", group(size - CONFIG_MAP));
-        Diagnostic::warning(Code::MC0401, message).note("the values of a ConfigMap have at most 1,048,576 B in total")
+        let over = group(size - CONFIG_MAP);
+        let message = format!("`{path}` has {} bytes, {over} more than fit into a ConfigMap", group(size));
+        Diagnostic::warning(Code::MC0401, message)
+            .note("the API server rejects a ConfigMap whose values have more than 1,048,576 bytes in total")
     } else if size > CLIENT_SIDE_APPLY {
-        let message = format!(
-            "`{path}` is {} B larger than a client-side `kubectl apply` allows",
-            group(size - CLIENT_SIDE_APPLY)
-        );
+        let over = group(size - CLIENT_SIDE_APPLY);
+        let message =
+            format!("`{path}` has {} bytes, {over} more than fit into a client-side `kubectl apply`", group(size));
         Diagnostic::warning(Code::MC0402, message)
-            .note("it stores the object in an annotation, and annotations have at most 262,144 B in total")
+            .note("it stores the object in an annotation, and the annotations of an object have at most 262,144 bytes in total")
             .help("use server-side apply; mesh-compile annotates its ConfigMaps so that Argo CD does, and Flux always does")
     } else {
         return None;
