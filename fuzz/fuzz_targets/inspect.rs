@@ -1,7 +1,7 @@
-//! Any bytes, looked into as `mesh-compile inspect` does: no panic, no unbounded memory, and no word that the bytes belie.
+//! Inspects any bytes as `mesh-compile inspect` does. The inspection must not panic, must limit its memory, and must be correct.
 //!
-//! - Input that begins with `S` drives wasm-smith: a valid module with a filter's exports and with imports that Envoy has.
-//! - `E`: the same, damaged in a few places.
+//! - Input that starts with `S` drives wasm-smith: a valid module that exports callbacks and imports host functions.
+//! - Input that starts with `E`: the same, with a few changed bytes.
 //! - All other input is the module itself.
 
 #![no_main]
@@ -16,7 +16,7 @@ use mesh_compile::inspect::{Inspection, Target, inspect_bytes};
 use mesh_compile::{NotSlim, Slim, slim};
 use wasmparser::{Validator, WasmFeatures};
 
-/// Has what Envoy asks of a filter, and nothing else.
+/// The exports that Envoy requires of a filter.
 const EXPORTS: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "proxy_abi_version_0_2_1"))
@@ -35,7 +35,7 @@ const IMPORTS: &str = r#"(module
 static FILTER: LazyLock<[Vec<u8>; 2]> =
     LazyLock::new(|| [EXPORTS, IMPORTS].map(|text| wat::parse_str(text).expect("the text is a module")));
 
-/// V8 takes exceptions of the older kind too; by default wasmparser does not.
+/// V8 also accepts legacy exceptions. By default, wasmparser does not.
 static FEATURES: LazyLock<WasmFeatures> =
     LazyLock::new(|| WasmFeatures::default().union(WasmFeatures::LEGACY_EXCEPTIONS));
 
@@ -56,7 +56,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// A valid filter. Only features that V8 has switched on by itself.
+/// A valid filter. Uses only features that V8 enables by default.
 fn filter(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     let config = wasm_smith::Config {
         exports: Some(FILTER[0].clone()),
@@ -86,7 +86,7 @@ fn filter(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     Ok(wasm_smith::Module::new(config, seed)?.to_bytes())
 }
 
-/// The same with one to eight bytes changed, or cut off.
+/// A valid filter with one to eight changed bytes, or truncated.
 fn damaged(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     let edits: Vec<(u16, u8)> =
         (0..seed.int_in_range(1..=8)?).map(|_| seed.arbitrary()).collect::<arbitrary::Result<_>>()?;
@@ -102,14 +102,14 @@ fn damaged(seed: &mut Unstructured<'_>) -> arbitrary::Result<Vec<u8>> {
     Ok(module)
 }
 
-/// Looks into the bytes, and holds what is said of them against the bytes.
+/// Inspects the bytes and checks the result.
 fn look(bytes: &[u8]) -> Inspection {
     let target = Target::parse(None).expect("the newest version");
     let sources = Sources::new();
     let inspection = inspect_bytes(&sources, Utf8Path::new("module.wasm"), bytes.to_vec(), target);
     _ = inspection.to_json(&sources);
     let valid = validates(bytes);
-    assert!(valid || !inspection.loads, "is said to load, and is not valid");
+    assert!(valid || !inspection.loads, "an invalid module is reported to load");
     assert_eq!(inspection.size, bytes.len());
     for which in [Slim::Debug, Slim::All] {
         match slim(bytes, which) {
@@ -119,23 +119,23 @@ fn look(bytes: &[u8]) -> Inspection {
                 assert_eq!(slim(&slimmed, which).as_ref(), Ok(&slimmed), "slim is not idempotent");
             }
             Err(NotSlim::Signed) => {}
-            Err(NotSlim::Corrupt) => assert!(!inspection.loads, "its sections cannot be told apart, and it loads"),
+            Err(NotSlim::Corrupt) => assert!(!inspection.loads, "a module that cannot be parsed is reported to load"),
         }
     }
     inspection
 }
 
 fn validates(bytes: &[u8]) -> bool {
-    // A component is valid, and no module.
+    // A component is valid but not a module.
     wasmparser::Parser::is_core_wasm(bytes) && Validator::new_with_features(*FEATURES).validate_all(bytes).is_ok()
 }
 
-/// Nothing of a valid filter may be called broken, missing or of another type.
+/// Checks that no part of a valid filter is reported as malformed, missing or of the wrong type.
 fn valid(inspection: &Inspection) {
     let broken = |finding: &&Diagnostic| {
         [Code::MC0303, Code::MC0304, Code::MC0305, Code::MC0306, Code::MC0307, Code::MC0308].contains(&finding.code)
     };
     let found: Vec<_> = inspection.findings.iter().filter(broken).map(|finding| &finding.message).collect();
-    assert!(found.is_empty(), "a valid filter: {found:?}");
+    assert!(found.is_empty(), "errors in a valid filter: {found:?}");
     assert_eq!(inspection.abi.as_deref(), Some("0.2.1"));
 }

@@ -1,10 +1,10 @@
-//! What there is to know of a module by itself, as `mesh-compile inspect` says it.
+//! The report of `mesh-compile inspect` about a module.
 
 use std::sync::Arc;
 
 use camino::Utf8Path;
 use mesh_compile_module::rules::oldest_envoy;
-use mesh_compile_module::{Finding, Module, Report, Setting, Severity, Slim, capabilities, header, rules, sdk, slim};
+use mesh_compile_module::{Finding, Module, Report, Setting, Severity, Slim, capabilities, header, sdk, slim};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -20,34 +20,34 @@ pub fn grouped(number: usize) -> String {
     group(number)
 }
 
-/// Whether V8 would take the bytes.
+/// Whether V8 accepts the bytes.
 ///
 /// # Errors
-/// Why it would not.
+/// Why V8 rejects them.
 pub fn validate(bytes: &[u8]) -> Result<(), String> {
     Report::of(bytes).invalid.map_or(Ok(()), |invalid| Err(invalid.message))
 }
 
-/// Whether the bytes begin as a module of version 1 does.
+/// Checks that the bytes start like a module of version 1.
 ///
 /// # Errors
-/// What they are instead.
+/// The diagnostic about other bytes.
 pub fn check_header(path: &Utf8Path, bytes: &[u8]) -> Result<(), Box<Diagnostic>> {
     header::check(bytes).map_or(Ok(()), |finding| Err(module::diagnostic(&finding, path.as_str()).into()))
 }
 
-/// A module, looked into. Serialises as JSON version 1 has it, but for its findings, which the renderer of findings writes.
+/// An analyzed module. It serializes as an entry of JSON version 1, without the diagnostics.
 #[derive(Debug, Serialize)]
 pub struct Inspection {
-    /// As it was named.
+    /// The path as the user wrote it.
     pub path: String,
     /// In bytes.
     pub size: usize,
     /// 64 hexadecimal digits.
     pub sha256: String,
-    /// The version of the Proxy-Wasm ABI that Envoy takes it for.
+    /// The Proxy-Wasm ABI version that Envoy uses.
     pub abi: Option<String>,
-    /// What it was most likely built with.
+    /// The SDK or toolchain that most likely built the module.
     pub sdk: Option<&'static str>,
     /// In their order.
     pub imports: Vec<Import>,
@@ -55,21 +55,21 @@ pub struct Inspection {
     pub exports: Vec<Export>,
     /// In their order.
     pub custom_sections: Vec<CustomSection>,
-    /// In bytes, without debug sections; absent for a module that must not be changed.
+    /// Bytes without debug sections; absent for a module that cannot be slimmed.
     pub slim_size: Option<usize>,
-    /// The least list of capabilities that restricts nothing that it uses.
+    /// The smallest list of capabilities that allows everything the module uses.
     pub capabilities: Vec<String>,
-    /// The oldest Envoy that has all that it imports, `1.33`; absent where none has, and where all have.
+    /// The oldest Envoy that provides all imports, `1.33`; absent if none does, or if every one does.
     pub min_envoy: Option<String>,
     /// Whether Envoy would load it.
     pub loads: bool,
-    /// Bytes of code, of data, of debug sections, and of all else.
+    /// Bytes of code, of data, of debug sections, and of everything else.
     #[serde(skip)]
     pub parts: [(&'static str, usize); 4],
-    /// Functions that it defines.
+    /// The number of functions that the module defines.
     #[serde(skip)]
     pub functions: u32,
-    /// What is wrong with it, in the order in which Envoy would come upon it.
+    /// The diagnostics, in the order in which Envoy reaches the problems.
     #[serde(skip)]
     pub findings: Vec<Diagnostic>,
 }
@@ -105,22 +105,22 @@ pub struct CustomSection {
     pub size: usize,
 }
 
-/// The version of Istio that a module is held against.
+/// The version of Istio that a module is checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct Target(Istio);
 
 impl Target {
-    /// Reads `1.28`; without one, the newest known.
+    /// Parses `1.28`; without a version, the newest known one.
     #[must_use]
     pub fn parse(text: Option<&str>) -> Option<Self> {
         text.map_or(Some(Istio::NEWEST), Istio::parse).map(Self)
     }
 }
 
-/// Looks into the file.
+/// Analyzes a file.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// The diagnostic about a file that cannot be read.
 pub fn inspect(world: &dyn World, path: &Utf8Path, target: Target) -> Result<Inspection, Box<Diagnostic>> {
     let location = Location::whole(world.sources().id(path));
     match module::read_argument(world, path) {
@@ -133,7 +133,7 @@ pub fn inspect(world: &dyn World, path: &Utf8Path, target: Target) -> Result<Ins
     }
 }
 
-/// Looks into bytes in memory; `name` is what the findings call them.
+/// Analyzes bytes in memory. Diagnostics call them `name`.
 #[must_use]
 pub fn inspect_bytes(sources: &Sources, name: &Utf8Path, bytes: Vec<u8>, target: Target) -> Inspection {
     let location = Location::whole(sources.id(name));
@@ -143,7 +143,7 @@ pub fn inspect_bytes(sources: &Sources, name: &Utf8Path, bytes: Vec<u8>, target:
     }
 }
 
-/// What is no module has one finding, whatever else its bytes would look like.
+/// Bytes that are not a module have a single diagnostic, because others would only be consequences.
 fn without_header(
     path: &Utf8Path,
     location: Location,
@@ -165,11 +165,11 @@ fn located(location: Location, mut inspection: Inspection) -> Inspection {
 fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     let report = &module.report;
     let setting = Setting { envoy: istio.envoy_minor(), filter_type: None, allow_precompiled: false };
-    let found = rules::check(report, &setting);
+    let found = module.findings(&setting);
     let loads = found.iter().all(|finding| finding.severity != Severity::Error);
     let mut findings: Vec<Diagnostic> =
         found.iter().map(|finding| module::diagnostic(finding, path.as_str())).collect();
-    // Its length alone: `Module::slim` would look into it too.
+    // Only the length matters; `Module::slim` would also analyze the slimmed module.
     let slim_size = slim(&module.bytes, Slim::Debug).ok().map(|slim| slim.len());
     findings.extend(limits(path, report.size, slim_size));
     let debug = slim_size.map_or(0, |slim| report.size.saturating_sub(slim));
@@ -197,7 +197,7 @@ fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     }
 }
 
-/// A type as Envoy writes it. One of a thousand parameters, imported a hundred thousand times, is a bomb: it is cut.
+/// A type as Envoy writes it, truncated: a module can import a type of a thousand parameters a hundred thousand times.
 fn kind(kind: &mesh_compile_module::Kind) -> String {
     const LONGEST: usize = 256;
     let mut text = kind.to_string();
@@ -217,19 +217,21 @@ fn imports(report: &Report) -> Vec<Import> {
     report.imports.iter().map(import).collect()
 }
 
-/// What does not fit where: by itself a module may be any size, so these are warnings.
+/// Warnings about the size. A module outside of a mesh can have any size.
 fn limits(path: &Utf8Path, size: usize, slim: Option<usize>) -> Option<Diagnostic> {
     let slimmed =
-        slim.filter(|slim| *slim < size).map(|slim| format!("without debug sections it is {} B", group(slim)));
+        slim.filter(|slim| *slim < size).map(|slim| format!("without debug sections, it has {} B", group(slim)));
     let finding = if size > CONFIG_MAP {
-        let message = format!("`{path}` is {} B over what a ConfigMap holds", group(size - CONFIG_MAP));
-        Diagnostic::warning(Code::MC0401, message).note("a ConfigMap's values have 1,048,576 B together")
+        let message = format!("`{path}` is {} B larger than a ConfigMap allows", group(size - CONFIG_MAP));
+        Diagnostic::warning(Code::MC0401, message).note("the values of a ConfigMap have at most 1,048,576 B in total")
     } else if size > CLIENT_SIDE_APPLY {
-        let message =
-            format!("`{path}` is {} B over what a client-side `kubectl apply` takes", group(size - CLIENT_SIDE_APPLY));
+        let message = format!(
+            "`{path}` is {} B larger than a client-side `kubectl apply` allows",
+            group(size - CLIENT_SIDE_APPLY)
+        );
         Diagnostic::warning(Code::MC0402, message)
-            .note("it keeps the object in an annotation, and annotations have 262,144 B together")
-            .help("apply server-side; the ConfigMaps of mesh-compile ask Argo CD for it, and Flux does so anyway")
+            .note("it stores the object in an annotation, and annotations have at most 262,144 B in total")
+            .help("use server-side apply; mesh-compile annotates its ConfigMaps so that Argo CD does, and Flux always does")
     } else {
         return None;
     };
@@ -237,7 +239,7 @@ fn limits(path: &Utf8Path, size: usize, slim: Option<usize>) -> Option<Diagnosti
 }
 
 impl Inspection {
-    /// The module's entry in the JSON document, with its findings as they are written there.
+    /// The module's entry in the JSON document, with its diagnostics.
     #[must_use]
     pub fn to_json(&self, sources: &Sources) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or_default();
@@ -247,7 +249,7 @@ impl Inspection {
         value
     }
 
-    /// Bytes of a ConfigMap that are left, and of a client-side apply; negative where it does not fit.
+    /// Bytes left in a ConfigMap and in a client-side apply; negative if the module does not fit.
     #[must_use]
     pub fn room(size: usize) -> [(&'static str, i64); 2] {
         let left = |limit: usize| i64::try_from(limit).unwrap_or(i64::MAX) - i64::try_from(size).unwrap_or(i64::MAX);

@@ -7,7 +7,6 @@ use camino::Utf8Path;
 use mesh_compile_module::{Finding, Module, Rule, Severity};
 
 use crate::diag::{Code, Diagnostic};
-
 use crate::world::{Usage, World};
 
 /// Why a file is not a module.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use mesh_compile_module::{Module, NotSlim, Setting, Severity, rules};
+use mesh_compile_module::{Module, NotSlim, Setting, Severity};
 use rayon::prelude::*;
 
 use super::limits;
@@ -59,11 +59,11 @@ pub(super) fn read<'a>(
         let setting =
             Setting { envoy: settings.istio.envoy_minor(), filter_type: Some(filter_type), allow_precompiled };
         let key = (path, filter.is_slim(), filter_type == FilterType::Http, allow_precompiled);
-        let findings = rules::check(&embedded.module.report, &setting);
+        let findings = embedded.module.findings(&setting);
         let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
-        for finding in findings {
+        for finding in findings.iter() {
             if shown.insert((key, finding.rule, finding.message.clone())) {
-                sink.push(module::diagnostic(&finding, path).at(location));
+                sink.push(module::diagnostic(finding, path).at(location));
             }
         }
         if sink.errors() == before && !is_refused {

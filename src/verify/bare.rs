@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use mesh_compile_module::{Module, Setting, rules};
+use mesh_compile_module::{Module, Setting};
 
 use super::subject::{self, Placed, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Location, Sink};
@@ -65,7 +65,7 @@ pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Re
     let envoy = Istio::NEWEST.envoy_minor();
     let setting = Setting { envoy, filter_type: Some(filter_type), allow_precompiled: false };
     let before = sink.errors();
-    let found = rules::check(&module.report, &setting);
+    let found = module.findings(&setting);
     sink.extend(found.iter().map(|finding| module::diagnostic(finding, file.as_str()).at(at)));
     if sink.errors() > before {
         return Some(Read::Rejected);

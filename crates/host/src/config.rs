@@ -6,6 +6,9 @@ use std::sync::Arc;
 use mesh_compile_module::abi::EnvoyMinor;
 use mesh_compile_module::{Digest, FilterType};
 
+/// The newest Envoy that this host simulates.
+const NEWEST_ENVOY: EnvoyMinor = 40;
+
 /// A proxy: one listener, and the plugins that Envoy loads.
 #[derive(Debug, Clone)]
 pub struct ProxyConfig {
@@ -15,6 +18,14 @@ pub struct ProxyConfig {
     pub listener: Listener,
     /// Every plugin of the proxy, in the order of the request path.
     pub filters: Vec<Filter>,
+}
+
+impl ProxyConfig {
+    /// The newest Envoy that this host simulates, with an inbound listener and these filters.
+    #[must_use]
+    pub fn new(filters: impl IntoIterator<Item = Filter>) -> Self {
+        Self { envoy: NEWEST_ENVOY, listener: Listener::default(), filters: filters.into_iter().collect() }
+    }
 }
 
 /// A listener.
@@ -47,6 +58,20 @@ pub struct Filter {
     pub filter_type: FilterType,
     /// Whether the filter is in the listener's chain. Envoy starts a filter of another listener too, but it sees no traffic.
     pub in_chain: bool,
+}
+
+impl Filter {
+    /// An HTTP filter in the listener's chain.
+    #[must_use]
+    pub fn http(plugin: Plugin) -> Self {
+        Self { plugin: Arc::new(plugin), filter_type: FilterType::Http, in_chain: true }
+    }
+
+    /// A network filter in the listener's chain.
+    #[must_use]
+    pub fn network(plugin: Plugin) -> Self {
+        Self { filter_type: FilterType::Network, ..Self::http(plugin) }
+    }
 }
 
 /// `envoy.extensions.wasm.v3.PluginConfig`.
@@ -91,6 +116,23 @@ pub enum FailurePolicy {
 }
 
 impl Plugin {
+    /// A plugin without a configuration, in a VM of its own.
+    #[must_use]
+    pub fn new(name: &str, module: Digest) -> Self {
+        Self {
+            name: name.to_owned(),
+            root_id: String::new(),
+            configuration: Vec::new(),
+            vm_id: name.to_owned(),
+            vm_configuration: Vec::new(),
+            env: BTreeMap::new(),
+            capabilities: None,
+            on_failure: FailurePolicy::default(),
+            stop_iteration: false,
+            module,
+        }
+    }
+
     /// Plugins with the same key share one VM per worker (proxy-wasm-cpp-host, `makeVmKey`). Neither the environment nor the
     /// capabilities are part of the key.
     #[must_use]

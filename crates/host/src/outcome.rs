@@ -6,6 +6,15 @@ use std::fmt;
 use crate::callback::Callback;
 use crate::message::{Fields, Message};
 
+/// What came of a run.
+#[derive(Debug, Clone, Default)]
+pub struct RunOutcome {
+    /// How each plugin started, in the order of the configuration.
+    pub plugins: Vec<PluginOutcome>,
+    /// What came of each exchange. If a plugin did not start, every exchange is reset.
+    pub exchanges: Vec<ExchangeOutcome>,
+}
+
 /// How a plugin started.
 #[derive(Debug, Clone, Default)]
 pub struct PluginOutcome {

@@ -40,6 +40,18 @@ pub struct Exchange {
     pub upstream: Response,
 }
 
+impl Exchange {
+    /// A GET request to `mesh.test`, and an empty response with the status 200.
+    #[must_use]
+    pub fn get(path: &str) -> Self {
+        let request = [(":authority", "mesh.test"), (":path", path), (":method", "GET"), (":scheme", "http")];
+        let headers =
+            |fields: &[(&str, &str)]| Message { headers: fields.iter().copied().collect(), ..Message::default() };
+        let upstream = Response::Message(headers(&[(":status", "200")]));
+        Self { after: Duration::ZERO, request: headers(&request), upstream }
+    }
+}
+
 /// What the workload or another cluster responds.
 #[derive(Debug, Clone)]
 pub enum Response {

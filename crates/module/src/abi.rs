@@ -1,11 +1,11 @@
-//! What Envoy gives a module and what it takes from one: the Proxy-Wasm ABI as its host has it
+//! The Proxy-Wasm ABI as Envoy's host implements it: what a module can import, and what Envoy calls
 //! (proxy-wasm/proxy-wasm-cpp-host, include/proxy-wasm/exports.h and src/wasm.cc).
 
 use std::fmt;
 
 use super::signature::{Signature, sig};
 
-/// A version of the Proxy-Wasm ABI. There is no 0.3.0 in the host; SDKs that call themselves 0.3.0-dev mark their modules 0.2.1.
+/// A version of the Proxy-Wasm ABI. The host has no 0.3.0: SDKs that call themselves 0.3.0-dev mark their modules as 0.2.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Abi {
     /// `proxy_abi_version_0_1_0`.
@@ -41,14 +41,14 @@ impl fmt::Display for Abi {
 /// The minor version of an Envoy: 33 for 1.33.
 pub type EnvoyMinor = u32;
 
-/// A function that Envoy gives.
+/// A function that Envoy provides.
 #[derive(Debug)]
 pub struct HostFunction {
     /// The import's name.
     pub name: &'static str,
     /// Its type.
     pub signature: Signature,
-    /// The oldest Envoy that has it; 0 where it has been there as long as the ABI.
+    /// The first Envoy that provides it; 0 if every Envoy with the ABI does.
     pub since: EnvoyMinor,
 }
 
@@ -118,12 +118,12 @@ const PROXY_0_2_1: [HostFunction; 1] = [host("proxy_get_log_level", sig("i>i"))]
 /// The modules that WASI's functions are imported from.
 pub const WASI_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
 
-/// Envoy 1.21 took the host of 2021-11, 1.33 that of 2024-12-19, 1.38 that of 2026-04-06.
+/// Envoy 1.21 uses the host of 2021-11, 1.33 that of 2024-12-19, 1.38 that of 2026-04-06.
 const WASI_2021: EnvoyMinor = 21;
 const WASI_2024: EnvoyMinor = 33;
 const WASI_2026: EnvoyMinor = 38;
 
-/// WASI's functions as the host has them. `path_link` and `path_symlink` differ from WASI's own.
+/// WASI's functions as the host implements them. `path_link` and `path_symlink` differ from WASI.
 pub const WASI: [HostFunction; 45] = [
     host("fd_write", sig("iiii>i")),
     host("fd_read", sig("iiii>i")),
@@ -172,7 +172,7 @@ pub const WASI: [HostFunction; 45] = [
     host_since("sock_shutdown", sig("ii>i"), WASI_2026),
 ];
 
-/// The function that a module of this ABI gets for an import; `None`: Envoy has none.
+/// The function that Envoy provides for an import of a module with this ABI, if there is one.
 pub fn host_function(abi: Abi, module: &str, name: &str) -> Option<&'static HostFunction> {
     let tables: &[&'static [HostFunction]] = match (module, abi) {
         ("env", Abi::V0_1_0) => &[&PROXY, &PROXY_0_1],
@@ -184,7 +184,7 @@ pub fn host_function(abi: Abi, module: &str, name: &str) -> Option<&'static Host
     tables.iter().copied().flatten().find(|function| function.name == name)
 }
 
-/// A function that Envoy calls when the module exports it.
+/// A function that Envoy calls if the module exports it.
 #[derive(Debug)]
 pub struct Callback {
     /// The export's name.
@@ -244,11 +244,11 @@ const CALLBACKS_0_2: [Callback; 3] = [
     callback("proxy_on_foreign_function", sig("iii>")),
 ];
 
-/// What Envoy adds to the host's.
+/// Callbacks that only Envoy knows.
 const CALLBACKS_OF_ENVOY: [Callback; 2] =
     [callback("envoy_on_resolve_dns", sig("iii>")), callback("envoy_on_stats_update", sig("ii>"))];
 
-/// The callbacks that Envoy looks for in a module of this ABI, in the order in which it does.
+/// The callbacks that Envoy looks up in a module with this ABI, in Envoy's order.
 pub fn callbacks(abi: Abi) -> impl Iterator<Item = &'static Callback> {
     let own: &'static [Callback] = match abi {
         Abi::V0_1_0 => &CALLBACKS_0_1,
@@ -257,7 +257,7 @@ pub fn callbacks(abi: Abi) -> impl Iterator<Item = &'static Callback> {
     CALLBACKS.iter().chain(own).chain(&CALLBACKS_OF_ENVOY)
 }
 
-/// All names that a list of capabilities may hold.
+/// All names that a list of capabilities can contain.
 pub fn all_names() -> impl Iterator<Item = &'static str> {
     let tables: [&'static [HostFunction]; 5] = [&PROXY, &PROXY_0_1, &PROXY_0_2, &PROXY_0_2_1, &WASI];
     let functions = tables.into_iter().flatten().map(|function| function.name);
@@ -267,7 +267,7 @@ pub fn all_names() -> impl Iterator<Item = &'static str> {
         .filter(|name| !name.starts_with("envoy_") && !name.starts_with("emscripten_") && *name != "pthread_equal")
 }
 
-/// The callbacks that see an HTTP stream; without one of them an HTTP filter does nothing.
+/// The callbacks for HTTP streams. An HTTP filter without any of them does nothing.
 pub const HTTP_CALLBACKS: [&str; 8] = [
     "proxy_on_request_headers",
     "proxy_on_request_body",
@@ -279,7 +279,7 @@ pub const HTTP_CALLBACKS: [&str; 8] = [
     "proxy_on_response_metadata",
 ];
 
-/// The callbacks that see a connection.
+/// The callbacks for connections.
 pub const NETWORK_CALLBACKS: [&str; 5] = [
     "proxy_on_new_connection",
     "proxy_on_downstream_data",
@@ -288,6 +288,6 @@ pub const NETWORK_CALLBACKS: [&str; 5] = [
     "proxy_on_upstream_connection_close",
 ];
 
-/// Callbacks that do something of their own, whichever the stream.
+/// Callbacks that are useful in any chain.
 pub const OTHER_CALLBACKS: [&str; 4] =
     ["proxy_on_tick", "proxy_on_log", "proxy_on_queue_ready", "proxy_on_foreign_function"];

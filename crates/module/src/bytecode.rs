@@ -1,11 +1,11 @@
-//! What Envoy itself reads of the bytes before V8 sees them (proxy-wasm-cpp-host, src/bytecode_util.cc). Stricter than WebAssembly in
-//! places, laxer in others: what it does is repeated here, not what it should do.
+//! What Envoy itself parses before V8 does (proxy-wasm-cpp-host, src/bytecode_util.cc). The parser is stricter than WebAssembly in some
+//! places and laxer in others. This module reproduces what it does, not what it should do.
 
 use std::borrow::Cow;
 
 use super::abi::Abi;
 
-/// `Failed to parse corrupted Wasm module`, and where in the file.
+/// Where Envoy reports `Failed to parse corrupted Wasm module`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Corrupt {
     /// Where: bytes from the start of the file.
@@ -14,7 +14,7 @@ pub struct Corrupt {
     pub what: &'static str,
 }
 
-/// What was being read where only the `name` section is broken: all other hosts ignore it.
+/// [`Corrupt::what`] of a broken `name` section, which all other hosts ignore.
 pub(crate) const NAME_SECTION: &str = "the name section";
 
 const HEADER: usize = 8;
@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         Ok(self.bytes[self.position - 1])
     }
 
-    /// An unsigned LEB128 number of at most five bytes. The host takes 30 bits and no more.
+    /// An unsigned LEB128 number of at most five bytes. The host accepts at most 30 bits.
     fn varint(&mut self) -> Result<usize, Corrupt> {
         let start = *self;
         let mut total: u32 = 0;
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next `length` bytes as a reader of their own; this one is then behind them.
+    /// The next `length` bytes as a separate reader.
     fn part(&mut self, length: usize, what: &'static str) -> Result<Self, Corrupt> {
         let start = self.position;
         self.take(length)?;
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The sections of a module: type, and content. A file under eight bytes has none, whatever is in it.
+/// The sections of a module. A file of less than eight bytes has none.
 struct Sections<'a>(Reader<'a>);
 
 impl<'a> Sections<'a> {
@@ -96,7 +96,7 @@ impl<'a> Sections<'a> {
 }
 
 impl<'a> Iterator for Sections<'a> {
-    /// Where the section begins, its type, its content.
+    /// The start of the section, its type, its content.
     type Item = Result<(usize, u8, Reader<'a>), Corrupt>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -108,7 +108,7 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
-/// The whole range of a section, and the name of a custom one.
+/// The range of a section, and the name of a custom section.
 pub(crate) type Section<'a> = (std::ops::Range<usize>, Option<&'a [u8]>);
 
 /// Each section of the module.
@@ -125,7 +125,7 @@ pub(crate) fn sections(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Secti
     }))
 }
 
-/// The ABI that the first marker among the exported functions names. `None`: there is none.
+/// The ABI version of the first marker among the exported functions.
 pub(crate) fn abi_version(bytes: &[u8]) -> Result<Option<Abi>, Corrupt> {
     for section in Sections::new(bytes)? {
         let (_, kind, mut exports) = section?;
@@ -137,7 +137,7 @@ pub(crate) fn abi_version(bytes: &[u8]) -> Result<Option<Abi>, Corrupt> {
         if count > exports.end - exports.position {
             return Err(exports.corrupt());
         }
-        // Behind the names the host holds itself to the file's end, not the section's.
+        // After the name, the host checks against the end of the file, not of the section.
         let file_end = bytes.len();
         for _ in 0..count {
             let length = exports.varint()?;
@@ -148,7 +148,7 @@ pub(crate) fn abi_version(bytes: &[u8]) -> Result<Option<Abi>, Corrupt> {
                 return Ok(Some(abi));
             }
             exports.varint()?;
-            // A next export would begin behind the section, and not be read.
+            // An export that starts after the section is not parsed.
             exports.end = section_end;
         }
         return Ok(None);
@@ -156,7 +156,7 @@ pub(crate) fn abi_version(bytes: &[u8]) -> Result<Option<Abi>, Corrupt> {
     Ok(None)
 }
 
-/// Reads the `name` section as the host does, for the functions' names in its traces.
+/// Parses the `name` section, which the host needs for the names in its stack traces.
 pub(crate) fn function_names(bytes: &[u8]) -> Result<(), Corrupt> {
     let Some(mut section) = custom_section(bytes, b"name")? else { return Ok(()) };
     section.what = NAME_SECTION;
@@ -169,7 +169,7 @@ pub(crate) fn function_names(bytes: &[u8]) -> Result<(), Corrupt> {
         if kind != FUNCTION_NAMES {
             continue;
         }
-        // The host reads names up to the section's end and looks only then whether the subsection ended with them.
+        // The host parses names up to the end of the section, and then checks that the subsection ends there too.
         let count = names.varint()?;
         if count > names.end - names.position {
             return Err(names.corrupt());
@@ -186,7 +186,7 @@ pub(crate) fn function_names(bytes: &[u8]) -> Result<(), Corrupt> {
     Ok(())
 }
 
-/// The content of the first custom section of this name. What follows it is not looked at.
+/// The content of the first custom section with this name. Later sections are not parsed.
 fn custom_section<'a>(bytes: &'a [u8], name: &[u8]) -> Result<Option<Reader<'a>>, Corrupt> {
     for section in Sections::new(bytes)? {
         let (_, kind, mut content) = section?;
@@ -201,13 +201,13 @@ fn custom_section<'a>(bytes: &'a [u8], name: &[u8]) -> Result<Option<Reader<'a>>
     Ok(None)
 }
 
-/// What V8 gets: from the first section with `precompiled_` in its name on, no custom sections.
+/// What V8 gets: no custom sections, starting with the first one whose name contains `precompiled_`.
 pub(crate) fn stripped(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Corrupt> {
     let mut kept: Option<Vec<u8>> = None;
     for section in Sections::new(bytes)? {
         let (start, kind, content) = section?;
         if kind == CUSTOM {
-            // Here the name may reach beyond its section.
+            // Here, the name may extend beyond its section.
             let mut name = Reader { end: bytes.len(), what: "a custom section's name", ..content };
             let length = name.varint()?;
             let found = name.take(length)?.windows(b"precompiled_".len()).any(|part| part == b"precompiled_");
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_section_must_end_where_it_says() {
+    fn a_name_section_must_end_with_its_names() {
         assert_eq!(function_names(&module(&[custom("name", &[1, 4, 1, 0, 1, b'f'])])), Ok(()));
         assert!(function_names(&module(&[custom("name", &[1, 3, 1, 0, 1, b'f'])])).is_err());
         assert!(function_names(&module(&[custom("name", &[1, 9, 1, 0, 1, b'f'])])).is_err());
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_precompiled_section_takes_later_custom_sections_with_it() {
+    fn a_precompiled_section_also_removes_later_custom_sections() {
         let (a, b, code) = (custom("a", b"1"), custom("b", b"2"), section(10, &[0]));
         let bytes = module(&[a.clone(), custom("precompiled_x", b"native"), b, code.clone()]);
         assert_eq!(stripped(&bytes).as_deref(), Ok(&module(&[a, code])[..]));

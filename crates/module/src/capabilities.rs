@@ -1,12 +1,12 @@
-//! The list of capabilities that lets a module work (`capability_restriction_config.allowed_capabilities`). It gates callbacks as much as
-//! host functions: a module whose callback is not on it loads and does nothing.
+//! The list of capabilities that a module needs (`capability_restriction_config.allowed_capabilities`). The list also gates callbacks:
+//! a module whose callbacks are not listed loads and does nothing.
 
 use std::collections::BTreeSet;
 
 use super::abi::{WASI_MODULES, callbacks, host_function};
 use super::report::{Kind, Report};
 
-/// The least list that restricts nothing that the module uses: what it imports, and its callbacks.
+/// The smallest list that allows everything the module uses: its imports and its callbacks.
 pub fn derived(report: &Report) -> BTreeSet<String> {
     let Ok(Some(abi)) = report.abi else { return BTreeSet::new() };
     let imported = report.imports.iter().filter(|import| {
@@ -17,7 +17,7 @@ pub fn derived(report: &Report) -> BTreeSet<String> {
     imported.map(|import| import.name.clone()).chain(gated_callbacks(report).map(str::to_owned)).collect()
 }
 
-/// The exported callbacks that a list silences when it leaves them out. Envoy's own (`envoy_`) are exempt.
+/// The exported callbacks that a list disables by omitting them. Envoy's own callbacks (`envoy_`) are exempt.
 pub fn gated_callbacks(report: &Report) -> impl Iterator<Item = &'static str> {
     let abi = report.abi.ok().flatten();
     let known = abi.into_iter().flat_map(callbacks).map(|callback| callback.name);

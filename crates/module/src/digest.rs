@@ -1,10 +1,10 @@
-//! SHA-256, the one digest of this project.
+//! SHA-256 digests.
 
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of some bytes. Displays as 64 lower-case hexadecimal digits.
+/// The SHA-256 of some bytes. Displayed as 64 lowercase hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
@@ -15,7 +15,7 @@ impl Digest {
         Self::of_parts([bytes])
     }
 
-    /// The digest of the parts, one after the other, with nothing between them.
+    /// The digest of the concatenated parts.
     #[must_use]
     pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hasher = Sha256::new();
@@ -25,7 +25,7 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
-    /// The first ten hexadecimal digits: 40 bits, enough to tell a module's versions apart in a name.
+    /// The first ten hexadecimal digits: 40 bits, enough to distinguish the versions of a module by name.
     #[must_use]
     pub fn short(&self) -> String {
         let mut text = self.to_string();

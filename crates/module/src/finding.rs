@@ -4,7 +4,7 @@ use crate::FilterType;
 use crate::abi::EnvoyMinor;
 
 /// What a module is checked against.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Setting {
     /// The oldest Envoy that loads the module.
     pub envoy: EnvoyMinor,

@@ -3,7 +3,7 @@
 use super::bytecode;
 use super::finding::{Finding, Rule, Stage};
 
-/// What is wrong with the header, in Envoy's words and ours.
+/// The finding about the header. `None`: the bytes start like a module of version 1.
 #[must_use]
 pub fn check(bytes: &[u8]) -> Option<Finding> {
     let envoy = match bytecode::abi_version(bytes) {
@@ -14,12 +14,12 @@ pub fn check(bytes: &[u8]) -> Option<Finding> {
     };
     let not_wasm = |message: &str| Finding::error(Rule::NotWasm, Stage::AbiScan, message, envoy);
     if bytes.is_empty() {
-        return Some(not_wasm("is empty, not a WebAssembly module").help("build the module again"));
+        return Some(not_wasm("is empty").help("rebuild the module"));
     }
     let Some(version) = bytes.strip_prefix(b"\0asm") else {
         let help = match guess(bytes) {
             Some(what) => format!("it looks like {what}"),
-            None => "a module begins with the four bytes `\\0asm`".to_owned(),
+            None => "a module starts with the four bytes `\\0asm`".to_owned(),
         };
         return Some(not_wasm("is not a WebAssembly module").help(help));
     };
@@ -31,13 +31,13 @@ pub fn check(bytes: &[u8]) -> Option<Finding> {
         ),
         [a, b, c, d, ..] => {
             let version = u32::from_le_bytes([*a, *b, *c, *d]);
-            let message = format!("has version {version} of the binary format, and Envoy knows 1");
+            let message = format!("uses version {version} of the binary format, and Envoy supports version 1");
             Some(
                 Finding::error(Rule::BinaryVersion, Stage::AbiScan, message, envoy)
-                    .help("build the module again with a current toolchain"),
+                    .help("rebuild the module with a current toolchain"),
             )
         }
-        _ => Some(not_wasm("is not a WebAssembly module").help("its header ends early: the file is cut off")),
+        _ => Some(not_wasm("is not a WebAssembly module").help("its header is incomplete: the file is truncated")),
     }
 }
 

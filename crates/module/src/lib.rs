@@ -1,14 +1,14 @@
-//! A WebAssembly module as Envoy sees it: what is in the bytes, why Envoy would refuse them, and what can be left out of them.
+//! Analyzes a WebAssembly module the way Envoy loads it: what it contains, why Envoy would reject it, what can be removed.
 //!
-//! [`Module`] parses and hashes the bytes once. [`rules::check`] lists everything in the module that Envoy rejects or that
+//! [`Module`] parses and hashes the bytes once. [`Module::findings`] lists everything in the module that Envoy rejects or that
 //! misbehaves at run time, each problem as a [`Finding`] of a [`Rule`]. [`slim`] drops the sections that only debuggers read.
 //!
 //! ```
-//! use mesh_compile_module::{Module, Rule, Setting, rules};
+//! use mesh_compile_module::{Module, Rule, Setting};
 //!
 //! let module = Module::new(b"\0asm\x01\0\0\0".as_slice().into());
 //! let setting = Setting { envoy: 36, filter_type: None, allow_precompiled: false };
-//! let findings = rules::check(&module.report, &setting);
+//! let findings = module.findings(&setting);
 //! assert_eq!(findings[0].rule, Rule::AbiMarker);
 //! assert_eq!(findings[0].envoy.as_deref(), Some("Missing or unknown Proxy-Wasm ABI version"));
 //! ```

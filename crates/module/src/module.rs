@@ -1,9 +1,10 @@
 //! A module whose bytes were parsed once.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::header;
-use crate::{Digest, Finding, NotSlim, Report, Slim, slim};
+use crate::{Digest, Finding, NotSlim, Report, Setting, Slim, rules, slim};
 
 /// A module: its bytes, hashed and parsed once however often it is used.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct Module {
     /// What is in the bytes.
     pub report: Report,
     slim: OnceLock<Result<Arc<Self>, NotSlim>>,
+    findings: Mutex<BTreeMap<Setting, Arc<[Finding]>>>,
 }
 
 impl Module {
@@ -33,7 +35,14 @@ impl Module {
     #[must_use]
     pub fn new(bytes: Arc<[u8]>) -> Self {
         let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
-        Self { bytes, digest, report, slim: OnceLock::new() }
+        Self { bytes, digest, report, slim: OnceLock::new(), findings: Mutex::default() }
+    }
+
+    /// The findings of all rules, which run once per setting.
+    #[must_use]
+    pub fn findings(&self, setting: &Setting) -> Arc<[Finding]> {
+        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(findings.entry(*setting).or_insert_with(|| rules::check(&self.report, setting).into()))
     }
 
     /// The module without its debug sections.

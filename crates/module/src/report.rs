@@ -1,5 +1,5 @@
-//! All there is to know of a module. Its bytes are gone through by Envoy's own reader, by a validator with V8's features and limits, and
-//! once more to collect what is in them.
+//! The analysis of a module. Its bytes pass Envoy's own parser, then a validator with V8's features and limits, and then a parser that
+//! collects the contents.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use wasmparser::{
 
 use super::abi::Abi;
 use super::bytecode::{self, Corrupt};
-use super::crash::{self, Crash, Unspeakable};
+use super::crash::{self, Crash, Unsupported};
 use super::segments::{Globals, Overflow};
 use super::signature::Written;
 use super::v8::{self, Invalid};
 
-/// What is in a module. Where the bytes are not valid it holds what stood before the fault.
+/// What is in a module. For invalid bytes, everything before the fault.
 #[derive(Debug)]
 pub struct Report {
     /// Bytes of the file.
     pub size: usize,
     /// The ABI version as Envoy reads it. `None`: no marker.
     pub abi: Result<Option<Abi>, Corrupt>,
-    /// Whether Envoy can read the `name` section and find the sections' ends.
+    /// Whether Envoy can parse the `name` section and the sections' boundaries.
     pub(crate) readable: Result<(), Corrupt>,
-    /// Why V8 refuses the bytecode.
+    /// Why V8 rejects the bytecode.
     pub invalid: Option<Invalid>,
     /// In their order.
     pub imports: Vec<Import>,
@@ -47,7 +47,7 @@ pub struct Report {
     pub data_size: usize,
     /// The first segment that does not fit into its memory or table.
     pub(crate) overflow: Option<Overflow>,
-    /// The first import or else export whose type ends Envoy's process.
+    /// The first import, or otherwise export, whose type crashes Envoy.
     pub(crate) crash: Option<Crash>,
 }
 
@@ -120,7 +120,7 @@ pub struct CustomSection {
 }
 
 impl Report {
-    /// Looks into the bytes; what is wrong with them is part of the report.
+    /// Analyzes the bytes. Faults are part of the report.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let stripped = bytecode::stripped(bytes);
@@ -143,16 +143,16 @@ impl Report {
             overflow: None,
             crash: None,
         };
-        // V8 gets no custom section from a precompiled one on; that they are there is to be known all the same.
+        // V8 gets no custom sections after a precompiled one, but the report lists them all.
         report.custom_sections(bytes);
         let seen = stripped.as_deref().unwrap_or(bytes);
         report.invalid = v8::validate(seen).err();
-        // Where it stops there is a fault that V8 finds too.
+        // The parser stops at a fault, which V8 finds too.
         _ = Reader::default().read(seen, &mut report);
         report
     }
 
-    fn crashes(&mut self, imported: bool, name: &str, what: Option<Unspeakable>) {
+    fn crashes(&mut self, imported: bool, name: &str, what: Option<Unsupported>) {
         if let (None, Some((what, says))) = (&self.crash, what) {
             self.crash = Some(Crash { imported, name: name.to_owned(), what, says });
         }
@@ -165,7 +165,7 @@ impl Report {
         }));
     }
 
-    /// Whether Envoy cannot even tell the sections apart: little else that is known of the module is then true.
+    /// Whether Envoy cannot even find the sections' boundaries, so that little else in the report is reliable.
     pub(crate) fn torn(&self) -> bool {
         self.abi.is_err() || self.readable.is_err_and(|corrupt| corrupt.what != bytecode::NAME_SECTION)
     }
@@ -179,7 +179,7 @@ impl Report {
         })
     }
 
-    /// Whether there is a custom section whose name this is true of.
+    /// Whether the name of a custom section matches.
     pub fn has_custom_section(&self, named: impl Fn(&str) -> bool) -> bool {
         self.custom_sections.iter().any(|section| named(&section.name))
     }
@@ -188,7 +188,7 @@ impl Report {
 /// In bytes.
 const PAGE: u64 = 65_536;
 
-/// What has to be remembered from one section for the next.
+/// What later sections refer to.
 #[derive(Default)]
 struct Reader {
     types: Vec<Option<Arc<FuncType>>>,
@@ -244,7 +244,7 @@ impl Reader {
                     for export in section {
                         let export = export?;
                         let kind = self.kind(export.kind, export.index);
-                        let what = self.unspeakable(&kind, export.index as usize, &report.tables);
+                        let what = self.unsupported(&kind, export.index as usize, &report.tables);
                         report.crashes(false, export.name, what);
                         report.exports.push(Export { name: export.name.to_owned(), kind });
                     }
@@ -293,7 +293,7 @@ impl Reader {
             Kind::Global => self.globals.len() - 1,
             _ => 0,
         };
-        let what = self.unspeakable(&kind, index, &report.tables);
+        let what = self.unsupported(&kind, index, &report.tables);
         report.crashes(true, import.name, what);
         report.imports.push(Import { module: import.module.to_owned(), name: import.name.to_owned(), kind });
     }
@@ -315,8 +315,8 @@ impl Reader {
         }
     }
 
-    /// What about an import or export ends Envoy's process.
-    fn unspeakable(&self, kind: &Kind, index: usize, tables: &[TableType]) -> Option<Unspeakable> {
+    /// Why an import or export crashes Envoy.
+    fn unsupported(&self, kind: &Kind, index: usize, tables: &[TableType]) -> Option<Unsupported> {
         match kind {
             Kind::Function(function) => function.as_deref().and_then(crash::function),
             Kind::Table => tables.get(index).and_then(crash::table),

@@ -1,4 +1,4 @@
-//! A guess at what a module was built with.
+//! Guesses what a module was built with.
 
 use super::report::Report;
 
@@ -29,7 +29,7 @@ pub fn guess(report: &Report) -> Option<&'static str> {
         && exports("proxy_on_http_call_response")
         && exports("proxy_on_grpc_receive")
     {
-        // The Rust SDK exports every callback there is; what is left when the producers section is stripped.
+        // The Rust SDK exports every callback, which is visible even without the producers section.
         Some("Rust, likely")
     } else {
         None

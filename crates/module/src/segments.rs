@@ -1,19 +1,19 @@
-//! Whether data and elements fit into what they are copied into when the module is instantiated.
+//! Whether data and elements fit into the memory or table that V8 copies them into.
 
 use wasmparser::{ConstExpr, DataKind, DataSectionReader, ElementItems, ElementKind, ElementSectionReader, Operator};
 
-/// A segment that reaches beyond what it is copied into.
+/// A segment that does not fit.
 #[derive(Debug)]
 pub(crate) struct Overflow {
     /// `data` or `element`.
     pub(crate) what: &'static str,
     pub(crate) index: u32,
-    /// Where it would end, and how much there is: bytes of memory, or elements of a table.
+    /// Where it would end, and how much is available: bytes of memory, or elements of a table.
     pub(crate) end: u64,
     pub(crate) available: u64,
 }
 
-/// The values of the globals, as far as the bytes show them: imported ones have none.
+/// The values of the globals, as far as the bytes show them. Imported globals have no known value.
 #[derive(Debug, Default)]
 pub(super) struct Globals(Vec<Option<u64>>);
 
@@ -27,7 +27,7 @@ impl Globals {
         self.0.push(value);
     }
 
-    /// What the expression comes to, if that is a whole number.
+    /// The value of the expression, if it is a known integer.
     fn value(&self, expression: &ConstExpr<'_>) -> Option<u64> {
         let mut stack = Vec::new();
         for operator in expression.get_operators_reader() {
@@ -43,7 +43,7 @@ impl Globals {
         stack.pop()
     }
 
-    /// The first data segment that does not fit, `memories` being the bytes that each memory begins with.
+    /// The first data segment that does not fit, where `memories` are the initial sizes in bytes.
     pub(super) fn data(&self, section: DataSectionReader<'_>, memories: &[u64]) -> Option<Overflow> {
         (0..).zip(section.into_iter().map_while(Result::ok)).find_map(|(index, data)| {
             let DataKind::Active { memory_index, offset_expr } = data.kind else { return None };
@@ -52,7 +52,7 @@ impl Globals {
         })
     }
 
-    /// The first element segment that does not fit, `tables` being the elements that each table begins with.
+    /// The first element segment that does not fit, where `tables` are the initial numbers of elements.
     pub(super) fn elements(&self, section: ElementSectionReader<'_>, tables: &[u64]) -> Option<Overflow> {
         (0..).zip(section.into_iter().map_while(Result::ok)).find_map(|(index, element)| {
             let count = match element.items {

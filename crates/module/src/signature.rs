@@ -1,14 +1,14 @@
-//! Types of functions, as the host's table writes them and as Envoy says them.
+//! Types of functions, as the tables of the ABI and as Envoy write them.
 
 use std::fmt;
 
 use wasmparser::{FuncType, ValType};
 
-/// The type of a host function or callback: `i` for i32 and `l` for i64, results behind `>`.
+/// The type of a host function or callback: `i` for i32 and `l` for i64, results after `>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature(&'static str);
 
-/// A signature as `ili>i`.
+/// A signature such as `ili>i`.
 pub(crate) const fn sig(text: &'static str) -> Signature {
     Signature(text)
 }
@@ -24,7 +24,7 @@ impl Signature {
         same(params, found.params()) && same(results, found.results())
     }
 
-    /// As it was written.
+    /// The signature as the tables write it.
     #[must_use]
     pub const fn text(self) -> &'static str {
         self.0
@@ -51,7 +51,7 @@ impl fmt::Display for Signature {
     }
 }
 
-/// A type of the module's own as Envoy writes it.
+/// The type of a module's function as Envoy writes it.
 pub(crate) struct Written<'a>(pub(crate) &'a FuncType);
 
 impl fmt::Display for Written<'_> {

@@ -1,11 +1,11 @@
-//! A module without the sections that only debuggers read.
+//! Removes the sections that only debuggers read.
 
 use super::bytecode::sections;
 
-/// Which custom sections go.
+/// Which custom sections to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slim {
-    /// Names, debug information and what linkers left; who built it with what stays, for audits.
+    /// Names, debug information and linker metadata. The producers and audit sections stay.
     Debug,
     /// All custom sections.
     All,
@@ -14,22 +14,22 @@ pub enum Slim {
 /// Why a module cannot be slimmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotSlim {
-    /// It carries a signature, which covers the sections.
+    /// The module is signed, and the signature covers the sections.
     Signed,
-    /// Its sections cannot be told apart.
+    /// The sections cannot be parsed.
     Corrupt,
 }
 
-/// Whether a custom section is for debuggers and linkers alone.
+/// Whether a custom section is only for debuggers and linkers.
 pub(crate) fn is_debug(name: &str) -> bool {
     const NAMES: [&str; 4] = ["name", "linking", "sourceMappingURL", "external_debug_info"];
     NAMES.contains(&name) || name.starts_with(".debug_") || name.starts_with("reloc.")
 }
 
-/// The module without those sections, byte for byte the same otherwise. Slimming twice changes nothing.
+/// The module without those sections; everything else stays byte for byte the same. Slimming again changes nothing.
 ///
 /// # Errors
-/// A signed module and one that cannot be read are refused.
+/// See [`NotSlim`].
 pub fn slim(bytes: &[u8], which: Slim) -> Result<Vec<u8>, NotSlim> {
     let mut kept = bytes.get(..8).ok_or(NotSlim::Corrupt)?.to_vec();
     for section in sections(bytes).map_err(|_| NotSlim::Corrupt)? {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_sections_go_and_the_rest_stays() {
+    fn only_debug_sections_are_removed() {
         let (code, producers, audit) = (vec![10, 1, 0], custom("producers", b"\0"), custom(".dep-v0", b"x"));
         let debug =
             ["name", ".debug_info", ".debug_line", "reloc.CODE", "linking", "sourceMappingURL", "external_debug_info"];
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn signed_and_broken_modules_are_refused() {
+    fn signed_and_corrupt_modules_are_refused() {
         assert_eq!(slim(&module(&[custom("signature", b"s")]), Slim::Debug), Err(NotSlim::Signed));
         assert_eq!(slim(&module(&[vec![1, 9, 0]]), Slim::Debug), Err(NotSlim::Corrupt));
         assert_eq!(slim(b"\0asm", Slim::Debug), Err(NotSlim::Corrupt));

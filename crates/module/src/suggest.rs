@@ -1,11 +1,11 @@
-//! "Did you mean": the nearest known name.
+//! Suggestions for misspelled names.
 
-/// The known name that `written` is most likely a slip of; `None` when nothing is near.
+/// The known name that `written` is most likely a misspelling of. `None`: no known name is similar.
 #[must_use]
 pub fn suggest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let normal = |name: &str| name.to_ascii_lowercase().replace(['_', ' ', '.'], "-");
     let target = normal(written);
-    // Jaro-Winkler makes little of a slip at the beginning of a short word: `dri` for `dir`.
+    // Jaro-Winkler rates a typo at the start of a short word too low: `dri` for `dir`.
     let one_slip = |name: &str| target.len() > 2 && strsim::osa_distance(&target, name) == 1;
     known
         .map(|name| (strsim::jaro_winkler(&target, &normal(name)), name))

@@ -1,8 +1,8 @@
-//! What V8 takes of the bytecode, as Envoy 1.40 sets it up: wasmparser's validation with V8's features, and the limits of V8's that
-//! wasmparser has otherwise (V8 14.4, src/wasm/wasm-limits.h).
+//! Validates bytecode like V8 as Envoy 1.40 configures it: wasmparser's validation with V8's features, and V8's limits if wasmparser's
+//! differ (V8 14.4, src/wasm/wasm-limits.h).
 //!
-//! wasmparser is the stricter one, and refuses what V8 takes, for more than 100 memories, names of more than 100,000 bytes, and more
-//! than 10,000 catches of a `try_table`.
+//! wasmparser is stricter than V8 for more than 100 memories, names of more than 100,000 bytes, and more than 10,000 catches of a
+//! `try_table`.
 
 use rayon::prelude::*;
 use wasmparser::{
@@ -20,7 +20,7 @@ pub struct Invalid {
     pub message: String,
 }
 
-/// Not among it, though wasmparser has them on: wide arithmetic, compact imports.
+/// V8's features. Unlike in wasmparser's default, wide arithmetic and compact imports are off.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
     .union(WasmFeatures::SIGN_EXTENSION)
@@ -41,25 +41,25 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::GC)
     .union(WasmFeatures::GC_TYPES);
 
-/// Elements that a table may begin with.
+/// Initial elements of the largest table.
 const TABLE_SIZE: u64 = 10_000_000;
-/// Pages of a memory of 64 bits, at first and at most: 16 GiB.
+/// Pages of the largest 64-bit memory: 16 GiB.
 const MEMORY64_PAGES: u64 = 262_144;
-/// Targets of a `br_table`, its default not counted.
+/// Targets of a `br_table` without its default.
 const BR_TABLE_SIZE: u32 = 65_520;
 /// Values of an `array.new_fixed`.
 const ARRAY_NEW_FIXED: u32 = 10_000;
 
-/// Whether V8 compiles the bytes.
+/// Checks that V8 compiles the bytes.
 pub(crate) fn validate(bytes: &[u8]) -> Result<(), Invalid> {
-    // Almost no module has the legacy exceptions: where it is valid without them, nothing needs to be looked for.
+    // Hardly any module uses legacy exceptions. A module that is valid without them needs no second pass.
     if pass(bytes, FEATURES.difference(WasmFeatures::LEGACY_EXCEPTIONS), false).is_ok() {
         return Ok(());
     }
     pass(bytes, FEATURES, true)
 }
 
-/// Sections at once, the functions' bodies at the end and in parallel; of several faults the first in the file is told.
+/// Validates the sections first, then the bodies of the functions in parallel. Reports the first fault in the file.
 fn pass(bytes: &[u8], features: WasmFeatures, legacy: bool) -> Result<(), Invalid> {
     let mut bodies = Vec::new();
     let outside = sections(bytes, features, &mut bodies);
@@ -71,11 +71,11 @@ fn pass(bytes: &[u8], features: WasmFeatures, legacy: bool) -> Result<(), Invali
         valid.and_then(|()| if legacy { no_new_exceptions(&body) } else { Ok(()) }).err()
     };
     let bodies = bodies.into_par_iter().with_min_len(BODIES_AT_LEAST);
-    // All bodies that were kept stand before a fault outside of them.
+    // All collected bodies precede a fault outside of them.
     bodies.map_init(FuncValidatorAllocations::default, fault).find_map_first(|fault| fault).map_or(outside, Err)
 }
 
-/// Bodies that one thread takes at a time.
+/// Bodies per task of a thread.
 const BODIES_AT_LEAST: usize = 64;
 
 type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
@@ -99,7 +99,7 @@ fn invalid(offset: u64, message: impl Into<String>) -> Result<(), Invalid> {
     Err(Invalid { offset, message: message.into() })
 }
 
-/// The limits of what stands outside functions.
+/// The limits outside of functions.
 fn limits(payload: &Payload<'_>) -> Result<(), Invalid> {
     match payload {
         Payload::ImportSection(section) => {
@@ -122,7 +122,7 @@ fn limits(payload: &Payload<'_>) -> Result<(), Invalid> {
 
 fn table_limit(offset: u64, table: &TableType) -> Result<(), Invalid> {
     if table.initial > TABLE_SIZE {
-        return invalid(offset, format!("a table of {} elements: V8 takes {TABLE_SIZE}", table.initial));
+        return invalid(offset, format!("a table of {} elements; V8 allows {TABLE_SIZE}", table.initial));
     }
     Ok(())
 }
@@ -130,12 +130,12 @@ fn table_limit(offset: u64, table: &TableType) -> Result<(), Invalid> {
 fn memory_limit(offset: u64, memory: &MemoryType) -> Result<(), Invalid> {
     let pages = memory.maximum.unwrap_or_default().max(memory.initial);
     if memory.memory64 && pages > MEMORY64_PAGES {
-        return invalid(offset, format!("a 64-bit memory of {pages} pages: V8 takes {MEMORY64_PAGES}"));
+        return invalid(offset, format!("a 64-bit memory of {pages} pages; V8 allows {MEMORY64_PAGES}"));
     }
     Ok(())
 }
 
-/// The limits within a function that wasmparser has otherwise. Each needs at least as many bytes.
+/// The limits within a function that differ from wasmparser's. Exceeding one takes at least as many bytes.
 fn body_limits(body: &FunctionBody<'_>) -> Result<(), Invalid> {
     let range = body.range();
     if range.end - range.start <= u64::from(ARRAY_NEW_FIXED) {
@@ -143,18 +143,18 @@ fn body_limits(body: &FunctionBody<'_>) -> Result<(), Invalid> {
     }
     operators(body, |operator, offset| match operator {
         Operator::BrTable { targets } if targets.len() > BR_TABLE_SIZE => {
-            invalid(offset, format!("a br_table of {} targets: V8 takes {BR_TABLE_SIZE}", targets.len()))
+            invalid(offset, format!("a br_table of {} targets; V8 allows {BR_TABLE_SIZE}", targets.len()))
         }
         Operator::ArrayNewFixed { array_size, .. } if *array_size > ARRAY_NEW_FIXED => {
-            invalid(offset, format!("an array.new_fixed of {array_size} values: V8 takes {ARRAY_NEW_FIXED}"))
+            invalid(offset, format!("an array.new_fixed of {array_size} values; V8 allows {ARRAY_NEW_FIXED}"))
         }
         _ => Ok(()),
     })
 }
 
-/// V8 takes the exceptions of either kind, but not both in the functions of one module.
+/// V8 supports both kinds of exceptions, but not in the same module.
 fn no_new_exceptions(body: &FunctionBody<'_>) -> Result<(), Invalid> {
-    let mixed = |offset| invalid(offset, "legacy and new exception handling in one module: V8 takes one of them");
+    let mixed = |offset| invalid(offset, "a module cannot use both legacy and new exception handling in V8");
     for local in body.get_locals_reader()? {
         if is_exception(local?.1) {
             return mixed(body.range().start);

@@ -50,8 +50,8 @@ fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     PodTemplate { metadata: PodMetadata { annotations, labels: labels(&patch.gate) }, spec }
 }
 
-/// Our volume, then the user's. A single module is mounted as a plain configMap volume, as Istio's documentation does. Several
-/// modules share one projected volume, which puts all of them under the one mount path.
+/// Our volume, then the user's. A single module is a plain configMap volume. Several modules share one projected volume, which
+/// puts all of them under the one mount path.
 fn volumes(patch: &Patch<'_>) -> Vec<Map<String, Value>> {
     let workload = patch.workload;
     let mount = &workload.mount;

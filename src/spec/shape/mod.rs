@@ -97,6 +97,9 @@ impl<'a> Shape<'a> {
 
     /// Whether a syntax error is in the lines of the entry.
     fn is_broken(&mut self, entry: &Entry<'_, '_>, errors: &[usize]) -> bool {
+        if errors.is_empty() {
+            return false;
+        }
         let Range { start, end } = self.parsed.extent(entry.key.clone(), entry.value);
         let is_broken = errors.iter().any(|offset| (start..=end).contains(offset));
         if is_broken {

@@ -1,7 +1,8 @@
 //! The HTTP/2 side of a cluster that filters call over gRPC, without TLS.
 //!
-//! The `h2` crate speaks the protocol. It keeps the fields of a message in a map, so repeated fields arrive together, at the place of
-//! the first one. HTTP gives both orders the same meaning.
+//! The `h2` crate speaks the protocol, with two limits. It keeps the fields of a message in a map, so repeated fields arrive together, at
+//! the place of the first one; HTTP gives both orders the same meaning. And it resets a request whose `:path` is not a valid URI, which
+//! only a gRPC service or method with such a name would cause.
 
 use std::future::{Future, poll_fn};
 use std::io;

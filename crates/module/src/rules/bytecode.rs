@@ -1,4 +1,4 @@
-//! Bytecode that V8 refuses.
+//! V8 must accept the bytecode.
 
 use super::{Finding, Report, Rule, Setting, Stage};
 
@@ -11,6 +11,6 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
             format!("not valid WebAssembly at byte {}: {}", invalid.offset, invalid.message),
             "Failed to load Wasm bytecode",
         )
-        .help("build the module again; for a feature that Envoy's V8 lacks, switch it off in the compiler"),
+        .help("rebuild the module; if it uses a feature that V8 in Envoy lacks, disable the feature in the compiler"),
     );
 }

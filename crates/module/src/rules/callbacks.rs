@@ -1,4 +1,4 @@
-//! A filter that sees nothing of the stream it is put into.
+//! A filter must export a callback for the traffic of its chain.
 
 use super::{Finding, Report, Rule, Setting, abi};
 use crate::FilterType;
@@ -12,21 +12,19 @@ pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>
     let (http, network, other) = (exports(&HTTP_CALLBACKS), exports(&NETWORK_CALLBACKS), exports(&OTHER_CALLBACKS));
     let finding = match setting.filter_type {
         Some(FilterType::Http) if !http && network => {
-            Finding::warning(Rule::NoTrafficCallback, "an HTTP filter without a callback for HTTP: it does nothing")
-                .note("the module has callbacks for connections")
-                .help("use it with `type = \"network\"`")
+            Finding::warning(Rule::NoTrafficCallback, "an HTTP filter without HTTP callbacks does nothing")
+                .note("the module exports callbacks for connections")
+                .help("set `type = \"network\"`")
         }
-        Some(FilterType::Network) if !network && http => Finding::warning(
-            Rule::NoTrafficCallback,
-            "a network filter without a callback for connections: it does nothing",
-        )
-        .note("the module has callbacks for HTTP")
-        .help("use it with `type = \"http\"`"),
-        Some(_) | None if !http && !network && !other => Finding::warning(
-            Rule::NoTrafficCallback,
-            "the module exports no callback that sees traffic: it does nothing",
-        )
-        .help("export `proxy_on_request_headers` or another; the SDK does when a context is registered"),
+        Some(FilterType::Network) if !network && http => {
+            Finding::warning(Rule::NoTrafficCallback, "a network filter without connection callbacks does nothing")
+                .note("the module exports callbacks for HTTP")
+                .help("set `type = \"http\"`")
+        }
+        Some(_) | None if !http && !network && !other => {
+            Finding::warning(Rule::NoTrafficCallback, "the module exports no callback for traffic, so it does nothing")
+                .help("export a callback such as `proxy_on_request_headers`; SDKs do that once you register a context")
+        }
         _ => return,
     };
     found.push(finding);

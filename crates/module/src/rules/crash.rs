@@ -1,4 +1,4 @@
-//! Imports and exports that end Envoy's process.
+//! Imports and exports must not crash Envoy.
 
 use super::{Finding, Report, Rule, Setting, Stage, abi};
 
@@ -7,15 +7,14 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     doubles(report, found);
 }
 
-/// Envoy keeps one memory and one table: it frees the first when it makes the second, and gives the module both.
+/// Envoy keeps one memory and one table: it frees the first when it creates the second, and gives the module both.
 fn doubles(report: &Report, found: &mut Vec<Finding>) {
     for (what, word) in [("memories", "memory"), ("tables", "table")] {
         if abi(report).is_some() && report.imports.iter().filter(|import| import.kind.as_str() == word).count() > 1 {
-            let message =
-                format!("the module imports several {what}, and Envoy crashes on that or goes on with freed memory");
+            let message = format!("the module imports several {what}; Envoy crashes, or continues with freed memory");
             let mut finding = Finding::error(Rule::Crash, Stage::Instantiate, message, "");
             finding.envoy = None;
-            found.push(finding.help("import one at most, and define the others in the module"));
+            found.push(finding.help("import at most one, and define the others in the module"));
         }
     }
 }
@@ -23,12 +22,12 @@ fn doubles(report: &Report, found: &mut Vec<Finding>) {
 fn types(report: &Report, found: &mut Vec<Finding>) {
     let Some(crash) = report.crash.as_ref().filter(|_| abi(report).is_some()) else { return };
     let (verb, stage) = if crash.imported { ("imports", Stage::Link) } else { ("exports", Stage::Exports) };
-    let message = format!("the module {verb} `{}` with {}, and Envoy crashes on that", crash.name, crash.what);
+    let message = format!("the module {verb} `{}` with {}, which crashes Envoy", crash.name, crash.what);
     let mut finding = Finding::error(Rule::Crash, stage, message, "");
     finding.envoy = crash.says.map(str::to_owned);
     found.push(
         finding
-            .note("not only the filter is lost: the process ends, and the proxy restarts only to crash again")
-            .help(format!("change it, or {} it no longer: what stays within the module is no problem", &verb[..6])),
+            .note("the whole proxy crashes, and crashes again after each restart")
+            .help(format!("change its type, or do not {} it; within the module, any type is allowed", &verb[..6])),
     );
 }

@@ -1,4 +1,4 @@
-//! Exports that Envoy calls, of another type than it calls them with.
+//! Exports that Envoy calls must have the type that Envoy calls them with.
 
 use wasmparser::FuncType;
 
@@ -25,17 +25,17 @@ fn finding(abi: Abi, callback: &Callback, own: &FuncType) -> Finding {
     let finding = Finding::error(
         Rule::ExportType,
         Stage::Exports,
-        format!("the module exports `{name}` with another type than Envoy calls it with"),
+        format!("Envoy calls the export `{name}` with a different type"),
         format!("Bad function signature for: {name}, want: {signature}, but the module exports: {}", Written(own)),
     );
     let headers = ["proxy_on_request_headers", "proxy_on_response_headers"].contains(name);
     match (abi, headers, own.params().len()) {
         (Abi::V0_1_0, true, 3) => finding
-            .note("three parameters are those of ABI 0.2.x, and the module marks itself 0.1.0")
-            .help("update the SDK, so that the marker says 0.2.0 or 0.2.1"),
+            .note("ABI 0.2.x has three parameters, but the module is marked as 0.1.0")
+            .help("update the SDK, so that the module is marked as 0.2.0 or 0.2.1"),
         (Abi::V0_2_0 | Abi::V0_2_1, true, 2) => finding
-            .note(format!("two parameters are those of ABI 0.1.0, and the module marks itself {abi}"))
-            .help("update the SDK, so that its callbacks are those of its marker"),
-        _ => finding.help("the SDK is for another ABI, or its declaration is wrong: correct or update it"),
+            .note(format!("ABI 0.1.0 has two parameters, but the module is marked as {abi}"))
+            .help("update the SDK, so that its callbacks match its marker"),
+        _ => finding.help("the SDK is for another ABI, or its declaration is wrong: fix or update it"),
     }
 }

@@ -1,9 +1,9 @@
-//! Host functions that came later than the oldest Envoy of the mesh.
+//! The oldest Envoy of the mesh must provide all imported functions.
 
 use super::{Finding, Report, Rule, Setting, Stage, abi};
 use crate::abi::{EnvoyMinor, host_function};
 
-/// From this Envoy on, `poll_oneoff` returns to the guest as a sleep does (golang/go#78513).
+/// The first Envoy in which `poll_oneoff` returns like a sleep (golang/go#78513).
 const POLL_RETURNS: EnvoyMinor = 38;
 
 pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>) {
@@ -17,7 +17,7 @@ pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>
                     Rule::HostAge,
                     Stage::Link,
                     format!(
-                        "Envoy 1.{} has no function `{module}.{name}`: it came with 1.{}",
+                        "Envoy 1.{} does not provide `{module}.{name}`, which Envoy 1.{} added",
                         setting.envoy, host.since
                     ),
                     format!("Failed to load Wasm module due to a missing import: {module}.{name}"),
@@ -25,21 +25,21 @@ pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>
                 .number(number)
                 .note(format!("Istio 1.{} ships Envoy 1.{}", setting.envoy.saturating_sub(8), setting.envoy))
                 .help(format!(
-                    "raise the mesh to Istio 1.{}, or build without what needs the function",
+                    "upgrade the mesh to Istio 1.{}, or build the module without code that needs the function",
                     host.since.saturating_sub(8)
                 )),
             );
         } else if name == "poll_oneoff" && setting.envoy < POLL_RETURNS {
             found.push(
                 Finding::warning(Rule::PollOneoff, format!("`poll_oneoff` fails in Envoy 1.{}", setting.envoy))
-                    .note("a Go module calls it when its garbage collector waits, and dies then (golang/go#78513)")
-                    .help(format!("raise the mesh to Istio 1.{}, or build with TinyGo", POLL_RETURNS - 8)),
+                    .note("a Go module calls it while its garbage collector waits, and crashes (golang/go#78513)")
+                    .help(format!("upgrade the mesh to Istio 1.{}, or build with TinyGo", POLL_RETURNS - 8)),
             );
         }
     }
 }
 
-/// The oldest Envoy that has all that the module imports; `None` where an import is in none.
+/// The oldest Envoy that provides all imports of the module. `None`: no Envoy does.
 #[must_use]
 pub fn oldest_envoy(report: &Report) -> Option<EnvoyMinor> {
     let abi = abi(report)?;

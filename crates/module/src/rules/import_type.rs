@@ -1,4 +1,4 @@
-//! Imports of another type than Envoy's function has.
+//! Imports must have the type of Envoy's function.
 
 use super::{Finding, Report, Rule, Setting, Stage, abi};
 use crate::abi::{WASI_MODULES, host_function};
@@ -17,7 +17,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         let finding = Finding::error(
             Rule::ImportType,
             Stage::Link,
-            format!("the module imports `{module}.{name}` with another type than Envoy's"),
+            format!("the type of the import `{module}.{name}` differs from Envoy's function"),
             format!(
                 "Failed to load Wasm module due to an import type mismatch: {module}.{name}, want: {own}, but host exports: {}",
                 host.signature
@@ -27,10 +27,10 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         found.push(
             if differs {
                 finding
-                    .note("Envoy's function has one parameter fewer than WASI's: no standard module fits")
-                    .help("avoid the call")
+                    .note("Envoy's function has one parameter less than WASI's, so no standard module matches")
+                    .help("avoid calls of the function")
             } else {
-                finding.help("the SDK is for another ABI, or its declaration is wrong: correct or update it")
+                finding.help("the SDK is for another ABI, or its declaration is wrong: fix or update it")
             }
             .number(number),
         );

@@ -1,15 +1,15 @@
-//! What stops V8 from making an instance, as far as the bytes show it.
+//! V8 must be able to instantiate the module, as far as the bytes show.
 //!
-//! For an imported memory or table Envoy makes one of the same limits, and a plain one otherwise.
+//! For an imported memory or table, Envoy creates a plain one with the same limits.
 
 use super::{Finding, Report, Rule, Setting, Stage};
 use crate::report::{Import, Kind};
 
-/// Elements of a table that V8 makes for an import, at most.
+/// The largest table that V8 creates for an import.
 const MOST_ELEMENTS: u64 = 10_000_000;
 
 pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
-    // In an invalid module the memory or table may be what is missing.
+    // In an invalid module, the memory or table itself may be missing.
     if report.invalid.is_some() {
         return;
     }
@@ -19,7 +19,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     overflow(report, found);
 }
 
-/// The imports of a kind, each with its number among all imports.
+/// The imports of a kind, with their index among all imports.
 pub(super) fn imported(report: &Report, kind: fn(&Kind) -> bool) -> impl Iterator<Item = (usize, &Import)> {
     report.imports.iter().enumerate().filter(move |(_, import)| kind(&import.kind))
 }
@@ -29,19 +29,20 @@ fn tables(report: &Report, found: &mut Vec<Finding>) {
         imported(report, |kind| matches!(kind, Kind::Table)).zip(&report.tables)
     {
         if let Some(most) = table.maximum.filter(|most| *most > MOST_ELEMENTS) {
-            let message =
-                format!("`{module}.{name}` is a table of up to {most} elements, and Envoy makes {MOST_ELEMENTS}");
+            let message = format!(
+                "the imported table `{module}.{name}` has up to {most} elements, and Envoy allows {MOST_ELEMENTS}"
+            );
             found.push(
                 Finding::error(Rule::NoInstance, Stage::Link, message, "Failed to initialize Wasm code")
-                    .help("give the table a smaller maximum, or none")
+                    .help("lower or remove the maximum of the table")
                     .number(number),
             );
         } else if table.table64 || !table.element_type.is_nullable() {
-            let what = if table.table64 { "is indexed by 64 bits" } else { "holds no nulls" };
-            let message = format!("`{module}.{name}` is a table that {what}, and Envoy has a plain one");
+            let what = if table.table64 { "has 64-bit indexes" } else { "has non-nullable elements" };
+            let message = format!("the imported table `{module}.{name}` {what}, and Envoy provides only a plain table");
             found.push(
                 Finding::error(Rule::NoInstance, Stage::Instantiate, message, "Failed to create new Wasm instance")
-                    .help("let the module have a table of its own"),
+                    .help("define the table in the module"),
             );
         }
     }
@@ -52,39 +53,40 @@ fn memories(report: &Report, found: &mut Vec<Finding>) {
         imported(report, |kind| matches!(kind, Kind::Memory)).zip(&report.memories)
     {
         if memory.memory64 || memory.shared {
-            let what = if memory.memory64 { "of 64 bits" } else { "shared by threads" };
-            let message = format!("`{module}.{name}` is a memory {what}, and Envoy has a plain one");
+            let what = if memory.memory64 { "64-bit" } else { "shared" };
+            let message =
+                format!("the imported memory `{module}.{name}` is {what}, and Envoy provides only a plain memory");
             found.push(
                 Finding::error(Rule::NoInstance, Stage::Instantiate, message, "Failed to create new Wasm instance")
-                    .help("let the module have a memory of its own, and export it"),
+                    .help("define the memory in the module, and export it"),
             );
         }
     }
 }
 
-/// V8 looks for what Envoy has made under the import's names in JavaScript objects: a name that is an array's index is not found
-/// there, and of two imports of the same names both get the later one's.
+/// V8 looks up what Envoy created by the import's names in JavaScript objects. It does not find a name that is an array index, and
+/// two imports with the same names both get the later one's item.
 fn names(report: &Report, found: &mut Vec<Finding>) {
     for import in &report.imports {
         let Import { module, name, kind } = import;
         let made = matches!(kind, Kind::Memory | Kind::Table);
         let later = report.imports.iter().rfind(|other| (&other.module, &other.name) == (module, name));
         let why = if made && (is_index(module) || is_index(name)) {
-            "a number is no name that V8 finds it by"
+            "V8 does not find items whose name is a number"
         } else if later.is_some_and(|later| later.kind.as_str() != kind.as_str()) {
-            "a later import of the same names is another thing"
+            "a later import with the same names is of another kind"
         } else {
             continue;
         };
-        let message = format!("Envoy cannot give the module its import `{module}.{name}`: {why}");
+        let message = format!("Envoy cannot provide the import `{module}.{name}`: {why}");
         found.push(
             Finding::error(Rule::NoInstance, Stage::Instantiate, message, "Failed to create new Wasm instance")
-                .help("give the import another name, or define what it is in the module"),
+                .help("rename the import, or define the item in the module"),
         );
     }
 }
 
-/// Whether JavaScript takes the name for the index of an array.
+/// Whether JavaScript treats the name as an array index.
 fn is_index(name: &str) -> bool {
     name.parse::<u32>().is_ok_and(|index| index != u32::MAX && index.to_string() == name)
 }
@@ -97,9 +99,9 @@ fn overflow(report: &Report, found: &mut Vec<Finding>) {
         Finding::error(
             Rule::NoInstance,
             Stage::Instantiate,
-            format!("{what} segment {index} ends at {}, and {room} at {}", overflow.end, overflow.available),
+            format!("{what} segment {index} ends at {}, but {room} ends at {}", overflow.end, overflow.available),
             "Failed to create new Wasm instance",
         )
-        .help("the module was linked or edited wrongly: build it again"),
+        .help("the module was linked or edited incorrectly: rebuild it"),
     );
 }

@@ -1,4 +1,4 @@
-//! What Envoy would refuse a module for, and what would misbehave. One rule a file; [`RULES`] lists them.
+//! The rules for modules: what Envoy rejects, and what misbehaves at run time. One rule per file; `RULES` lists them.
 
 mod abi_marker;
 mod bytecode;
@@ -21,10 +21,10 @@ pub use host_age::oldest_envoy;
 
 type Check = fn(&Report, &Setting, &mut Vec<Finding>);
 
-/// What Envoy itself reads, before V8 does. Whatever the others found in a torn module would follow from that.
+/// The rules for what Envoy itself parses before V8 does. If they fail, findings of the other rules would only be consequences.
 const READING: &[Check] = &[corrupt::check, abi_marker::check];
 
-/// All other rules, in the order in which Envoy would come upon what they look for.
+/// All other rules, in the order in which Envoy reaches what they check.
 const RULES: &[Check] = &[
     bytecode::check,
     crash::check,
@@ -39,7 +39,7 @@ const RULES: &[Check] = &[
     precompiled::check,
 ];
 
-/// All findings, in the order in which Envoy would come upon them.
+/// All findings, in the order in which Envoy reaches them.
 #[must_use]
 pub fn check(report: &Report, setting: &Setting) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -51,7 +51,7 @@ pub fn check(report: &Report, setting: &Setting) -> Vec<Finding> {
     found
 }
 
-/// The ABI that the host takes the module for, where it gets as far as that.
+/// The ABI version of the module, if Envoy can read it.
 fn abi(report: &Report) -> Option<Abi> {
     report.abi.ok().flatten()
 }
