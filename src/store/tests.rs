@@ -1,5 +1,6 @@
 //! A render may stop at any step. The next render repairs `out/` without a word, and never touches a file of the user's.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -318,6 +319,7 @@ fn a_complete_render_lists_one_digest_per_file() {
 
 #[test]
 fn a_file_that_was_changed_by_hand_is_not_deleted_after_any_step() {
+    let refused = Cell::new(0);
     at_every_step(|out, [.., last], step| {
         let last = last.expect("a spec");
         for path in out.paths() {
@@ -327,14 +329,17 @@ fn a_file_that_was_changed_by_hand_is_not_deleted_after_any_step() {
             let bytes = out.read(&path).expect("a file");
             out.write(&path, &[&bytes[..], b"# mine\n"].concat());
             assert_eq!(out.refusals(last), [Code::MC0704], "{path} after step {step}");
+            refused.update(|count| count + 1);
             out.write(&path, &bytes);
         }
         out.repair(last);
     });
+    assert!(refused.get() > 0);
 }
 
 #[test]
 fn a_new_file_of_the_users_is_not_overwritten_after_any_step() {
+    let refused = Cell::new(0);
     at_every_step(|out, [first, _, last], step| {
         let last = last.expect("a spec");
         let present = out.paths();
@@ -345,10 +350,12 @@ fn a_new_file_of_the_users_is_not_overwritten_after_any_step() {
             }
             out.write(&file.path, b"mine");
             assert_eq!(out.refusals(last), [Code::MC0705], "{} after step {step}", file.path);
+            refused.update(|count| count + 1);
             out.remove(&file.path);
         }
         out.repair(last);
     });
+    assert!(refused.get() > 0);
 }
 
 #[test]
