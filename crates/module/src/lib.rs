@@ -1,7 +1,7 @@
 //! Analyzes a WebAssembly module the way Envoy loads it: what it contains, why Envoy would reject it, what can be removed.
 //!
 //! [`Module`] parses and hashes the bytes once. [`Module::findings`] lists everything in the module that Envoy rejects or that
-//! misbehaves at run time, each problem as a [`Finding`] of a [`Rule`]. [`slim`] drops the sections that only debuggers read.
+//! misbehaves at run time, each problem as a [`Finding`] of a [`Rule`]. [`slim()`] drops the sections that only debuggers read.
 //!
 //! ```
 //! use mesh_compile_module::{Module, Rule, Setting};
