@@ -33,11 +33,11 @@ def module(name):
     return demo + b"\0" + size + content
 
 
-def spec(folder, workloads):
+def spec(dir, workloads):
     random.seed(1)
     lines = []
     for f in range(FILTERS):
-        (folder / f"f{f}.wasm").write_bytes(module(f"f{f}"))
+        (dir / f"f{f}.wasm").write_bytes(module(f"f{f}"))
         lines += [f"[filters.f{f}]", f'module = "f{f}.wasm"', f'config = {{ header = "x-{f}" }}', ""]
     names = ", ".join(f'"f{f}"' for f in range(FILTERS))
     deployments = []
@@ -48,21 +48,21 @@ def spec(folder, workloads):
             f"  selector:\n    matchLabels:\n      app: w{w}\n  template:\n    metadata:\n      labels:\n        app: w{w}\n"
             f"    spec:\n      containers:\n      - name: app\n        image: app\n"
         )
-    base = folder / "base"
+    base = dir / "base"
     base.mkdir()
     (base / "deployments.yaml").write_text("---\n".join(deployments))
     (base / "kustomization.yaml").write_text("resources:\n- deployments.yaml\n")
-    (folder / "mesh.toml").write_text('[mesh]\nbase = "base"\n\n' + "\n".join(lines))
+    (dir / "mesh.toml").write_text('[mesh]\nbase = "base"\n\n' + "\n".join(lines))
 
 
-def chart(folder, out):
+def chart(dir, out):
     """A chart with the files of out/ as templates, so that helm writes the same bytes."""
-    templates = folder / "chart/templates"
+    templates = dir / "chart/templates"
     shutil.copytree(out, templates)
-    (folder / "chart/Chart.yaml").write_text("apiVersion: v2\nname: peers\nversion: 0.1.0\n")
+    (dir / "chart/Chart.yaml").write_text("apiVersion: v2\nname: peers\nversion: 0.1.0\n")
     for path in (templates / "kustomization.yaml", templates / "mesh.lock"):
         path.unlink()
-    return folder / "chart"
+    return dir / "chart"
 
 
 def best(command, prepare=lambda: None, runs=5):
@@ -77,10 +77,10 @@ def best(command, prepare=lambda: None, runs=5):
 
 def measure(workloads):
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        spec(folder, workloads)
-        out, copy, helm_out = folder / "out", folder / "copy", folder / "helm-out"
-        render = [MESH_COMPILE, "-q", "-f", folder / "mesh.toml", "render"]
+        dir = pathlib.Path(name)
+        spec(dir, workloads)
+        out, copy, helm_out = dir / "out", dir / "copy", dir / "helm-out"
+        render = [MESH_COMPILE, "-q", "-f", dir / "mesh.toml", "render"]
 
         def without(path):
             return lambda: shutil.rmtree(path, ignore_errors=True)
@@ -88,9 +88,9 @@ def measure(workloads):
         rows = [("render, all new", best(render, without(out)))]
         rows.append(("  cp -r of out/", best(["cp", "-r", out, copy], without(copy))))
         rows.append(("render, up to date", best(render)))
-        helm = [TOOLS / "helm", "template", chart(folder, out), "--output-dir", helm_out]
+        helm = [TOOLS / "helm", "template", chart(dir, out), "--output-dir", helm_out]
         rows.append(("  helm template --output-dir", best(helm)))
-        rows.append(("check, unchanged", best([MESH_COMPILE, "-q", "-f", folder / "mesh.toml", "check"])))
+        rows.append(("check, unchanged", best([MESH_COMPILE, "-q", "-f", dir / "mesh.toml", "check"])))
         rows.append(("  sha256sum of the files", best(["sh", "-c", f"find '{out}' -type f -print0 | xargs -0 sha256sum"])))
         if workloads <= KUSTOMIZE_UP_TO:
             rows.append(("  kubectl kustomize out", best([TOOLS / "kubectl", "kustomize", out], runs=1)))

@@ -44,35 +44,35 @@ REQUESTS = {
 }
 
 
-def one(folder):
+def one(dir):
     """The demo filter with five tests."""
-    (folder / "demo.wasm").write_bytes(DEMO.read_bytes())
+    (dir / "demo.wasm").write_bytes(DEMO.read_bytes())
     text = FILTER.format(name="demo", module="demo.wasm") + WORKLOAD.format(name="web", filters='"demo"')
     for name, request in REQUESTS.items():
         text += TEST.format(workload="web", name=name, request=request, header="x-demo")
-    (folder / "mesh.toml").write_text(text)
+    (dir / "mesh.toml").write_text(text)
 
 
-def many(folder, count):
+def many(dir, count):
     """Workloads that share three filters."""
     random.seed(1)
     text = ""
     for f in range(3):
-        (folder / f"f{f}.wasm").write_bytes(module(f"f{f}"))
+        (dir / f"f{f}.wasm").write_bytes(module(f"f{f}"))
         text += FILTER.format(name=f"f{f}", module=f"f{f}.wasm")
     for w in range(count):
         text += WORKLOAD.format(name=f"w{w}", filters='"f0", "f1", "f2"')
         text += TEST.format(workload=f"w{w}", name="a page", request=REQUESTS["a page"], header="x-f0")
-    (folder / "mesh.toml").write_text(text)
+    (dir / "mesh.toml").write_text(text)
 
 
-def bootstrap(folder):
+def bootstrap(dir):
     """An Envoy configuration with the rendered filter in the chain of a listener, as Istio would send it."""
-    text = next((folder / "out/envoyfilters").rglob("*.yaml")).read_text()
+    text = next((dir / "out/envoyfilters").rglob("*.yaml")).read_text()
     lines = text[text.index("\n      value:\n") + len("\n      value:\n") :].splitlines()
     value = textwrap.dedent("\n".join(line for line in lines if line.startswith(" " * 8)))
     mounted = next(line.split(": ", 1)[1] for line in lines if "filename:" in line)
-    item = "- " + value.replace(mounted, str(folder / "demo.wasm")).replace("\n", "\n  ")
+    item = "- " + value.replace(mounted, str(dir / "demo.wasm")).replace("\n", "\n  ")
     listener = """
         static_resources:
           listeners:
@@ -91,8 +91,8 @@ def bootstrap(folder):
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
         """
     text = textwrap.dedent(listener).replace("FILTER", textwrap.indent(item, " " * 10))
-    (folder / "envoy.yaml").write_text(text)
-    return folder / "envoy.yaml"
+    (dir / "envoy.yaml").write_text(text)
+    return dir / "envoy.yaml"
 
 
 def measure(rows):
@@ -102,12 +102,12 @@ def measure(rows):
 
 def main(counts):
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-        one(folder)
-        mesh = [MESH_COMPILE, "-q", "-f", folder / "mesh.toml"]
+        dir = pathlib.Path(name)
+        os.environ["XDG_CACHE_HOME"] = str(dir / "cache")
+        one(dir)
+        mesh = [MESH_COMPILE, "-q", "-f", dir / "mesh.toml"]
         subprocess.run([*mesh, "render"], check=True)
-        envoy = [TOOLS / "envoy", "--mode", "validate", "-l", "error", "-c", bootstrap(folder)]
+        envoy = [TOOLS / "envoy", "--mode", "validate", "-l", "error", "-c", bootstrap(dir)]
         print("the demo filter with 5 tests")
         verify = [*mesh, "verify"]
         measure(
@@ -120,10 +120,10 @@ def main(counts):
         )
     for count in counts:
         with tempfile.TemporaryDirectory() as name:
-            folder = pathlib.Path(name)
-            os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-            many(folder, count)
-            verify = [MESH_COMPILE, "-q", "-f", folder / "mesh.toml", "verify"]
+            dir = pathlib.Path(name)
+            os.environ["XDG_CACHE_HOME"] = str(dir / "cache")
+            many(dir, count)
+            verify = [MESH_COMPILE, "-q", "-f", dir / "mesh.toml", "verify"]
             print(f"{count} workloads that share 3 filters, with one test each")
             measure([("verify, cold", [*verify, "--no-cache"], 3), ("verify, from the cache", verify, 4)])
 

@@ -87,7 +87,7 @@ impl Init {
         let outcome = reporter.diagnostics(sink);
         if outcome == Outcome::Success {
             if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
-                reporter.info("this directory is not the root of its git repository: move .github and .githooks to the root, and add the path of this directory to the commands in them");
+                reporter.info("this directory is not the root of the git repository: move .github and .githooks to the root, and pass `-f DIR/mesh.toml` to the commands in them");
             }
             let cd = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
             reporter.info(&format!("created {spec}: run `{cd}mesh-compile render`, then commit out/"));

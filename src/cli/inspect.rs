@@ -49,7 +49,7 @@ impl Inspect {
         }
         let unreadable = sink.has_errors();
         let product = if matches!(reporter.format(), Format::Json) {
-            let mut report = json::Report::new(&[], world.sources());
+            let mut report = json::JsonDocument::new(&[], world.sources());
             report.extra.insert("modules".into(), inspections.iter().map(|it| it.to_json(world.sources())).collect());
             report.to_line()
         } else {

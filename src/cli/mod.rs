@@ -27,7 +27,7 @@ use report::{Reporter, width};
 /// `render` writes the manifests to out/, which you commit for Argo CD or Flux to apply. `check` proves in CI that out/ is up to
 /// date. `verify` proves that the filters load, accept their configuration and pass their tests.
 ///
-/// Diagnostics go to standard error. Products, such as a YAML stream or a report, go to standard output.
+/// Diagnostics go to standard error. Results, such as a YAML stream or a report, go to standard output.
 ///
 /// Exit status: 0 on success; 1 if out/ is not up to date, Envoy would reject a module, or a test fails; 2 on an error.
 #[derive(Debug, Parser)]
@@ -42,7 +42,7 @@ struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Path to mesh.toml [default: in this directory, or the nearest one above]
+    /// Path to mesh.toml [default: the nearest one, from the current directory upward]
     #[arg(short, long, global = true, value_name = "FILE")]
     file: Option<Utf8PathBuf>,
     /// Format of the diagnostics
@@ -71,7 +71,7 @@ enum FormatArg {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ColorArg {
-    /// If standard error is a terminal
+    /// Color if standard error is a terminal
     Auto,
     /// Always
     Always,

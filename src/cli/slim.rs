@@ -14,7 +14,7 @@ use super::report::Reporter;
 /// Remove the debug sections from a module
 ///
 /// Removes `name`, `.debug_*`, `reloc.*`, `linking`, `sourceMappingURL` and `external_debug_info`. Keeps `producers` and the
-/// dependency list of cargo-auditable. Refuses a signed module. A filter with `slim = true` gets the same when it is rendered.
+/// dependency list of cargo-auditable. Rejects a signed module. `slim = true` in mesh.toml does the same at render time.
 #[derive(Debug, Args)]
 pub(super) struct Slim {
     /// Module to read

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use mesh_compile::diag::render::Format;
 use mesh_compile::diag::{Code, Diagnostic, Sink};
-use mesh_compile::verify::{Bare, Engine, Options, Progress, Report, verify, verify_module};
+use mesh_compile::verify::{Engine, Options, Progress, Report, SingleModule, verify, verify_module};
 use mesh_compile::world::World;
 use mesh_compile::world::write::write;
 use mesh_compile::{Compiled, compile};
@@ -17,8 +17,8 @@ use super::{Outcome, junit, spec_file};
 
 /// Dry-run every filter and run the tests in mesh.toml
 ///
-/// Reads each workload's proxy back from the rendered objects, with the modules that are mounted and the filters that select the
-/// workload, in Istio's order. Loads, starts and configures the filters, then sends the requests of the tests through the whole
+/// Reads each workload's proxy back from the rendered objects, with the modules that are mounted and the EnvoyFilters that
+/// select the workload, in Istio's order. Loads, starts and configures the filters, then sends the requests of the tests through the whole
 /// chain. Needs no cluster.
 ///
 /// Exits with status 0 on success, 1 if a module is rejected, a filter fails or a test fails, and 2 on an error. Warnings do not
@@ -54,11 +54,11 @@ enum EngineArg {
     Both,
 }
 
-/// The plugin that runs a single module.
+/// The settings of a single module.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options for a single module")]
 struct Module {
-    /// Configuration of the plugin
+    /// Configuration of the filter
     #[arg(long, value_name = "TEXT")]
     config: Option<String>,
     /// Configuration of the VM
@@ -80,8 +80,8 @@ struct Module {
 pub(super) struct Cache {
     /// Run everything, ignoring cached results
     ///
-    /// Filters that passed in the embedded host are cached by their content in $XDG_CACHE_HOME/mesh-compile, or in
-    /// ~/.cache/mesh-compile. Runs with diagnostics and runs in Envoy are never cached.
+    /// The results of workloads that passed in the embedded host are cached by content in $XDG_CACHE_HOME/mesh-compile, or
+    /// in ~/.cache/mesh-compile. Runs with diagnostics and runs in Envoy are never cached.
     #[arg(long)]
     no_cache: bool,
 }
@@ -133,7 +133,7 @@ impl Verify {
         };
         let Some(module) = self.what.iter().find(|name| is_module(name)) else {
             if let Some(option) = self.module.used() {
-                let diagnostic = Diagnostic::error(Code::MC0708, format!("`{option}` needs a single module"));
+                let diagnostic = Diagnostic::error(Code::MC0708, format!("`{option}` applies only to a single module"));
                 sink.push(
                     diagnostic.help("name a `.wasm` file; the filters of a workload are configured by mesh.toml"),
                 );
@@ -149,8 +149,8 @@ impl Verify {
             sink.push(diagnostic.help("name either workloads or one module"));
             return None;
         }
-        let bare = self.module.bare(module.into());
-        bar(world, reporter, |progress| verify_module(world, &bare, &options, sink, progress))
+        let single = self.module.single(module.into());
+        bar(world, reporter, |progress| verify_module(world, &single, &options, sink, progress))
     }
 
     fn engine(&self) -> Engine {
@@ -177,8 +177,8 @@ impl Module {
         given.into_iter().find_map(|(option, given)| given.then_some(option))
     }
 
-    fn bare(&self, file: Utf8PathBuf) -> Bare {
-        Bare {
+    fn single(&self, file: Utf8PathBuf) -> SingleModule {
+        SingleModule {
             file,
             configuration: self.config.clone().unwrap_or_default(),
             vm_configuration: self.vm_config.clone().unwrap_or_default(),

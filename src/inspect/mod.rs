@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 use mesh_compile_module::rules::oldest_envoy;
-use mesh_compile_module::{Finding, Module, Report, Setting, Severity, Slim, capabilities, header, sdk, slim};
+use mesh_compile_module::{
+    Finding, LoadContext, Module, ModuleReport, Severity, Slim, capabilities, header, sdk, slim,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -25,7 +27,7 @@ pub fn grouped(number: usize) -> String {
 /// # Errors
 /// Why V8 rejects them.
 pub fn validate(bytes: &[u8]) -> Result<(), String> {
-    Report::of(bytes).invalid.map_or(Ok(()), |invalid| Err(invalid.message))
+    ModuleReport::of(bytes).invalid.map_or(Ok(()), |invalid| Err(invalid.message))
 }
 
 /// Checks that the bytes start like a module of version 1.
@@ -164,8 +166,8 @@ fn located(location: Location, mut inspection: Inspection) -> Inspection {
 
 fn of(path: &Utf8Path, module: &Module, Target(istio): Target) -> Inspection {
     let report = &module.report;
-    let setting = Setting { envoy: istio.envoy_minor(), filter_type: None, allow_precompiled: false };
-    let found = module.findings(&setting);
+    let context = LoadContext { envoy: istio.envoy_minor(), filter_type: None, allow_precompiled: false };
+    let found = module.findings(&context);
     let loads = found.iter().all(|finding| finding.severity != Severity::Error);
     let mut findings: Vec<Diagnostic> =
         found.iter().map(|finding| module::diagnostic(finding, path.as_str())).collect();
@@ -208,7 +210,7 @@ fn kind(kind: &mesh_compile_module::Kind) -> String {
     text
 }
 
-fn imports(report: &Report) -> Vec<Import> {
+fn imports(report: &ModuleReport) -> Vec<Import> {
     let import = |it: &mesh_compile_module::Import| Import {
         module: it.module.clone(),
         name: it.name.clone(),
@@ -245,7 +247,7 @@ impl Inspection {
     #[must_use]
     pub fn to_json(&self, sources: &Sources) -> Value {
         let mut value = serde_json::to_value(self).unwrap_or_default();
-        let findings = serde_json::to_value(crate::diag::render::json::Report::new(&self.findings, sources));
+        let findings = serde_json::to_value(crate::diag::render::json::JsonDocument::new(&self.findings, sources));
         let findings = findings.unwrap_or_default();
         value["findings"] = findings.get("diagnostics").cloned().unwrap_or_else(|| json!([]));
         value

@@ -62,7 +62,7 @@ const fn code(rule: Rule) -> Code {
         Rule::NoAllocator => Code::MC0309,
         Rule::NoMemory => Code::MC0310,
         Rule::NoInstance => Code::MC0311,
-        Rule::HostAge => Code::MC0312,
+        Rule::HostVersion => Code::MC0312,
         Rule::NoTrafficCallback => Code::MC0313,
         Rule::MemorySize => Code::MC0314,
         Rule::Precompiled => Code::MC0315,

@@ -93,7 +93,7 @@ impl Lock {
     }
 
     /// Adds a digest that a file will have. Returns whether the lock changed.
-    pub(crate) fn announce(&mut self, path: &str, digest: &str) -> bool {
+    pub(crate) fn add_pending(&mut self, path: &str, digest: &str) -> bool {
         match self.files.get_mut(path) {
             Some(digests) if digests.contains(digest) => return false,
             Some(digests) => digests.extend(Digests::One(digest.to_owned())),

@@ -29,7 +29,7 @@ pub(super) fn resolve(
         for one in &workload.uses {
             let name = one.filter.plugin.name.as_str();
             let Some(&plugin) = indices.get(name) else { continue };
-            let as_declared = !one.has_settings && !one.filter.names_workload;
+            let as_declared = !one.has_settings && !one.filter.depends_on_workload;
             let settings = if as_declared {
                 declared.entry(name).or_insert_with(|| settings(one, None, templates, sink)).clone()
             } else {
@@ -50,7 +50,7 @@ pub(super) fn resolve(
     attachments
 }
 
-/// Renders the values of a use. `None` after a report.
+/// Renders the values of a use. `None` if an error was reported.
 fn settings(
     one: &Use<'_>,
     workload: Option<&mesh::Workload>,
@@ -75,7 +75,7 @@ fn settings(
     };
     let texts = [configuration.as_ref(), written.vm_config_text.as_ref(), written.root_id.as_ref()];
     for text in texts.into_iter().flatten().chain(env.values()) {
-        check_kustomize(text, text.at(), sink);
+        check_kustomize(text, text.location(), sink);
     }
     let env = env.into_iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
     Some(Arc::new(Settings { configuration, env }))

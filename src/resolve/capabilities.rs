@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use mesh_compile_module::{abi, capabilities};
 
-use super::modules::Embedded;
+use super::modules::DeliveredModule;
 use crate::diag::{Code, Diagnostic, Sink, suggest};
 use crate::spec::Spanned;
 use crate::spec::types::{Capabilities, CapabilityRule};
 
-/// The allowed names, or `None` after a report.
+/// The allowed names, or `None` if an error was reported.
 pub(super) fn resolve(
     written: &Spanned<Capabilities>,
-    embedded: &Embedded,
+    delivered: &DeliveredModule,
     sink: &mut Sink,
 ) -> Option<BTreeSet<String>> {
-    let report = &embedded.module.report;
+    let report = &delivered.module.report;
     let allowed: BTreeSet<String> = match &**written {
         Capabilities::Rule(CapabilityRule::Derived) => capabilities::derived(report),
         Capabilities::List(names) => {
@@ -28,7 +28,7 @@ pub(super) fn resolve(
         let list = silenced.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         sink.push(
             Diagnostic::error(Code::MC0316, format!("the list disables callbacks that the module exports: {list}"))
-                .at(written.at())
+                .at(written.location())
                 .note("a list of capabilities applies to callbacks too: Envoy would silently never call these")
                 .help("add them, or use `capabilities = \"derived\"`"),
         );
@@ -42,7 +42,7 @@ fn unknown(names: &[Spanned<String>], sink: &mut Sink) {
     let known: BTreeSet<&str> = abi::all_names().collect();
     for name in names.iter().filter(|name| !known.contains(name.as_str())) {
         let diagnostic = Diagnostic::error(Code::MC0104, format!("`{}` is not a capability", name.as_str()))
-            .at(name.at())
+            .at(name.location())
             .note("capabilities are names of host functions, such as `proxy_log` and `fd_write`, and of callbacks");
         sink.push(match suggest(name, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),

@@ -35,8 +35,8 @@ impl<'a> From<&'a types::Filter> for Keys<'a> {
     }
 }
 
-impl<'a> From<&'a types::UseWith> for Keys<'a> {
-    fn from(with: &'a types::UseWith) -> Self {
+impl<'a> From<&'a types::UseSettings> for Keys<'a> {
+    fn from(with: &'a types::UseSettings) -> Self {
         Self { table: with.config.as_ref(), text: with.config_text.as_ref(), file: with.config_file.as_ref() }
     }
 }
@@ -44,9 +44,9 @@ impl<'a> From<&'a types::UseWith> for Keys<'a> {
 impl Keys<'_> {
     /// The keys that are set, and where.
     fn set(&self) -> impl Iterator<Item = (&'static str, Location)> {
-        let table = self.table.map(|written| ("config", written.key()));
-        let text = self.text.map(|written| ("config-text", written.key()));
-        let file = self.file.map(|written| ("config-file", written.key()));
+        let table = self.table.map(|written| ("config", written.key_location()));
+        let text = self.text.map(|written| ("config-text", written.key_location()));
+        let file = self.file.map(|written| ("config-file", written.key_location()));
         table.into_iter().chain(text).chain(file)
     }
 
@@ -56,7 +56,7 @@ impl Keys<'_> {
     }
 }
 
-/// The configuration, if one is set. `None` also after a report.
+/// The configuration, if one is set. `None` also if an error was reported.
 pub(super) fn resolve<'a>(
     world: &dyn World,
     spec: &Spec,
@@ -84,28 +84,28 @@ pub(super) fn resolve<'a>(
 fn file(world: &dyn World, spec: &Spec, path: &Spanned<String>, sink: &mut Sink) -> Option<Spanned<String>> {
     let written = path.as_str();
     if Utf8Path::new(written).is_absolute() {
-        sink.push(modules::absolute(written).at(path.at()));
+        sink.push(modules::absolute(written).at(path.location()));
         return None;
     }
-    let content = world.read(&spec.folder().join(written), Usage::Configuration);
+    let content = world.read(&spec.dir().join(written), Usage::Configuration);
     match content.map(|bytes| String::from_utf8(bytes.to_vec())) {
         Ok(Ok(text)) => Some(path.with(text)),
         Ok(Err(_)) => {
             let message = format!("`{written}` is not valid UTF-8, which an EnvoyFilter's StringValue requires");
-            sink.push(Diagnostic::error(Code::MC0115, message).at(path.at()));
+            sink.push(Diagnostic::error(Code::MC0115, message).at(path.location()));
             None
         }
         Err(error) => {
             let message = format!("cannot read the configuration `{written}`: {error}");
             let note = "the path is relative to mesh.toml's directory";
-            sink.push(Diagnostic::error(Code::MC0115, message).at(path.at()).note(note));
+            sink.push(Diagnostic::error(Code::MC0115, message).at(path.location()).note(note));
             None
         }
     }
 }
 
 impl Configuration<'_> {
-    /// The text that the plugin receives. `None` after a report.
+    /// The text that the plugin receives. `None` if an error was reported.
     pub(super) fn render(
         &self,
         templates: &Templates<'_>,
@@ -123,10 +123,10 @@ impl Configuration<'_> {
     }
 
     /// Whether the text depends on the workload.
-    pub(super) fn names_workload(&self, templates: &Templates<'_>) -> bool {
+    pub(super) fn depends_on_workload(&self, templates: &Templates<'_>) -> bool {
         fn any(value: &Value, templates: &Templates<'_>) -> bool {
             match value {
-                Value::String(text) => templates.names_workload(text),
+                Value::String(text) => templates.depends_on_workload(text),
                 Value::Array(items) => items.iter().any(|item| any(item, templates)),
                 Value::Table(entries) => entries.values().any(|item| any(item, templates)),
                 Value::Scalar(_) => false,
@@ -134,7 +134,7 @@ impl Configuration<'_> {
         }
         match self {
             Self::Table(table) => table.values().any(|value| any(value, templates)),
-            Self::Text(text) => templates.names_workload(text),
+            Self::Text(text) => templates.depends_on_workload(text),
             Self::File(_) => false,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::capabilities;
 use super::configuration::{self, Configuration, Keys};
 use super::mesh::Plugin;
-use super::modules::Embedded;
+use super::modules::DeliveredModule;
 use super::settings::Settings;
 use super::template::Templates;
 use crate::diag::{Code, Diagnostic, Location, Sink};
@@ -21,7 +21,7 @@ pub(super) struct Filter<'a> {
     pub(super) plugin: Plugin,
     pub(super) configuration: Option<Configuration<'a>>,
     /// Whether a value depends on the workload.
-    pub(super) names_workload: bool,
+    pub(super) depends_on_workload: bool,
 }
 
 /// The filters by name, without those that are reported.
@@ -29,14 +29,14 @@ pub(super) fn resolve<'a>(
     world: &dyn World,
     spec: &'a Spec,
     settings: &Settings,
-    mut modules: BTreeMap<&str, Embedded>,
+    mut modules: BTreeMap<&str, DeliveredModule>,
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> BTreeMap<&'a str, Filter<'a>> {
     let mut filters = BTreeMap::new();
     for (name, written) in &spec.filters {
         let before = sink.errors();
-        let checked_name = filter_name(name, written.key(), sink);
+        let checked_name = filter_name(name, written.key_location(), sink);
         let configuration = configuration::resolve(world, spec, &Keys::from(&**written), sink);
         environment(written, sink);
         let on_failure = on_failure(spec, settings, written, sink);
@@ -59,11 +59,11 @@ pub(super) fn resolve<'a>(
             capabilities,
             on_failure,
             stop_iteration,
-            location: written.key(),
+            location: written.key_location(),
         };
-        let of_env = written.env.values().any(|value| templates.names_workload(value));
-        let names_workload = of_env || configuration.as_ref().is_some_and(|it| it.names_workload(templates));
-        filters.insert(name.as_str(), Filter { written, plugin, configuration, names_workload });
+        let of_env = written.env.values().any(|value| templates.depends_on_workload(value));
+        let depends_on_workload = of_env || configuration.as_ref().is_some_and(|it| it.depends_on_workload(templates));
+        filters.insert(name.as_str(), Filter { written, plugin, configuration, depends_on_workload });
     }
     filters
 }
@@ -82,8 +82,8 @@ fn filter_name(name: &str, location: Location, sink: &mut Sink) -> Option<Filter
 
 /// Envoy rejects a variable that is set twice (source/extensions/common/wasm/plugin.cc).
 fn environment(written: &types::Filter, sink: &mut Sink) {
-    let own = written.env.iter().map(|(name, value)| (name.as_str(), value.key()));
-    let from_host = written.env_from_host.iter().map(|name| (name.as_str(), name.at()));
+    let own = written.env.iter().map(|(name, value)| (name.as_str(), value.key_location()));
+    let from_host = written.env_from_host.iter().map(|name| (name.as_str(), name.location()));
     let mut seen: BTreeMap<&str, Location> = BTreeMap::new();
     for (name, location) in own.chain(from_host) {
         if name.is_empty() || name.contains(['=', '\0']) {
@@ -105,7 +105,7 @@ fn environment(written: &types::Filter, sink: &mut Sink) {
 fn on_failure(spec: &Spec, settings: &Settings, written: &types::Filter, sink: &mut Sink) -> Option<OnFailure> {
     let policy = written.on_failure.as_ref()?;
     if **policy == OnFailure::Reload && settings.istio < Istio::FAILURE_POLICY {
-        sink.push(too_old(spec, settings, "`on-failure = \"reload\"`", policy.at(), Istio::FAILURE_POLICY));
+        sink.push(too_old(spec, settings, "`on-failure = \"reload\"`", policy.location(), Istio::FAILURE_POLICY));
         return None;
     }
     Some(**policy)
@@ -116,13 +116,13 @@ fn stop_iteration(spec: &Spec, settings: &Settings, written: &types::Filter, sin
     if let Some(network) = written.filter_type.as_ref().filter(|it| ***it == FilterType::Network) {
         sink.push(
             Diagnostic::error(Code::MC0214, "`stop-iteration` requires an HTTP filter")
-                .at(allowed.key())
-                .related(network.at(), "a network filter has no header callbacks"),
+                .at(allowed.key_location())
+                .related(network.location(), "a network filter has no header callbacks"),
         );
         return None;
     }
     if settings.istio < Istio::STOP_ITERATION {
-        sink.push(too_old(spec, settings, "`stop-iteration`", allowed.at(), Istio::STOP_ITERATION));
+        sink.push(too_old(spec, settings, "`stop-iteration`", allowed.location(), Istio::STOP_ITERATION));
         return None;
     }
     Some(**allowed)
@@ -136,7 +136,7 @@ fn too_old(spec: &Spec, settings: &Settings, what: &str, location: Location, sin
         .note("istiod silently drops a field that it does not know")
         .help("remove it, or raise `mesh.istio` once all proxies are upgraded");
     match &spec.mesh.istio {
-        Some(declared) => diagnostic.related(declared.at(), "the oldest proxies of the mesh"),
+        Some(declared) => diagnostic.related(declared.location(), "the oldest proxies of the mesh"),
         None => diagnostic,
     }
 }

@@ -9,7 +9,7 @@ use crate::spec::types::Layout as WrittenLayout;
 use crate::world::{FileKind, World};
 
 /// `output.dir`, normalized. The directory must hold nothing else: files that were not rendered are drift.
-pub(super) fn out_folder(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
+pub(super) fn out_dir(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
     let default = Utf8PathBuf::from("out");
     let Some(written) = &spec.output.dir else { return default };
     let reason = match normal(Utf8Path::new(written.as_str())) {
@@ -19,7 +19,7 @@ pub(super) fn out_folder(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
     };
     sink.push(
         Diagnostic::error(Code::MC0117, format!("`{}` cannot be the output directory: {reason}", written.as_str()))
-            .at(written.at())
+            .at(written.location())
             .help("name a directory next to mesh.toml, such as `dir = \"out\"`"),
     );
     default
@@ -34,17 +34,17 @@ pub(super) fn layout(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut 
         (Some(WrittenLayout::Overlay), Base::None) => {
             let diagnostic = Diagnostic::error(Code::MC0214, "the overlay layout requires a base")
                 .help("set `mesh.base` to the directory of the workloads' manifests, or use `layout = \"component\"`");
-            sink.push(written.into_iter().fold(diagnostic, |it, layout| it.at(layout.at())));
+            sink.push(written.into_iter().fold(diagnostic, |it, layout| it.at(layout.location())));
             Layout::Component
         }
-        (_, Base::None | Base::Refused) => Layout::Component,
+        (_, Base::None | Base::Rejected) => Layout::Component,
     }
 }
 
 enum Base {
     None,
     /// Reported, or not readable.
-    Refused,
+    Rejected,
     /// Relative to `out/`.
     At(Utf8PathBuf),
 }
@@ -54,51 +54,51 @@ const KUSTOMIZATION: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Ku
 
 fn base(world: &dyn World, spec: &Spec, out: &Utf8Path, sink: &mut Sink) -> Base {
     let Some(written) = &spec.mesh.base else {
-        return if spec.unread.mesh { Base::Refused } else { Base::None };
+        return if spec.unread.mesh { Base::Rejected } else { Base::None };
     };
     if spec.unread.output {
-        return Base::Refused;
+        return Base::Rejected;
     }
-    let mut refuse = |code, reason: &str, help: &str| {
+    let mut reject = |code, reason: &str, help: &str| {
         let message = format!("`{}` cannot be the base: {reason}", written.as_str());
-        sink.push(Diagnostic::error(code, message).at(written.at()).help(help));
-        Base::Refused
+        sink.push(Diagnostic::error(code, message).at(written.location()).help(help));
+        Base::Rejected
     };
     let Some(base) = normal(Utf8Path::new(written.as_str())) else {
-        return refuse(
+        return reject(
             Code::MC0117,
             "it must be relative to mesh.toml's directory",
             "an absolute path does not exist on other machines",
         );
     };
     if base.starts_with(out) {
-        return refuse(
+        return reject(
             Code::MC0117,
             "it is inside the output directory",
             "move it out: rendering removes or overwrites the files in the output directory",
         );
     }
     if out.starts_with(&base) {
-        return refuse(
+        return reject(
             Code::MC0117,
             "the output directory is inside it",
             "move one of the two: kustomize rejects a base that contains the kustomization built on it",
         );
     }
     let Some(relative) = relative(out, &base) else {
-        return refuse(
+        return reject(
             Code::MC0117,
             "no relative path leads to it from the output directory",
             "move `output.dir` below mesh.toml's directory, or use `layout = \"component\"`",
         );
     };
-    let folder = spec.folder().join(&base);
-    if world.kind(&folder) != Some(FileKind::Directory) {
-        return refuse(Code::MC0501, "the directory does not exist", "the path is relative to mesh.toml's directory");
+    let dir = spec.dir().join(&base);
+    if world.kind(&dir) != Some(FileKind::Directory) {
+        return reject(Code::MC0501, "the directory does not exist", "the path is relative to mesh.toml's directory");
     }
-    if !KUSTOMIZATION.iter().any(|name| world.kind(&folder.join(name)) == Some(FileKind::File)) {
+    if !KUSTOMIZATION.iter().any(|name| world.kind(&dir.join(name)) == Some(FileKind::File)) {
         let help = "run `kustomize create --autodetect` in that directory to create one";
-        return refuse(Code::MC0501, "it has no kustomization.yaml", help);
+        return reject(Code::MC0501, "it has no kustomization.yaml", help);
     }
     Base::At(relative)
 }
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_is_relative_to_the_output_folder() {
+    fn the_base_is_relative_to_the_output_directory() {
         let path = |from: &str, to: &str| {
             let (from, to) = (normal(from.into())?, normal(to.into())?);
             relative(&from, &to).map(Utf8PathBuf::into_string)

@@ -49,7 +49,7 @@ pub(super) fn annotations(workload: &types::Workload, location: Location, sink: 
     let size = entries + OURS * (workload.filters.len() + 1);
     if size > ANNOTATIONS {
         let message = format!(
-            "the volumes and mounts take about {} bytes, and a pod's annotations hold {}",
+            "the volumes and mounts take about {} bytes, but a pod's annotations can hold only {}",
             group(size),
             group(ANNOTATIONS)
         );

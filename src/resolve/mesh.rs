@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use mesh_compile_module as module;
 use serde_json::{Map, Value};
 
-use super::modules::Embedded;
+use super::modules::DeliveredModule;
 use crate::diag::Location;
 use crate::domain::{
     Direction, FilterName, FilterType, Insert, Istio, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace,
@@ -25,7 +25,7 @@ pub(crate) struct Mesh {
     pub(crate) labels: BTreeMap<LabelKey, LabelValue>,
     /// The oldest version of any proxy.
     pub(crate) istio: Istio,
-    /// Istio's root namespace. `None` after a report.
+    /// Istio's root namespace. `None` if an error was reported.
     pub(crate) root_namespace: Option<Namespace>,
     /// An expression on the Istio version of the proxies to configure.
     pub(crate) proxy_version: Option<String>,
@@ -59,7 +59,7 @@ pub(crate) struct Module {
 #[derive(Debug)]
 pub(crate) struct Plugin {
     pub(crate) name: FilterName,
-    pub(crate) module: Embedded,
+    pub(crate) module: DeliveredModule,
     pub(crate) filter_type: FilterType,
     pub(crate) root_id: Option<String>,
     pub(crate) vm_id: String,

@@ -9,9 +9,8 @@ mod limits;
 pub(crate) mod mesh;
 pub(crate) mod modules;
 mod settings;
-pub(crate) mod suite;
 pub(crate) mod template;
-mod traffic;
+pub(crate) mod traffic;
 mod uses;
 mod volumes;
 mod workloads;
@@ -24,8 +23,8 @@ use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::Spec;
 use crate::world::World;
 use mesh::Mesh;
-use suite::{Proxies, Suite};
 use template::{MeshVars, Templates};
+use traffic::suite::{Proxies, Suite};
 
 /// The whole spec, resolved.
 #[derive(Debug)]
@@ -75,7 +74,7 @@ pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, sink: &mut Sink)
         workloads,
         attachments,
     };
-    Resolved { mesh, templates, out: spec.folder().join(settings.out), suites, proxies }
+    Resolved { mesh, templates, out: spec.dir().join(settings.out), suites, proxies }
 }
 
 /// Reports a file without workloads, and filters that no workload uses.
@@ -102,7 +101,7 @@ fn unused(spec: &Spec, sink: &mut Sink) {
     for (name, filter) in spec.filters.iter().filter(|(name, _)| !used.contains(name.as_str())) {
         sink.push(
             Diagnostic::warning(Code::MC0112, format!("no workload uses the filter `{name}`"))
-                .at(filter.key())
+                .at(filter.key_location())
                 .note("it is not rendered"),
         );
     }

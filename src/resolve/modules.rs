@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use mesh_compile_module::{Module, NotSlim, Setting, Severity};
+use mesh_compile_module::{LoadContext, Module, NotSlim, Severity};
 use rayon::prelude::*;
 
 use super::limits;
@@ -19,7 +19,7 @@ use crate::world::World;
 
 /// The module of a filter.
 #[derive(Debug, Clone)]
-pub(crate) struct Embedded {
+pub(crate) struct DeliveredModule {
     /// The file.
     pub(crate) original: Arc<Module>,
     /// What is delivered to the proxies: the file, or the file without its debug sections.
@@ -32,17 +32,17 @@ pub(super) fn read<'a>(
     spec: &'a Spec,
     settings: &Settings,
     sink: &mut Sink,
-) -> BTreeMap<&'a str, Embedded> {
+) -> BTreeMap<&'a str, DeliveredModule> {
     let files = files(world, spec);
     let mut modules = BTreeMap::new();
     // Two filters with the same module and the same settings have the same diagnostics, which are shown once.
     let mut shown = BTreeSet::new();
     for (name, filter) in &spec.filters {
-        let (path, location) = (filter.module.as_str(), filter.module.at());
+        let (path, location) = (filter.module.as_str(), filter.module.location());
         let module = match files.get(path) {
             Some(Ok(module)) => module,
             Some(Err(error)) => {
-                sink.push(refusal(world, spec, path, error).at(location));
+                sink.push(rejection(world, spec, path, error).at(location));
                 continue;
             }
             None => {
@@ -52,37 +52,37 @@ pub(super) fn read<'a>(
         };
         let before = sink.errors();
         check_pin(filter, module, sink);
-        let Some(embedded) = embedded(filter, module, sink) else { continue };
-        limits::config_map(path, module, &embedded.module, location, sink);
+        let Some(delivered) = delivered(filter, module, sink) else { continue };
+        limits::config_map(path, module, &delivered.module, location, sink);
         let allow_precompiled = filter.allow_precompiled.as_deref().copied().unwrap_or_default();
         let filter_type = filter.filter_type();
-        let setting =
-            Setting { envoy: settings.istio.envoy_minor(), filter_type: Some(filter_type), allow_precompiled };
+        let context =
+            LoadContext { envoy: settings.istio.envoy_minor(), filter_type: Some(filter_type), allow_precompiled };
         let key = (path, filter.is_slim(), filter_type == FilterType::Http, allow_precompiled);
-        let findings = embedded.module.findings(&setting);
-        let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
+        let findings = delivered.module.findings(&context);
+        let is_rejected = findings.iter().any(|finding| finding.severity == Severity::Error);
         for finding in findings.iter() {
             if shown.insert((key, finding.rule, finding.message.clone())) {
                 sink.push(module::diagnostic(finding, path).at(location));
             }
         }
-        if sink.errors() == before && !is_refused {
-            modules.insert(name.as_str(), embedded);
+        if sink.errors() == before && !is_rejected {
+            modules.insert(name.as_str(), delivered);
         }
     }
     modules
 }
 
 /// The modules by their path in mesh.toml, for the lock.
-pub(super) fn by_path(spec: &Spec, modules: &BTreeMap<&str, Embedded>) -> BTreeMap<Utf8PathBuf, mesh::Module> {
+pub(super) fn by_path(spec: &Spec, modules: &BTreeMap<&str, DeliveredModule>) -> BTreeMap<Utf8PathBuf, mesh::Module> {
     let mut by_path = BTreeMap::new();
-    for (name, embedded) in modules {
+    for (name, delivered) in modules {
         let Some(filter) = spec.filters.get(*name) else { continue };
-        let original = Arc::clone(&embedded.original);
+        let original = Arc::clone(&delivered.original);
         let path = Utf8PathBuf::from(filter.module.as_str());
         let entry = by_path.entry(path).or_insert(mesh::Module { original, slim: None });
         if filter.is_slim() {
-            entry.slim = Some(Arc::clone(&embedded.module));
+            entry.slim = Some(Arc::clone(&delivered.module));
         }
     }
     by_path
@@ -92,17 +92,17 @@ pub(super) fn by_path(spec: &Spec, modules: &BTreeMap<&str, Embedded>) -> BTreeM
 fn files<'a>(world: &dyn World, spec: &'a Spec) -> BTreeMap<&'a str, Result<Arc<Module>, ModuleError>> {
     let paths: BTreeSet<&str> = spec.filters.values().map(|filter| filter.module.as_str()).collect();
     let relative = paths.into_par_iter().filter(|path| Utf8Path::new(path).is_relative());
-    let read = |path| (path, module::read(world, &spec.folder().join(path)).map(Arc::new));
+    let read = |path| (path, module::read(world, &spec.dir().join(path)).map(Arc::new));
     let read: Vec<_> = relative.map(read).collect();
     read.into_iter().collect()
 }
 
-fn embedded(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Option<Embedded> {
+fn delivered(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Option<DeliveredModule> {
     let Some(slim) = filter.slim.as_ref().filter(|slim| ***slim) else {
-        return Some(Embedded { original: Arc::clone(file), module: Arc::clone(file) });
+        return Some(DeliveredModule { original: Arc::clone(file), module: Arc::clone(file) });
     };
     match file.slim() {
-        Ok(module) => Some(Embedded { original: Arc::clone(file), module: Arc::clone(module) }),
+        Ok(module) => Some(DeliveredModule { original: Arc::clone(file), module: Arc::clone(module) }),
         Err(error) => {
             let (code, reason, help) = match error {
                 NotSlim::Signed => (
@@ -117,7 +117,7 @@ fn embedded(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Opti
                 ),
             };
             let message = format!("`{}` cannot be slimmed: {reason}", filter.module.as_str());
-            sink.push(Diagnostic::error(code, message).at(slim.key()).help(help));
+            sink.push(Diagnostic::error(code, message).at(slim.key_location()).help(help));
             None
         }
     }
@@ -126,16 +126,16 @@ fn embedded(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Opti
 /// The diagnostic for a path that is not relative.
 pub(super) fn absolute(path: &str) -> Diagnostic {
     Diagnostic::error(Code::MC0117, format!("`{path}` is an absolute path"))
-        .note("the path may not exist on another machine, or be another file")
+        .note("on another machine, the path may not exist or may be a different file")
         .help("make it relative to mesh.toml's directory")
 }
 
-fn refusal(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
+fn rejection(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
     match error {
         ModuleError::Read(error) => {
             let diagnostic = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"))
                 .note("the path is relative to mesh.toml's directory");
-            match neighbor(world, &spec.folder().join(path)) {
+            match neighbor(world, &spec.dir().join(path)) {
                 Some(near) => diagnostic.help(format!("the directory has a file `{near}`")),
                 None => diagnostic.help("build the module first, or correct the path"),
             }
@@ -146,8 +146,8 @@ fn refusal(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> D
 
 /// The file that the path most likely means: the nearest name in the same directory.
 fn neighbor(world: &dyn World, path: &Utf8Path) -> Option<String> {
-    let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
-    let mut names: Vec<String> = world.list(folder).ok()?.into_iter().map(|(name, _)| name).collect();
+    let dir = path.parent().filter(|dir| *dir != "").unwrap_or(Utf8Path::new("."));
+    let mut names: Vec<String> = world.list(dir).ok()?.into_iter().map(|(name, _)| name).collect();
     names.sort();
     crate::diag::suggest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
@@ -162,12 +162,12 @@ fn check_pin(filter: &Spanned<types::Filter>, module: &Module, sink: &mut Sink) 
     sink.push(if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let message = format!("`{}` does not have the pinned SHA-256", filter.module.as_str());
         Diagnostic::error(Code::MC0113, message)
-            .at_label(pin.at(), "the pin")
-            .related(filter.module.at(), format!("has the SHA-256 {digest}"))
+            .at_label(pin.location(), "the pin")
+            .related(filter.module.location(), format!("has the SHA-256 {digest}"))
             .help("if you changed the module on purpose, update the pin")
     } else {
         Diagnostic::error(Code::MC0113, "`sha256` must be 64 hexadecimal digits")
-            .at(pin.at())
+            .at(pin.location())
             .help(format!("the SHA-256 of the module is \"{digest}\""))
     });
 }

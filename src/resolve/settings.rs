@@ -14,9 +14,9 @@ use crate::world::World;
 /// What applies to every filter and workload.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// `None` after a report.
+    /// `None` if an error was reported.
     pub(super) namespace: Option<Namespace>,
-    /// `None` after a report.
+    /// `None` if an error was reported.
     pub(super) root_namespace: Option<Namespace>,
     pub(super) istio: Istio,
     pub(super) labels: BTreeMap<LabelKey, LabelValue>,
@@ -28,7 +28,7 @@ pub(super) struct Settings {
 pub(super) fn resolve(world: &dyn World, spec: &Spec, sink: &mut Sink) -> Settings {
     provider(spec, sink);
     proxy_version(spec, sink);
-    let out = layout::out_folder(spec, sink);
+    let out = layout::out_dir(spec, sink);
     let namespace = match &spec.mesh.namespace {
         Some(written) => namespace(written, sink),
         None if spec.unread.mesh => None,
@@ -48,13 +48,13 @@ pub(super) fn resolve(world: &dyn World, spec: &Spec, sink: &mut Sink) -> Settin
     }
 }
 
-/// The namespace, or `None` after a report.
+/// The namespace, or `None` if an error was reported.
 pub(super) fn namespace(written: &Spanned<String>, sink: &mut Sink) -> Option<Namespace> {
     let text = written.as_str();
     Namespace::new(text)
         .map_err(|reason| {
             let message = format!("`{text}` is not a valid namespace: {reason}");
-            sink.push(Diagnostic::error(Code::MC0201, message).at(written.at()));
+            sink.push(Diagnostic::error(Code::MC0201, message).at(written.location()));
         })
         .ok()
 }
@@ -63,12 +63,12 @@ pub(super) fn namespace(written: &Spanned<String>, sink: &mut Sink) -> Option<Na
 pub(super) fn labels(written: &BTreeMap<String, Spanned<String>>, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
     let mut labels = BTreeMap::new();
     for (key, value) in written {
-        let mut refuse = |what: String, location| sink.push(Diagnostic::error(Code::MC0202, what).at(location));
+        let mut reject = |what: String, location| sink.push(Diagnostic::error(Code::MC0202, what).at(location));
         let checked_key = LabelKey::new(key)
-            .map_err(|reason| refuse(format!("`{key}` is not a valid label key: {reason}"), value.key()));
+            .map_err(|reason| reject(format!("`{key}` is not a valid label key: {reason}"), value.key_location()));
         let text = value.as_str();
         let checked_value = LabelValue::new(text)
-            .map_err(|reason| refuse(format!("`{text}` is not a valid label value: {reason}"), value.at()));
+            .map_err(|reason| reject(format!("`{text}` is not a valid label value: {reason}"), value.location()));
         if let (Ok(key), Ok(value)) = (checked_key, checked_value) {
             labels.insert(key, value);
         }
@@ -97,15 +97,15 @@ fn istio(spec: &Spec, sink: &mut Sink) -> Istio {
     let Some(version) = Istio::parse(written) else {
         sink.push(
             Diagnostic::error(Code::MC0208, format!("`{}` is not an Istio version", written.as_str()))
-                .at(written.at())
+                .at(written.location())
                 .help(format!("set the oldest minor version of any proxy in the mesh, such as \"{}\"", Istio::NEWEST)),
         );
         return Istio::NEWEST;
     };
     if version > Istio::NEWEST {
         let message = format!("mesh-compile does not know Istio {version} yet");
-        let note = format!("it is treated like Istio {}", Istio::NEWEST);
-        sink.push(Diagnostic::warning(Code::MC0208, message).at(written.at()).note(note));
+        let note = format!("the rules and fields of Istio {}, the newest known version, apply", Istio::NEWEST);
+        sink.push(Diagnostic::warning(Code::MC0208, message).at(written.location()).note(note));
     }
     version
 }
@@ -115,13 +115,13 @@ fn provider(spec: &Spec, sink: &mut Sink) {
     match **provider {
         Provider::GoogleManaged => sink.push(
             Diagnostic::error(Code::MC0207, "Google's managed mesh does not support EnvoyFilter")
-                .at(provider.at())
+                .at(provider.location())
                 .note("its control plane accepts neither EnvoyFilter nor WasmPlugin, so no filter would run")
                 .help("run your own Istio control plane for these workloads"),
         ),
         Provider::Openshift => sink.push(
             Diagnostic::warning(Code::MC0218, "EnvoyFilter is a technology preview in OpenShift Service Mesh 3")
-                .at(provider.at())
+                .at(provider.location())
                 .note("Red Hat does not support it in production"),
         ),
         Provider::Istio | Provider::Asm | Provider::Tcm => {}
@@ -133,7 +133,7 @@ fn proxy_version(spec: &Spec, sink: &mut Sink) {
     const LONGEST: usize = 1024;
     let Some(written) = &spec.mesh.proxy_version else { return };
     let reason = if written.len() > LONGEST {
-        Some(format!("it has {} characters, and Istio accepts {LONGEST}", written.len()))
+        Some(format!("it has {} bytes, but Istio accepts at most {LONGEST}", written.len()))
     } else if written.contains(r"\Q") {
         // RE2 quotes with \Q…\E, which the parser does not know. Istio's webhook checks these.
         None
@@ -147,7 +147,7 @@ fn proxy_version(spec: &Spec, sink: &mut Sink) {
     if let Some(reason) = reason {
         sink.push(
             Diagnostic::error(Code::MC0216, format!("`proxy-version` is not a valid regular expression: {reason}"))
-                .at(written.at())
+                .at(written.location())
                 .note("Istio's webhook rejects the EnvoyFilter"),
         );
     }

@@ -105,12 +105,12 @@ impl<'a> Templates<'a> {
         Self { environment, sources, vars: &spec.vars, incomplete: spec.unread.any, mesh }
     }
 
-    /// Renders a value. `None` after a report.
+    /// Renders a value. `None` if an error was reported.
     pub(crate) fn render(&self, template: &Spanned<String>, scope: &Scope<'_>, sink: &mut Sink) -> Option<String> {
         self.render_at(template, template, scope, sink)
     }
 
-    /// Renders every string of a table; keys stay as they are. `None` after a report.
+    /// Renders every string of a table; keys stay as they are. `None` if an error was reported.
     pub(crate) fn render_table(
         &self,
         table: &BTreeMap<String, Spanned<Written>>,
@@ -135,7 +135,7 @@ impl<'a> Templates<'a> {
         }
     }
 
-    /// Renders a template of `[names]`, or its default. `None` after a report.
+    /// Renders a template of `[names]`, or its default. `None` if an error was reported.
     pub(crate) fn render_name(
         &self,
         template: Option<&Spanned<String>>,
@@ -157,7 +157,7 @@ impl<'a> Templates<'a> {
     }
 
     /// Whether `text` uses the workload, so that no two workloads can share the result.
-    pub(crate) fn names_workload(&self, text: &str) -> bool {
+    pub(crate) fn depends_on_workload(&self, text: &str) -> bool {
         is_template(text)
             && self
                 .environment
@@ -204,7 +204,7 @@ impl<'a> Templates<'a> {
         } else {
             format!("the template cannot be rendered: {}", error.detail().unwrap_or("unknown error"))
         };
-        let location = error.range().map_or_else(|| at.at(), |range| at.part(self.sources, text, &range));
+        let location = error.range().map_or_else(|| at.location(), |range| at.part(self.sources, text, &range));
         let known = self.known(scope, has_workload);
         let known = || known.iter().map(String::as_str);
         let of_another = |name: &&str| name.split_once('.').is_some_and(|(_, last)| last == part);

@@ -7,7 +7,7 @@ use super::filters::Filter;
 use super::mesh;
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::{Direction, Insert};
-use crate::spec::types::{self, UseWith};
+use crate::spec::types::{self, UseSettings};
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
 
@@ -69,9 +69,9 @@ pub(super) fn resolve<'a>(
             configuration,
             scope,
             has_settings,
-            location: item.at(),
+            location: item.location(),
             name_location,
-            insert_location: with.and_then(|with| with.insert.as_ref()).map(Spanned::at),
+            insert_location: with.and_then(|with| with.insert.as_ref()).map(Spanned::location),
         });
     }
     insert_order(&uses, sink);
@@ -80,7 +80,7 @@ pub(super) fn resolve<'a>(
 
 /// Whether any key but the filter's name is set. Its value does not matter: setting the default explicitly must not move the pods
 /// to another label.
-fn differs(with: &UseWith) -> bool {
+fn differs(with: &UseSettings) -> bool {
     !Keys::from(with).is_empty() || with.port.is_some() || with.insert.is_some() || with.direction.is_some()
 }
 
@@ -108,7 +108,7 @@ fn insert_order(uses: &[Use<'_>], sink: &mut Sink) {
             continue;
         }
         let (before_name, after_name) = (&before.filter.plugin.name, &after.filter.plugin.name);
-        let message = format!("`{after_name}` would run before `{before_name}`, unlike in the list");
+        let message = format!("`{after_name}` would run before `{before_name}`, contrary to their order in the list");
         sink.push(
             Diagnostic::error(Code::MC0214, message)
                 .at_label(after.insert_location.unwrap_or(after.location), "moves it to the start of the chain")

@@ -81,7 +81,7 @@ const VOLUME_FIELDS: [&str; 31] = [
 const MOUNT_FIELDS: [&str; 7] =
     ["name", "mountPath", "mountPropagation", "readOnly", "recursiveReadOnly", "subPath", "subPathExpr"];
 
-/// The name of our volume. `None` after a report.
+/// The name of our volume. `None` if an error was reported.
 pub(super) fn volume_name(
     spec: &Spec,
     at: Location,
@@ -91,10 +91,10 @@ pub(super) fn volume_name(
 ) -> Option<String> {
     let template = spec.names.volume.as_ref();
     let name = templates.render_name(template, NAME, scope, sink)?;
-    check_name(&name, template.map_or(at, Spanned::at), sink).then_some(name)
+    check_name(&name, template.map_or(at, Spanned::location), sink).then_some(name)
 }
 
-/// A workload's mount path without a slash at its end. `None` after a report.
+/// A workload's mount path without a slash at its end. `None` if an error was reported.
 pub(super) fn mount_path(written: &Spanned<String>, sink: &mut Sink) -> Option<String> {
     let path = trim(written);
     let reason = if !written.starts_with('/') {
@@ -107,7 +107,7 @@ pub(super) fn mount_path(written: &Spanned<String>, sink: &mut Sink) -> Option<S
         "it must not contain `.`, `..` or `//`"
     } else {
         if SIDECAR_PATHS.contains(&path) {
-            sink.push(sidecar_mount(path).at(written.at()));
+            sink.push(sidecar_mount(path).at(written.location()));
             return None;
         }
         return Some(path.to_owned());
@@ -115,7 +115,7 @@ pub(super) fn mount_path(written: &Spanned<String>, sink: &mut Sink) -> Option<S
     let message = format!("`{}` is not a valid mount path: {reason}", written.as_str());
     sink.push(
         Diagnostic::error(Code::MC0215, message)
-            .at(written.at())
+            .at(written.location())
             .help("use a path such as `/var/local/lib/wasm-filters`"),
     );
     None
@@ -129,14 +129,14 @@ fn sidecar_mount(path: &str) -> Diagnostic {
 
 /// Checks the user's own volumes and mounts, on their own and against ours: the volume's name and the mount path.
 pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (&str, &str), sink: &mut Sink) {
-    let ours_at = spec.names.volume.as_ref().map_or_else(|| written.key(), Spanned::at);
+    let ours_at = spec.names.volume.as_ref().map_or_else(|| written.key_location(), Spanned::location);
     let mut names = Used::new("volume", "the volume of the modules", ours.0, ours_at);
     for volume in written.volumes() {
         known_fields(volume, &VOLUME_FIELDS, sink);
         if !volume.keys().any(|field| field != "name") {
             sink.push(
                 Diagnostic::error(Code::MC0220, "the volume has no source")
-                    .at(volume.at())
+                    .at(volume.location())
                     .note("Kubernetes turns it into an empty directory")
                     .help("add its source, such as `configMap = { name = \"…\" }`"),
             );
@@ -146,7 +146,7 @@ pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (
             names.add(name, location, sink);
         }
     }
-    let ours_at = written.mount_path.as_ref().map_or_else(|| written.key(), Spanned::at);
+    let ours_at = written.mount_path.as_ref().map_or_else(|| written.key_location(), Spanned::location);
     let mut paths = Used::new("mount path", "where the modules are mounted", ours.1, ours_at);
     for mount in written.volume_mounts() {
         known_fields(mount, &MOUNT_FIELDS, sink);
@@ -216,7 +216,7 @@ impl<'a> Used<'a> {
 fn known_fields(entry: &Table, known: &[&str], sink: &mut Sink) {
     for (field, value) in entry.iter().filter(|(field, _)| !known.contains(&field.as_str())) {
         let diagnostic = Diagnostic::error(Code::MC0220, format!("Kubernetes has no field `{field}` here"))
-            .at(value.key())
+            .at(value.key_location())
             .note("Kubernetes silently drops it, and a volume without a source is an empty directory");
         sink.push(match suggest(field, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
@@ -228,7 +228,7 @@ fn known_fields(entry: &Table, known: &[&str], sink: &mut Sink) {
 /// A required text field and where it is.
 fn text<'a>(entry: &'a Spanned<Table>, what: &str, field: &str, sink: &mut Sink) -> Option<(&'a str, Location)> {
     let value = entry.get(field);
-    let text = value.and_then(|value| Some((value.as_str()?, value.at()))).filter(|(text, _)| !text.is_empty());
+    let text = value.and_then(|value| Some((value.as_str()?, value.location()))).filter(|(text, _)| !text.is_empty());
     if text.is_none() {
         let message = match value {
             None => format!("the {what} has no `{field}`"),
@@ -236,7 +236,7 @@ fn text<'a>(entry: &'a Spanned<Table>, what: &str, field: &str, sink: &mut Sink)
         };
         sink.push(
             Diagnostic::error(Code::MC0220, message)
-                .at(value.map_or_else(|| entry.key(), Spanned::at))
+                .at(value.map_or_else(|| entry.key_location(), Spanned::location))
                 .help(format!("set `{field} = \"…\"`")),
         );
     }

@@ -47,7 +47,7 @@ pub(super) fn resolve<'a>(
         let identity = (*kind, namespace.clone(), name.clone());
         if let Some(first) = used.get(&identity) {
             let message = format!("{} {namespace}/{name} is patched twice", kind.as_str());
-            let mut places = [*first, written.key()];
+            let mut places = [*first, written.key_location()];
             places.sort();
             let [first, again] = places;
             sink.push(
@@ -58,7 +58,7 @@ pub(super) fn resolve<'a>(
             );
             continue;
         }
-        used.insert(identity, written.key());
+        used.insert(identity, written.key_location());
         workloads.push(workload);
     }
     workloads
@@ -95,11 +95,11 @@ fn workload<'a>(
     let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: written.kind().as_str() };
     // After a report, the default is used, so that the same run reports the workload's other errors.
     let scope = Scope { filter: None, workload: Some(&vars) };
-    let volume = volumes::volume_name(spec, written.key(), &scope, templates, sink);
+    let volume = volumes::volume_name(spec, written.key_location(), &scope, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
     if by == MountBy::Annotation {
-        let location = written.volumes.as_ref().map_or_else(|| written.key(), Spanned::at);
+        let location = written.volumes.as_ref().map_or_else(|| written.key_location(), Spanned::location);
         limits::annotations(written, location, sink);
     }
     volumes::check_own(spec, written, (&volume, &path), sink);
@@ -115,16 +115,16 @@ fn workload<'a>(
         wasm_log_level: written.wasm_log_level,
         volumes: volumes::json(written.volumes()),
         volume_mounts: volumes::json(written.volume_mounts()),
-        location: written.key(),
-        selector_location: written.selector.as_ref().map_or_else(|| written.key(), Spanned::key),
+        location: written.key_location(),
+        selector_location: written.selector.as_ref().map_or_else(|| written.key_location(), Spanned::key_location),
     };
     Some(Workload { key, mesh, uses })
 }
 
 fn name(key: &str, written: &Spanned<types::Workload>, sink: &mut Sink) -> Option<ObjectName> {
     let (text, location) = match &written.name {
-        Some(name) => (name.as_str(), name.at()),
-        None => (key, written.key()),
+        Some(name) => (name.as_str(), name.location()),
+        None => (key, written.key_location()),
     };
     ObjectName::new(text)
         .map_err(|reason| {
@@ -139,7 +139,7 @@ fn selector(written: &types::Workload, sink: &mut Sink) -> BTreeMap<LabelKey, La
     for (key, value) in selector.iter().filter(|(_, value)| value.is_empty()) {
         sink.push(
             Diagnostic::error(Code::MC0202, format!("the value of `{key}` in the selector is empty"))
-                .at(value.at())
+                .at(value.location())
                 .note("Istio's webhook rejects an EnvoyFilter with an empty value in its selector"),
         );
     }
@@ -150,7 +150,7 @@ fn mount_by(written: &Spanned<types::Workload>, uses: &[Use<'_>], sink: &mut Sin
     let gateway = uses.iter().find(|one| one.scope.direction == Direction::Gateway);
     let default = if gateway.is_some() { MountBy::Container } else { MountBy::Annotation };
     let by = written.mount.as_deref().copied().unwrap_or(default);
-    let location = written.mount.as_ref().map_or_else(|| written.key(), Spanned::at);
+    let location = written.mount.as_ref().map_or_else(|| written.key_location(), Spanned::location);
     let kind = written.kind.as_ref().filter(|kind| ***kind == Kind::Rollout);
     match (by, gateway, kind) {
         (MountBy::Annotation, Some(gateway), _) => sink.push(
@@ -163,7 +163,7 @@ fn mount_by(written: &Spanned<types::Workload>, uses: &[Use<'_>], sink: &mut Sin
         (MountBy::Container, gateway, Some(kind)) => sink.push(
             Diagnostic::error(Code::MC0214, "the containers of a Rollout cannot be patched")
                 .at(location)
-                .related(kind.at(), "a custom resource")
+                .related(kind.location(), "a custom resource")
                 .note("kustomize merges lists only for the kinds it knows: the patch would replace all containers of the Rollout")
                 .help(match gateway {
                     Some(_) => "use a Deployment: a gateway ignores the sidecar annotations",

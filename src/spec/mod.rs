@@ -29,7 +29,7 @@ pub(crate) use value::{Table, Value, to_json};
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
 use crate::world::World;
 use place::Place;
-use shape::Refused;
+use shape::Rejected;
 use syntax::Parsed;
 
 /// The whole file. Each entry is well-formed, but nothing is checked against other entries yet.
@@ -71,7 +71,7 @@ impl Spec {
     }
 
     /// The directory that paths in the file are relative to. Empty for the current directory.
-    pub(crate) fn folder(&self) -> &Utf8Path {
+    pub(crate) fn dir(&self) -> &Utf8Path {
         self.path.parent().unwrap_or_else(|| "".into())
     }
 
@@ -89,22 +89,22 @@ pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Optio
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     let parsed = Parsed { file, text: &source.text, root: root.get_ref() };
     let errors = syntax::report(parsed, &errors, sink);
-    let refused = shape::check(parsed, &errors, sink);
-    Some(decode_file(path, parsed, &refused, !errors.is_empty(), sink))
+    let rejected = shape::check(parsed, &errors, sink);
+    Some(decode_file(path, parsed, &rejected, !errors.is_empty(), sink))
 }
 
-fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, refused: &Refused, any: bool, sink: &mut Sink) -> Spec {
-    let mut decoder = Decoder { parsed, refused, sink };
+fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bool, sink: &mut Sink) -> Spec {
+    let mut decoder = Decoder { parsed, rejected, sink };
     let (mesh, output, rollout) = (decoder.section("mesh"), decoder.section("output"), decoder.section("rollout"));
     let names = decoder.section("names");
     let mut vars: BTreeMap<String, types::Var> = decoder.entries("vars");
     let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
     let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");
-    // A template that uses a refused variable is not wrong itself.
+    // A template that uses a rejected variable is not wrong itself.
     for name in declared(parsed.root, "vars") {
         vars.entry(name).or_insert(types::Var::Integer(0));
     }
-    let is_broken = |section: &str| refused.broken.contains(&Place::default().key(section));
+    let is_broken = |section: &str| rejected.broken.contains(&Place::default().key(section));
     let unread = Unread {
         any,
         mesh: is_broken("mesh"),
@@ -127,34 +127,34 @@ fn declared(root: &DeTable<'_>, section: &str) -> impl Iterator<Item = String> {
 /// Decodes the entries whose shape is right, each on its own.
 struct Decoder<'a> {
     parsed: Parsed<'a>,
-    refused: &'a Refused,
+    rejected: &'a Rejected,
     sink: &'a mut Sink,
 }
 
 impl Decoder<'_> {
-    /// One of the fixed tables. Keys that are missing or refused have their defaults, in a broken table all of them.
+    /// One of the fixed tables. Keys that are missing or rejected have their defaults, in a broken table all of them.
     fn section<'de, T: Deserialize<'de> + Default>(&mut self, name: &str) -> T {
         let place = Place::default().key(name);
         let Some((key, value)) = self.parsed.root.get_key_value(name) else { return T::default() };
-        if self.refused.broken.contains(&place) {
+        if self.rejected.broken.contains(&place) {
             return T::default();
         }
         let mut value = value.clone();
         let DeValue::Table(table) = value.get_mut() else { return T::default() };
         let keys: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
-        for key in keys.iter().filter(|key| self.refused.reported.contains(&place.key(key.as_str()))) {
+        for key in keys.iter().filter(|key| self.rejected.reported.contains(&place.key(key.as_str()))) {
             table.remove(key.as_str());
         }
         self.decode(decode::Value { file: self.parsed.file, key: key.span(), value: &value }).unwrap_or_default()
     }
 
-    /// The entries of a table of named things, without those that are refused.
+    /// The entries of a table of named things, without those that are rejected.
     fn entries<'de, T: Deserialize<'de>>(&mut self, name: &str) -> BTreeMap<String, T> {
         let entries = self.parsed.root.get(name).and_then(|value| value.get_ref().as_table());
         let mut decoded = BTreeMap::new();
         for (key, value) in entries.into_iter().flatten() {
             let place = Place::default().key(name).key(key.get_ref().as_ref());
-            if self.refused.reported.contains(&place) || self.refused.broken.contains(&place) {
+            if self.rejected.reported.contains(&place) || self.rejected.broken.contains(&place) {
                 continue;
             }
             let value = decode::Value { file: self.parsed.file, key: key.span(), value };

@@ -7,7 +7,7 @@ use crate::world::{Usage, World};
 
 const BOM: char = '\u{feff}';
 
-/// Reads the file and adds its text to the world's sources. `None` after a report.
+/// Reads the file and adds its text to the world's sources. `None` if an error was reported.
 pub(super) fn read(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<FileId> {
     let sources = world.sources();
     let bytes = match world.read_argument(path, Usage::Spec) {

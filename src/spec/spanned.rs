@@ -18,25 +18,25 @@ pub(super) const NAME: &str = "$mesh-compile::Spanned";
 pub(crate) struct Spanned<T> {
     value: T,
     /// The value. For a table with a header, the header.
-    at: Location,
+    location: Location,
     /// The key of the value. For an element of an array, the element itself.
-    key: Location,
+    key_location: Location,
 }
 
 impl<T> Spanned<T> {
     /// The location of the value. For a table with a header, the location of the header.
-    pub(crate) const fn at(&self) -> Location {
-        self.at
+    pub(crate) const fn location(&self) -> Location {
+        self.location
     }
 
     /// The location of the key. An element of an array has no key, so this is the location of the element.
-    pub(crate) const fn key(&self) -> Location {
-        self.key
+    pub(crate) const fn key_location(&self) -> Location {
+        self.key_location
     }
 
     /// Another value with the same location.
     pub(crate) const fn with<U>(&self, value: U) -> Spanned<U> {
-        Spanned { value, at: self.at, key: self.key }
+        Spanned { value, location: self.location, key_location: self.key_location }
     }
 }
 
@@ -72,7 +72,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
         let key = offset()?..offset()?;
         let at = offset()?..offset()?;
         let value = parts.next_element()?.ok_or_else(missing)?;
-        Ok(Spanned { value, at: Location::new(file, at), key: Location::new(file, key) })
+        Ok(Spanned { value, location: Location::new(file, at), key_location: Location::new(file, key) })
     }
 }
 
@@ -99,15 +99,15 @@ impl<T> Spanned<T> {
     /// The location of a part of the value's text, given as a byte range. A string with escapes differs from its source, so this is
     /// the location of the whole string then.
     pub(crate) fn part(&self, sources: &Sources, text: &str, part: &Range<usize>) -> Location {
-        let written = self.at.bytes();
-        let source = sources.get(self.at.file);
+        let written = self.location.bytes();
+        let source = sources.get(self.location.file);
         let offset = source.text.get(written.clone()).and_then(|written| written.find(text));
         match offset {
             Some(offset) if part.end <= text.len() && part.start < part.end => {
                 let start = written.start + offset;
-                Location::new(self.at.file, start + part.start..start + part.end)
+                Location::new(self.location.file, start + part.start..start + part.end)
             }
-            _ => self.at,
+            _ => self.location,
         }
     }
 }

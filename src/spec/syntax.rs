@@ -1,4 +1,4 @@
-//! Syntax errors: what the TOML parser refuses, and keys that are defined twice.
+//! Syntax errors: what the TOML parser rejects, and keys that are defined twice.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -22,21 +22,21 @@ fn a_value_has_a_location_and_so_has_its_key() {
     let both = |at: Location, key: Location| (written(at), written(key));
 
     let filter = &spec.filters["a"];
-    assert_eq!(both(filter.at(), filter.key()), ("[filters.a]".into(), "a".into()));
-    assert_eq!(both(filter.module.at(), filter.module.key()), ("'a.wasm'".into(), "module".into()));
+    assert_eq!(both(filter.location(), filter.key_location()), ("[filters.a]".into(), "a".into()));
+    assert_eq!(both(filter.module.location(), filter.module.key_location()), ("'a.wasm'".into(), "module".into()));
     let Value::Array(list) = &**filter.config.as_ref().unwrap().get("list").unwrap() else { panic!("{filter:?}") };
-    assert_eq!(both(list[0].at(), list[0].key()), ("1".into(), "1".into()));
+    assert_eq!(both(list[0].location(), list[0].key_location()), ("1".into(), "1".into()));
     let Value::Table(table) = &*list[1] else { panic!("{list:?}") };
-    assert_eq!(both(table["deep"].at(), table["deep"].key()), ("'漢'".into(), "deep".into()));
+    assert_eq!(both(table["deep"].location(), table["deep"].key_location()), ("'漢'".into(), "deep".into()));
 
     let workload = &spec.workloads["w.1"];
-    assert_eq!(written(workload.key()), "\"w.1\"");
+    assert_eq!(written(workload.key_location()), "\"w.1\"");
     let selector = workload.selector.as_ref().unwrap();
-    assert_eq!(both(selector["app"].at(), selector["app"].key()), ("'w'".into(), "app".into()));
+    assert_eq!(both(selector["app"].location(), selector["app"].key_location()), ("'w'".into(), "app".into()));
     let [plain, with] = workload.filters.as_slice() else { panic!("{workload:?}") };
     assert_eq!((written(plain.filter_at()), written(with.filter_at())), ("'a'".into(), "'b'".into()));
     let port = with.settings().unwrap().port.as_ref().unwrap();
-    assert_eq!((**port, both(port.at(), port.key())), (80, ("80".into(), "port".into())));
+    assert_eq!((**port, both(port.location(), port.key_location())), (80, ("80".into(), "port".into())));
 }
 
 #[test]

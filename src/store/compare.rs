@@ -63,11 +63,11 @@ fn walk(
     below: &str,
     found: &mut BTreeMap<String, FileKind>,
 ) -> Result<(), Unreadable> {
-    let folder = dir.join(below);
-    let entries = match world.list(&folder) {
+    let full = dir.join(below);
+    let entries = match world.list(&full) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err((folder, error)),
+        Err(error) => return Err((full, error)),
     };
     for (name, kind) in entries {
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
@@ -91,7 +91,7 @@ fn planned(
         |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
     match entry {
         None => return Ok(difference(State::Missing, None)),
-        Some(FileKind::Directory | FileKind::Other) => return Ok(difference(State::InTheWay, None)),
+        Some(FileKind::Directory | FileKind::Other) => return Ok(difference(State::Blocked, None)),
         Some(FileKind::File) => {}
     }
     let path = tree.dir.join(&file.path);
@@ -102,12 +102,12 @@ fn planned(
     let state = if file.path == LOCK {
         // The lock does not list itself. One that parses counts as written by a render.
         let parses = std::str::from_utf8(&bytes).is_ok_and(|text| Lock::parse(text).is_ok());
-        if parses { State::Outdated } else { State::Tampered }
+        if parses { State::Outdated } else { State::Edited }
     } else {
         match owner(lock, &file.path, &bytes) {
             Owner::Ours => State::Outdated,
-            Owner::Changed => State::Tampered,
-            Owner::Foreign => State::InTheWay,
+            Owner::Changed => State::Edited,
+            Owner::Foreign => State::Blocked,
         }
     };
     Ok(difference(state, Some(bytes)))
@@ -136,7 +136,7 @@ fn unplanned(
     };
     let state = match owner(lock, &path, &bytes) {
         Owner::Ours => State::Stale,
-        Owner::Changed | Owner::Foreign => State::StaleTampered,
+        Owner::Changed | Owner::Foreign => State::StaleEdited,
     };
     difference(path, state, Some(bytes))
 }

@@ -25,16 +25,16 @@ impl Difference {
                 let message = format!("`{path}` is out of date: {spec} or a file that it refers to has changed");
                 (Code::MC0701, message, RENDER.to_owned())
             }
-            State::Tampered if self.path == LOCK => {
+            State::Edited if self.path == LOCK => {
                 let error = self.damaged_lock(world, &path);
                 return self.compared(world, error, tree, &path);
             }
-            State::Tampered => {
+            State::Edited => {
                 let help = format!("make the change in {spec} and render again: a render overwrites the file");
                 (Code::MC0704, format!("`{path}` was changed by hand after the last render"), help)
             }
             State::Stale => (Code::MC0703, format!("`{path}` is no longer rendered"), RENDER.to_owned()),
-            State::StaleTampered => {
+            State::StaleEdited => {
                 let message = format!("`{path}` is no longer rendered, and was changed by hand after the last render");
                 (Code::MC0704, message, "move or delete the file: a render does not delete it".to_owned())
             }
@@ -46,7 +46,7 @@ impl Difference {
                 let help = "move the file out of this directory, which is for rendered files only".to_owned();
                 (Code::MC0703, format!("`{path}` was not rendered by mesh-compile"), help)
             }
-            State::InTheWay => {
+            State::Blocked => {
                 let message = format!("`{path}` is in the way of a rendered file, and mesh-compile did not write it");
                 let help = "move or delete it, then render again: a render does not overwrite it".to_owned();
                 (Code::MC0705, message, help)

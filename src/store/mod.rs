@@ -51,17 +51,17 @@ pub enum State {
     /// Unchanged since an earlier render, and rendered differently now.
     Outdated,
     /// Ours, rendered, and changed since the last render.
-    Tampered,
+    Edited,
     /// Unchanged since an earlier render, and no longer rendered.
     Stale,
     /// Ours, changed since the last render, and no longer rendered.
-    StaleTampered,
+    StaleEdited,
     /// A temporary file of an interrupted render.
     Leftover,
     /// Not ours, and not rendered.
     Extra,
     /// Not ours, at the path of a rendered file.
-    InTheWay,
+    Blocked,
 }
 
 /// An error about a file of `out/` as a whole.

@@ -18,15 +18,15 @@ const SPEC: &str = "mesh.toml";
 
 /// An output directory.
 struct Out {
-    _folder: tempfile::TempDir,
+    _temp: tempfile::TempDir,
     dir: Utf8PathBuf,
 }
 
 impl Out {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let dir = Utf8Path::from_path(folder.path()).expect("UTF-8").join("out");
-        Self { _folder: folder, dir }
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let dir = Utf8Path::from_path(temp.path()).expect("UTF-8").join("out");
+        Self { _temp: temp, dir }
     }
 
     /// The paths of all files.
@@ -87,7 +87,7 @@ impl Out {
         let mut sink = Sink::new();
         let _ = exclusive(&self.dir);
         let steps = plan(&world, tree, SPEC.into(), &mut sink);
-        assert_eq!(sink.into_sorted(world.sources()), [], "the render is refused");
+        assert_eq!(sink.into_sorted(world.sources()), [], "the render is rejected");
         Write { disk, world: &world, tree }.run(&steps, &mut Sink::new())
     }
 
@@ -102,7 +102,7 @@ impl Out {
     }
 
     /// The codes of the errors about a path that keep a render from starting.
-    fn refusals(&self, tree: &Tree) -> Vec<Code> {
+    fn rejections(&self, tree: &Tree) -> Vec<Code> {
         let (world, mut sink) = (world::Disk::new(), Sink::new());
         plan(&world, tree, SPEC.into(), &mut sink);
         sink.into_sorted(world.sources()).into_iter().map(|error| error.code).collect()
@@ -319,7 +319,7 @@ fn a_complete_render_lists_one_digest_per_file() {
 
 #[test]
 fn a_file_that_was_changed_by_hand_is_not_deleted_after_any_step() {
-    let refused = Cell::new(0);
+    let rejected = Cell::new(0);
     at_every_step(|out, [.., last], step| {
         let last = last.expect("a spec");
         for path in out.paths() {
@@ -328,18 +328,18 @@ fn a_file_that_was_changed_by_hand_is_not_deleted_after_any_step() {
             }
             let bytes = out.read(&path).expect("a file");
             out.write(&path, &[&bytes[..], b"# mine\n"].concat());
-            assert_eq!(out.refusals(last), [Code::MC0704], "{path} after step {step}");
-            refused.update(|count| count + 1);
+            assert_eq!(out.rejections(last), [Code::MC0704], "{path} after step {step}");
+            rejected.update(|count| count + 1);
             out.write(&path, &bytes);
         }
         out.repair(last);
     });
-    assert!(refused.get() > 0);
+    assert!(rejected.get() > 0);
 }
 
 #[test]
 fn a_new_file_of_the_users_is_not_overwritten_after_any_step() {
-    let refused = Cell::new(0);
+    let rejected = Cell::new(0);
     at_every_step(|out, [first, _, last], step| {
         let last = last.expect("a spec");
         let present = out.paths();
@@ -349,13 +349,13 @@ fn a_new_file_of_the_users_is_not_overwritten_after_any_step() {
                 continue;
             }
             out.write(&file.path, b"mine");
-            assert_eq!(out.refusals(last), [Code::MC0705], "{} after step {step}", file.path);
-            refused.update(|count| count + 1);
+            assert_eq!(out.rejections(last), [Code::MC0705], "{} after step {step}", file.path);
+            rejected.update(|count| count + 1);
             out.remove(&file.path);
         }
         out.repair(last);
     });
-    assert!(refused.get() > 0);
+    assert!(rejected.get() > 0);
 }
 
 #[test]

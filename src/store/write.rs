@@ -51,7 +51,7 @@ impl Action {
 /// `dir` then belong to no one. `None` where the file system has no locks.
 #[must_use]
 pub fn exclusive(dir: &Utf8Path) -> Option<File> {
-    // An error shows again when the files of the directory are written.
+    // Writing the files of the directory reports the error.
     let _ = write::create_dirs(dir);
     write::lock(dir)
 }
@@ -64,10 +64,10 @@ pub fn plan(world: &dyn World, tree: &Tree, spec: &Utf8Path, sink: &mut Sink) ->
     for difference in compare(world, tree, sink) {
         let action = match difference.state {
             State::Missing => Action::Create,
-            State::Outdated | State::Tampered => Action::Update,
+            State::Outdated | State::Edited => Action::Update,
             State::Stale | State::Leftover => Action::Delete,
             State::Extra => continue,
-            State::StaleTampered | State::InTheWay => {
+            State::StaleEdited | State::Blocked => {
                 sink.push(difference.finding(world, tree, spec));
                 continue;
             }
@@ -107,7 +107,7 @@ impl Disk for Real {
     }
 }
 
-/// Makes the changes. Returns `false` after a report.
+/// Makes the changes. Returns `false` if an error was reported.
 ///
 /// 1. Write the new content to temporary files, each in the directory of its file. A full disk shows here, before any file has
 ///    changed.
@@ -134,7 +134,7 @@ impl Write<'_> {
         let (deleted, written): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.action == Action::Delete);
         self.create_dirs(&written);
         let Some(staged) = all(&written, sink, |step| self.stage(step)) else { return false };
-        if !self.announce(sink) {
+        if !self.add_pending(sink) {
             return false;
         }
         let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) =
@@ -144,7 +144,7 @@ impl Write<'_> {
             && all(lock, sink, |staged| self.rename(staged)).is_some()
     }
 
-    /// Creates the directories of the files. An error shows again when the files are written.
+    /// Creates the directories of the files. Writing the files reports the errors.
     fn create_dirs(&self, written: &[&Step]) {
         let dirs: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| Utf8Path::new(&step.path).parent()).collect();
         for dir in dirs {
@@ -159,11 +159,11 @@ impl Write<'_> {
     }
 
     /// Adds the digests of the files to mesh.lock, unless it lists them already.
-    fn announce(&self, sink: &mut Sink) -> bool {
+    fn add_pending(&self, sink: &mut Sink) -> bool {
         let mut lock = lock_or_report(self.world, &self.tree.dir, sink);
         let mut changed = false;
         for file in self.tree.files.iter().filter(|file| file.path != LOCK) {
-            changed |= lock.announce(&file.path, &file.digest.to_string());
+            changed |= lock.add_pending(&file.path, &file.digest.to_string());
         }
         if !changed {
             return true;

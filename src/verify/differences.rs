@@ -9,7 +9,7 @@ use super::report::exchange::{end, level};
 use super::subject::Subject;
 use super::text::quoted;
 use crate::diag::{Code, Diagnostic};
-use crate::resolve::suite::Test;
+use crate::resolve::traffic::suite::Test;
 use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// Notes per finding.
@@ -18,10 +18,10 @@ const SHOWN: usize = 12;
 /// A finding for each filter and each test on which the engines disagree.
 pub(super) fn find(subject: &Subject, embedded: &Outcome, envoy: &Outcome) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (number, placed) in subject.plugins.iter().enumerate() {
+    for (number, entry) in subject.plugins.iter().enumerate() {
         let (Some(ours), Some(theirs)) = (embedded.plugins.get(number), envoy.plugins.get(number)) else { continue };
-        let message = format!("the engines disagree about the filter `{}`", placed.plugin.name());
-        found.extend(finding(message, plugin(ours, theirs)).map(|finding| finding.at(placed.location)));
+        let message = format!("the engines disagree about the filter `{}`", entry.plugin.name());
+        found.extend(finding(message, plugin(ours, theirs)).map(|finding| finding.at(entry.location)));
     }
     let cannot = |outcome: &PluginOutcome| outcome.fault.as_ref().is_some_and(|it| it.kind == FaultKind::Unsupported);
     if embedded.plugins.iter().any(cannot) {

@@ -7,13 +7,13 @@ use mesh_compile_host::{Filter, Library, Listener, Plugin, Proxy, ProxyConfig, S
 use rayon::prelude::*;
 
 use super::outcome::{Outcome, TestOutcome};
-use super::subject::{Placed, Subject};
+use super::subject::{ChainEntry, Subject};
 use crate::domain::Direction;
-use crate::resolve::suite::Test;
+use crate::resolve::traffic::suite::Test;
 
 /// Verifies the subjects in parallel, and translates each distinct module once. Calls `progress` after each subject.
 pub(crate) fn run(subjects: &[Subject], progress: &(dyn Fn() + Sync)) -> Vec<Outcome> {
-    let modules = subjects.iter().flat_map(|subject| &subject.plugins).map(|placed| &placed.plugin.module);
+    let modules = subjects.iter().flat_map(|subject| &subject.plugins).map(|entry| &entry.plugin.module);
     let library = Library::new(modules.map(|module| (module.digest, module.bytes.clone())));
     let verified = subjects.par_iter().map(|subject| {
         let outcome = verify(&library, subject);
@@ -47,10 +47,10 @@ fn traffic(library: &Library, subject: &Subject, test: &Test) -> TestOutcome {
 
 /// The subject's proxy. Without a test, no filter sees traffic.
 fn config(subject: &Subject, test: Option<&Test>) -> ProxyConfig {
-    let filter = |placed: &Placed| Filter {
-        plugin: Arc::new(plugin(placed)),
-        filter_type: placed.chain,
-        in_chain: test.is_some_and(|test| placed.sees(test)),
+    let filter = |entry: &ChainEntry| Filter {
+        plugin: Arc::new(plugin(entry)),
+        filter_type: entry.chain,
+        in_chain: test.is_some_and(|test| entry.sees(test)),
     };
     let direction = match test.map_or(Direction::Inbound, |test| test.direction) {
         Direction::Inbound => TrafficDirection::Inbound,
@@ -61,8 +61,8 @@ fn config(subject: &Subject, test: Option<&Test>) -> ProxyConfig {
     ProxyConfig { envoy: subject.envoy, listener, filters: subject.plugins.iter().map(filter).collect() }
 }
 
-fn plugin(placed: &Placed) -> Plugin {
-    let plugin = &placed.plugin;
+fn plugin(entry: &ChainEntry) -> Plugin {
+    let plugin = &entry.plugin;
     Plugin {
         name: plugin.name().to_owned(),
         root_id: plugin.root_id().to_owned(),

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use mesh_compile_host::{Callout, Exchange, Message, Property, Response, Scenario};
 
-use super::subject::{self, Placed, Plugin, Subject};
+use super::subject::{self, ChainEntry, Plugin, Subject};
 use super::{Options, Report, run};
 use crate::diag::{Location, Sink};
 use crate::domain::{Digest, Direction, FilterType, Istio};
 use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::resolve::suite::{Expect, Step, Test};
+use crate::resolve::traffic::suite::{Expect, Step, Test};
 use crate::world::{Memory, World as _};
 
 fn config(number: usize, vm_id: &str, choices: u8) -> PluginConfig {
@@ -52,7 +52,7 @@ pub fn drive(module: &[u8], choices: u8) -> String {
     let location = Location::whole(world.sources().id("mesh.toml".into()));
     let module = subject::Module { bytes: module.into(), digest: Digest::of(module) };
     // Two plugins in one VM, one in its own VM, and one network filter.
-    let plugins = ["a", "a", "b", "b"].into_iter().enumerate().map(|(number, vm_id)| Placed {
+    let plugins = ["a", "a", "b", "b"].into_iter().enumerate().map(|(number, vm_id)| ChainEntry {
         plugin: Arc::new(Plugin {
             chain_name: format!("filter-{number}"),
             config: config(number, vm_id, choices),

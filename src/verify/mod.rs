@@ -5,7 +5,6 @@
 //!     mesh.toml ─ tests ──► Test ───┘  (or envoy)                 └─► report
 //! ```
 
-mod bare;
 mod cache;
 mod differences;
 pub(crate) mod embedded;
@@ -20,6 +19,7 @@ pub(crate) mod read;
 mod report;
 mod run;
 mod select;
+mod single_module;
 pub(crate) mod subject;
 #[cfg(test)]
 mod tests;
@@ -27,12 +27,12 @@ mod text;
 
 use camino::Utf8PathBuf;
 
-pub use bare::Bare;
 pub use report::{Engine, Report, Run, Test, Workload};
+pub use single_module::SingleModule;
 
 use crate::diag::Sink;
 use crate::layout::Tree;
-use crate::resolve::suite::{Proxies, Suite};
+use crate::resolve::traffic::suite::{Proxies, Suite};
 use crate::world::World;
 
 /// Options of a dry run.
@@ -95,13 +95,13 @@ pub fn verify(
 /// Dry-runs one module by itself. `None` if that was not possible, which is reported.
 pub fn verify_module(
     world: &dyn World,
-    bare: &Bare,
+    single: &SingleModule,
     options: &Options,
     sink: &mut Sink,
     progress: Progress<'_>,
 ) -> Option<Report> {
-    match bare::read(world, bare, sink)? {
-        bare::Read::Rejected => Some(Report::rejected(options.engine, bare)),
-        bare::Read::Subject(subject) => run::run(world, &[*subject], options, sink, progress),
+    match single_module::read(world, single, sink)? {
+        single_module::Read::Rejected => Some(Report::rejected(options.engine, single)),
+        single_module::Read::Subject(subject) => run::run(world, &[*subject], options, sink, progress),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn run(
     sink: &mut Sink,
     progress: Progress<'_>,
 ) -> Option<Report> {
-    let run = DryRun { world, subjects, options, progress };
+    let run = Runner { world, subjects, options, progress };
     let mut findings = Findings::default();
     let workloads = match options.engine {
         Engine::Embedded => Ok(run.embedded(&mut findings)),
@@ -35,14 +35,14 @@ pub(super) fn run(
     Some(Report { engine: options.engine, workloads, passed })
 }
 
-struct DryRun<'a> {
+struct Runner<'a> {
     world: &'a dyn World,
     subjects: &'a [Subject],
     options: &'a Options,
     progress: Progress<'a>,
 }
 
-impl DryRun<'_> {
+impl Runner<'_> {
     /// Runs the subjects that are not in the cache.
     fn embedded(&self, findings: &mut Findings) -> Vec<Workload> {
         let cache = Cache::new(self.world, self.options.cache.as_deref());

@@ -1,7 +1,7 @@
 //! Selects the workloads that the command line names.
 
 use crate::diag::{Code, Diagnostic, Sink, suggest};
-use crate::resolve::suite::Suite;
+use crate::resolve::traffic::suite::Suite;
 
 /// The suites that are named, each once, in their own order. All suites if there are no names. A name is that of the workload's table in
 /// mesh.toml, or `productpage-v1`, `default/productpage-v1` or `Deployment/default/productpage-v1`. A short name may select several

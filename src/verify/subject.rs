@@ -9,7 +9,7 @@ use mesh_compile_module::abi::EnvoyMinor;
 use crate::diag::Location;
 use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::{self, Any, PluginConfig};
-use crate::resolve::suite::Test;
+use crate::resolve::traffic::suite::Test;
 
 /// A workload to verify.
 #[derive(Debug, Clone)]
@@ -20,13 +20,13 @@ pub(crate) struct Subject {
     pub(crate) envoy: EnvoyMinor,
     /// The plugins that reach the proxy, in the order of the request path. Plugins at the head of a chain, before Istio's own filters,
     /// come first.
-    pub(crate) plugins: Vec<Placed>,
+    pub(crate) plugins: Vec<ChainEntry>,
     pub(crate) tests: Vec<Test>,
 }
 
 /// A plugin and the listeners that it is part of.
 #[derive(Debug, Clone)]
-pub(crate) struct Placed {
+pub(crate) struct ChainEntry {
     pub(crate) plugin: Arc<Plugin>,
     pub(crate) chain: FilterType,
     /// The listeners' direction. `Any` matches all.
@@ -120,7 +120,7 @@ impl Plugin {
     }
 }
 
-impl Placed {
+impl ChainEntry {
     /// Whether the plugin is in the listener that the test's requests arrive at.
     pub(crate) fn sees(&self, test: &Test) -> bool {
         (self.direction == Direction::Any || self.direction == test.direction)
@@ -130,16 +130,16 @@ impl Placed {
 
 impl Subject {
     /// The HTTP chain of the listener that a test's requests come to, in the order of the request path.
-    pub(crate) fn http_chain(&self, test: &Test) -> Vec<&Placed> {
+    pub(crate) fn http_chain(&self, test: &Test) -> Vec<&ChainEntry> {
         self.chain(FilterType::Http, test)
     }
 
     /// The network chain of that listener.
-    pub(crate) fn network_chain(&self, test: &Test) -> Vec<&Placed> {
+    pub(crate) fn network_chain(&self, test: &Test) -> Vec<&ChainEntry> {
         self.chain(FilterType::Network, test)
     }
 
-    fn chain(&self, chain: FilterType, test: &Test) -> Vec<&Placed> {
-        self.plugins.iter().filter(|placed| placed.chain == chain && placed.sees(test)).collect()
+    fn chain(&self, chain: FilterType, test: &Test) -> Vec<&ChainEntry> {
+        self.plugins.iter().filter(|entry| entry.chain == chain && entry.sees(test)).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use regex::bytes::Regex;
 
-use crate::resolve::suite::Matcher;
+use crate::resolve::traffic::suite::Matcher;
 
 /// Bytes shown of a value.
 const LONGEST: usize = 120;

@@ -72,7 +72,7 @@ impl World for Disk {
         self.once(path, || {
             let file = File::open(path)?;
             match kind(file.metadata()?.file_type()) {
-                FileKind::Directory => FileKind::Directory.refused().map_or_else(|| Ok(Vec::new()), Err),
+                FileKind::Directory => FileKind::Directory.rejected().map_or_else(|| Ok(Vec::new()), Err),
                 FileKind::File | FileKind::Other => bounded(file, usage),
             }
         })
@@ -121,8 +121,8 @@ fn kind(file: FileType) -> FileKind {
 /// Checks the kind before opening: opening a pipe without a writer blocks.
 fn regular(path: &Utf8Path, usage: Usage) -> io::Result<Vec<u8>> {
     let metadata = fs::metadata(path)?;
-    if let Some(refused) = kind(metadata.file_type()).refused() {
-        return Err(refused);
+    if let Some(rejected) = kind(metadata.file_type()).rejected() {
+        return Err(rejected);
     }
     if metadata.len() > usage.limit() {
         return Err(usage.too_large());

@@ -47,8 +47,8 @@ impl World for Memory {
     }
 
     fn read(&self, path: &Utf8Path, usage: Usage) -> io::Result<Arc<[u8]>> {
-        if let Some(refused) = self.kind(path).and_then(FileKind::refused) {
-            return Err(refused);
+        if let Some(rejected) = self.kind(path).and_then(FileKind::rejected) {
+            return Err(rejected);
         }
         let content = self.files.get(&normal(path)).ok_or(io::ErrorKind::NotFound)?;
         if content.len() as u64 > usage.limit() { Err(usage.too_large()) } else { Ok(Arc::clone(content)) }

@@ -116,7 +116,7 @@ impl Usage {
 
 impl FileKind {
     /// Why this cannot be read as a file.
-    fn refused(self) -> Option<io::Error> {
+    fn rejected(self) -> Option<io::Error> {
         match self {
             Self::File => None,
             Self::Directory => Some(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory, not a file")),

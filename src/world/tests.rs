@@ -64,7 +64,7 @@ fn a_file_is_read_once() {
 }
 
 #[test]
-fn a_file_over_its_limit_is_refused() {
+fn a_file_over_its_limit_is_rejected() {
     let (_temporary, [(disk, dir), _]) = worlds();
     let path = dir.join("large");
     let file = std::fs::File::create(&path).expect("writable");
@@ -75,8 +75,8 @@ fn a_file_over_its_limit_is_refused() {
     assert_eq!(disk.read_current(&path, Usage::Configuration).expect_err("too large").to_string(), expected);
     assert_eq!(disk.read_argument(&path, Usage::Configuration).expect_err("too large").to_string(), expected);
     let memory = Memory::new().file("large", vec![0; 17 << 20]);
-    let refused = memory.read("large".into(), Usage::Configuration);
-    assert_eq!(refused.expect_err("too large").to_string(), expected);
+    let rejected = memory.read("large".into(), Usage::Configuration);
+    assert_eq!(rejected.expect_err("too large").to_string(), expected);
 }
 
 #[cfg(unix)]

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_refused() {
+    fn a_directory_is_rejected() {
         let (_dir, dir) = dir();
         assert_eq!(write(&dir, b"one").expect_err("a directory").to_string(), "it is a directory");
         let missing = write(&dir.join("none/file"), b"one").expect_err("no directory");

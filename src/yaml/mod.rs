@@ -11,7 +11,7 @@
 //! ```
 //!
 //! "Every reader" includes readers of YAML 1.1 (kubectl, PyYAML) as well as YAML 1.2. To a YAML 1.1 reader, a bare `on` is a
-//! boolean and `1_000` is a number, and kubectl refuses both as labels and annotations.
+//! boolean and `1_000` is a number, and kubectl rejects both as labels and annotations.
 
 mod scalar;
 mod serializer;

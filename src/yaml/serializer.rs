@@ -410,16 +410,16 @@ mod tests {
     }
 
     #[test]
-    fn values_without_a_canonical_form_are_refused() {
+    fn values_without_a_canonical_form_are_rejected() {
         #[derive(Serialize)]
         enum Untagged {
             Variant(i32),
         }
-        let refused = |error: Result<(), Error>| error.expect_err("it is refused").to_string();
+        let rejected = |error: Result<(), Error>| error.expect_err("it is rejected").to_string();
         let mut out = Vec::new();
-        assert_eq!(refused(write(&BTreeMap::from([(1, 2)]), &mut out)), "a map key is not a string");
-        assert_eq!(refused(write(&BTreeMap::from([([1], 2)]), &mut out)), "a map key is not a string");
-        assert_eq!(refused(write(&f64::NAN, &mut out)), "a number is not finite");
-        assert_eq!(refused(write(&Untagged::Variant(1), &mut out)), "the variant `Variant` has fields and no tag");
+        assert_eq!(rejected(write(&BTreeMap::from([(1, 2)]), &mut out)), "a map key is not a string");
+        assert_eq!(rejected(write(&BTreeMap::from([([1], 2)]), &mut out)), "a map key is not a string");
+        assert_eq!(rejected(write(&f64::NAN, &mut out)), "a number is not finite");
+        assert_eq!(rejected(write(&Untagged::Variant(1), &mut out)), "the variant `Variant` has fields and no tag");
     }
 }

@@ -46,10 +46,10 @@ const KNOWN_DIFFERENCES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// A folder of tests/conformance.
+/// A directory of tests/conformance.
 struct Topic {
     name: String,
-    folder: PathBuf,
+    dir: PathBuf,
     spec: toml::Table,
     /// The expected failures of each workload and test: one regular expression per failure. For a workload without tests, the
     /// errors of its filters.
@@ -141,22 +141,22 @@ fn expected_findings_name(topics: &[Arc<Topic>], scenarios: &BTreeSet<String>) -
 }
 
 fn topics() -> Result<Vec<Arc<Topic>>, Failed> {
-    let mut folders: Vec<PathBuf> = Vec::new();
+    let mut dirs: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(Path::new(ROOT).join("tests/conformance"))? {
-        folders.push(entry?.path());
+        dirs.push(entry?.path());
     }
-    folders.retain(|folder| folder.join("mesh.toml").is_file());
-    folders.sort();
-    folders.into_iter().map(|folder| topic(folder).map(Arc::new)).collect()
+    dirs.retain(|dir| dir.join("mesh.toml").is_file());
+    dirs.sort();
+    dirs.into_iter().map(|dir| topic(dir).map(Arc::new)).collect()
 }
 
-fn topic(folder: PathBuf) -> Result<Topic, Failed> {
+fn topic(dir: PathBuf) -> Result<Topic, Failed> {
     let table =
-        |file: &str| -> Result<toml::Table, Failed> { Ok(toml::from_str(&fs::read_to_string(folder.join(file))?)?) };
-    let findings = if folder.join("findings.toml").exists() { table("findings.toml")? } else { toml::Table::new() };
+        |file: &str| -> Result<toml::Table, Failed> { Ok(toml::from_str(&fs::read_to_string(dir.join(file))?)?) };
+    let findings = if dir.join("findings.toml").exists() { table("findings.toml")? } else { toml::Table::new() };
     let spec = table("mesh.toml")?;
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Topic { name, folder, spec, findings, runs: OnceLock::new() })
+    let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Topic { name, dir, spec, findings, runs: OnceLock::new() })
 }
 
 fn scenarios(topic: &Arc<Topic>) -> Vec<Scenario> {
@@ -180,20 +180,20 @@ impl Topic {
     }
 
     fn run(&self) -> Result<Runs, String> {
-        let folder = self.lay_out().map_err(|error| error.message().unwrap_or_default().to_owned())?;
+        let dir = self.lay_out().map_err(|error| error.message().unwrap_or_default().to_owned())?;
         let envoy = tools::tool("envoy").display().to_string();
         thread::scope(|scope| {
-            let embedded = scope.spawn(|| verify(folder.path(), &["embedded", "--no-cache"]));
-            let envoy = verify(folder.path(), &["envoy", "--envoy", &envoy]);
+            let embedded = scope.spawn(|| verify(dir.path(), &["embedded", "--no-cache"]));
+            let envoy = verify(dir.path(), &["envoy", "--envoy", &envoy]);
             let embedded = embedded.join().map_err(|_| "the embedded run panicked".to_owned())?;
             Ok(Runs { embedded: embedded?, envoy: envoy? })
         })
     }
 
-    /// A temporary folder with mesh.toml and its modules.
+    /// A temporary directory with mesh.toml and its modules.
     fn lay_out(&self) -> Result<TempDir, Failed> {
         let temp = TempDir::new()?;
-        fs::copy(self.folder.join("mesh.toml"), temp.path().join("mesh.toml"))?;
+        fs::copy(self.dir.join("mesh.toml"), temp.path().join("mesh.toml"))?;
         let filters = table(&self.spec, "filters").into_iter().flat_map(toml::Table::values);
         let modules: BTreeSet<&str> = filters.filter_map(|filter| filter.get("module")?.as_str()).collect();
         for module in modules {
@@ -214,9 +214,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
 }
 
 /// The report of `mesh-compile verify`.
-fn verify(folder: &Path, engine: &[&str]) -> Result<Value, String> {
+fn verify(dir: &Path, engine: &[&str]) -> Result<Value, String> {
     let mut program = Command::new(env!("CARGO_BIN_EXE_mesh-compile"));
-    let output = program.args(["verify", "--format", "json", "--engine"]).args(engine).current_dir(folder).output();
+    let output = program.args(["verify", "--format", "json", "--engine"]).args(engine).current_dir(dir).output();
     let output = output.map_err(|error| error.to_string())?;
     let printed: Result<Value, _> = serde_json::from_slice(&output.stdout);
     let printed =

@@ -21,10 +21,10 @@ pub(crate) fn documents(yaml: &str) -> Vec<Value> {
     documents.map(|document| serde::Deserialize::deserialize(document).expect("YAML")).collect()
 }
 
-/// What `kubectl kustomize` builds of a folder.
+/// What `kubectl kustomize` builds of a directory.
 #[track_caller]
-pub(crate) fn build(folder: &Path) -> Vec<Value> {
-    documents(&kubectl(&["kustomize", text(folder)]).ends(0, &[]).stdout)
+pub(crate) fn build(dir: &Path) -> Vec<Value> {
+    documents(&kubectl(&["kustomize", text(dir)]).ends(0, &[]).stdout)
 }
 
 pub(crate) fn text(path: &Path) -> &str {

@@ -19,9 +19,9 @@ fn lint(project: &Project, files: &[&str]) -> Ran {
 #[test]
 fn every_example_is_valid() {
     let project = Project::examples();
-    project.folder("new");
+    project.dir("new");
     project.run(&["init", "new"]).ends(0, &[]);
-    let files: Vec<_> = examples().into_iter().chain(["new".into()]).map(|folder| folder.join("mesh.toml")).collect();
+    let files: Vec<_> = examples().into_iter().chain(["new".into()]).map(|dir| dir.join("mesh.toml")).collect();
     lint(&project, &files.iter().map(|file| file.to_str().unwrap()).collect::<Vec<_>>()).ends(0, &[]);
 }
 
@@ -30,15 +30,15 @@ fn every_example_is_valid() {
 fn every_schema_comment_names_the_schema() {
     let project = Project::examples();
     project.run(&["init", "new"]).ends(0, &[]);
-    for folder in examples().into_iter().chain(["new".into()]) {
-        let file = folder.join("mesh.toml");
+    for dir in examples().into_iter().chain(["new".into()]) {
+        let file = dir.join("mesh.toml");
         let text = project.read(&file);
         let path = text.lines().next().unwrap().strip_prefix("#:schema ").expect("a schema comment");
-        assert_eq!(project.read(folder.join(path)), project.run(&["schema"]).stdout, "{}", file.display());
+        assert_eq!(project.read(dir.join(path)), project.run(&["schema"]).stdout, "{}", file.display());
         // Without `--schema`, Taplo uses the comment.
         project.write(&file, format!("{text}\n[nonsense]\n"));
         let mut taplo = Command::new(tool("taplo"));
-        taplo.args(["lint", "--no-auto-config", "mesh.toml"]).current_dir(project.path(&folder));
+        taplo.args(["lint", "--no-auto-config", "mesh.toml"]).current_dir(project.path(&dir));
         Ran::of(&taplo.output().unwrap()).ends(1, &["nonsense"]);
     }
 }
@@ -49,7 +49,7 @@ const CASES: &[(&str, &str, &str)] = &[
     // Misspelled keys, one per table.
     ("", "[mehs]\n", "mehs"),
     ("[mesh]", "[mesh]\nnamspace = \"a\"", "namspace"),
-    ("", "[output]\nfolder = \"a\"\n", "folder"),
+    ("", "[output]\ndirectory = \"a\"\n", "directory"),
     ("", "[rollout]\ngates = \"none\"\n", "gates"),
     ("", "[names]\nconfigmap = \"a\"\n", "configmap"),
     ("module = \"one.wasm\"", "module = \"one.wasm\"\nroot_id = \"a\"", "root_id"),

@@ -1,12 +1,12 @@
-//! The golden cases: what mesh-compile prints and writes. Every folder `tests/cases/<topic>/<case>/` is one test:
+//! The golden cases: what mesh-compile prints and writes. Every directory `tests/cases/<topic>/<case>/` is one test:
 //!
-//! - `mesh.toml` and all other files are inputs. The runner copies them to a temporary folder and runs the commands there.
+//! - `mesh.toml` and all other files are inputs. The runner copies them to a temporary directory and runs the commands there.
 //!   It assembles `.wat` files to `.wasm`, and adds `http.wasm` and `network.wasm` from `tests/modules/`.
 //! - `files.toml` describes inputs that cannot be text files. Its keys are paths. A value is a string with escapes,
 //!   `{ hex = "…" }`, `{ blanks = 1500000 }` (so many spaces), `{ wasm-of-size = 1048576 }` (the HTTP module padded with a
 //!   custom section), or `{ wasm-of-size = 1048576, debug = 4096 }` (the same with a debug section of that size).
 //! - `cmd` lists the commands, one per line: `mesh-compile`, `cp`, `rm` or `mkdir`. The default is `mesh-compile render`.
-//! - `expected` is the output and the exit status of each command, `out/` the folder after the last one.
+//! - `expected` is the output and the exit status of each command, `out/` the directory after the last one.
 //!
 //! `BLESS=1 cargo test --test golden` updates `expected` and `out/`. Read the diff before you commit it.
 
@@ -22,7 +22,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use mesh_compile::diag::Code;
 use similar::TextDiff;
 
-/// Files by their path relative to the folder.
+/// Files by their path relative to the directory.
 type Files = BTreeMap<String, Vec<u8>>;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -30,9 +30,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 fn main() -> Result<(), Failed> {
     let bless = std::env::var_os("BLESS").is_some();
     let mut trials = vec![Trial::test("every_code_has_a_case", every_code_has_a_case)];
-    for topic in folders(&Path::new(ROOT).join("tests/cases"))? {
-        for case in folders(&topic)? {
-            let name = [&topic, &case].map(|folder| folder.file_name().unwrap_or_default().to_string_lossy());
+    for topic in dirs(&Path::new(ROOT).join("tests/cases"))? {
+        for case in dirs(&topic)? {
+            let name = [&topic, &case].map(|dir| dir.file_name().unwrap_or_default().to_string_lossy());
             trials.push(Trial::test(name.join("/"), move || check(&case, bless)));
         }
     }
@@ -122,16 +122,16 @@ fn custom_section(name: &str, size: usize) -> Option<Vec<u8>> {
     Some(section)
 }
 
-/// Runs one line of `cmd` in `folder`. Appends the output and the exit status of `mesh-compile` to the transcript.
-fn run(command: &str, folder: &Path, transcript: &mut String) -> Result<(), Failed> {
+/// Runs one line of `cmd` in `dir`. Appends the output and the exit status of `mesh-compile` to the transcript.
+fn run(command: &str, dir: &Path, transcript: &mut String) -> Result<(), Failed> {
     let words: Vec<&str> = command.split_whitespace().collect();
     match words.as_slice() {
-        ["cp", from, to] => drop(fs::copy(folder.join(from), folder.join(to))?),
-        ["rm", path] => fs::remove_file(folder.join(path))?,
-        ["mkdir", path] => fs::create_dir_all(folder.join(path))?,
+        ["cp", from, to] => drop(fs::copy(dir.join(from), dir.join(to))?),
+        ["rm", path] => fs::remove_file(dir.join(path))?,
+        ["mkdir", path] => fs::create_dir_all(dir.join(path))?,
         ["mesh-compile", args @ ..] => {
             let mut program = Command::new(env!("CARGO_BIN_EXE_mesh-compile"));
-            let output = program.args(args).current_dir(folder).env_clear().output()?;
+            let output = program.args(args).current_dir(dir).env_clear().output()?;
             let exit = output.status.code().filter(|code| *code <= 2).ok_or(format!("{output:?}"))?;
             writeln!(transcript, "$ {command}")?;
             for (stream, bytes) in [("stdout", output.stdout), ("stderr", output.stderr)] {
@@ -175,29 +175,29 @@ fn every_code_has_a_case() -> Result<(), Failed> {
     if missing == excused { Ok(()) } else { Err(format!("no case shows {missing:?}, expected {excused:?}").into()) }
 }
 
-fn folders(path: &Path) -> Result<Vec<PathBuf>, Failed> {
-    let mut folders = Vec::new();
+fn dirs(path: &Path) -> Result<Vec<PathBuf>, Failed> {
+    let mut dirs = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            folders.push(entry.path());
+            dirs.push(entry.path());
         }
     }
-    folders.sort();
-    Ok(folders)
+    dirs.sort();
+    Ok(dirs)
 }
 
-/// All files in `folder` and its subfolders.
-fn read(folder: &Path) -> Result<Files, Failed> {
+/// All files in `dir` and its subdirectories.
+fn read(dir: &Path) -> Result<Files, Failed> {
     let mut files = Files::new();
-    let mut waiting = vec![folder.to_owned()];
+    let mut waiting = vec![dir.to_owned()];
     while let Some(next) = waiting.pop() {
         for entry in fs::read_dir(next)? {
             let entry = entry?;
             if entry.file_type()?.is_dir() {
                 waiting.push(entry.path());
             } else {
-                let path = entry.path().strip_prefix(folder)?.to_string_lossy().replace('\\', "/");
+                let path = entry.path().strip_prefix(dir)?.to_string_lossy().replace('\\', "/");
                 files.insert(path, fs::read(entry.path())?);
             }
         }
@@ -205,10 +205,10 @@ fn read(folder: &Path) -> Result<Files, Failed> {
     Ok(files)
 }
 
-fn write(folder: &Path, files: &Files) -> Result<(), Failed> {
+fn write(dir: &Path, files: &Files) -> Result<(), Failed> {
     for (path, bytes) in files {
-        let path = folder.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        let path = dir.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(dir))?;
         fs::write(path, bytes)?;
     }
     Ok(())

@@ -17,16 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(240);
 const MEMORY: usize = 1 << 20;
 
 pub(super) fn run(case: &Case) -> Result<(), Failed> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile").join(case.name.replace(['/', ' '], "-"));
-    fs::create_dir_all(&folder)?;
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile").join(case.name.replace(['/', ' '], "-"));
+    fs::create_dir_all(&dir)?;
     let bytes = match &case.module {
         Module::Text(text) => wat::parse_str(text)?,
         Module::Bytes(bytes) => bytes.clone(),
     };
-    fs::write(folder.join("demo.wasm"), bytes)?;
-    fs::write(folder.join("mesh.toml"), spec(case))?;
-    let alone = verify(&folder, &["demo.wasm"])?;
-    let chain = if case.alone { alone.clone() } else { verify(&folder, &[])? };
+    fs::write(dir.join("demo.wasm"), bytes)?;
+    fs::write(dir.join("mesh.toml"), spec(case))?;
+    let alone = verify(&dir, &["demo.wasm"])?;
+    let chain = if case.alone { alone.clone() } else { verify(&dir, &[])? };
     if case.codes.is_empty() {
         for (status, stderr) in [&alone, &chain] {
             check(*status == 0, &format!("unexpected exit status {status}"), stderr)?;
@@ -80,12 +80,12 @@ callouts."grpc" = {{ grpc-status = 0, messages = ["yes"] }}
 ///
 /// # Errors
 /// If the program crashes, panics, does not terminate or prints control characters.
-fn verify(folder: &Path, arguments: &[&str]) -> Result<(i32, String), Failed> {
+fn verify(dir: &Path, arguments: &[&str]) -> Result<(i32, String), Failed> {
     let limited = format!("ulimit -v {MEMORY} && exec \"$@\"");
     let mut child = Command::new("sh")
         .args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_mesh-compile"), "verify", "--no-cache"])
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(dir)
         // Each thread has its own stack and arena.
         .env("RAYON_NUM_THREADS", "2")
         .stdout(Stdio::null())
@@ -104,7 +104,7 @@ fn verify(folder: &Path, arguments: &[&str]) -> Result<(i32, String), Failed> {
         if start.elapsed() > PATIENCE {
             child.kill()?;
             child.wait()?;
-            return Err(format!("verify {arguments:?} does not terminate in {}", folder.display()).into());
+            return Err(format!("verify {arguments:?} does not terminate in {}", dir.display()).into());
         }
         std::thread::sleep(Duration::from_millis(10));
     };

@@ -21,13 +21,13 @@ fn repaired(project: &Project, said: &[&str]) {
     check(project, 0, &[]);
 }
 
-/// Drift that `check` reports and `render` refuses to overwrite.
+/// Drift that `check` reports and `render` does not overwrite.
 #[track_caller]
-fn refused(project: &Project, said: &[&str], path: &str) {
+fn rejected(project: &Project, said: &[&str], path: &str) {
     check(project, 1, said);
     let before = project.tree("");
     project.run(&["render"]).ends(2, &["MC0705", path]);
-    assert_eq!(project.tree(""), before, "a refused render changed something");
+    assert_eq!(project.tree(""), before, "a rejected render changed something");
 }
 
 #[test]
@@ -35,9 +35,9 @@ fn a_fresh_tree_has_no_drift() {
     let project = Project::rendered();
     check(&project, 0, &["out: 10 files"]);
     assert_eq!(project.run(&["check"]).stdout, "");
-    for folder in ["", "examples/asm", "examples/many"] {
+    for dir in ["", "examples/asm", "examples/many"] {
         let project = Project::examples();
-        project.run(&["check", "-f", &project.text_path(folder)]).ends(0, &[]);
+        project.run(&["check", "-f", &project.text_path(dir)]).ends(0, &[]);
     }
 }
 
@@ -65,7 +65,7 @@ fn a_deleted_file_is_missing() {
 }
 
 #[test]
-fn each_file_of_a_deleted_folder_is_missing() {
+fn each_file_of_a_deleted_directory_is_missing() {
     let project = Project::rendered();
     let files = project.files("out");
     project.remove("out");
@@ -76,7 +76,7 @@ fn each_file_of_a_deleted_folder_is_missing() {
 #[test]
 fn a_foreign_file_is_reported_and_kept() {
     let project = Project::rendered();
-    for path in ["out/notes.txt", "out/patches/shop/deployment-web.yaml.orig", "out/new/folder/.hidden"] {
+    for path in ["out/notes.txt", "out/patches/shop/deployment-web.yaml.orig", "out/new/directory/.hidden"] {
         project.write(path, "mine");
         check(&project, 1, &["MC0703", path]);
         project.run(&["render"]).ends(0, &[]);
@@ -98,7 +98,7 @@ fn an_edited_lock_is_drift() {
     repaired(&project, &[LOCK]);
 }
 
-/// Without the lock, no file in the folder is known to be rendered, so none may be overwritten.
+/// Without the lock, no file in the directory is known to be rendered, so none may be overwritten.
 #[test]
 fn without_the_lock_nothing_is_overwritten() {
     let project = Project::rendered();
@@ -107,7 +107,7 @@ fn without_the_lock_nothing_is_overwritten() {
     repaired(&project, &["MC0702", LOCK]);
     project.remove(LOCK);
     project.edit(PATCH, "web", "wub");
-    refused(&project, &["MC0702", LOCK, "MC0705", PATCH], PATCH);
+    rejected(&project, &["MC0702", LOCK, "MC0705", PATCH], PATCH);
 }
 
 #[test]
@@ -173,24 +173,24 @@ fn an_empty_file_is_drift() {
 }
 
 #[test]
-fn a_folder_in_place_of_a_file_is_not_replaced() {
+fn a_directory_in_place_of_a_file_is_not_replaced() {
     for inside in ["", "/mine.txt"] {
         let project = Project::rendered();
         project.remove(PATCH);
-        project.folder(PATCH);
+        project.dir(PATCH);
         if !inside.is_empty() {
             project.write(format!("{PATCH}{inside}"), "mine");
         }
-        refused(&project, &["MC0705", PATCH], PATCH);
+        rejected(&project, &["MC0705", PATCH], PATCH);
     }
 }
 
 #[test]
-fn a_file_in_place_of_a_folder_is_not_replaced() {
+fn a_file_in_place_of_a_directory_is_not_replaced() {
     let project = Project::rendered();
     project.remove("out/patches");
     project.write("out/patches", "mine");
-    refused(&project, &["out/patches"], "out/patches");
+    rejected(&project, &["out/patches"], "out/patches");
 }
 
 #[test]
@@ -200,23 +200,23 @@ fn a_link_in_place_of_a_file_is_not_replaced() {
         project.write("copy.yaml", project.read(PATCH));
         project.remove(PATCH);
         project.link(PATCH, project.path(target));
-        refused(&project, &["MC0705", PATCH], PATCH);
+        rejected(&project, &["MC0705", PATCH], PATCH);
     }
 }
 
 #[test]
-fn a_link_in_place_of_a_folder_is_not_replaced() {
+fn a_link_in_place_of_a_directory_is_not_replaced() {
     let project = Project::rendered();
     project.rename("out/patches", "elsewhere");
     project.link("out/patches", "../elsewhere");
-    refused(&project, &["out/patches"], "out/patches");
+    rejected(&project, &["out/patches"], "out/patches");
 }
 
 #[test]
 fn an_unreadable_file_is_an_error() {
     let project = Project::rendered();
     project.remove(LOCK);
-    project.folder(LOCK);
+    project.dir(LOCK);
     check(&project, 2, &["MC0707", LOCK]);
     let project = Project::rendered();
     project.remove("out");

@@ -23,12 +23,12 @@ fn assert_same(found: &Files, expected: &Files, how: &str) {
 /// The examples without out/, and the committed out/ of each.
 fn fresh() -> (Project, Vec<(PathBuf, Files)>) {
     let project = Project::examples();
-    let outs = examples().into_iter().map(|folder| {
-        let out = folder.join("out");
+    let outs = examples().into_iter().map(|dir| {
+        let out = dir.join("out");
         let files = project.files(&out);
         assert!(files.len() > 5);
         project.remove(&out);
-        (folder, files)
+        (dir, files)
     });
     let outs = outs.collect();
     (project, outs)
@@ -38,24 +38,24 @@ fn fresh() -> (Project, Vec<(PathBuf, Files)>) {
 #[track_caller]
 fn renders_the_same(how: &str, command: impl Fn(&Project, &Path) -> Command) {
     let (project, outs) = fresh();
-    for (folder, expected) in outs {
-        let output = command(&project, &folder).output().expect("mesh-compile runs");
+    for (dir, expected) in outs {
+        let output = command(&project, &dir).output().expect("mesh-compile runs");
         Ran::of(&output).ends(0, &[]);
-        assert_same(&project.files(folder.join("out")), &expected, how);
+        assert_same(&project.files(dir.join("out")), &expected, how);
     }
 }
 
-fn render(project: &Project, folder: &Path) -> Command {
+fn render(project: &Project, dir: &Path) -> Command {
     let mut command = project.command(&["render"]);
-    command.current_dir(project.path(folder));
+    command.current_dir(project.path(dir));
     command
 }
 
 /// Tests the shuffler itself.
 #[test]
 fn a_shuffled_file_has_the_same_content() {
-    for folder in examples() {
-        let text = std::fs::read_to_string(repository().join(folder).join("mesh.toml")).unwrap();
+    for dir in examples() {
+        let text = std::fs::read_to_string(repository().join(dir).join("mesh.toml")).unwrap();
         let table: toml::Table = text.parse().unwrap();
         let mut written = std::collections::BTreeSet::new();
         for seed in 0..100 {
@@ -70,26 +70,26 @@ fn a_shuffled_file_has_the_same_content() {
 #[test]
 fn the_order_and_the_notation_of_tables_change_nothing() {
     let (project, outs) = fresh();
-    for (folder, expected) in outs {
-        let file = folder.join("mesh.toml");
+    for (dir, expected) in outs {
+        let file = dir.join("mesh.toml");
         let table: toml::Table = project.read(&file).parse().unwrap();
         for seed in 0..30 {
             let shuffled = Shuffler::new(seed).file(&table);
             project.write(&file, &shuffled);
-            Ran::of(&render(&project, &folder).output().unwrap()).ends(0, &[]);
-            assert_same(&project.files(folder.join("out")), &expected, &shuffled);
-            project.remove(folder.join("out"));
+            Ran::of(&render(&project, &dir).output().unwrap()).ends(0, &[]);
+            assert_same(&project.files(dir.join("out")), &expected, &shuffled);
+            project.remove(dir.join("out"));
         }
     }
 }
 
 #[test]
 fn line_endings_of_mesh_toml_change_nothing() {
-    renders_the_same("CRLF", |project, folder| {
-        let file = folder.join("mesh.toml");
+    renders_the_same("CRLF", |project, dir| {
+        let file = dir.join("mesh.toml");
         let text = project.read(&file);
         project.write(&file, text.replace('\n', "\r\n"));
-        render(project, folder)
+        render(project, dir)
     });
 }
 
@@ -114,8 +114,8 @@ fn line_endings_in_a_string_change_nothing() {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     for threads in ["1", "2", "7"] {
-        renders_the_same(threads, |project, folder| {
-            let mut command = render(project, folder);
+        renders_the_same(threads, |project, dir| {
+            let mut command = render(project, dir);
             command.env("RAYON_NUM_THREADS", threads);
             command
         });
@@ -123,25 +123,25 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 #[test]
-fn the_folder_of_the_project_changes_nothing() {
-    renders_the_same("from the root, -f FILE", |project, folder| {
-        let file = project.text_path(folder.join("mesh.toml"));
+fn the_directory_of_the_project_changes_nothing() {
+    renders_the_same("from the root, -f FILE", |project, dir| {
+        let file = project.text_path(dir.join("mesh.toml"));
         let mut command = project.command(&["render", "-f", &file]);
         command.current_dir("/");
         command
     });
-    renders_the_same("-f FOLDER, from the project", |project, folder| {
-        let folder = if folder == Path::new("") { Path::new(".") } else { folder };
-        project.command(&["render", "-f", folder.to_str().expect("UTF-8")])
+    renders_the_same("-f DIRECTORY, from the project", |project, dir| {
+        let dir = if dir == Path::new("") { Path::new(".") } else { dir };
+        project.command(&["render", "-f", dir.to_str().expect("UTF-8")])
     });
-    renders_the_same("from a folder below", |project, folder| {
-        let below = folder.join("be low/ä");
-        project.folder(&below);
+    renders_the_same("from a directory below", |project, dir| {
+        let below = dir.join("be low/ä");
+        project.dir(&below);
         render(project, &below)
     });
-    renders_the_same("through a link", |project, folder| {
-        let link = format!("link-{}", folder.components().count() + folder.as_os_str().len());
-        project.link(&link, project.path(folder));
+    renders_the_same("through a link", |project, dir| {
+        let link = format!("link-{}", dir.components().count() + dir.as_os_str().len());
+        project.link(&link, project.path(dir));
         let mut command = project.command(&["render", "-f", &format!("{link}/mesh.toml")]);
         command.env("PWD", "/nowhere");
         command
@@ -168,14 +168,14 @@ fn the_environment_changes_nothing() {
         ("CI", "true"),
     ];
     for (name, value) in variables {
-        renders_the_same(name, |project, folder| {
-            let mut command = render(project, folder);
+        renders_the_same(name, |project, dir| {
+            let mut command = render(project, dir);
             command.env(name, value);
             command
         });
     }
-    renders_the_same("no environment", |project, folder| {
-        let mut command = render(project, folder);
+    renders_the_same("no environment", |project, dir| {
+        let mut command = render(project, dir);
         command.env_clear();
         command
     });
@@ -184,10 +184,10 @@ fn the_environment_changes_nothing() {
 #[test]
 fn the_umask_changes_no_byte() {
     for umask in ["000", "077"] {
-        renders_the_same(umask, |project, folder| {
+        renders_the_same(umask, |project, dir| {
             let mut command = Command::new("sh");
             command.args(["-c", &format!("umask {umask} && exec \"$0\" render"), env!("CARGO_BIN_EXE_mesh-compile")]);
-            command.current_dir(project.path(folder));
+            command.current_dir(project.path(dir));
             command
         });
     }
@@ -196,38 +196,38 @@ fn the_umask_changes_no_byte() {
 #[test]
 fn times_and_modes_of_the_sources_change_nothing() {
     for seconds in [0, 1, 4_000_000_000] {
-        renders_the_same("times", |project, folder| {
+        renders_the_same("times", |project, dir| {
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-            for file in [folder.join("mesh.toml"), "filter/example-filter.wasm".into()] {
+            for file in [dir.join("mesh.toml"), "filter/example-filter.wasm".into()] {
                 let file = File::options().write(true).open(project.path(file)).expect("a file");
                 file.set_modified(time).expect("a time");
                 let mut permissions = file.metadata().expect("metadata").permissions();
                 permissions.set_readonly(true);
                 file.set_permissions(permissions).expect("a mode");
             }
-            render(project, folder)
+            render(project, dir)
         });
     }
 }
 
-/// Rendering over an older out/ produces the same as rendering into an empty folder.
+/// Rendering over an older out/ produces the same as rendering into an empty directory.
 #[test]
 fn an_older_out_changes_nothing() {
-    renders_the_same("an old render", |project, folder| {
-        let file = folder.join("mesh.toml");
+    renders_the_same("an old render", |project, dir| {
+        let file = dir.join("mesh.toml");
         let text = project.read(&file);
         project.write(&file, text.replace("[workloads.", "[workloads.old-"));
-        Ran::of(&render(project, folder).output().expect("mesh-compile runs")).ends(0, &[]);
+        Ran::of(&render(project, dir).output().expect("mesh-compile runs")).ends(0, &[]);
         project.write(&file, text);
-        render(project, folder)
+        render(project, dir)
     });
 }
 
 #[test]
 fn the_stream_contains_the_files() {
     let (project, outs) = fresh();
-    for (folder, expected) in outs {
-        let stream = Ran::of(&render(&project, &folder).arg("--stdout").output().unwrap()).ends(0, &[]).stdout;
+    for (dir, expected) in outs {
+        let stream = Ran::of(&render(&project, &dir).arg("--stdout").output().unwrap()).ends(0, &[]).stdout;
         let files = expected
             .iter()
             .filter(|(path, _)| path.as_str() != "mesh.lock")
@@ -235,6 +235,6 @@ fn the_stream_contains_the_files() {
         // Sorted by the components of the path: `a/b` comes before `a-b`.
         let mut files: Vec<_> = files.collect();
         files.sort_by_key(|file| file.lines().nth(1).map(PathBuf::from));
-        assert!(stream == files.concat(), "{}", folder.display());
+        assert!(stream == files.concat(), "{}", dir.display());
     }
 }

@@ -51,12 +51,12 @@ fn every_dependency_is_explained() {
 #[test]
 fn every_path_in_the_documents_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["src/", "crates/", "tests/", "scripts/", "docs/", "examples/", "filter/", "fuzz/", "schema/", "./"];
+    let dirs = ["src/", "crates/", "tests/", "scripts/", "docs/", "examples/", "filter/", "fuzz/", "schema/", "./"];
     let mut missing = Vec::new();
     for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs/dependencies.md"] {
         let text = fs::read_to_string(root.join(document)).unwrap();
         let code = text.split('`').skip(1).step_by(2);
-        for path in code.filter(|code| folders.iter().any(|folder| code.starts_with(folder))) {
+        for path in code.filter(|code| dirs.iter().any(|dir| code.starts_with(dir))) {
             let path = path.split(['<', '*', '{', ' ']).next().unwrap();
             if !root.join(path).exists() {
                 missing.push(format!("{document}: {path}"));

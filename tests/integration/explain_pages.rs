@@ -99,8 +99,8 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 #[test]
 fn each_example_produces_the_code_of_its_page() -> Outcome {
-    let folder = folder()?;
-    let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
+    let temp = temp_dir()?;
+    let dir = Utf8Path::from_path(temp.path()).ok_or("a directory that is not UTF-8")?;
     let mut without = Vec::new();
     for &code in Code::ALL {
         let examples = excerpts(code, "## Example");
@@ -120,8 +120,8 @@ fn each_example_produces_the_code_of_its_page() -> Outcome {
 
 #[test]
 fn no_fix_produces_a_diagnostic() -> Outcome {
-    let folder = folder()?;
-    let dir = Utf8Path::from_path(folder.path()).ok_or("a folder that is not UTF-8")?;
+    let temp = temp_dir()?;
+    let dir = Utf8Path::from_path(temp.path()).ok_or("a directory that is not UTF-8")?;
     let mut fixes = 0;
     for &code in Code::ALL {
         for fix in excerpts(code, "## Fix") {
@@ -134,11 +134,11 @@ fn no_fix_produces_a_diagnostic() -> Outcome {
     Ok(())
 }
 
-/// A folder with the files that the examples name.
-fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
+/// A directory with the files that the examples name.
+fn temp_dir() -> Result<tempfile::TempDir, Box<dyn Error>> {
+    let temp = tempfile::tempdir()?;
     let write = |path: &str, bytes: &[u8]| {
-        let path = folder.path().join(path);
+        let path = temp.path().join(path);
         path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(path, bytes))
     };
     let module = include_bytes!("../../filter/example-filter.wasm");
@@ -155,7 +155,7 @@ fn folder() -> Result<tempfile::TempDir, Box<dyn Error>> {
         let fields = WORDS.iter().fold(fields.to_owned(), |fields, (word, text)| fields.replace(word, text));
         write(path, &wat::parse_str(format!("(module {fields})"))?)?;
     }
-    Ok(folder)
+    Ok(temp)
 }
 
 /// The codes that the compiler reports for an example, each once.

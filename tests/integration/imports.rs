@@ -66,9 +66,9 @@ fn imports() -> Imports {
     imports
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+fn sources(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
+    for entry in fs::read_dir(dir).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             files.extend(sources(&path));

@@ -42,7 +42,7 @@ fn unchanged_files_are_not_written() {
 }
 
 #[test]
-fn obsolete_files_are_deleted_with_their_empty_folders() {
+fn obsolete_files_are_deleted_with_their_empty_directories() {
     let project = Project::rendered();
     project.write("out/patches/back/mine.txt", "mine");
     let spec = SPEC.split("[workloads.api]").next().expect("the text before it");
@@ -54,7 +54,7 @@ fn obsolete_files_are_deleted_with_their_empty_folders() {
 }
 
 #[test]
-fn another_output_folder_does_not_change_the_old_one() {
+fn another_output_directory_does_not_change_the_old_one() {
     let project = Project::rendered();
     let before = project.tree("out");
     project.write("mesh.toml", format!("{SPEC}\n[output]\ndir = \"a/b\"\n"));
@@ -87,13 +87,13 @@ fn a_file_changed_by_hand_is_not_deleted() {
 #[test]
 fn nothing_is_written_through_a_link() {
     let outside = Project::empty();
-    for (at, is_folder) in [("out/patches", true), ("out/patches/shop", true), (PATCH, false), (LOCK, false)] {
+    for (at, is_dir) in [("out/patches", true), ("out/patches/shop", true), (PATCH, false), (LOCK, false)] {
         let project = Project::rendered();
-        outside.folder("there");
+        outside.dir("there");
         outside.write("file", "theirs");
         let before = outside.tree("");
         project.remove(at);
-        project.link(at, outside.path(if is_folder { "there" } else { "file" }));
+        project.link(at, outside.path(if is_dir { "there" } else { "file" }));
         // So that render has something to write.
         project.edit("mesh.toml", "low", "high");
         project.edit("mesh.toml", "[\"one\", \"two\"]", "[\"two\", \"one\"]");
@@ -103,7 +103,7 @@ fn nothing_is_written_through_a_link() {
 }
 
 #[test]
-fn a_stale_file_in_a_linked_folder_is_not_deleted() {
+fn a_stale_file_in_a_linked_directory_is_not_deleted() {
     let project = Project::rendered();
     project.rename("out/patches/back", "elsewhere");
     project.link("out/patches/back", project.path("elsewhere"));
@@ -114,7 +114,7 @@ fn a_stale_file_in_a_linked_folder_is_not_deleted() {
 }
 
 #[test]
-fn a_lock_with_paths_outside_the_folder_deletes_nothing() {
+fn a_lock_with_paths_outside_the_directory_deletes_nothing() {
     for path in ["../victim", "patches/../../victim", "/etc/hostname", "", ".", "./victim"] {
         let project = Project::rendered();
         project.write("victim", "");
@@ -246,7 +246,7 @@ fn large() -> Project {
     project
 }
 
-/// Whenever a render is killed, every file is whole, and a render of another mesh.toml repairs the folder.
+/// Whenever a render is killed, every file is whole, and a render of another mesh.toml repairs the directory.
 #[test]
 fn a_killed_render_leaves_no_partial_file_and_is_repaired() {
     const ROUNDS: u64 = 16;
@@ -261,7 +261,7 @@ fn a_killed_render_leaves_no_partial_file_and_is_repaired() {
     let (without, with) = (rendered(&fewer), rendered(&all));
     let mut interrupted = 0;
     for round in 0..ROUNDS {
-        // An empty folder, and one with other files.
+        // An empty directory, and one with other files.
         if round % 2 == 0 {
             project.remove("out");
         } else {
@@ -290,8 +290,8 @@ fn a_killed_render_leaves_no_partial_file_and_is_repaired() {
     assert!(interrupted > 0, "render was never killed while it wrote");
 }
 
-fn has_temporary(folder: &Path) -> bool {
-    let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+fn has_temporary(dir: &Path) -> bool {
+    let mut entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     entries.any(|entry| entry.file_name().to_string_lossy().starts_with(".mesh-compile-"))
 }
 
@@ -339,9 +339,9 @@ fn concurrent_renders_produce_one_tree() {
 
 #[test]
 fn the_lock_lists_every_file_with_its_digest() {
-    for folder in examples() {
-        let folder = repository().join(folder).join("out");
-        let lock: toml::Table = std::fs::read_to_string(folder.join("mesh.lock")).unwrap().parse().unwrap();
+    for dir in examples() {
+        let dir = repository().join(dir).join("out");
+        let lock: toml::Table = std::fs::read_to_string(dir.join("mesh.lock")).unwrap().parse().unwrap();
         let listed = lock["files"].as_table().unwrap();
         let sums: BTreeMap<_, _> = listed.iter().map(|(path, sum)| (path.as_str(), sum.as_str().unwrap())).collect();
         let mut check = String::new();
@@ -349,7 +349,7 @@ fn the_lock_lists_every_file_with_its_digest() {
         let project = Project::empty();
         project.write("sums", check);
         let mut judge = Command::new("sha256sum");
-        judge.args(["--check", "--strict", "--quiet"]).arg(project.path("sums")).current_dir(&folder);
+        judge.args(["--check", "--strict", "--quiet"]).arg(project.path("sums")).current_dir(&dir);
         Ran::of(&judge.output().unwrap()).ends(0, &[]);
     }
 }

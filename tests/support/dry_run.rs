@@ -25,7 +25,7 @@ pub(crate) fn project() -> Project {
     project
 }
 
-/// Runs a command with a cache in the project's folder.
+/// Runs a command with a cache in the project's directory.
 pub(crate) fn run(project: &Project, arguments: &[&str]) -> Ran {
     let mut command = project.command(arguments);
     command.env("XDG_CACHE_HOME", project.path("cache"));

@@ -1,4 +1,4 @@
-//! A project in a temporary folder, in which tests run mesh-compile.
+//! A project in a temporary directory, in which tests run mesh-compile.
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use std::collections::BTreeMap;
@@ -60,11 +60,11 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folders of the repository with a mesh.toml that is not a template, relative to the root, which is the empty path.
+/// The directories of the repository with a mesh.toml that is not a template, relative to the root, which is the empty path.
 pub(crate) fn examples() -> Vec<PathBuf> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
         let mut entries: Vec<_> =
-            fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+            fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
         entries.sort();
         for path in entries {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -72,7 +72,7 @@ pub(crate) fn examples() -> Vec<PathBuf> {
             if path.is_dir() && !skipped {
                 walk(&path, found);
             } else if name == "mesh.toml" {
-                found.push(folder.strip_prefix(repository()).expect("a path below the folder").to_owned());
+                found.push(dir.strip_prefix(repository()).expect("a path below the directory").to_owned());
             }
         }
     }
@@ -108,23 +108,23 @@ impl Ran {
     }
 }
 
-/// A file, folder or link, with everything that a write would change.
+/// A file, directory or link, with everything that a write would change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Entry {
     File { bytes: Vec<u8>, inode: u64, changed: SystemTime, mode: u32 },
-    Folder,
+    Directory,
     Link(PathBuf),
 }
 
-/// A temporary folder with a project in it.
+/// A temporary directory with a project in it.
 #[derive(Debug)]
 pub(crate) struct Project {
-    folder: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Project {
     pub(crate) fn empty() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        Self { dir: tempfile::tempdir().expect("a temporary directory") }
     }
 
     /// [`SPEC`] and its modules.
@@ -153,14 +153,14 @@ impl Project {
     }
 
     pub(crate) fn path(&self, at: impl AsRef<Path>) -> PathBuf {
-        self.folder.path().join(at)
+        self.dir.path().join(at)
     }
 
     pub(crate) fn text_path(&self, at: impl AsRef<Path>) -> String {
         self.path(at).to_str().expect("a UTF-8 path").to_owned()
     }
 
-    /// The only file or folder whose path begins with the prefix. Useful for names that end with a hash.
+    /// The only file or directory whose path begins with the prefix. Useful for names that end with a hash.
     pub(crate) fn find(&self, prefix: &str) -> String {
         let found: Vec<_> = self.tree("").into_keys().filter(|path| path.starts_with(prefix)).collect();
         let [only] = found.as_slice() else { panic!("{prefix}: {found:?}") };
@@ -169,7 +169,7 @@ impl Project {
 
     pub(crate) fn write(&self, at: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
         let path = self.path(at);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
         fs::write(path, bytes).expect("a file");
     }
 
@@ -185,7 +185,7 @@ impl Project {
         self.write(at, text.replacen(from, to, 1));
     }
 
-    /// Removes a file, or a folder and its contents.
+    /// Removes a file, or a directory and its contents.
     pub(crate) fn remove(&self, at: impl AsRef<Path>) {
         let path = self.path(at);
         let removed =
@@ -193,8 +193,8 @@ impl Project {
         removed.expect("the path exists");
     }
 
-    pub(crate) fn folder(&self, at: impl AsRef<Path>) {
-        fs::create_dir_all(self.path(at)).expect("a folder");
+    pub(crate) fn dir(&self, at: impl AsRef<Path>) {
+        fs::create_dir_all(self.path(at)).expect("a directory");
     }
 
     pub(crate) fn rename(&self, from: &str, to: &str) {
@@ -205,10 +205,10 @@ impl Project {
         symlink(target, self.path(at)).expect("a link");
     }
 
-    /// A command that runs mesh-compile in the folder of the project.
+    /// A command that runs mesh-compile in the directory of the project.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mesh-compile"));
-        command.args(arguments).current_dir(self.folder.path());
+        command.args(arguments).current_dir(self.dir.path());
         command
     }
 
@@ -216,30 +216,30 @@ impl Project {
         Ran::of(&self.command(arguments).output().expect("mesh-compile runs"))
     }
 
-    /// Everything in a folder and its subfolders, by path relative to the project.
+    /// Everything in a directory and its subdirectories, by path relative to the project.
     pub(crate) fn tree(&self, at: impl AsRef<Path>) -> BTreeMap<String, Entry> {
         let mut found = BTreeMap::new();
         self.walk(&self.path(at), &mut found);
         found
     }
 
-    /// The files in a folder and its subfolders, by path relative to the folder.
+    /// The files in a directory and its subdirectories, by path relative to the directory.
     pub(crate) fn files(&self, at: impl AsRef<Path>) -> BTreeMap<String, Vec<u8>> {
         let prefix = format!("{}/", at.as_ref().display());
         let files = self.tree(at).into_iter().filter_map(|(path, entry)| match entry {
             Entry::File { bytes, .. } => Some((path.trim_start_matches(&prefix).to_owned(), bytes)),
-            Entry::Folder | Entry::Link(_) => None,
+            Entry::Directory | Entry::Link(_) => None,
         });
         files.collect()
     }
 
-    fn walk(&self, folder: &Path, found: &mut BTreeMap<String, Entry>) {
-        for entry in fs::read_dir(folder).expect("a folder") {
+    fn walk(&self, dir: &Path, found: &mut BTreeMap<String, Entry>) {
+        for entry in fs::read_dir(dir).expect("a directory") {
             let path = entry.expect("an entry").path();
             let metadata = path.symlink_metadata().expect("metadata");
             let entry = if metadata.is_dir() {
                 self.walk(&path, found);
-                Entry::Folder
+                Entry::Directory
             } else if metadata.is_symlink() {
                 Entry::Link(path.read_link().expect("a link"))
             } else {
@@ -247,7 +247,7 @@ impl Project {
                 let bytes = fs::read(&path).expect("a file");
                 Entry::File { bytes, inode: metadata.ino(), changed, mode: metadata.mode() & 0o7777 }
             };
-            let name = path.strip_prefix(self.folder.path()).expect("a path below the folder");
+            let name = path.strip_prefix(self.dir.path()).expect("a path below the directory");
             found.insert(name.to_str().expect("a UTF-8 path").to_owned(), entry);
         }
     }
@@ -255,13 +255,13 @@ impl Project {
 
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
-        fs::create_dir_all(to).expect("a folder");
-        for entry in fs::read_dir(from).expect("a folder") {
+        fs::create_dir_all(to).expect("a directory");
+        for entry in fs::read_dir(from).expect("a directory") {
             let entry = entry.expect("an entry");
             copy(&entry.path(), &to.join(entry.file_name()));
         }
     } else {
-        fs::create_dir_all(to.parent().expect("a parent")).expect("a folder");
+        fs::create_dir_all(to.parent().expect("a parent")).expect("a directory");
         fs::copy(from, to).expect("a copy");
     }
 }

@@ -12,7 +12,7 @@ use crate::outcome::{Fault, FaultKind};
 use crate::state::State;
 use mesh_compile_module::Digest;
 use mesh_compile_module::abi::Abi;
-use mesh_compile_module::{Report, Setting, Severity, rules};
+use mesh_compile_module::{LoadContext, ModuleReport, Severity, rules};
 
 /// Modules, each compiled once for any number of proxies.
 pub struct Library {
@@ -94,9 +94,9 @@ fn engine() -> Engine {
 
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
     let unsupported = |message: String| Fault { kind: FaultKind::Unsupported, message };
-    let report = Report::of(bytes);
-    let setting = Setting { envoy: u32::MAX, filter_type: None, allow_precompiled: false };
-    let refused = rules::check(&report, &setting).into_iter().find(|it| it.severity == Severity::Error);
+    let report = ModuleReport::of(bytes);
+    let context = LoadContext { envoy: u32::MAX, filter_type: None, allow_precompiled: false };
+    let refused = rules::check(&report, &context).into_iter().find(|it| it.severity == Severity::Error);
     if let Some(finding) = refused {
         let message = finding.envoy.unwrap_or(finding.message);
         return Err(Fault { kind: FaultKind::Load, message });

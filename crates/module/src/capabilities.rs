@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::abi::{WASI_MODULES, callbacks, host_function};
-use super::report::{Kind, Report};
+use super::report::{Kind, ModuleReport};
 
 /// The smallest list that allows everything the module uses: its imports and its callbacks.
-pub fn derived(report: &Report) -> BTreeSet<String> {
+pub fn derived(report: &ModuleReport) -> BTreeSet<String> {
     let Ok(Some(abi)) = report.abi else { return BTreeSet::new() };
     let imported = report.imports.iter().filter(|import| {
         matches!(import.kind, Kind::Function(_))
@@ -18,7 +18,7 @@ pub fn derived(report: &Report) -> BTreeSet<String> {
 }
 
 /// The exported callbacks that a list disables by omitting them. Envoy's own callbacks (`envoy_`) are exempt.
-pub fn gated_callbacks(report: &Report) -> impl Iterator<Item = &'static str> {
+pub fn gated_callbacks(report: &ModuleReport) -> impl Iterator<Item = &'static str> {
     let abi = report.abi.ok().flatten();
     let known = abi.into_iter().flat_map(callbacks).map(|callback| callback.name);
     known.filter(|name| name.starts_with("proxy_") && report.exported_function(name).is_some())

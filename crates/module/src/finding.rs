@@ -5,7 +5,7 @@ use crate::abi::EnvoyMinor;
 
 /// What a module is checked against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Setting {
+pub struct LoadContext {
     /// The oldest Envoy that loads the module.
     pub envoy: EnvoyMinor,
     /// The chain that the module is used in, if known.
@@ -19,7 +19,7 @@ pub struct Setting {
 pub struct Finding {
     /// The rule that the module breaks.
     pub rule: Rule,
-    /// Whether Envoy refuses the module.
+    /// Whether Envoy rejects the module.
     pub severity: Severity,
     /// The problem in one line. For [`Rule::NotWasm`] and [`Rule::BinaryVersion`] the line continues a sentence that starts with
     /// the file's name.
@@ -37,7 +37,7 @@ pub struct Finding {
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Envoy refuses the module, or crashes.
+    /// Envoy rejects the module, or crashes.
     Error,
     /// Envoy loads the module, and the module misbehaves.
     Warning,
@@ -54,7 +54,7 @@ pub enum Rule {
     Corrupt,
     /// No exported function marks a Proxy-Wasm ABI version that Envoy knows.
     AbiMarker,
-    /// V8 refuses the bytecode.
+    /// V8 rejects the bytecode.
     InvalidBytecode,
     /// Envoy does not provide an import.
     MissingImport,
@@ -69,7 +69,7 @@ pub enum Rule {
     /// V8 cannot instantiate the module.
     NoInstance,
     /// The oldest Envoy of the mesh lacks an imported function.
-    HostAge,
+    HostVersion,
     /// The module exports no callback that sees traffic of its chain.
     NoTrafficCallback,
     /// The initial memory is larger than Envoy allows.

@@ -4,11 +4,11 @@
 //! misbehaves at run time, each problem as a [`Finding`] of a [`Rule`]. [`slim()`] removes the sections that only debuggers read.
 //!
 //! ```
-//! use mesh_compile_module::{Module, Rule, Setting};
+//! use mesh_compile_module::{Module, Rule, LoadContext};
 //!
 //! let module = Module::new(b"\0asm\x01\0\0\0".as_slice().into());
-//! let setting = Setting { envoy: 36, filter_type: None, allow_precompiled: false };
-//! let findings = module.findings(&setting);
+//! let context = LoadContext { envoy: 36, filter_type: None, allow_precompiled: false };
+//! let findings = module.findings(&context);
 //! assert_eq!(findings[0].rule, Rule::AbiMarker);
 //! assert_eq!(findings[0].envoy.as_deref(), Some("Missing or unknown Proxy-Wasm ABI version"));
 //! ```
@@ -35,10 +35,10 @@ mod v8;
 pub use bytecode::Corrupt;
 pub use digest::Digest;
 pub use filter_type::FilterType;
-pub use finding::{Finding, Rule, Setting, Severity};
+pub use finding::{Finding, LoadContext, Rule, Severity};
 pub use module::Module;
 pub use number::group;
-pub use report::{CustomSection, Export, Import, Kind, Report};
+pub use report::{CustomSection, Export, Import, Kind, ModuleReport};
 pub use signature::Signature;
 pub use slim::{NotSlim, Slim, slim};
 pub use suggest::suggest;

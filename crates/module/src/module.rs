@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::header;
-use crate::{Digest, Finding, NotSlim, Report, Setting, Slim, rules, slim};
+use crate::{Digest, Finding, LoadContext, ModuleReport, NotSlim, Slim, rules, slim};
 
 /// A module: its bytes, hashed and parsed once however often it is used.
 #[derive(Debug)]
@@ -14,9 +14,9 @@ pub struct Module {
     /// The SHA-256 of the bytes.
     pub digest: Digest,
     /// What is in the bytes.
-    pub report: Report,
+    pub report: ModuleReport,
     slim: OnceLock<Result<Arc<Self>, NotSlim>>,
-    findings: Mutex<BTreeMap<Setting, Arc<[Finding]>>>,
+    findings: Mutex<BTreeMap<LoadContext, Arc<[Finding]>>>,
 }
 
 impl Module {
@@ -34,15 +34,15 @@ impl Module {
     /// Parses the bytes, whatever they are. [`Self::report`] holds everything up to the first fault.
     #[must_use]
     pub fn new(bytes: Arc<[u8]>) -> Self {
-        let (digest, report) = rayon::join(|| Digest::of(&bytes), || Report::of(&bytes));
+        let (digest, report) = rayon::join(|| Digest::of(&bytes), || ModuleReport::of(&bytes));
         Self { bytes, digest, report, slim: OnceLock::new(), findings: Mutex::default() }
     }
 
-    /// The findings of all rules, which run once per setting.
+    /// The findings of all rules, which run once per context.
     #[must_use]
-    pub fn findings(&self, setting: &Setting) -> Arc<[Finding]> {
+    pub fn findings(&self, context: &LoadContext) -> Arc<[Finding]> {
         let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(findings.entry(*setting).or_insert_with(|| rules::check(&self.report, setting).into()))
+        Arc::clone(findings.entry(*context).or_insert_with(|| rules::check(&self.report, context).into()))
     }
 
     /// The module without its debug sections.

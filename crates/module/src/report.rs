@@ -18,7 +18,7 @@ use super::v8::{self, Invalid};
 
 /// What is in a module. For invalid bytes, everything before the fault.
 #[derive(Debug)]
-pub struct Report {
+pub struct ModuleReport {
     /// Bytes of the file.
     pub size: usize,
     /// The ABI version as Envoy reads it. `None`: no marker.
@@ -119,7 +119,7 @@ pub struct CustomSection {
     pub size: usize,
 }
 
-impl Report {
+impl ModuleReport {
     /// Analyzes the bytes. Faults are part of the report.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
@@ -200,7 +200,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, bytes: &[u8], report: &mut Report) -> Result<(), BinaryReaderError> {
+    fn read(&mut self, bytes: &[u8], report: &mut ModuleReport) -> Result<(), BinaryReaderError> {
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
             match payload {
@@ -267,7 +267,7 @@ impl Reader {
         Ok(())
     }
 
-    fn import(&mut self, import: &wasmparser::Import<'_>, report: &mut Report) {
+    fn import(&mut self, import: &wasmparser::Import<'_>, report: &mut ModuleReport) {
         let kind = match import.ty {
             TypeRef::Func(index) | TypeRef::FuncExact(index) => {
                 self.functions.push(index);
@@ -331,7 +331,7 @@ fn length(range: &std::ops::Range<u64>) -> usize {
     usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
 }
 
-fn producers(section: &wasmparser::CustomSectionReader<'_>, report: &mut Report) {
+fn producers(section: &wasmparser::CustomSectionReader<'_>, report: &mut ModuleReport) {
     if let KnownCustom::Producers(fields) = section.as_known() {
         for field in fields.into_iter().flatten() {
             for value in field.values.into_iter().flatten() {

@@ -1,9 +1,9 @@
 //! Guesses what a module was built with.
 
-use super::report::Report;
+use super::report::ModuleReport;
 
 /// The SDK or toolchain that most likely built the module.
-pub fn guess(report: &Report) -> Option<&'static str> {
+pub fn guess(report: &ModuleReport) -> Option<&'static str> {
     let produced = |needle: &str| {
         report.producers.iter().any(|(_, tool, _)| tool.to_ascii_lowercase().contains(&needle.to_ascii_lowercase()))
     };

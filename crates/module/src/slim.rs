@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn signed_and_corrupt_modules_are_refused() {
+    fn signed_and_corrupt_modules_are_rejected() {
         assert_eq!(slim(&module(&[custom("signature", b"s")]), Slim::Debug), Err(NotSlim::Signed));
         assert_eq!(slim(&module(&[vec![1, 9, 0]]), Slim::Debug), Err(NotSlim::Corrupt));
         assert_eq!(slim(b"\0asm", Slim::Debug), Err(NotSlim::Corrupt));

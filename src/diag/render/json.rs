@@ -12,7 +12,7 @@ pub const VERSION: u32 = 1;
 
 /// The document. A command can add fields of its own.
 #[derive(Debug, Serialize)]
-pub struct Report<'a> {
+pub struct JsonDocument<'a> {
     version: u32,
     diagnostics: Vec<Entry<'a>>,
     /// Additional top-level fields, written after the others and sorted by name.
@@ -52,7 +52,7 @@ struct Place {
     end_column: Option<usize>,
 }
 
-impl<'a> Report<'a> {
+impl<'a> JsonDocument<'a> {
     /// The diagnostics in the given order, without additional fields.
     #[must_use]
     pub fn new(diagnostics: &'a [Diagnostic], sources: &Sources) -> Self {
@@ -124,7 +124,7 @@ impl Place {
 /// The diagnostics as one line of JSON, with a newline at the end.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
-    Report::new(diagnostics, sources).to_line()
+    JsonDocument::new(diagnostics, sources).to_line()
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn additional_fields_follow_in_sorted_order() {
-        let mut report = Report::new(&[], &SOURCES);
+        let mut report = JsonDocument::new(&[], &SOURCES);
         report.extra.insert("runs".to_owned(), 2.into());
         report.extra.insert("engine".to_owned(), "embedded".into());
         assert_eq!(report.to_line(), "{\"version\":1,\"diagnostics\":[],\"engine\":\"embedded\",\"runs\":2}\n");

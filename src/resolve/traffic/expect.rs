@@ -5,7 +5,9 @@ use mesh_compile_host::message::UNOBSERVED;
 use super::headers::TOKEN;
 use super::values::{Check, is_token, short};
 use crate::diag::{Location, suggest};
-use crate::resolve::suite::{Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher};
+use crate::resolve::traffic::suite::{
+    Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher,
+};
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{self, ExpectedBody, ExpectedFields, ExpectedLocalReply, ExpectedValues};
 
@@ -15,7 +17,7 @@ const OF_REQUESTS: &[&str] = &[":authority", ":method", ":path", ":scheme"];
 const OF_RESPONSES: &[&str] = &[":status"];
 
 fn expected<T: Copy>(written: &Spanned<T>) -> Expected<T> {
-    Expected { value: **written, location: written.at() }
+    Expected { value: **written, location: written.location() }
 }
 
 impl Check<'_> {
@@ -39,7 +41,7 @@ impl Check<'_> {
     }
 
     fn expected_upstream(&mut self, written: &Spanned<traffic::ExpectedUpstream>) -> ExpectedUpstream {
-        let location = written.at();
+        let location = written.location();
         let default = traffic::ExpectedRequest::default();
         let request = match &**written {
             traffic::ExpectedUpstream::Reached(false) => return ExpectedUpstream::Nothing(location),
@@ -65,7 +67,7 @@ impl Check<'_> {
                 Matcher::Matches(regex) => Matcher::Matches(regex),
             }),
         };
-        Expected { value, location: written.at() }
+        Expected { value, location: written.location() }
     }
 
     fn calls(&mut self, written: &Spanned<Vec<traffic::ExpectedCall>>) -> Expected<Vec<ExpectedCall>> {
@@ -73,38 +75,38 @@ impl Check<'_> {
             cluster: call.cluster.to_string(),
             headers: self.expected_fields(&call.headers, OF_REQUESTS),
             body: call.body.as_ref().map(|body| self.expected_body(body)),
-            location: call.cluster.at(),
+            location: call.cluster.location(),
         });
-        Expected { value: calls.collect(), location: written.at() }
+        Expected { value: calls.collect(), location: written.location() }
     }
 
     fn expected_body(&mut self, written: &Spanned<ExpectedBody>) -> Expected<Matcher> {
-        Expected { value: self.body_pattern(written), location: written.at() }
+        Expected { value: self.body_pattern(written), location: written.location() }
     }
 
     fn lines(&mut self, written: &[Spanned<String>]) -> Vec<Expected<regex::bytes::Regex>> {
-        let regex = |text: &Spanned<String>| Some(Expected { value: self.regex(text)?, location: text.at() });
+        let regex = |text: &Spanned<String>| Some(Expected { value: self.regex(text)?, location: text.location() });
         written.iter().filter_map(regex).collect()
     }
 
     fn expected_fields(&mut self, written: &ExpectedFields, pseudo: &[&str]) -> Vec<ExpectedField> {
         self.once(written);
         let fields = written.iter().map(|(name, values)| {
-            self.expected_name(name, pseudo, values.key());
+            self.expected_name(name, pseudo, values.key_location());
             let matchers = match &**values {
                 ExpectedValues::Is(text) => vec![Matcher::Is(text.as_bytes().to_vec())],
                 ExpectedValues::Like(like) => vec![self.matches(&like.matches)],
                 ExpectedValues::Several(several) => several.iter().map(|one| self.pattern(one)).collect(),
             };
-            ExpectedField { name: name.to_ascii_lowercase(), values: matchers, location: values.at() }
+            ExpectedField { name: name.to_ascii_lowercase(), values: matchers, location: values.location() }
         });
         fields.collect()
     }
 
     fn unexpected(&mut self, written: &[Spanned<String>], pseudo: &[&str]) -> Vec<Expected<String>> {
         let names = written.iter().map(|name| {
-            self.expected_name(name, pseudo, name.key());
-            Expected { value: name.to_ascii_lowercase(), location: name.at() }
+            self.expected_name(name, pseudo, name.key_location());
+            Expected { value: name.to_ascii_lowercase(), location: name.location() }
         });
         names.collect()
     }
@@ -127,6 +129,6 @@ impl Check<'_> {
         } else {
             return;
         };
-        self.refuse(location, message, help);
+        self.reject(location, message, help);
     }
 }

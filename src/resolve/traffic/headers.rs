@@ -31,16 +31,16 @@ impl Check<'_> {
         let Some(written) = written else { return fields };
         self.once(written);
         for (name, values) in written.iter() {
-            self.field_name(name, part, values.key());
+            self.field_name(name, part, values.key_location());
             let values: Vec<_> = match &**values {
-                Values::One(value) => vec![(value.as_str(), values.at())],
-                Values::Several(values) => values.iter().map(|value| (value.as_str(), value.at())).collect(),
+                Values::One(value) => vec![(value.as_str(), values.location())],
+                Values::Several(values) => values.iter().map(|value| (value.as_str(), value.location())).collect(),
             };
             for (value, location) in values {
                 self.header_value(name, value, location);
                 if name.eq_ignore_ascii_case(ENCODING) && value != "chunked" {
                     let message = format!("tests do not support the transfer encoding {}", short(value));
-                    self.refuse(location, message, "valid value: `chunked`");
+                    self.reject(location, message, "valid value: `chunked`");
                 }
                 fields.add(name, value);
             }
@@ -69,17 +69,17 @@ impl Check<'_> {
             _ if !is_token(name) => (format!("{} is not a valid header name", short(name)), TOKEN.to_owned()),
             _ => return,
         };
-        self.refuse(location, reason, help);
+        self.reject(location, reason, help);
     }
 
     /// Reports names that differ only in case: they are one header.
     pub(super) fn once<T>(&mut self, fields: &BTreeMap<String, Spanned<T>>) {
         let mut seen = BTreeMap::new();
         for (name, values) in fields {
-            if let Some((first, location)) = seen.insert(name.to_ascii_lowercase(), (name, values.key())) {
+            if let Some((first, location)) = seen.insert(name.to_ascii_lowercase(), (name, values.key_location())) {
                 self.sink.push(
                     Diagnostic::error(Code::MC0119, format!("`{first}` and `{name}` are the same header"))
-                        .at_label(values.key(), "set again here")
+                        .at_label(values.key_location(), "set again here")
                         .related(location, "first set here")
                         .help("set it once, with a list of its values"),
                 );

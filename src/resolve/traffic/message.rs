@@ -21,7 +21,7 @@ type Key = (&'static str, Option<Location>);
 
 /// The location of a key, if it is set.
 fn key<T>(name: &'static str, written: Option<&Spanned<T>>) -> Key {
-    (name, written.map(Spanned::key))
+    (name, written.map(Spanned::key_location))
 }
 
 /// The keys that are set.
@@ -65,11 +65,11 @@ impl Check<'_> {
             && (authority.is_empty() || authority.contains(|c: char| !c.is_ascii_graphic() || "/?#@".contains(c)))
         {
             let message = format!("{} is not a valid authority", short(authority));
-            self.refuse(authority.at(), message, "set the host, with its port if needed: `shop.example:8080`");
+            self.reject(authority.location(), message, "set the host, with its port if needed: `shop.example:8080`");
         }
         if let Some(scheme) = written.scheme.as_ref().filter(|scheme| !matches!(scheme.as_str(), "http" | "https")) {
             let message = format!("a proxy does not accept the scheme {}", short(scheme));
-            self.refuse(scheme.at(), message, "valid values: `http`, `https`");
+            self.reject(scheme.location(), message, "valid values: `http`, `https`");
         }
         let or = |written: &Option<Spanned<String>>, default: &str| {
             written.as_ref().map_or_else(|| default.to_owned(), |text| text.to_string())
@@ -127,7 +127,7 @@ impl Check<'_> {
         let Some(reset) = reset.filter(|reset| ***reset) else { return false };
         if let Some(other) = set(others).next() {
             let help = "a connection that is reset sends no response";
-            self.exclusive([("reset", reset.key()), other], help);
+            self.exclusive([("reset", reset.key_location()), other], help);
         }
         true
     }
@@ -138,7 +138,7 @@ impl Check<'_> {
         let has_body = has_trailers || parts.chunks.is_some() || parts.body.is_some_and(|body| !is_empty(body));
         if let Some(status) = status.filter(|status| has_body && matches!(***status, 204 | 304)) {
             let message = format!("a response with status {} has no body", **status);
-            self.refuse(status.at(), message, "remove the body, or set another status");
+            self.reject(status.location(), message, "remove the body, or set another status");
         }
         let status = status.map_or(200, |status| **status);
         let pseudo = [(":status", status.to_string())].into_iter().collect();
@@ -167,7 +167,7 @@ impl Check<'_> {
         let only_trailers = end.0.is_empty() && messages.is_empty();
         end.add("grpc-status", written.grpc_status.as_ref().map_or(0, |status| **status).to_string());
         if let Some(message) = written.grpc_message.as_ref().filter(|message| !message.is_empty()) {
-            self.header_value("grpc-message", message, message.at());
+            self.header_value("grpc-message", message, message.location());
             end.add("grpc-message", message.as_str());
         }
         let body = messages.iter().map(|message| self.bytes(message)).collect();
@@ -193,14 +193,18 @@ impl Check<'_> {
     fn body(&mut self, written: &Written<'_>) -> Vec<Vec<u8>> {
         if let (Some(body), Some(chunks)) = (written.body, written.chunks) {
             let help = "`body` is sent in one piece, `chunks` in several";
-            self.exclusive([("body", body.key()), ("chunks", chunks.key())], help);
+            self.exclusive([("body", body.key_location()), ("chunks", chunks.key_location())], help);
         }
         let whole = written.body.map(|body| self.bytes(body)).filter(|body| !body.is_empty());
         let mut chunks = Vec::new();
         for chunk in written.chunks.into_iter().flat_map(|chunks| chunks.iter()) {
             let bytes = self.bytes(chunk);
             if bytes.is_empty() {
-                self.refuse(chunk.at(), "a chunk is empty", "remove it: in HTTP/1.1, an empty chunk ends the body");
+                self.reject(
+                    chunk.location(),
+                    "a chunk is empty",
+                    "remove it: in HTTP/1.1, an empty chunk ends the body",
+                );
             }
             chunks.push(bytes);
         }
@@ -212,15 +216,15 @@ impl Check<'_> {
     fn length(&mut self, message: &Message, written: &Written<'_>) {
         let headers = written.headers.into_iter().flat_map(|headers| headers.iter());
         let Some((_, written_length)) = { headers }.find(|(name, _)| name.eq_ignore_ascii_case(LENGTH)) else { return };
-        let location = written_length.at();
+        let location = written_length.location();
         let length = message.body().len();
         let is_chunked = written.chunks.is_some() || message.trailers.is_some();
         if is_chunked || message.headers.first(ENCODING).is_some() {
             let help = "remove it: chunks and trailers define the end of the body";
-            self.refuse(location, "`content-length` cannot be combined with chunks or trailers", help);
+            self.reject(location, "`content-length` cannot be combined with chunks or trailers", help);
         } else if message.headers.first(LENGTH) != Some(length.to_string().as_bytes()) {
             let help = "remove it: the length is set automatically";
-            self.refuse(location, format!("`content-length` is not the length of the body, {length}"), help);
+            self.reject(location, format!("`content-length` is not the length of the body, {length}"), help);
         }
     }
 
@@ -236,7 +240,7 @@ impl Check<'_> {
         } else {
             return;
         };
-        self.refuse(method.at(), message, help);
+        self.reject(method.location(), message, help);
     }
 
     fn path(&mut self, path: &Spanned<String>) {
@@ -249,6 +253,6 @@ impl Check<'_> {
         } else {
             return;
         };
-        self.refuse(path.at(), message, help);
+        self.reject(path.location(), message, help);
     }
 }

@@ -4,6 +4,7 @@
 mod expect;
 mod headers;
 mod message;
+pub(crate) mod suite;
 mod values;
 
 #[cfg(test)]
@@ -16,7 +17,7 @@ use mesh_compile_host::{Callout, Exchange, Property, Scenario};
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
 use crate::domain::Direction;
-use crate::resolve::suite::{Step, Suite, Test};
+use crate::resolve::traffic::suite::{Step, Suite, Test};
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
 use crate::spec::types::{self, traffic};
 use crate::spec::{Spanned, Spec};
@@ -99,10 +100,10 @@ macro_rules! written {
 
 impl Check<'_> {
     fn test(&mut self, written: &Spanned<traffic::Test>, default: Direction, listeners: &[Listener<'_>]) -> Test {
-        let location = written.name.at();
+        let location = written.name.location();
         if written.name.trim().is_empty() || written.name.contains(char::is_control) {
             let help = "describe in one line what the test shows: `name = \"adds the header\"`";
-            self.refuse(location, format!("{} is not a valid test name", short(&written.name)), help);
+            self.reject(location, format!("{} is not a valid test name", short(&written.name)), help);
         }
         let direction = match (written.direction.as_deref(), default) {
             (Some(TestDirection::Inbound), _) | (None, Direction::Inbound | Direction::Any) => Direction::Inbound,
@@ -131,7 +132,7 @@ impl Check<'_> {
     }
 
     fn bypassed(&mut self, direction: Direction, written: &traffic::Test) {
-        let location = written.direction.as_ref().map_or_else(|| written.name.at(), Spanned::at);
+        let location = written.direction.as_ref().map_or_else(|| written.name.location(), Spanned::location);
         let direction = format!("{direction:?}").to_lowercase();
         self.sink.push(
             Diagnostic::warning(Code::MC0121, format!("no filter of the workload sees {direction} traffic"))
@@ -143,7 +144,7 @@ impl Check<'_> {
     /// The one port that the filters set.
     fn port(&mut self, listeners: &[&Listener<'_>], test: Location) -> Option<u16> {
         let set: BTreeMap<u16, Location> =
-            listeners.iter().filter_map(|it| it.port.map(|port| (**port, port.at()))).collect();
+            listeners.iter().filter_map(|it| it.port.map(|port| (**port, port.location()))).collect();
         let ports: BTreeSet<u16> = set.keys().copied().collect();
         if let (Some(first), true) = (ports.first(), ports.len() > 1) {
             let diagnostic = Diagnostic::error(Code::MC0119, "the test sets no port, but its filters set several")
@@ -161,7 +162,7 @@ impl Check<'_> {
             let parts: Vec<String> = path.split('.').map(str::to_owned).collect();
             if parts.iter().any(String::is_empty) || path.contains('\0') {
                 let message = format!("{} is not a valid property path", short(path));
-                self.refuse(value.key(), message, "separate its parts with dots: `source.address`");
+                self.reject(value.key_location(), message, "separate its parts with dots: `source.address`");
             }
             let value = match &**value {
                 PropertyValue::Text(text) => Property::Text(text.clone()),
@@ -176,26 +177,26 @@ impl Check<'_> {
     fn clusters(&mut self, written: &BTreeMap<String, Spanned<traffic::Callouts>>) -> BTreeMap<String, Vec<Callout>> {
         if let Some(unnamed) = written.get("") {
             let help = "use the name with which the filter calls it: `callouts.auth = { … }`";
-            self.refuse(unnamed.key(), "the name of a cluster is empty", help);
+            self.reject(unnamed.key_location(), "the name of a cluster is empty", help);
         }
         written.iter().map(|(cluster, responses)| (cluster.clone(), self.callouts(responses))).collect()
     }
 
     fn steps(&mut self, written: &traffic::Test) -> Vec<Step> {
         let exchange = written!(written);
-        let Some(steps) = &written.steps else { return vec![self.step(&exchange, written.name.at())] };
+        let Some(steps) = &written.steps else { return vec![self.step(&exchange, written.name.location())] };
         let others = [
-            ("after", exchange.after.map(Spanned::key)),
-            ("request", exchange.request.map(Spanned::key)),
-            ("upstream", exchange.upstream.map(Spanned::key)),
-            ("expect", exchange.expect.map(Spanned::key)),
+            ("after", exchange.after.map(Spanned::key_location)),
+            ("request", exchange.request.map(Spanned::key_location)),
+            ("upstream", exchange.upstream.map(Spanned::key_location)),
+            ("expect", exchange.expect.map(Spanned::key_location)),
         ];
         for (key, location) in others {
             if let Some(location) = location {
-                self.exclusive([("steps", steps.key()), (key, location)], "move it into one of the steps");
+                self.exclusive([("steps", steps.key_location()), (key, location)], "move it into one of the steps");
             }
         }
-        steps.iter().map(|step| self.step(&written!(step), step.at())).collect()
+        steps.iter().map(|step| self.step(&written!(step), step.location())).collect()
     }
 
     fn step(&mut self, written: &Written<'_>, location: Location) -> Step {

@@ -6,7 +6,7 @@ use crate::diag::Code;
 use std::time::Duration;
 
 use super::*;
-use crate::resolve::suite::{ExpectedUpstream, LocalReply, Matcher};
+use crate::resolve::traffic::suite::{ExpectedUpstream, LocalReply, Matcher};
 use crate::world::{Memory, World as _};
 
 /// The suites of a mesh.toml with the filters `a` and `b` and `text`, and the codes of its diagnostics.

@@ -13,7 +13,7 @@ use regex::bytes::Regex;
 use toml::value::Datetime;
 
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
-use crate::resolve::suite::Matcher;
+use crate::resolve::traffic::suite::Matcher;
 use crate::spec::Spanned;
 use crate::spec::types::traffic::{ExpectedBody, Pattern, Text};
 
@@ -27,7 +27,7 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    pub(super) fn refuse(&mut self, location: Location, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn reject(&mut self, location: Location, message: impl Into<String>, help: impl Into<String>) {
         self.sink.push(Diagnostic::error(Code::MC0119, message).at(location).help(help));
     }
 
@@ -47,12 +47,12 @@ impl Check<'_> {
         match duration(written) {
             Some(duration) if duration <= LONGEST => duration,
             Some(_) => {
-                self.refuse(written.at(), format!("{} is too long", short(written)), "the maximum is 366 days");
+                self.reject(written.location(), format!("{} is too long", short(written)), "the maximum is 366 days");
                 Duration::ZERO
             }
             None => {
                 let message = format!("{} is not a valid duration", short(written));
-                self.refuse(written.at(), message, "set a number and its unit: `50ms`, `5s`, `2m`, `1h`");
+                self.reject(written.location(), message, "set a number and its unit: `50ms`, `5s`, `2m`, `1h`");
                 Duration::ZERO
             }
         }
@@ -63,7 +63,7 @@ impl Check<'_> {
         let Some(written) = written else { return DEFAULT_TIME };
         time(written).unwrap_or_else(|reason| {
             let message = format!("{} is not a valid time: {reason}", short(written));
-            self.refuse(written.at(), message, "use the form of RFC 3339: `2025-01-01T00:00:00Z`");
+            self.reject(written.location(), message, "use the form of RFC 3339: `2025-01-01T00:00:00Z`");
             DEFAULT_TIME
         })
     }
@@ -77,7 +77,7 @@ impl Check<'_> {
         let location = written.part(self.sources, written, &part);
         let help =
             "single quotes preserve backslashes: `'\\d+'`; write `\\.`, `\\[`, `\\(` for the characters themselves";
-        self.refuse(location, format!("{} is not a valid regular expression: {reason}", short(written)), help);
+        self.reject(location, format!("{} is not a valid regular expression: {reason}", short(written)), help);
         None
     }
 
@@ -97,7 +97,7 @@ impl Check<'_> {
             };
             let location = written.part(self.sources, written, &part);
             let help = "encode the bytes with `base64 < FILE`, including the `=` at the end";
-            self.refuse(location, format!("{} is not valid base64: {reason}", short(written)), help);
+            self.reject(location, format!("{} is not valid base64: {reason}", short(written)), help);
             Vec::new()
         })
     }
@@ -130,13 +130,13 @@ impl Check<'_> {
             (None, Some(text)) => Matcher::Is(self.base64(text)),
             (Some(matches), Some(base64)) => {
                 let help = "an expected body is either bytes or an expression";
-                self.exclusive([("matches", matches.key()), ("base64", base64.key())], help);
+                self.exclusive([("matches", matches.key_location()), ("base64", base64.key_location())], help);
                 Matcher::Is(Vec::new())
             }
             (None, None) => {
                 let help =
                     "set the text itself, `{ matches = \"…\" }` or `{ base64 = \"…\" }`; an empty body is `\"\"`";
-                self.refuse(body.at(), "the expected body sets neither `matches` nor `base64`", help);
+                self.reject(body.location(), "the expected body sets neither `matches` nor `base64`", help);
                 Matcher::Is(Vec::new())
             }
         }
@@ -154,7 +154,7 @@ impl Check<'_> {
             return;
         };
         let message = format!("{} is not a valid value of {}: {reason}", short(value), short(name));
-        self.refuse(location, message, help);
+        self.reject(location, message, help);
     }
 }
 

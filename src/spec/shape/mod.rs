@@ -21,7 +21,7 @@ use keyword::accepts;
 
 /// The entries that are not decoded.
 #[derive(Debug, Default)]
-pub(super) struct Refused {
+pub(super) struct Rejected {
     /// Entries with an error inside: a table of the file, one of its keys, or one entry of a table of named things.
     pub(super) reported: BTreeSet<Place>,
     /// Tables of the file, and entries of tables of named things, with a syntax error inside.
@@ -29,9 +29,9 @@ pub(super) struct Refused {
 }
 
 /// Reports every value whose shape is wrong. Entries with a syntax error inside, at the offsets `errors`, are skipped.
-pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Refused {
+pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Rejected {
     let schema = schema();
-    let mut shape = Shape { schema: &schema, parsed, sink, refused: Refused::default() };
+    let mut shape = Shape { schema: &schema, parsed, sink, rejected: Rejected::default() };
     let sections: BTreeSet<&str> = parsed.root.keys().map(|key| key.get_ref().as_ref()).collect();
     for (key, value) in parsed.root {
         let section = Entry { place: Place::default().key(key.get_ref().as_ref()), key: key.span(), value };
@@ -53,7 +53,7 @@ pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Re
             _ => {}
         }
     }
-    shape.refused
+    shape.rejected
 }
 
 /// A value, its path and the range of its key.
@@ -75,7 +75,7 @@ struct Shape<'a> {
     schema: &'a Value,
     parsed: Parsed<'a>,
     sink: &'a mut Sink,
-    refused: Refused,
+    rejected: Rejected,
 }
 
 impl<'a> Shape<'a> {
@@ -91,7 +91,7 @@ impl<'a> Shape<'a> {
         let before = self.sink.errors();
         self.value(schema, entry);
         if self.sink.errors() > before {
-            self.refused.reported.insert(entry.place.clone());
+            self.rejected.reported.insert(entry.place.clone());
         }
     }
 
@@ -103,7 +103,7 @@ impl<'a> Shape<'a> {
         let Range { start, end } = self.parsed.extent(entry.key.clone(), entry.value);
         let is_broken = errors.iter().any(|offset| (start..=end).contains(offset));
         if is_broken {
-            self.refused.broken.insert(entry.place.clone());
+            self.rejected.broken.insert(entry.place.clone());
         }
         is_broken
     }

@@ -159,7 +159,7 @@ impl<'a> Shape<'a> {
             diagnostic = diagnostic.help(format!("available keys: {}", free.join(", ")));
         }
         self.sink.push(diagnostic);
-        self.refused.reported.insert(place.clone());
+        self.rejected.reported.insert(place.clone());
         dotted.is_some()
     }
 
@@ -175,7 +175,7 @@ impl<'a> Shape<'a> {
             };
             keys["properties"].get(key).map(|_| owner)
         });
-        let is_of_use = key != "filter" && self.has_key("UseWith", key);
+        let is_of_use = key != "filter" && self.has_key("UseSettings", key);
         let of_use = is_of_use.then(|| format!("a workload's list: `filters = [{{ filter = \"NAME\", {key} = … }}]`"));
         let of_test = || self.has_key("Test", key).then(|| TEST_TABLES[0].1.to_owned());
         section.or(of_use).or_else(of_test)

@@ -26,15 +26,15 @@ pub(crate) struct Filter {
     pub(crate) vm_id: Option<Spanned<String>>,
     /// The Wasm runtime. Default: `v8`.
     pub(crate) runtime: Option<Spanned<Runtime>>,
-    /// Allows Envoy to run the precompiled section of the module instead of its bytecode. Default: Envoy's default, `false`.
+    /// Allows Envoy to run the precompiled section of the module instead of its bytecode. Default: not set; Envoy uses `false`.
     pub(crate) allow_precompiled: Option<Spanned<bool>>,
-    /// How requests are handled when the module fails at run time. Default: Envoy's default, requests are rejected.
+    /// How requests are handled when the module fails at run time. Default: not set; Envoy rejects the requests.
     pub(crate) on_failure: Option<Spanned<OnFailure>>,
-    /// The plugin's configuration as a table. The plugin receives canonical JSON.
+    /// The filter's configuration as a table. The filter receives canonical JSON.
     pub(crate) config: Option<Spanned<Table>>,
-    /// The plugin's configuration as text, passed on unchanged.
+    /// The filter's configuration as text, passed on unchanged.
     pub(crate) config_text: Option<Spanned<String>>,
-    /// The path of a file with the plugin's configuration, relative to this file. Its content is passed on unchanged.
+    /// The path of a file with the filter's configuration, relative to this file. Its content is passed on unchanged.
     pub(crate) config_file: Option<Spanned<String>>,
     /// The VM's configuration as text, passed on unchanged.
     pub(crate) vm_config_text: Option<Spanned<String>>,
@@ -48,8 +48,8 @@ pub(crate) struct Filter {
     pub(crate) slim: Option<Spanned<bool>>,
     /// The capabilities of the module: `derived`, or a list of names. Default: no restriction.
     pub(crate) capabilities: Option<Spanned<Capabilities>>,
-    /// Allows the filter to return StopIteration from its header callbacks (Istio 1.27 and later). Default: Envoy's default,
-    /// `false`.
+    /// Allows the filter to return StopIteration from its header callbacks (Istio 1.27 and later). Default: not set; Envoy
+    /// uses `false`.
     pub(crate) stop_iteration: Option<Spanned<bool>>,
 }
 

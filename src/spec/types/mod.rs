@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
-pub(crate) use workload::{UseWith, Workload};
+pub(crate) use workload::{UseSettings, Workload};
 
 use super::Spanned;
 use super::decode::by_kind;
@@ -86,7 +86,7 @@ pub(crate) enum Layout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum EnvoyFilters {
-    /// One EnvoyFilter for all workloads that use a filter as declared. Pods subscribe with the gate's label.
+    /// One EnvoyFilter for all workloads that use a filter as declared. The gate's label selects the pods.
     Shared,
     /// One EnvoyFilter per filter of each workload.
     PerWorkload,

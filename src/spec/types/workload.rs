@@ -25,7 +25,7 @@ pub(crate) struct Workload {
     pub(crate) patch_namespace: Option<Spanned<String>>,
     /// Labels that the pods of this workload have and no other pod has. Required for per-workload EnvoyFilters.
     pub(crate) selector: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
-    /// The filters, in the order in which a request passes them.
+    /// The filters, in the order in which they process a request.
     #[schemars(length(min = 1))]
     pub(crate) filters: Vec<Spanned<Use>>,
     /// The traffic that the filters see. Default: `inbound`.
@@ -74,7 +74,7 @@ pub(crate) enum Use {
     /// The filter as declared.
     Plain(String),
     /// The filter with settings for this workload.
-    With(Box<UseWith>),
+    With(Box<UseSettings>),
 }
 
 by_kind! { Use { string => Plain, table => With } }
@@ -89,7 +89,7 @@ impl Use {
     }
 
     /// The settings for this workload.
-    pub(crate) const fn settings(&self) -> Option<&UseWith> {
+    pub(crate) const fn settings(&self) -> Option<&UseSettings> {
         match self {
             Self::Plain(_) => None,
             Self::With(with) => Some(with),
@@ -100,21 +100,21 @@ impl Use {
 impl Spanned<Use> {
     /// Where the filter's name is.
     pub(crate) fn filter_at(&self) -> crate::diag::Location {
-        self.settings().map_or_else(|| self.at(), |with| with.filter.at())
+        self.settings().map_or_else(|| self.location(), |with| with.filter.location())
     }
 }
 
 /// A filter with settings for one workload.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct UseWith {
+pub(crate) struct UseSettings {
     /// The filter's name.
     pub(crate) filter: Spanned<String>,
-    /// The plugin's configuration as a table. It replaces the filter's configuration.
+    /// The filter's configuration as a table. It replaces the one that the filter declares.
     pub(crate) config: Option<Spanned<Table>>,
-    /// The plugin's configuration as text. It replaces the filter's configuration.
+    /// The filter's configuration as text. It replaces the one that the filter declares.
     pub(crate) config_text: Option<Spanned<String>>,
-    /// The path of a file with the plugin's configuration. It replaces the filter's configuration.
+    /// The path of a file with the filter's configuration. It replaces the one that the filter declares.
     pub(crate) config_file: Option<Spanned<String>>,
     /// The port whose listener runs the filter. For inbound traffic, the port that the container listens on. Default: all ports.
     #[schemars(range(min = 1))]

@@ -4,10 +4,10 @@
 use mesh_compile_host::{Callout, Exchange, Fields, Message, Property, Response, Scenario};
 
 use crate::domain::Digest;
-use crate::resolve::suite::{
+use crate::resolve::traffic::suite::{
     Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Step, Test,
 };
-use crate::verify::subject::{Module, Placed, Plugin, Subject};
+use crate::verify::subject::{ChainEntry, Module, Plugin, Subject};
 
 /// The program's version, and a hash of its sources (build.rs), because it is also built between versions.
 const PROGRAM: &str = concat!("mesh-compile ", env!("CARGO_PKG_VERSION"), " ", env!("MESH_COMPILE_SOURCES"));
@@ -20,7 +20,7 @@ pub(super) fn of(subject: &Subject) -> Digest {
     let Subject { name, envoy, plugins, tests } = subject;
     key.number(u64::from(*envoy));
     key.text(name);
-    key.each(plugins, Key::placed);
+    key.each(plugins, Key::chain_entry);
     key.each(tests, Key::test);
     Digest::of(&key.0)
 }
@@ -67,8 +67,8 @@ impl Key {
         item.into_iter().for_each(|item| of(self, item));
     }
 
-    fn placed(&mut self, placed: &Placed) {
-        let Placed { plugin, chain, direction, port, location: _ } = placed;
+    fn chain_entry(&mut self, entry: &ChainEntry) {
+        let ChainEntry { plugin, chain, direction, port, location: _ } = entry;
         self.plugin(plugin);
         self.variant((chain, direction, port));
     }

@@ -16,13 +16,13 @@ use crate::world::{Usage, World, write};
 /// A cache. Without a directory, it is always empty.
 pub(super) struct Cache<'w> {
     world: &'w dyn World,
-    folder: Option<Utf8PathBuf>,
+    dir: Option<Utf8PathBuf>,
 }
 
 impl<'w> Cache<'w> {
     /// The cache in this directory.
-    pub(super) fn new(world: &'w dyn World, folder: Option<&Utf8Path>) -> Self {
-        Self { world, folder: folder.map(|folder| folder.join("verify")) }
+    pub(super) fn new(world: &'w dyn World, dir: Option<&Utf8Path>) -> Self {
+        Self { world, dir: dir.map(|dir| dir.join("verify")) }
     }
 
     /// The report of an earlier run with the same key.
@@ -38,8 +38,8 @@ impl<'w> Cache<'w> {
         let Some(path) = self.path(subject) else { return };
         let Ok(report) = serde_json::to_string(workload) else { return };
         let digest = Digest::of(report.as_bytes());
-        let written = path.parent().map(|folder| {
-            write::create_dirs(folder)?;
+        let written = path.parent().map(|dir| {
+            write::create_dirs(dir)?;
             write::persist(write::stage(&path, format!("{digest}\n{report}").as_bytes())?, &path)
         });
         // Without the entry, the next run is only slower.
@@ -48,9 +48,9 @@ impl<'w> Cache<'w> {
 
     /// `verify/ab/abcdef….json`. Each directory contains a 256th of the entries.
     fn path(&self, subject: &Subject) -> Option<Utf8PathBuf> {
-        let folder = self.folder.as_ref()?;
+        let dir = self.dir.as_ref()?;
         let key = key::of(subject).to_string();
-        Some(folder.join(&key[..2]).join(format!("{key}.json")))
+        Some(dir.join(&key[..2]).join(format!("{key}.json")))
     }
 }
 
@@ -85,15 +85,15 @@ mod tests {
         Workload { name: name.to_owned(), engine: Engine::Embedded, runs: vec![run], tests: vec![test] }
     }
 
-    fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let path = Utf8Path::from_path(folder.path()).expect("UTF-8").join("not/there/yet");
-        (folder, path)
+    fn dir() -> (tempfile::TempDir, Utf8PathBuf) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = Utf8Path::from_path(dir.path()).expect("UTF-8").join("not/there/yet");
+        (dir, path)
     }
 
     #[test]
     fn a_report_is_found_only_for_the_same_subject() {
-        let (_folder, path) = folder();
+        let (_dir, path) = dir();
         let disk = crate::world::Disk::new();
         let cache = Cache::new(&disk, Some(&path));
         assert_eq!(cache.find(&subject("a")), None);
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test damages its own files")]
     fn a_damaged_entry_is_ignored_and_replaced() {
-        let (_folder, path) = folder();
+        let (_dir, path) = dir();
         let disk = crate::world::Disk::new();
         let cache = Cache::new(&disk, Some(&path));
         cache.keep(&subject("a"), &report("a"));

@@ -10,7 +10,7 @@ use wasmparser::{ExternalKind, Parser, Payload};
 use super::journal::Entry;
 use super::log::Event;
 use crate::domain::FilterType;
-use crate::verify::subject::Placed;
+use crate::verify::subject::ChainEntry;
 
 /// Endings of the names of callbacks that can pause a stream.
 const PAUSING: [&str; 4] = ["_headers", "_body", "_trailers", "_data"];
@@ -18,7 +18,7 @@ const PAUSING: [&str; 4] = ["_headers", "_body", "_trailers", "_data"];
 /// The plugins that a test's traffic passes through, and the state of their VMs.
 pub(super) struct Chained<'a> {
     /// Each with its index among the subject's plugins: the network chain, then the HTTP chain.
-    plugins: Vec<(usize, &'a Placed)>,
+    plugins: Vec<(usize, &'a ChainEntry)>,
     exports: Vec<BTreeSet<String>>,
     /// Indexes of the plugins whose VMs failed and are not reloaded.
     dead: BTreeSet<usize>,
@@ -31,10 +31,12 @@ pub(super) struct Chained<'a> {
 }
 
 impl<'a> Chained<'a> {
-    pub(super) fn new(all: &'a [Placed], chains: [&[&'a Placed]; 2]) -> Self {
-        let place = |placed: &&'a Placed| all.iter().position(|it| std::ptr::eq(it, *placed)).map(|at| (at, *placed));
+    pub(super) fn new(all: &'a [ChainEntry], chains: [&[&'a ChainEntry]; 2]) -> Self {
+        let place = |chain_entry: &&'a ChainEntry| {
+            all.iter().position(|it| std::ptr::eq(it, *chain_entry)).map(|at| (at, *chain_entry))
+        };
         let plugins: Vec<_> = chains.into_iter().flatten().filter_map(place).collect();
-        let exports = plugins.iter().map(|(_, placed)| exports(&placed.plugin.module.bytes)).collect();
+        let exports = plugins.iter().map(|(_, chain_entry)| exports(&chain_entry.plugin.module.bytes)).collect();
         Self { plugins, exports, dead: BTreeSet::new(), failed: false, holder: None, turns: BTreeMap::new() }
     }
 
@@ -70,7 +72,7 @@ impl<'a> Chained<'a> {
 
     /// A line that a filter logged, without Envoy's prefix. `rest` follows `wasm log`.
     pub(super) fn line(&self, entry: &Entry, rest: &str) -> LogLine {
-        let logged_by = |(at, placed): &(usize, &Placed)| Some((*at, message(placed, rest)?));
+        let logged_by = |(at, chain_entry): &(usize, &ChainEntry)| Some((*at, message(chain_entry, rest)?));
         let found: Vec<(usize, &str)> = self.plugins.iter().filter_map(logged_by).collect();
         let unknown = || rest.split_once(": ").map_or(rest, |(_, message)| message);
         LogLine {
@@ -98,10 +100,11 @@ impl<'a> Chained<'a> {
     /// plugin that has the callback.
     fn owner(&self, callback: &str) -> Option<usize> {
         let chain = chain_of(callback);
-        let candidate = |(at, placed): &(usize, &Placed), exports: &BTreeSet<String>| {
-            let allowed = placed.plugin.config.allowed_capabilities().is_none_or(|names| names.contains_key(callback));
+        let candidate = |(at, chain_entry): &(usize, &ChainEntry), exports: &BTreeSet<String>| {
+            let allowed =
+                chain_entry.plugin.config.allowed_capabilities().is_none_or(|names| names.contains_key(callback));
             let runs = !self.dead.contains(at) && exports.contains(callback) && allowed;
-            (runs && chain.is_none_or(|chain| chain == placed.chain)).then_some(*at)
+            (runs && chain.is_none_or(|chain| chain == chain_entry.chain)).then_some(*at)
         };
         let all = self.plugins.iter().zip(&self.exports);
         let mut candidates: Vec<usize> = all.filter_map(|(plugin, exports)| candidate(plugin, exports)).collect();
@@ -129,8 +132,8 @@ fn chain_of(callback: &str) -> Option<FilterType> {
 
 /// The message after the prefix of the plugin's contexts. The prefix is the name, root id and VM id for a stream context, and lacks the
 /// name for the root context. Envoy omits empty parts.
-fn message<'a>(placed: &Placed, rest: &'a str) -> Option<&'a str> {
-    let plugin = &placed.plugin;
+fn message<'a>(chain_entry: &ChainEntry, rest: &'a str) -> Option<&'a str> {
+    let plugin = &chain_entry.plugin;
     let prefix = |parts: &[&str]| {
         let parts = parts.iter().filter(|part| !part.is_empty());
         parts.map(|part| format!(" {part}")).collect::<String>() + ": "

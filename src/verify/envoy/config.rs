@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::domain::{Direction, FilterType};
 use crate::objects::{self, PluginConfig, TypedConfig, Wasm};
-use crate::verify::subject::{Placed, Plugin};
+use crate::verify::subject::{ChainEntry, Plugin};
 
 /// The listener that responds by itself. Its responses show when the worker has processed earlier data.
 pub(super) const MARKER: &str = "mesh-compile-marker";
@@ -106,8 +106,8 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
 }
 
 /// A listener like istiod's inbound ones, as far as filters can see. `chains`: network, HTTP.
-pub(super) fn listener(name: &str, direction: Direction, chains: [&[&Placed]; 2], paths: &Paths<'_>) -> Value {
-    let wasm = |placed: &&Placed| filter(&placed.plugin.chain_name, placed.chain, plugin_config(&placed.plugin, paths));
+pub(super) fn listener(name: &str, direction: Direction, chains: [&[&ChainEntry]; 2], paths: &Paths<'_>) -> Value {
+    let wasm = |entry: &&ChainEntry| filter(&entry.plugin.chain_name, entry.chain, plugin_config(&entry.plugin, paths));
     let [network, http] = chains.map(|chain| chain.iter().map(wasm).collect());
     let mut listener = listener_of(name, network, http, paths);
     listener["traffic_direction"] = match direction {

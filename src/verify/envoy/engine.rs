@@ -21,7 +21,7 @@ use super::process::Process;
 use super::upstream::{Observer, Protocol, Upstream};
 use crate::diag::Diagnostic;
 use crate::verify::outcome::Outcome;
-use crate::verify::subject::{Placed, Subject};
+use crate::verify::subject::{ChainEntry, Subject};
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
@@ -109,8 +109,8 @@ impl Engine {
     fn try_wasm(&mut self) -> Result<(), Box<Diagnostic>> {
         let path = self.path.clone();
         let envoy = self.envoy()?;
-        let refusal = envoy.try_wasm();
-        refusal.map_or(Ok(()), |reason| Err(find::without_wasm(&path, &reason)))
+        let rejection = envoy.try_wasm();
+        rejection.map_or(Ok(()), |reason| Err(find::without_wasm(&path, &reason)))
     }
 
     /// The clusters that filters call, with their endpoints.
@@ -144,10 +144,10 @@ impl RunningEnvoy {
     }
 
     /// Writes the modules that listeners will name.
-    pub(super) fn write_modules<'a>(&self, plugins: impl Iterator<Item = &'a Placed>) -> io::Result<()> {
-        for placed in plugins {
-            let path = self.paths().module(&placed.plugin);
-            self.process.module(&path, &placed.plugin.module.bytes)?;
+    pub(super) fn write_modules<'a>(&self, plugins: impl Iterator<Item = &'a ChainEntry>) -> io::Result<()> {
+        for chain_entry in plugins {
+            let path = self.paths().module(&chain_entry.plugin);
+            self.process.module(&path, &chain_entry.plugin.module.bytes)?;
         }
         Ok(())
     }
@@ -222,7 +222,7 @@ impl RunningEnvoy {
         }
     }
 
-    /// Loads a minimal module. Returns why Envoy refused it, if it did.
+    /// Loads a minimal module. Returns why Envoy rejected it, if it did.
     fn try_wasm(&mut self) -> Option<String> {
         let file = self.paths().file("smallest.wasm");
         let listener = config::listener_to_try("try", &file, &self.paths());

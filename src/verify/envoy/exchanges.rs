@@ -19,7 +19,7 @@ use super::log::Event;
 use super::plugins::fault_of;
 use super::upstream::Upstream;
 use crate::diag::Diagnostic;
-use crate::resolve::suite::{Step, Test};
+use crate::resolve::traffic::suite::{Step, Test};
 use crate::verify::outcome::TestOutcome;
 use crate::verify::subject::Subject;
 
@@ -81,7 +81,7 @@ impl TestRun<'_> {
         let listener = config::listener(LISTENER, test.direction, [&network, &http], &self.envoy.paths());
         self.envoy.set_listeners(vec![listener])?;
         let Some(address) = self.envoy.address(LISTENER) else {
-            outcome.fault = Some(self.refused());
+            outcome.fault = Some(self.rejected());
             return Ok(());
         };
         let mut chained = Chained::new(&subject.plugins, [&network, &http]);
@@ -95,8 +95,8 @@ impl TestRun<'_> {
         Ok(())
     }
 
-    /// Envoy refused the listener, although it accepted each plugin alone.
-    fn refused(&self) -> Fault {
+    /// Envoy rejected the listener, although it accepted each plugin alone.
+    fn rejected(&self) -> Fault {
         let entries = self.envoy.journal().take();
         let reason =
             entries.iter().find_map(|entry| entry.rejected(LISTENER)).unwrap_or("Envoy has no listener for the test");

@@ -21,9 +21,8 @@ pub(super) fn envoy(world: &dyn World, path: Option<&Utf8Path>) -> Result<Utf8Pa
         let error = Diagnostic::error(Code::MC0614, format!("no Envoy found: {path} is not a file"));
         return Err(Box::new(error.help(GET)));
     }
-    let folders = world.variable("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&folders).filter_map(|folder| Utf8PathBuf::from_path_buf(folder.join("envoy")).ok());
+    let dirs = world.variable("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&dirs).filter_map(|dir| Utf8PathBuf::from_path_buf(dir.join("envoy")).ok());
     found.into_iter().find(|path| is_file(path)).ok_or_else(|| {
         let error = Diagnostic::error(Code::MC0614, "no Envoy found: no directory in $PATH contains `envoy`");
         Box::new(error.help(GET).help("`--envoy PATH` selects an Envoy elsewhere"))

@@ -1,4 +1,4 @@
-//! Whether plugins load, start and accept their configuration. Each has its own listener, so that a refusal names the plugin.
+//! Whether plugins load, start and accept their configuration. Each has its own listener, so that a rejection names the plugin.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::journal::Entry;
 use super::log::{Event, initializers};
 use crate::diag::Diagnostic;
 use crate::domain::FilterType;
-use crate::verify::subject::{Placed, Subject};
+use crate::verify::subject::{ChainEntry, Subject};
 
 impl Engine {
     /// One outcome per plugin, in the subject's order.
@@ -39,7 +39,7 @@ impl Engine {
         let clusters = format!("{clusters:?}");
         let envoy = self.envoy()?;
         let paths = envoy.paths();
-        let listeners = subject.plugins[from..].iter().map(|placed| listener(0, placed, &paths).to_string());
+        let listeners = subject.plugins[from..].iter().map(|chain_entry| listener(0, chain_entry, &paths).to_string());
         Ok(listeners.chain([clusters]).collect())
     }
 
@@ -56,7 +56,8 @@ impl Engine {
             envoy.remove_listeners()?;
             envoy.set_clusters(clusters)?;
             let paths = envoy.paths();
-            let listeners = plugins.iter().enumerate().map(|(at, placed)| listener(at, placed, &paths)).collect();
+            let listeners =
+                plugins.iter().enumerate().map(|(at, chain_entry)| listener(at, chain_entry, &paths)).collect();
             envoy.set_listeners(listeners)
         });
         let running = envoy.journal().running(true);
@@ -78,11 +79,11 @@ impl Engine {
     }
 }
 
-fn listener(at: usize, placed: &Placed, paths: &config::Paths<'_>) -> serde_json::Value {
+fn listener(at: usize, chain_entry: &ChainEntry, paths: &config::Paths<'_>) -> serde_json::Value {
     let name = name(at);
-    match placed.chain {
-        FilterType::Http => config::listener(&name, placed.direction, [&[], &[placed]], paths),
-        FilterType::Network => config::listener(&name, placed.direction, [&[placed], &[]], paths),
+    match chain_entry.chain {
+        FilterType::Http => config::listener(&name, chain_entry.direction, [&[], &[chain_entry]], paths),
+        FilterType::Network => config::listener(&name, chain_entry.direction, [&[chain_entry], &[]], paths),
     }
 }
 
@@ -99,22 +100,22 @@ fn outcomes(entries: &[Entry], count: usize, from: usize) -> Vec<PluginOutcome> 
         let verdict = |entry: &&Entry| entry.accepted(&name) || entry.rejected(&name).is_some();
         let Some(end) = entries.iter().position(verdict) else { break };
         let rest = entries.split_off(end + 1);
-        let refusal = entries.last().and_then(|entry| entry.rejected(&name));
-        outcomes.push(outcome(&entries, refusal, from + at));
+        let rejection = entries.last().and_then(|entry| entry.rejected(&name));
+        outcomes.push(outcome(&entries, rejection, from + at));
         entries = rest;
     }
     outcomes
 }
 
-fn outcome(entries: &[&Entry], refusal: Option<&str>, at: usize) -> PluginOutcome {
+fn outcome(entries: &[&Entry], rejection: Option<&str>, at: usize) -> PluginOutcome {
     let log = first_copy(entries, at);
     let is_error = |entry: &&&Entry| matches!(entry.line.event(), Event::Trapped(_) | Event::ErrorLogged(_));
     let events: Vec<Event<'_>> = entries.iter().filter(is_error).map(|entry| entry.line.event()).collect();
     let trap = events.iter().find_map(|event| if let Event::Trapped(text) = event { Some(*text) } else { None });
     let has = |text: &str| events.contains(&Event::ErrorLogged(text));
     let error = events.iter().find_map(|event| if let Event::ErrorLogged(text) = event { Some(*text) } else { None });
-    let message = trap.or(error).or(refusal);
-    let Some(message) = message.filter(|_| refusal.is_some() || trap.is_some()) else {
+    let message = trap.or(error).or(rejection);
+    let Some(message) = message.filter(|_| rejection.is_some() || trap.is_some()) else {
         let done = Some(true);
         return PluginOutcome { loads: done, starts: done, configures: done, log, ..PluginOutcome::default() };
     };
@@ -124,7 +125,7 @@ fn outcome(entries: &[&Entry], refusal: Option<&str>, at: usize) -> PluginOutcom
         (true, Some(true), Some(false), FaultKind::Configure)
     } else if message.contains(RESTRICTED_CALLBACK) {
         (true, Some(false), None, FaultKind::Restricted)
-    } else if has(NOT_STARTED) || in_initializer || refusal.is_none() {
+    } else if has(NOT_STARTED) || in_initializer || rejection.is_none() {
         // After a trap in the root context's proxy_on_context_create, Envoy accepts the listener and fails every request.
         (true, Some(false), None, FaultKind::Start)
     } else {

@@ -29,7 +29,7 @@ const WATCH: &str = r#"read -r _; kill -9 "-$1" "$1"; rm -rf -- "$2""#;
 pub(super) struct Process {
     child: Child,
     watcher: Option<Child>,
-    folder: Folder,
+    dir: EngineDir,
     pub(super) admin: Admin,
     /// The address of the listener [`MARKER`].
     pub(super) marker: SocketAddr,
@@ -38,7 +38,7 @@ pub(super) struct Process {
 
 /// A temporary directory with a UTF-8 path.
 #[derive(Debug)]
-struct Folder {
+struct EngineDir {
     /// Removes the directory when dropped.
     _owner: TempDir,
     path: Utf8PathBuf,
@@ -59,7 +59,7 @@ impl From<io::Error> for NotStarted {
     }
 }
 
-impl Folder {
+impl EngineDir {
     fn new() -> io::Result<Self> {
         let owner = tempfile::Builder::new().prefix("mesh-compile-envoy-").tempdir()?;
         let path = Utf8PathBuf::from_path_buf(owner.path().to_path_buf())
@@ -71,18 +71,18 @@ impl Folder {
 impl Process {
     /// Starts the Envoy at `path`. `workload` is the workload's address; `timeout` limits each response of the admin interface.
     pub(super) fn start(path: &Utf8Path, workload: SocketAddr, timeout: Duration) -> Result<Self, NotStarted> {
-        let folder = Folder::new()?;
-        let paths = Paths(&folder.path);
-        write(&folder.path.join("bootstrap.json"), &config::bootstrap(&paths, workload))?;
+        let dir = EngineDir::new()?;
+        let paths = Paths(&dir.path);
+        write(&dir.path.join("bootstrap.json"), &config::bootstrap(&paths, workload))?;
         for name in ["lds.json", "cds.json"] {
-            write(&folder.path.join(name), &json!({ "resources": [] }))?;
+            write(&dir.path.join(name), &json!({ "resources": [] }))?;
         }
-        File::create(folder.path.join("access"))?;
-        let log = File::create(folder.path.join("log"))?;
-        let journal = Arc::new(Journal::open(folder.path.join("log").as_std_path())?);
+        File::create(dir.path.join("access"))?;
+        let log = File::create(dir.path.join("log"))?;
+        let journal = Arc::new(Journal::open(dir.path.join("log").as_std_path())?);
         let child = command(path, &paths, log).spawn()?;
         let admin = Admin { address: SocketAddr::from(([127, 0, 0, 1], 0)), timeout };
-        let mut process = Self { watcher: None, child, folder, admin, marker: admin.address, journal };
+        let mut process = Self { watcher: None, child, dir, admin, marker: admin.address, journal };
         process.watcher = process.watch();
         process.wait_until_it_serves()?;
         Ok(process)
@@ -91,7 +91,7 @@ impl Process {
     /// Starts a process that kills Envoy if this process cannot.
     fn watch(&self) -> Option<Child> {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", WATCH, "sh", &self.child.id().to_string(), self.folder.path.as_str()]);
+        command.args(["-c", WATCH, "sh", &self.child.id().to_string(), self.dir.path.as_str()]);
         in_a_group_of_its_own(&mut command);
         // Without a shell, Envoy survives only if a signal kills this process.
         command
@@ -116,7 +116,7 @@ impl Process {
     }
 
     fn serving(&mut self) -> Option<SocketAddr> {
-        self.admin.address = fs::read_to_string(self.folder.path.join("admin")).ok()?.parse().ok()?;
+        self.admin.address = fs::read_to_string(self.dir.path.join("admin")).ok()?.parse().ok()?;
         self.admin.get("/ready")?;
         self.admin.listeners()?.get(MARKER).copied()
     }
@@ -127,14 +127,14 @@ impl Process {
     }
 
     pub(super) fn paths(&self) -> Paths<'_> {
-        Paths(&self.folder.path)
+        Paths(&self.dir.path)
     }
 
     /// Replaces a file in the directory by a rename. Envoy notices no other change.
     pub(super) fn replace(&self, name: &str, value: &Value) -> io::Result<()> {
-        let new = self.folder.path.join("new.json");
+        let new = self.dir.path.join("new.json");
         write(&new, value)?;
-        rename(&new, &self.folder.path.join(name))
+        rename(&new, &self.dir.path.join(name))
     }
 
     /// Writes a module's bytes, unless the file exists.
@@ -147,7 +147,7 @@ impl Process {
 
     /// The lines of the access log.
     pub(super) fn access_log(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.folder.path.join("access")).unwrap_or_default();
+        let text = fs::read_to_string(self.dir.path.join("access")).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         if whole.is_empty() && !text.starts_with('\n') {
             Vec::new()
@@ -158,7 +158,7 @@ impl Process {
 
     /// The last lines of the log.
     fn log_tail(&self) -> String {
-        let bytes = fs::read(self.folder.path.join("log")).unwrap_or_default();
+        let bytes = fs::read(self.dir.path.join("log")).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().filter(|line| !line.contains("][trace][")).collect();
         lines[lines.len().saturating_sub(3)..].join("\n")

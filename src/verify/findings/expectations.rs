@@ -4,9 +4,9 @@ use mesh_compile_host::Callback;
 use mesh_compile_host::outcome::{Effect, End};
 
 use super::trace;
-use super::{Diagnostic, Fault, Placed, Subject, of_fault};
+use super::{ChainEntry, Diagnostic, Fault, Subject, of_fault};
 use crate::diag::Code;
-use crate::resolve::suite::Test;
+use crate::resolve::traffic::suite::Test;
 use crate::verify::judge::Failure;
 use crate::verify::outcome::TestOutcome;
 
@@ -21,8 +21,8 @@ const WAITED_FOR: [Callback; 4] =
     [Callback::HttpCallResponse, Callback::GrpcReceive, Callback::GrpcClose, Callback::QueueReady];
 
 /// A request that is never resumed. The caller adds the location.
-pub(super) fn stalled(placed: Option<&Placed>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
-    let name = placed.map_or_else(|| "a filter".to_owned(), |placed| format!("the filter `{}`", placed.plugin.name()));
+pub(super) fn stalled(entry: Option<&ChainEntry>, test: &Test, subject: &Subject, effects: &[Effect]) -> Diagnostic {
+    let name = entry.map_or_else(|| "a filter".to_owned(), |entry| format!("the filter `{}`", entry.plugin.name()));
     let finding = Diagnostic::error(Code::MC0607, format!("{name} paused a request and never resumed it"))
         .note(format!("in the test `{}` of `{}`", test.name, subject.name));
     match effects.iter().rfind(|effect| effect.returned.stops()) {

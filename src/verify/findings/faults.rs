@@ -1,19 +1,19 @@
 //! Findings about a filter's faults.
 
 use mesh_compile_host::outcome::Remark;
-use mesh_compile_module::{Report, Setting, Severity, rules};
+use mesh_compile_module::{LoadContext, ModuleReport, Severity, rules};
 
-use super::{Diagnostic, Fault, FaultKind, Placed, of_fault};
+use super::{ChainEntry, Diagnostic, Fault, FaultKind, of_fault};
 use crate::diag::Code;
 use crate::domain::Istio;
 use crate::module;
 
 /// The finding about a fault. The caller adds the location.
-pub(super) fn fault(placed: &Placed, fault: &Fault) -> Diagnostic {
-    let name = placed.plugin.name();
+pub(super) fn fault(entry: &ChainEntry, fault: &Fault) -> Diagnostic {
+    let name = entry.plugin.name();
     let message = match fault.kind {
         FaultKind::Load => {
-            if let Some(finding) = by_rule(placed) {
+            if let Some(finding) = by_rule(entry) {
                 return finding;
             }
             format!("the filter `{name}` does not load")
@@ -46,22 +46,22 @@ fn callback(message: &str) -> String {
 }
 
 /// The finding of a rule about the module, if a rule explains why it does not load.
-fn by_rule(placed: &Placed) -> Option<Diagnostic> {
-    let allow_precompiled = placed.plugin.config.vm_config.allow_precompiled.unwrap_or_default();
-    let setting = Setting { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(placed.chain), allow_precompiled };
-    let found = rules::check(&Report::of(&placed.plugin.module.bytes), &setting);
+fn by_rule(entry: &ChainEntry) -> Option<Diagnostic> {
+    let allow_precompiled = entry.plugin.config.vm_config.allow_precompiled.unwrap_or_default();
+    let context = LoadContext { envoy: Istio::NEWEST.envoy_minor(), filter_type: Some(entry.chain), allow_precompiled };
+    let found = rules::check(&ModuleReport::of(&entry.plugin.module.bytes), &context);
     let error = found.iter().find(|finding| finding.severity == Severity::Error)?;
-    Some(module::diagnostic(error, placed.plugin.filename()))
+    Some(module::diagnostic(error, entry.plugin.filename()))
 }
 
 /// The finding about a remark. The caller adds the location.
-pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
-    let name = placed.plugin.name();
+pub(super) fn remark(entry: &ChainEntry, remark: &Remark) -> Diagnostic {
+    let name = entry.plugin.name();
     match remark {
         Remark::UnknownCluster(cluster) => {
             Diagnostic::warning(Code::MC0608, format!("the filter `{name}` calls the unknown cluster `{cluster}`"))
                 .note("the call fails immediately, as in a proxy without this cluster")
-                .help(format!("script its response: `callouts.\"{cluster}\" = {{ status = 200 }}`"))
+                .help(format!("define its response: `callouts.\"{cluster}\" = {{ status = 200 }}`"))
         }
         Remark::RemovedProperty(text) => Diagnostic::warning(
             Code::MC0609,
@@ -75,6 +75,6 @@ pub(super) fn remark(placed: &Placed, remark: &Remark) -> Diagnostic {
             Code::MC0612,
             format!("the filter `{name}` {text}, which the embedded host does not simulate"),
         )
-        .help("run `mesh-compile verify --engine envoy` to use the real one"),
+        .help("run `mesh-compile verify --engine envoy` to run it with Envoy's implementation"),
     }
 }

@@ -10,7 +10,7 @@ use mesh_compile_host::outcome::{End, ExchangeOutcome, Fault, FaultKind, Remark}
 
 use super::judge::Failure;
 use super::report::Engine;
-use super::subject::{Placed, Subject};
+use super::subject::{ChainEntry, Subject};
 use crate::diag::{Code, Diagnostic, Location, Severity, Sink, suggest};
 use crate::verify::outcome::Outcome;
 
@@ -50,14 +50,14 @@ impl Findings {
         outcome: &Outcome,
         failures: &[Vec<Failure>],
     ) {
-        for (placed, plugin) in subject.plugins.iter().zip(&outcome.plugins) {
+        for (entry, plugin) in subject.plugins.iter().zip(&outcome.plugins) {
             if let Some(fault) = &plugin.fault {
-                let finding = faults::fault(placed, fault).detail(trace::log(subject, &plugin.log));
-                self.add_for_filter(subject, engine, (placed, &fault.message), finding, placed.location);
+                let finding = faults::fault(entry, fault).detail(trace::log(subject, &plugin.log));
+                self.add_for_filter(subject, engine, (entry, &fault.message), finding, entry.location);
             }
             for remark in &plugin.remarks {
-                let finding = faults::remark(placed, remark);
-                self.add_for_filter(subject, engine, (placed, ""), finding, placed.location);
+                let finding = faults::remark(entry, remark);
+                self.add_for_filter(subject, engine, (entry, ""), finding, entry.location);
             }
         }
         for (number, (test, outcome)) in subject.tests.iter().zip(&outcome.tests).enumerate() {
@@ -79,35 +79,35 @@ impl Findings {
         &mut self,
         subject: &Subject,
         engine: Engine,
-        (test, step): (&crate::resolve::suite::Test, &crate::resolve::suite::Step),
+        (test, step): (&crate::resolve::traffic::suite::Test, &crate::resolve::traffic::suite::Step),
         outcome: &ExchangeOutcome,
     ) {
         for (number, fault) in &outcome.faults {
-            let Some(placed) = subject.plugins.get(*number) else { continue };
-            let finding = faults::fault(placed, fault)
+            let Some(entry) = subject.plugins.get(*number) else { continue };
+            let finding = faults::fault(entry, fault)
                 .note(format!("in the test `{}` of `{}`", test.name, subject.name))
                 .detail(trace::exchange(subject, step, outcome));
-            self.add_for_filter(subject, engine, (placed, &fault.message), finding, step.location);
+            self.add_for_filter(subject, engine, (entry, &fault.message), finding, step.location);
         }
         // A filter that failed explains the stall.
         if let End::Stalled(number) = outcome.end
             && outcome.faults.is_empty()
         {
-            let placed = number.and_then(|number| subject.plugins.get(number));
-            let finding = expectations::stalled(placed, test, subject, &outcome.effects)
+            let entry = number.and_then(|number| subject.plugins.get(number));
+            let finding = expectations::stalled(entry, test, subject, &outcome.effects)
                 .at(step.location)
                 .detail(trace::exchange(subject, step, outcome));
             self.add_for_workload(subject, engine, &test.name, finding);
         }
         for (number, remark) in &outcome.remarks {
-            let Some(placed) = subject.plugins.get(*number) else { continue };
-            let mut finding = faults::remark(placed, remark);
+            let Some(entry) = subject.plugins.get(*number) else { continue };
+            let mut finding = faults::remark(entry, remark);
             if let Remark::UnknownCluster(cluster) = remark
                 && let Some(near) = suggest(cluster, test.scenario.callouts.keys().map(String::as_str))
             {
                 finding = finding.help(format!("the test has `callouts.\"{near}\"`: did you mean `{cluster}`?"));
             }
-            self.add_for_filter(subject, engine, (placed, ""), finding, step.location);
+            self.add_for_filter(subject, engine, (entry, ""), finding, step.location);
         }
     }
 
@@ -116,12 +116,12 @@ impl Findings {
         &mut self,
         subject: &Subject,
         engine: Engine,
-        (placed, detail): (&Placed, &str),
+        (entry, detail): (&ChainEntry, &str),
         finding: Diagnostic,
         at: Location,
     ) {
-        let digest = placed.plugin.module.digest;
-        let text = format!("{digest} {} {} {detail}", placed.plugin.name(), finding.message);
+        let digest = entry.plugin.module.digest;
+        let text = format!("{digest} {} {} {detail}", entry.plugin.name(), finding.message);
         self.group(Key { workload: &subject.name, engine, text }, finding.at(at));
     }
 

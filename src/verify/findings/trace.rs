@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mesh_compile_host::outcome::{Effect, End, ExchangeOutcome, LogLine, Returned};
 use mesh_compile_host::{Callback, Fields, Message};
 
-use crate::resolve::suite::Step;
+use crate::resolve::traffic::suite::Step;
 use crate::verify::report::exchange::{end, level};
 use crate::verify::subject::Subject;
 
@@ -54,7 +54,7 @@ pub(super) fn log(subject: &Subject, log: &[LogLine]) -> Vec<String> {
     }
     let filter = |line: &LogLine| line.plugin.and_then(|number| subject.plugins.get(number));
     let line = |line: &LogLine| {
-        let filter = filter(line).map_or_else(String::new, |placed| format!("{}: ", placed.plugin.name()));
+        let filter = filter(line).map_or_else(String::new, |entry| format!("{}: ", entry.plugin.name()));
         wrapped(&format!("  {:<8} ", level(line.level)), &format!("{filter}{}", line.message))
     };
     let mut lines = vec!["log".to_owned()];
@@ -102,7 +102,7 @@ fn effect(subject: &Subject, effect: &Effect, lines: &mut Vec<String>) {
     if plain && fields.is_none() && body.is_none() && actions.is_empty() && !shown(*callback) {
         return;
     }
-    let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name());
+    let filter = subject.plugins.get(*plugin).map_or("a filter", |entry| entry.plugin.name());
     let returned = if *returned == Returned::Nothing { String::new() } else { format!(": {returned}") };
     lines.push(format!("{filter}, {callback}{returned}"));
     let mut details = Vec::new();

@@ -6,7 +6,7 @@ use mesh_compile_host::Fields;
 
 use super::{Judge, Which};
 use crate::diag::suggest;
-use crate::resolve::suite::{Expected, ExpectedField};
+use crate::resolve::traffic::suite::{Expected, ExpectedField};
 use crate::verify::text::{list, not, quoted, show, wanted};
 
 #[derive(Debug, Clone, Copy)]

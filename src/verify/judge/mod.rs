@@ -11,7 +11,7 @@ use mesh_compile_host::{Fields, Message};
 use super::subject::Subject;
 use super::text::{self, difference, list, quoted, show};
 use crate::diag::{Location, suggest};
-use crate::resolve::suite::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
+use crate::resolve::traffic::suite::{Expected, ExpectedCall, ExpectedUpstream, LocalReply, Matcher, Step, Test};
 use crate::verify::outcome::TestOutcome;
 use fields::{FieldsOf, Kind};
 
@@ -125,7 +125,7 @@ impl Judge<'_> {
             End::Reset => return "the stream was reset before a response arrived".into(),
             End::Complete | End::LocalReply(_) => return "no response arrived".into(),
         };
-        let holder = holder.map_or("a filter".to_owned(), |placed| format!("`{}`", placed.plugin.name()));
+        let holder = holder.map_or("a filter".to_owned(), |entry| format!("`{}`", entry.plugin.name()));
         match (&found.upstream, &found.response) {
             (None, None) => format!("the request never reached the workload: {holder} paused it"),
             (Some(_), None) => format!("no response arrived: {holder} paused the exchange"),
@@ -147,9 +147,9 @@ impl Judge<'_> {
         which: Which<'_>,
         found: &Message,
         (headers, no_headers, trailers): (
-            &[crate::resolve::suite::ExpectedField],
+            &[crate::resolve::traffic::suite::ExpectedField],
             &[Expected<String>],
-            &[crate::resolve::suite::ExpectedField],
+            &[crate::resolve::traffic::suite::ExpectedField],
         ),
     ) {
         let of_headers = FieldsOf { kind: Kind::Header, which, fields: Some(&found.headers) };

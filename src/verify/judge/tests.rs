@@ -11,8 +11,8 @@ use super::*;
 use crate::diag::Sources;
 use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::PluginConfig;
-use crate::resolve::suite::{Expect, ExpectedField};
-use crate::verify::subject::{Module, Placed, Plugin};
+use crate::resolve::traffic::suite::{Expect, ExpectedField};
+use crate::verify::subject::{ChainEntry, Module, Plugin};
 
 /// A location that identifies a failure by its byte in mesh.toml.
 fn at(byte: usize) -> Location {
@@ -59,8 +59,8 @@ fn subject() -> Subject {
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));
-    let placed = Placed { plugin: Arc::new(plugin), chain: FilterType::Http, direction, port: None, location };
-    Subject { name: "Deployment/default/web".into(), envoy: 40, plugins: vec![placed], tests: Vec::new() }
+    let entry = ChainEntry { plugin: Arc::new(plugin), chain: FilterType::Http, direction, port: None, location };
+    Subject { name: "Deployment/default/web".into(), envoy: 40, plugins: vec![entry], tests: Vec::new() }
 }
 
 fn test(steps: Vec<Expect>) -> Test {

@@ -12,11 +12,11 @@ pub(super) mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::subject::{Module, Placed, Plugin, Subject};
+use super::subject::{ChainEntry, Module, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{Digest, FilterType};
 use crate::layout::File;
-use crate::resolve::suite::{Proxies, Suite};
+use crate::resolve::traffic::suite::{Proxies, Suite};
 use envoy_filter::{EnvoyFilter, Patch};
 use objects::Objects;
 use pod::Pod;
@@ -54,7 +54,7 @@ fn name(suite: &Suite) -> String {
 /// Reports the filters of the workload's list that no patch inserts into its proxy: nothing else would show that they do nothing.
 fn report_unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
     for (filter, location) in &suite.filters {
-        if !subject.plugins.iter().any(|placed| placed.plugin.name() == filter) {
+        if !subject.plugins.iter().any(|entry| entry.plugin.name() == filter) {
             let message = format!("the filter `{filter}` does not reach the proxy of `{}`", subject.name);
             sink.push(
                 Diagnostic::warning(Code::MC0616, message)
@@ -86,12 +86,12 @@ fn subject<'a>(
                 continue;
             }
             let plugin = plugin(filter, (number, patch), &files, known)?;
-            let placed = placed(suite, patch, plugin);
+            let entry = chain_entry(suite, patch, plugin);
             let Some((_, head, rest)) = chains.iter_mut().find(|(chain, ..)| *chain == patch.chain) else { continue };
             let part = if patch.first { head } else { rest };
             // A network filter has two patches, one per filter that may end a chain. Each chain contains it once.
-            if !part.iter().any(|other| is_same_network_filter(other, &placed)) {
-                part.push(placed);
+            if !part.iter().any(|other| is_same_network_filter(other, &entry)) {
+                part.push(entry);
             }
         }
     }
@@ -99,13 +99,13 @@ fn subject<'a>(
     Ok(Subject { name: name(suite), envoy: proxies.envoy, plugins, tests: suite.tests.clone() })
 }
 
-fn is_same_network_filter(one: &Placed, other: &Placed) -> bool {
-    let place = |it: &Placed| (it.chain, it.direction, it.port);
+fn is_same_network_filter(one: &ChainEntry, other: &ChainEntry) -> bool {
+    let place = |it: &ChainEntry| (it.chain, it.direction, it.port);
     one.chain == FilterType::Network && place(one) == place(other) && one.plugin == other.plugin
 }
 
-fn placed(suite: &Suite, patch: &Patch, plugin: Arc<Plugin>) -> Placed {
-    Placed {
+fn chain_entry(suite: &Suite, patch: &Patch, plugin: Arc<Plugin>) -> ChainEntry {
+    ChainEntry {
         chain: patch.chain,
         direction: patch.direction,
         port: patch.port,

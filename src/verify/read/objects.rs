@@ -10,7 +10,7 @@ use super::{Pod, unreadable};
 use crate::diag::Sink;
 use crate::layout::{File, KUSTOMIZATION, PATCHES};
 use crate::objects::{Kustomization, Strings, WorkloadPatch};
-use crate::resolve::suite::Proxies;
+use crate::resolve::traffic::suite::Proxies;
 
 /// The objects that are applied.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ enum Object {
 }
 
 impl Objects {
-    /// Reads the listed files. `None` after a report: a file cannot be read.
+    /// Reads the listed files. `None` if an error was reported: a file cannot be read.
     pub(super) fn read(files: &[File], proxies: &Proxies, sink: &mut Sink) -> Option<Self> {
         let listed = match listed_paths(files) {
             Ok(listed) => listed,
@@ -76,8 +76,8 @@ impl Objects {
     /// The pod of a workload: from the patch of its namespace, or from a patch that names the namespace.
     pub(super) fn pod(&self, kind: &str, namespace: &str, name: &str) -> Result<&Pod, String> {
         let pods = self.pods.get(&(kind.to_owned(), name.to_owned())).map_or(&[][..], Vec::as_slice);
-        let folder = format!("{PATCHES}{namespace}/");
-        let of_namespace = pods.iter().find(|pod| pod.path.starts_with(&folder));
+        let dir = format!("{PATCHES}{namespace}/");
+        let of_namespace = pods.iter().find(|pod| pod.path.starts_with(&dir));
         let named = || pods.iter().find(|pod| pod.namespace.as_deref() == Some(namespace));
         of_namespace.or_else(named).ok_or_else(|| format!("{KUSTOMIZATION} lists no patch of it"))
     }

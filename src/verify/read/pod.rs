@@ -96,19 +96,19 @@ fn entries<T: DeserializeOwned>(entries: impl IntoIterator<Item = Map<String, Va
 /// the fields of the value.
 fn injected<T: DeserializeOwned>(annotation: &str, annotations: &Strings) -> Result<Vec<T>, String> {
     let Some(json) = annotations.get(annotation) else { return Ok(Vec::new()) };
-    let refused = |why: String| format!("the annotation {annotation} prevents the pods from being created: {why}");
-    let parsed: Value = serde_json::from_str(json).map_err(|error| refused(error.to_string()))?;
+    let rejected = |why: String| format!("the annotation {annotation} prevents the pods from being created: {why}");
+    let parsed: Value = serde_json::from_str(json).map_err(|error| rejected(error.to_string()))?;
     let named: Vec<(String, Value)> = match parsed {
         Value::Array(entries) => entries.into_iter().enumerate().map(|(n, entry)| (n.to_string(), entry)).collect(),
         Value::Object(entries) => entries.into_iter().collect(),
         Value::Null => Vec::new(),
-        other => return Err(refused(format!("{other} is neither a list nor a map"))),
+        other => return Err(rejected(format!("{other} is neither a list nor a map"))),
     };
     let entry = |(name, value): (String, Value)| {
-        let Value::Object(fields) = value else { return Err(refused(format!("{value} is not an object"))) };
+        let Value::Object(fields) = value else { return Err(rejected(format!("{value} is not an object"))) };
         let mut entry = Map::from_iter([("name".to_owned(), Value::from(name))]);
         entry.extend(fields);
-        serde_json::from_value(entry.into()).map_err(|error| refused(error.to_string()))
+        serde_json::from_value(entry.into()).map_err(|error| rejected(error.to_string()))
     };
     named.into_iter().map(entry).collect()
 }

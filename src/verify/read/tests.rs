@@ -59,9 +59,9 @@ pub(in crate::verify) fn rendered(spec: &str) -> Compiled {
 
 /// One line per plugin, in the order of the request path.
 fn chain(subject: &Subject) -> Vec<String> {
-    let line = |placed: &Placed| {
-        let port = placed.port.map_or_else(String::new, |port| format!(":{port}"));
-        format!("{} {:?} {:?}{port}", placed.plugin.chain_name, placed.chain, placed.direction)
+    let line = |entry: &ChainEntry| {
+        let port = entry.port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("{} {:?} {:?}{port}", entry.plugin.chain_name, entry.chain, entry.direction)
     };
     subject.plugins.iter().map(line).collect()
 }
@@ -76,7 +76,7 @@ fn one(files: &[File], suite: Suite, proxies: &Proxies) -> Subject {
 
 /// The messages of the errors that keep the proxy from being read back.
 #[track_caller]
-fn refused(files: &[File], suite: Suite) -> String {
+fn rejected(files: &[File], suite: Suite) -> String {
     let mut sink = Sink::new();
     assert!(subjects(files, &[suite], &proxies("1.28"), &mut sink).is_empty());
     let found = sink.diagnostics();
@@ -269,7 +269,7 @@ fn objects_that_mesh_compile_does_not_render_are_errors() {
     for (path, from, to, expected) in cases {
         let mut files = rendered(&spec).tree.files;
         edit(&mut files, path, from, to);
-        let message = refused(&files, suite("Deployment/default/web", &[]));
+        let message = rejected(&files, suite("Deployment/default/web", &[]));
         assert!(message.contains(expected), "`{expected}` is not in `{message}`");
     }
 }

@@ -10,7 +10,7 @@ use crate::verify::subject::Subject;
 
 /// The outcome of a step. Filters are identified by name.
 pub(super) fn json(subject: &Subject, outcome: &ExchangeOutcome) -> Value {
-    let filter = |plugin: usize| subject.plugins.get(plugin).map(|placed| placed.plugin.name().to_owned());
+    let filter = |plugin: usize| subject.plugins.get(plugin).map(|entry| entry.plugin.name().to_owned());
     let log = |line: &LogLine| {
         json!({
             "level": level(line.level),

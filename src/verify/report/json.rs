@@ -10,7 +10,7 @@ impl Report {
     /// JSON, version 1: one line that ends with LF.
     #[must_use]
     pub fn to_json(&self, diagnostics: &[Diagnostic], sources: &Sources) -> String {
-        let mut report = json::Report::new(diagnostics, sources);
+        let mut report = json::JsonDocument::new(diagnostics, sources);
         report.extra.insert("engine".into(), self.engine.as_str().into());
         report.extra.insert("runs".into(), self.workloads.iter().flat_map(Workload::runs_json).collect());
         report.extra.insert("exchanges".into(), self.workloads.iter().flat_map(Workload::exchanges_json).collect());

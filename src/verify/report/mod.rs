@@ -8,9 +8,9 @@ use mesh_compile_host::outcome::{FaultKind, PluginOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::bare::Bare;
 use super::judge::Failure;
-use super::subject::{Placed, Subject};
+use super::single_module::SingleModule;
+use super::subject::{ChainEntry, Subject};
 use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// The engine that runs the filters.
@@ -107,9 +107,9 @@ pub struct Test {
 
 /// The report of a workload's outcome. `failures`: per test.
 pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, failures: &[Vec<Failure>]) -> Workload {
-    let run = |(placed, outcome): (&Placed, Option<&PluginOutcome>)| Run {
-        filter: placed.plugin.name().to_owned(),
-        module: placed.plugin.filename().to_owned(),
+    let run = |(entry, outcome): (&ChainEntry, Option<&PluginOutcome>)| Run {
+        filter: entry.plugin.name().to_owned(),
+        module: entry.plugin.filename().to_owned(),
         loads: outcome.and_then(|it| it.loads),
         starts: outcome.and_then(|it| it.starts),
         configures: outcome.and_then(|it| it.configures),
@@ -117,7 +117,7 @@ pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, fai
         unsupported: outcome.and_then(|it| it.fault.as_ref()).is_some_and(|it| it.kind == FaultKind::Unsupported),
     };
     let outcomes = outcome.plugins.iter().map(Some).chain(std::iter::repeat(None));
-    let test = |(number, test): (usize, &crate::resolve::suite::Test)| {
+    let test = |(number, test): (usize, &crate::resolve::traffic::suite::Test)| {
         let outcome = outcome.tests.get(number);
         let exchanges = outcome.map_or(&[][..], |outcome| &outcome.steps);
         let failures = failures_of(subject, outcome, failures.get(number).map_or(&[], Vec::as_slice));
@@ -142,7 +142,7 @@ fn failures_of(subject: &Subject, outcome: Option<&TestOutcome>, failures: &[Fai
     let Some(outcome) = outcome else { return vec!["not run: a filter failed before traffic".to_owned()] };
     let mut sentences = Vec::new();
     for (plugin, fault) in outcome.steps.iter().flat_map(|step| &step.faults) {
-        let filter = subject.plugins.get(*plugin).map_or("a filter", |placed| placed.plugin.name());
+        let filter = subject.plugins.get(*plugin).map_or("a filter", |entry| entry.plugin.name());
         let fault = format!("{filter}: {}", fault.message);
         // The fault of a VM is repeated in every later exchange.
         if !sentences.contains(&fault) {
@@ -172,17 +172,17 @@ impl Run {
 
 impl Report {
     /// The report of a module that a rule rejects. It was not run.
-    pub(super) fn rejected(engine: Engine, bare: &Bare) -> Self {
+    pub(super) fn rejected(engine: Engine, single: &SingleModule) -> Self {
         let run = Run {
-            filter: bare.name(),
-            module: bare.file.to_string(),
+            filter: single.name(),
+            module: single.file.to_string(),
             loads: Some(false),
             starts: None,
             configures: None,
             message: Some("Envoy would reject the module".to_owned()),
             unsupported: false,
         };
-        let workload = Workload { name: bare.file.to_string(), engine, runs: vec![run], tests: Vec::new() };
+        let workload = Workload { name: single.file.to_string(), engine, runs: vec![run], tests: Vec::new() };
         Self { engine, workloads: vec![workload], passed: false }
     }
 }

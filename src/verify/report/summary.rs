@@ -31,7 +31,7 @@ impl Report {
         let workloads: BTreeSet<&str> = self.workloads.iter().map(|it| it.name.as_str()).collect();
         let runs = || self.workloads.iter().flat_map(|it| &it.runs);
         let filters: BTreeSet<&str> = runs().map(|run| run.filter.as_str()).collect();
-        let rejected: BTreeSet<&str> = runs().filter(|run| !run.passed()).map(|run| run.filter.as_str()).collect();
+        let failing: BTreeSet<&str> = runs().filter(|run| !run.passed()).map(|run| run.filter.as_str()).collect();
         let count_tests = |selected: fn(&Test) -> bool| {
             let tests = self.workloads.iter().flat_map(|it| it.tests.iter().map(move |test| (&it.name, test)));
             let names = tests.filter(|(_, test)| selected(test)).map(|(workload, test)| (workload, &test.name));
@@ -41,14 +41,14 @@ impl Report {
         let not_run = count_tests(|test| !test.ran);
         let mut counted = vec![plural(workloads.len(), "workload"), plural(filters.len(), "filter")];
         counted.push(plural(tests, "test"));
-        let is_unsupported = |run: &&Run| run.unsupported && !rejected.contains(run.filter.as_str());
+        let is_unsupported = |run: &&Run| run.unsupported && !failing.contains(run.filter.as_str());
         let unsupported: BTreeSet<&str> = runs().filter(is_unsupported).map(|run| run.filter.as_str()).collect();
         let mut problems = Vec::new();
         if !unsupported.is_empty() {
             problems.push(format!("{} cannot run", plural(unsupported.len(), "filter")));
         }
-        if !rejected.is_empty() {
-            problems.push(format!("{} rejected", plural(rejected.len(), "filter")));
+        if !failing.is_empty() {
+            problems.push(format!("{} failed", plural(failing.len(), "filter")));
         }
         if failed > 0 {
             problems.push(format!("{} failed", plural(failed, "test")));

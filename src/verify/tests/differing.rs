@@ -62,8 +62,8 @@ fn each_difference_is_reported() {
 #[test]
 fn a_filter_that_starts_in_only_one_engine_is_a_difference() {
     let web = web();
-    let refused = PluginOutcome { starts: Some(false), configures: None, ..fine() };
-    let theirs = Outcome { plugins: vec![fine(), refused], tests: Vec::new() };
+    let rejected = PluginOutcome { starts: Some(false), configures: None, ..fine() };
+    let theirs = Outcome { plugins: vec![fine(), rejected], tests: Vec::new() };
     let found = differences::find(&web, &outcome(step()), &theirs);
     let [finding] = &found[..] else { panic!("{found:#?}") };
     assert_eq!(finding.message, "the engines disagree about the filter `tags`");

@@ -200,12 +200,12 @@ error[MC0610]: `Deployment/default/web`: the test `denies everyone` failed: the 
 #[test]
 fn one_fault_in_many_workloads_is_one_finding() {
     let subjects = all();
-    let refused = |message: &str| {
+    let rejected = |message: &str| {
         let configures =
             PluginOutcome { configures: Some(false), fault: Some(fault(FaultKind::Configure, message)), ..fine() };
         Outcome { plugins: vec![configures], tests: Vec::new() }
     };
-    let (same, other) = (refused("on_configure: no"), refused("on_configure: never"));
+    let (same, other) = (rejected("on_configure: no"), rejected("on_configure: never"));
     let (one, _) = found(&[(&subjects[0], &same), (&subjects[1], &same)], Engine::Embedded);
     let [finding] = &one[..] else { panic!("{one:#?}") };
     assert_eq!((finding.code, finding.severity), (Code::MC0602, Severity::Error));
@@ -334,10 +334,10 @@ fn the_summary_counts_workloads_filters_and_tests() {
         summary(&[(api, &passed)], Engine::Envoy),
         "1 workload, 1 filter, 0 tests: all passed in Envoy; there are no traffic tests"
     );
-    let refused = PluginOutcome { starts: Some(false), configures: None, ..fine() };
-    let refused = Outcome { plugins: vec![refused, fine()], tests: Vec::new() };
+    let rejected = PluginOutcome { starts: Some(false), configures: None, ..fine() };
+    let rejected = Outcome { plugins: vec![rejected, fine()], tests: Vec::new() };
     assert_eq!(
-        summary(&[(web, &refused)], Engine::Embedded),
+        summary(&[(web, &rejected)], Engine::Embedded),
         "1 workload, 2 filters, 1 test: 1 filter rejected, 1 test not run in the embedded host"
     );
 }

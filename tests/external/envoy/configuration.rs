@@ -131,8 +131,8 @@ fn render_rejects_a_module_that_envoy_cannot_load() {
     let spec = "mesh.base = 'base'\nworkloads.web.filters = ['it']\nfilters.it.module = 'it.wasm'";
     let module = "(module (memory (export \"memory\") 1))";
     let project = Project::new(spec).with_module("it.wasm", module).with_base(&["default/web"]);
-    let refusal = project.refusal();
-    assert!(refusal.contains(&format!("Envoy says: {SAYS}")), "{refusal}");
+    let rejection = project.rejection();
+    assert!(rejection.contains(&format!("Envoy says: {SAYS}")), "{rejection}");
 
     let (_, objects) = project.with_module("it.wasm", PROBE).objects();
     let bytes = wat::parse_str(module).expect("a module");

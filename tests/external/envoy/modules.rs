@@ -120,7 +120,7 @@ fn a_host_function_not_in_the_list_is_denied_and_a_callback_not_in_it_is_rejecte
         envoy.logged(&format!("{RESTRICTED}: proxy_log"));
     }
 
-    let silenced = project("1.32", &all_but(&module, "proxy_on_request_headers"), &module).refusal();
+    let silenced = project("1.32", &all_but(&module, "proxy_on_request_headers"), &module).rejection();
     assert!(silenced.contains("MC0316") && silenced.contains("`proxy_on_request_headers`"), "{silenced}");
 }
 
@@ -129,8 +129,8 @@ fn a_host_function_not_in_the_list_is_denied_and_a_callback_not_in_it_is_rejecte
 fn an_invalid_name_section_is_rejected_unless_slim_removes_it() {
     const SAYS: &str = "Failed to parse corrupted Wasm module";
     let broken = with_section(example_filter(), "name", &[1, 9, 1, 0, 1, b'f']);
-    let refused = project("1.32", ADDS, &broken).refusal();
-    assert!(refused.contains("MC0303") && refused.contains(SAYS), "{refused}");
+    let rejected = project("1.32", ADDS, &broken).rejection();
+    assert!(rejected.contains("MC0303") && rejected.contains(SAYS), "{rejected}");
 
     // Rendered with a valid module. The file in the pod is the invalid one.
     let objects = objects("1.32", ADDS, &example_filter());

@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 use crate::manifests::*;
 use crate::project::{Project, examples, module, repository};
 
-/// An example with its folder, its workloads, and what kustomize builds from its out/.
+/// An example with its directory, its workloads, and what kustomize builds from its out/.
 struct Example {
-    folder: PathBuf,
+    dir: PathBuf,
     spec: toml::Table,
     workloads: Vec<Workload>,
     objects: Vec<Value>,
 }
 
 fn built() -> Vec<Example> {
-    let example = |folder: PathBuf| {
-        let folder = repository().join(folder);
-        let spec = spec(&folder.join("mesh.toml"));
+    let example = |dir: PathBuf| {
+        let dir = repository().join(dir);
+        let spec = spec(&dir.join("mesh.toml"));
         let workloads = workloads(&spec);
-        let objects = build(&folder.join("out"));
+        let objects = build(&dir.join("out"));
         assert!(!workloads.is_empty() && workloads.iter().all(|workload| !workload.uses.is_empty()));
         assert!(["ConfigMap", "EnvoyFilter"].iter().all(|kind| of_kind(&objects, kind).next().is_some()));
-        Example { folder, spec, workloads, objects }
+        Example { dir, spec, workloads, objects }
     };
     examples().into_iter().map(example).collect()
 }
@@ -84,7 +84,7 @@ fn every_mounted_config_map_exists() {
                 assert_eq!(named, 1, "{mount} of {}", name(owner));
             }
         }
-        let ours = example.folder.join("out/configmaps");
+        let ours = example.dir.join("out/configmaps");
         for config_map in of_kind(&example.objects, "ConfigMap") {
             let file = ours.join(namespace(config_map)).join(format!("{}.yaml", name(config_map)));
             assert_eq!(config_map["binaryData"].is_object(), file.is_file(), "{}", name(config_map));
@@ -118,7 +118,7 @@ fn every_path_leads_to_the_module_of_mesh_toml() {
                     })
                     .collect();
                 let used = workload.uses.iter().find(|used| plugin["name"] == *used.filter).expect("a use");
-                let expected = std::fs::read(example.folder.join(&used.module)).expect("a module");
+                let expected = std::fs::read(example.dir.join(&used.module)).expect("a module");
                 assert!(files == [expected], "{path} of {} is in {} ConfigMaps", workload.name, files.len());
             }
         }
@@ -208,11 +208,11 @@ fn every_workload_is_patched() {
 /// kubectl reads YAML 1.1, and kinds that it knows with strict types.
 #[test]
 fn kubectl_reads_every_file_as_written() {
-    let yaml = |folder: &Path| {
-        let project = std::process::Command::new("find").arg(folder).args(["-name", "*.yaml"]).output().expect("find");
+    let yaml = |dir: &Path| {
+        let project = std::process::Command::new("find").arg(dir).args(["-name", "*.yaml"]).output().expect("find");
         String::from_utf8(project.stdout).expect("paths").lines().map(PathBuf::from).collect::<Vec<_>>()
     };
-    let files: Vec<_> = examples().iter().flat_map(|folder| yaml(&repository().join(folder).join("out"))).collect();
+    let files: Vec<_> = examples().iter().flat_map(|dir| yaml(&repository().join(dir).join("out"))).collect();
     assert!(files.len() > 20, "{files:?}");
     for file in files {
         if file.ends_with("kustomization.yaml") {
@@ -260,9 +260,9 @@ fn config_maps_hold_what_kubectl_would_create() {
     assert_eq!(pairs.len(), 3);
     for example in built() {
         let ours = of_kind(&example.objects, "ConfigMap").filter(|it| it["binaryData"].is_object());
-        pairs.extend(ours.map(|it| (it.clone(), example.folder.clone())));
+        pairs.extend(ours.map(|it| (it.clone(), example.dir.clone())));
     }
-    for (ours, folder) in pairs {
+    for (ours, dir) in pairs {
         let key = entries(&ours["binaryData"]).keys().next().expect("a key");
         let bytes = config_map_value(&ours, key).expect("a value");
         let copy = project.path("copy.wasm");
@@ -275,6 +275,6 @@ fn config_maps_hold_what_kubectl_would_create() {
         assert_eq!(theirs["data"].is_object(), std::str::from_utf8(&bytes).is_ok());
         assert!(ours["data"].is_null() && entries(&ours["binaryData"]).len() == 1);
         assert_eq!((name(&ours), namespace(&ours)), (name(&theirs), namespace(&theirs)));
-        assert!(config_map_value(&theirs, key) == Some(bytes), "{} in {}", name(&ours), folder.display());
+        assert!(config_map_value(&theirs, key) == Some(bytes), "{} in {}", name(&ours), dir.display());
     }
 }

@@ -53,15 +53,15 @@ fn the_patch_of_the_recipe_and_the_rendered_one_produce_the_same_deployment() {
 #[test]
 fn kubectl_applies_every_patch() {
     let mut count = 0;
-    for folder in examples() {
-        let folder = repository().join(folder);
-        let spec = spec(&folder.join("mesh.toml"));
-        let base = build(&folder.join(spec["mesh"]["base"].as_str().expect("a base")));
-        let overlay = build(&folder.join("out"));
+    for dir in examples() {
+        let dir = repository().join(dir);
+        let spec = spec(&dir.join("mesh.toml"));
+        let base = build(&dir.join(spec["mesh"]["base"].as_str().expect("a base")));
+        let overlay = build(&dir.join("out"));
         for workload in workloads(&spec).iter().filter(|it| it.kind != "Rollout") {
             let at = (workload.namespace.as_str(), workload.name.as_str());
             let file = format!("out/patches/{}/{}-{}.yaml", at.0, workload.kind.to_lowercase(), at.1);
-            let patch = folder.join(file);
+            let patch = dir.join(file);
             let patched = patched(&live(&base, &workload.kind, at), ["--patch-file", text(&patch)]);
             assert_eq!(patched, live(&overlay, &workload.kind, at));
             count += 1;
@@ -119,16 +119,16 @@ fn patch_namespace_matches_the_manifest() {
     let project = component();
     project.edit("mesh.toml", "namespace = \"default\"", "namespace = \"shop\"");
     owner(&project, "../examples/bookinfo", "namespace: shop\n");
-    let folder = project.text_path("owner");
+    let dir = project.text_path("owner");
     project.run(&["render"]).ends(0, &[]);
-    kubectl(&["kustomize", &folder]).ends(1, &["no resource matches", "shop"]);
+    kubectl(&["kustomize", &dir]).ends(1, &["no resource matches", "shop"]);
 
     for name in ["productpage-v1", "details-v1"] {
         let header = format!("[workloads.{name}]\n");
         project.edit("mesh.toml", &header, &format!("{header}patch-namespace = \"\"\n"));
     }
     project.run(&["render"]).ends(0, &[]);
-    let objects = build(Path::new(&folder));
+    let objects = build(Path::new(&dir));
     for (kind, at) in [("Deployment", "details-v1"), ("EnvoyFilter", "wasm-example-filter")] {
         find(&objects, kind, ("shop", at));
     }
@@ -147,15 +147,15 @@ fn a_manifest_with_a_namespace_needs_the_namespace_of_the_workload() {
         project.edit(file, &format!("name: {name}\n"), &format!("name: {name}\n  namespace: shop\n"));
     }
     owner(&project, "../examples/bookinfo", "");
-    let folder = project.text_path("owner");
+    let dir = project.text_path("owner");
     project.run(&["render"]).ends(0, &[]);
-    find(&build(Path::new(&folder)), "Deployment", ("shop", "details-v1"));
+    find(&build(Path::new(&dir)), "Deployment", ("shop", "details-v1"));
 
     project.edit("mesh.toml", "[workloads.details-v1]\n", "[workloads.details-v1]\npatch-namespace = \"\"\n");
     project.run(&["render"]).ends(0, &[]);
-    kubectl(&["kustomize", &folder]).ends(1, &["no resource matches", "details-v1"]);
+    kubectl(&["kustomize", &dir]).ends(1, &["no resource matches", "details-v1"]);
 
     project.edit(details, "  namespace: shop", "  namespace: default");
     project.run(&["render"]).ends(0, &[]);
-    find(&build(Path::new(&folder)), "Deployment", ("default", "details-v1"));
+    find(&build(Path::new(&dir)), "Deployment", ("default", "details-v1"));
 }

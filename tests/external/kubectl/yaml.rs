@@ -153,14 +153,14 @@ fn kustomize_preserves_strings() -> Outcome {
     assert!(strings.len() > 1000);
     let values = numbered(&strings);
     let metadata = vec![("name".to_owned(), "traps".into()), ("annotations".to_owned(), strings_node(&values))];
-    let folder = tempfile::tempdir()?;
+    let dir = tempfile::tempdir()?;
     let file = |name: &str, node: &Node| -> Outcome {
-        let mut file = std::fs::File::create(folder.path().join(name))?;
+        let mut file = std::fs::File::create(dir.path().join(name))?;
         Ok(file.write_all(&written(node))?)
     };
     file("traps.yaml", &config_map(metadata, ("data", strings_node(&values))))?;
     file("kustomization.yaml", &map([("resources", seq(["traps.yaml"]))]))?;
-    let path = folder.path().to_str().ok_or("the path is not UTF-8")?;
+    let path = dir.path().to_str().ok_or("the path is not UTF-8")?;
     let object = read(kubectl(&["kustomize", path], b"")?.as_bytes())?;
     assert_same(&object["metadata"]["annotations"], &values);
     assert_same(&object["data"], &values);

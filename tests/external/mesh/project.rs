@@ -13,38 +13,38 @@ use crate::tools::tool;
 /// The module of the demo filter.
 const EXAMPLE_FILTER: &str = "filter/example-filter.wasm";
 
-/// A temporary folder, deleted when the value is dropped.
+/// A temporary directory, deleted when the value is dropped.
 pub(crate) struct Project {
-    folder: TempDir,
-    /// The folder of mesh.toml.
+    dir: TempDir,
+    /// The directory of mesh.toml.
     spec: PathBuf,
 }
 
 impl Project {
-    /// A copy of the examples. `spec` is the folder of the mesh.toml to render, relative to the root.
+    /// A copy of the examples. `spec` is the directory of the mesh.toml to render, relative to the root.
     pub(crate) fn example(spec: &str) -> Self {
         let project = Self::empty(spec);
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        copy(&root.join("mesh.toml"), &project.folder.path().join("mesh.toml"));
-        copy(&root.join("examples"), &project.folder.path().join("examples"));
+        copy(&root.join("mesh.toml"), &project.dir.path().join("mesh.toml"));
+        copy(&root.join("examples"), &project.dir.path().join("examples"));
         project.with_bytes(EXAMPLE_FILTER, &example_filter())
     }
 
-    /// A folder with this mesh.toml and the demo filter as `example-filter.wasm`.
+    /// A directory with this mesh.toml and the demo filter as `example-filter.wasm`.
     pub(crate) fn new(spec: &str) -> Self {
         Self::empty("").with_bytes("example-filter.wasm", &example_filter()).with_bytes("mesh.toml", spec.as_bytes())
     }
 
     fn empty(spec: &str) -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let spec = folder.path().join(spec);
-        Self { folder, spec }
+        let dir = TempDir::new().expect("a temporary directory");
+        let spec = dir.path().join(spec);
+        Self { dir, spec }
     }
 
     /// Adds or replaces a file.
     pub(crate) fn with_bytes(self, path: &str, bytes: &[u8]) -> Self {
-        let path = self.folder.path().join(path);
-        fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+        let path = self.dir.path().join(path);
+        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("the directory can be made");
         fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         self
     }
@@ -87,7 +87,7 @@ impl Project {
         if read["kind"] == "Component" {
             let owner = json!({ "resources": ["../base"], "components": ["../out"] });
             let project = self.with_bytes("owner/kustomization.yaml", owner.to_string().as_bytes());
-            let objects = kustomize(&project.folder.path().join("owner"));
+            let objects = kustomize(&project.dir.path().join("owner"));
             return (project, objects);
         }
         let objects = kustomize(&out);
@@ -96,11 +96,11 @@ impl Project {
 
     /// What kustomize builds from a base: the workloads without the rendered patches.
     pub(crate) fn before(&self, base: &str) -> Objects {
-        kustomize(&self.folder.path().join(base))
+        kustomize(&self.dir.path().join(base))
     }
 
     /// The diagnostics of a mesh.toml that does not render.
-    pub(crate) fn refusal(&self) -> String {
+    pub(crate) fn rejection(&self) -> String {
         let output = self.run_render();
         assert_eq!(output.status.code(), Some(2), "mesh-compile render: {}", output.status);
         String::from_utf8(output.stderr).expect("findings are UTF-8")
@@ -126,10 +126,10 @@ pub(crate) fn rendered(spec: &str, deployments: &[&str]) -> Objects {
     Project::new(spec).with_base(deployments).objects().1
 }
 
-fn kustomize(folder: &Path) -> Objects {
-    let output = Command::new(tool("kubectl")).arg("kustomize").arg(folder).output().expect("kubectl runs");
+fn kustomize(dir: &Path) -> Objects {
+    let output = Command::new(tool("kubectl")).arg("kustomize").arg(dir).output().expect("kubectl runs");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "kubectl kustomize {}: {errors}", folder.display());
+    assert!(output.status.success(), "kubectl kustomize {}: {errors}", dir.display());
     Objects::read(&String::from_utf8(output.stdout).expect("kubectl prints UTF-8"))
 }
 
@@ -140,15 +140,15 @@ pub(crate) fn example_filter() -> Vec<u8> {
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Copies a file, or a folder except folders named `out`.
+/// Copies a file, or a directory except directories named `out`.
 fn copy(from: &Path, to: &Path) {
     if from.is_file() {
         fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
         return;
     }
-    fs::create_dir_all(to).expect("the folder can be made");
+    fs::create_dir_all(to).expect("the directory can be made");
     for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())) {
-        let name = entry.expect("the folder can be listed").file_name();
+        let name = entry.expect("the directory can be listed").file_name();
         if name != "out" {
             copy(&from.join(&name), &to.join(&name));
         }

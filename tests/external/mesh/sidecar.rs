@@ -36,7 +36,7 @@ pub(crate) struct Sidecar {
 /// A running Envoy. It stops when the value is dropped.
 pub(crate) struct Envoy {
     child: Child,
-    folder: TempDir,
+    dir: TempDir,
     listeners: Vec<Listener>,
     addresses: BTreeMap<String, SocketAddr>,
 }
@@ -107,9 +107,9 @@ impl Sidecar {
     /// # Panics
     /// With the log of Envoy if it does not start.
     pub(crate) fn start(self) -> Envoy {
-        let folder = self.lay_out();
-        let child = self.command(&folder).spawn().expect("Envoy can be started");
-        let mut envoy = Envoy { child, folder, listeners: self.listeners, addresses: BTreeMap::new() };
+        let dir = self.lay_out();
+        let child = self.command(&dir).spawn().expect("Envoy can be started");
+        let mut envoy = Envoy { child, dir, listeners: self.listeners, addresses: BTreeMap::new() };
         let mut ended = None;
         let addresses = poll(PATIENCE, || {
             ended = envoy.child.try_wait().expect("the child is ours");
@@ -124,28 +124,28 @@ impl Sidecar {
 
     /// Runs `envoy --mode validate`, which also loads the modules. Returns the exit status and the log.
     pub(crate) fn validate(&self) -> (ExitStatus, String) {
-        let folder = self.lay_out();
-        let status = self.command(&folder).args(["--mode", "validate"]).status().expect("Envoy can be started");
-        (status, log(&folder))
+        let dir = self.lay_out();
+        let status = self.command(&dir).args(["--mode", "validate"]).status().expect("Envoy can be started");
+        (status, log(&dir))
     }
 
-    /// Writes the bootstrap and the mounted files to a new folder.
+    /// Writes the bootstrap and the mounted files to a new directory.
     fn lay_out(&self) -> TempDir {
-        let folder = TempDir::new().expect("a temporary folder");
-        let root = folder.path().join("root");
+        let dir = TempDir::new().expect("a temporary directory");
+        let root = dir.path().join("root");
         for (path, bytes) in &self.files {
             let path = below(&root, path);
-            fs::create_dir_all(path.parent().expect("a file has a folder")).expect("the folder can be made");
+            fs::create_dir_all(path.parent().expect("a file has a directory")).expect("the directory can be made");
             fs::write(&path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         }
         let bootstrap = self.bootstrap(&root).to_string();
-        fs::write(folder.path().join("bootstrap.json"), bootstrap).expect("the folder is ours");
-        folder
+        fs::write(dir.path().join("bootstrap.json"), bootstrap).expect("the directory is ours");
+        dir
     }
 
-    fn command(&self, folder: &TempDir) -> Command {
-        let file = |name: &str| folder.path().join(name);
-        let log = File::create(file("log")).expect("the folder is ours");
+    fn command(&self, dir: &TempDir) -> Command {
+        let file = |name: &str| dir.path().join(name);
+        let log = File::create(file("log")).expect("the directory is ours");
         let mut command = Command::new(tool("envoy"));
         command
             .args(["--disable-hot-restart", "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"])
@@ -201,7 +201,7 @@ fn rebase(value: &mut Value, root: &Path) {
     if let Some(filename) = value.pointer_mut("/code/local/filename") {
         let path = below(root, Path::new(filename.as_str().expect("a file name is a text")));
         assert!(path.is_file(), "no file is mounted as {filename}");
-        *filename = path.to_str().expect("temporary folders have UTF-8 names").into();
+        *filename = path.to_str().expect("temporary directories have UTF-8 names").into();
     }
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| rebase(item, root)),
@@ -214,8 +214,8 @@ fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or_else(|_| panic!("{} is not absolute", path.display())))
 }
 
-fn log(folder: &TempDir) -> String {
-    String::from_utf8_lossy(&fs::read(folder.path().join("log")).unwrap_or_default()).into_owned()
+fn log(dir: &TempDir) -> String {
+    String::from_utf8_lossy(&fs::read(dir.path().join("log")).unwrap_or_default()).into_owned()
 }
 
 impl Envoy {
@@ -234,7 +234,7 @@ impl Envoy {
 
     /// The response of the admin interface, when it is available.
     fn ask(&self, path: &str) -> Option<Vec<u8>> {
-        let admin = fs::read_to_string(self.folder.path().join("admin")).ok()?.parse().ok()?;
+        let admin = fs::read_to_string(self.dir.path().join("admin")).ok()?.parse().ok()?;
         let response = Request { path, ..Request::default() }.send(admin).ok()?;
         (response.status == 200).then_some(response.body)
     }
@@ -268,7 +268,7 @@ impl Envoy {
 
     /// The log of Envoy.
     pub(crate) fn log(&self) -> String {
-        log(&self.folder)
+        log(&self.dir)
     }
 
     /// Waits until the log contains the text, and returns the log.

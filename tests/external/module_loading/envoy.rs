@@ -56,7 +56,7 @@ pub(crate) fn judge(modules: &[PathBuf]) -> Vec<Verdict> {
 
 fn validate(module: &Path) -> Verdict {
     let configuration = module.with_extension("json");
-    fs::write(&configuration, bootstrap(module).to_string()).expect("the folder is ours");
+    fs::write(&configuration, bootstrap(module).to_string()).expect("the directory is ours");
     let output = Command::new(tool("envoy"))
         .args(["--mode", "validate", "--log-level", "warning", "--config-path"])
         .arg(&configuration)

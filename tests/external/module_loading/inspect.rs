@@ -45,7 +45,7 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.loads { "loads" } else { "would be refused" })?;
+        f.write_str(if self.loads { "loads" } else { "would be rejected" })?;
         if let Some((code, message, says)) = &self.error {
             write!(f, ", {code} {message:.240}; says: {:.240}", says.as_deref().unwrap_or("nothing"))?;
         }

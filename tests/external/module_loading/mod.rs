@@ -31,14 +31,14 @@ const STRICTER: [&str; 6] = [
 
 /// Writes each module to its own file.
 fn written(cases: &[Case]) -> (TempDir, Vec<PathBuf>) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let files = cases.iter().enumerate().map(|(number, case)| {
-        let file = folder.path().join(format!("{number}.wasm"));
-        fs::write(&file, &case.bytes).expect("the folder is ours");
+        let file = dir.path().join(format!("{number}.wasm"));
+        fs::write(&file, &case.bytes).expect("the directory is ours");
         file
     });
     let files = files.collect();
-    (folder, files)
+    (dir, files)
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn the_corpus_is_large_and_its_names_are_unique() {
 #[test]
 fn inspect_and_envoy_agree_on_every_module() {
     let cases = corpus::cases();
-    let (_folder, files) = written(&cases);
+    let (_dir, files) = written(&cases);
     let ours = inspect::judge(&files);
     let theirs = envoy::judge(&files);
     let mut differences = Vec::new();

@@ -5,7 +5,7 @@ use crate::project::{Project, Ran};
 #[test]
 fn a_command_reads_the_nearest_mesh_toml_or_the_one_named() {
     let project = Project::rendered();
-    project.folder("a/b c");
+    project.dir("a/b c");
     let inside = |arguments: &[&str]| {
         let mut command = project.command(arguments);
         Ran::of(&command.current_dir(project.path("a/b c")).output().expect("mesh-compile runs"))
@@ -16,8 +16,8 @@ fn a_command_reads_the_nearest_mesh_toml_or_the_one_named() {
     inside(&["-f", &project.text_path("mesh.toml"), "check"]).ends(0, &[]);
     inside(&["check", "-f", "."]).ends(2, &["MC0107", "mesh.toml", "mesh-compile init"]);
     inside(&["check", "-f", "none.toml"]).ends(2, &["MC0107", "none.toml"]);
-    // The nearest file wins. A folder named mesh.toml does not count.
-    project.folder("a/mesh.toml");
+    // The nearest file wins. A directory named mesh.toml does not count.
+    project.dir("a/mesh.toml");
     inside(&["check"]).ends(0, &[]);
     project.write("a/b c/mesh.toml", "[nonsense]");
     inside(&["check"]).ends(2, &["nonsense"]);

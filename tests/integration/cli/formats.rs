@@ -69,9 +69,9 @@ fn the_report_of_inspect_has_every_documented_field() {
     assert_eq!(fields(&module["exports"][0]), ["name", "type"]);
     assert_eq!((module["path"].as_str(), module["loads"].as_bool()), (Some("one.wasm"), Some(true)));
     assert_eq!(module["size"], project.read("one.wasm").len());
-    let refused = &inspect("text.wasm", 1)["modules"][0];
-    assert_eq!(fields(refused), documented);
-    assert_eq!((&refused["loads"], &refused["findings"][0]["code"]), (&Value::from(false), &Value::from("MC0301")));
+    let rejected = &inspect("text.wasm", 1)["modules"][0];
+    assert_eq!(fields(rejected), documented);
+    assert_eq!((&rejected["loads"], &rejected["findings"][0]["code"]), (&Value::from(false), &Value::from("MC0301")));
     assert_eq!(inspect("none.wasm", 2)["modules"], Value::Array(Vec::new()));
 }
 

@@ -9,30 +9,30 @@ use crate::project::{Project, Ran, repository};
 
 #[test]
 fn a_new_project_renders() {
-    for folder in [".", "new/project"] {
+    for dir in [".", "new/project"] {
         let project = Project::empty();
-        let ran = project.run(&["init", folder]).ends(0, &["mesh-compile render", "core.hooksPath"]);
+        let ran = project.run(&["init", dir]).ends(0, &["mesh-compile render", "core.hooksPath"]);
         assert_eq!(ran.stdout, "");
-        let file = format!("{folder}/mesh.toml");
+        let file = format!("{dir}/mesh.toml");
         project.run(&["render", "-f", &file]).ends(0, &["5 created"]);
         project.run(&["check", "-f", &file]).ends(0, &[]);
         for part in [".gitattributes", ".githooks/pre-commit", "filter/Cargo.toml", "filter/src/lib.rs"] {
-            assert!(project.path(folder).join(part).is_file(), "{part}");
+            assert!(project.path(dir).join(part).is_file(), "{part}");
         }
         let before = project.tree("");
-        project.run(&["init", folder]).ends(2, &["MC0708", "mesh.toml"]);
+        project.run(&["init", dir]).ends(2, &["MC0708", "mesh.toml"]);
         assert_eq!(project.tree(""), before);
     }
 }
 
-/// A package cannot contain a folder with a Cargo.toml, so `init` embeds the demo filter from src/cli/init.
+/// A package cannot contain a directory with a Cargo.toml, so `init` embeds the demo filter from src/cli/init.
 #[test]
 fn init_writes_the_demo_filter_of_this_repository() {
     let project = Project::empty();
     project.run(&["init"]).ends(0, &[]);
     let demo = repository().join("filter");
-    let sources = |folder: &Path| -> BTreeSet<_> {
-        folder.join("src").read_dir().unwrap().map(|entry| Path::new("src").join(entry.unwrap().file_name())).collect()
+    let sources = |dir: &Path| -> BTreeSet<_> {
+        dir.join("src").read_dir().unwrap().map(|entry| Path::new("src").join(entry.unwrap().file_name())).collect()
     };
     let mut files = sources(&demo);
     assert_eq!(sources(&project.path("filter")), files);

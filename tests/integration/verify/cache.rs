@@ -14,7 +14,7 @@ fn entries(project: &Project) -> BTreeMap<String, SystemTime> {
     }
     let entry = |(path, entry)| match entry {
         Entry::File { changed, .. } => Some((path, changed)),
-        Entry::Folder | Entry::Link(_) => None,
+        Entry::Directory | Entry::Link(_) => None,
     };
     project.tree("cache").into_iter().filter_map(entry).collect()
 }

@@ -1,10 +1,10 @@
 //! A module must export a marker of its Proxy-Wasm ABI version.
 
-use super::{Finding, Report, Rule, Setting, Stage};
+use super::{Finding, LoadContext, ModuleReport, Rule, Stage};
 
 const MARKER: &str = "proxy_abi_version_";
 
-pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Finding>) {
     if report.abi != Ok(None) {
         return;
     }
@@ -18,7 +18,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
     found.push(match other {
         Some(export) if export.kind.as_str() != "func" => finding
             .note(format!("`{}` is exported as a {}, not as a function", export.name, export.kind.as_str()))
-            .help("export it as a function without parameters and results, like the SDKs do"),
+            .help("export it as a function without parameters or results, as the SDKs do"),
         Some(export) => finding
             .note(format!("it exports `{}`; Envoy supports 0_1_0, 0_2_0 and 0_2_1", export.name))
             .help("use a release of the SDK that exports one of these"),

@@ -1,9 +1,9 @@
 //! Envoy's own parser must accept the sections. It rejects some valid modules.
 
-use super::{Finding, Report, Rule, Setting, Stage};
+use super::{Finding, LoadContext, ModuleReport, Rule, Stage};
 use crate::bytecode::{Corrupt, NAME_SECTION};
 
-pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Finding>) {
     let scans = [(Stage::AbiScan, report.abi.map(drop)), (Stage::NameScan, report.readable)];
     // Both scans stop at the same fault, which is one finding.
     if let Some((stage, Corrupt { offset, what })) =

@@ -2,11 +2,11 @@
 
 use wasmparser::FuncType;
 
-use super::{Finding, Report, Rule, Setting, Stage, abi};
+use super::{Finding, LoadContext, ModuleReport, Rule, Stage, abi};
 use crate::abi::{AFTER_INIT, Abi, Callback, INIT, MALLOC, START, callbacks};
 use crate::signature::Written;
 
-pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Finding>) {
     let Some(abi) = abi(report) else { return };
     let fits =
         |callback: &Callback| report.exported_function(callback.name).is_some_and(|own| callback.signature.fits(own));

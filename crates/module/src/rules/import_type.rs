@@ -1,11 +1,11 @@
 //! Imports must have the type of Envoy's function.
 
-use super::{Finding, Report, Rule, Setting, Stage, abi};
+use super::{Finding, LoadContext, ModuleReport, Rule, Stage, abi};
 use crate::abi::{WASI_MODULES, host_function};
 use crate::report::Kind;
 use crate::signature::Written;
 
-pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Finding>) {
     let Some(abi) = abi(report) else { return };
     for (number, import) in report.imports.iter().enumerate() {
         let Kind::Function(Some(function)) = &import.kind else { continue };
@@ -27,7 +27,7 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
         found.push(
             if differs {
                 finding
-                    .note("Envoy's function has one parameter less than WASI's, so no standard module matches")
+                    .note("Envoy's function has one parameter fewer than WASI's, so no standard module matches")
                     .help("avoid calls of the function")
             } else {
                 finding.help("the SDK is for another ABI, or its declaration is wrong: fix or update it")

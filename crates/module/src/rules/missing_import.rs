@@ -1,11 +1,11 @@
 //! Envoy must provide every import.
 
-use super::{Finding, Report, Rule, Setting, Stage, abi};
+use super::{Finding, LoadContext, ModuleReport, Rule, Stage, abi};
 use crate::abi::{Abi, PROXY, WASI, WASI_MODULES, host_function};
 use crate::report::{Import, Kind};
 use crate::suggest::suggest;
 
-pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Finding>) {
     let Some(abi) = abi(report) else { return };
     for (number, import) in report.imports.iter().enumerate() {
         let missing = match import.kind {

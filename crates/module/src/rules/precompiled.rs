@@ -1,10 +1,10 @@
 //! Precompiled sections are native code that nothing verifies.
 
-use super::{Finding, Report, Rule, Setting};
+use super::{Finding, LoadContext, ModuleReport, Rule};
 
-pub(super) fn check(report: &Report, setting: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, context: &LoadContext, found: &mut Vec<Finding>) {
     let there = report.has_custom_section(|name| name.contains("precompiled_"));
-    if there && setting.allow_precompiled {
+    if there && context.allow_precompiled {
         found.push(
             Finding::warning(Rule::Precompiled, "`allow-precompiled` lets Envoy run the module's native code")
                 .note("native code bypasses the checks of the sandbox, and runs only in the V8 version and on the processor it was built for")

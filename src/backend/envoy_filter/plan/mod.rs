@@ -1,7 +1,7 @@
 //! Which objects there are, how they are named, whom they select and in which order they apply.
 //!
-//! The design has no backend that can fail. This one can: two names can collide only once the templates of `[names]` are rendered
-//! for it, and its objects have limits of their own. So planning reports diagnostics, and rendering the plan cannot fail.
+//! Planning can fail: two names can collide once the templates of `[names]` are rendered, and the objects have limits of their
+//! own. Rendering the plan cannot fail.
 
 mod config_maps;
 mod envoy_filters;

@@ -24,7 +24,7 @@ pub(super) struct Template<'a> {
 pub(super) type User = (String, Location);
 
 impl Template<'_> {
-    /// Renders the name. `None` after a report. `suffix` follows the rendered text.
+    /// Renders the name. `None` if an error was reported. `suffix` follows the rendered text.
     pub(super) fn render(
         &self,
         templates: &Templates<'_>,
@@ -37,7 +37,7 @@ impl Template<'_> {
         self.check(&format!("{text}{suffix}"), user, sink)
     }
 
-    /// The text as an object's name. `None` after a report, at the template or, for a default template, at the user.
+    /// The text as an object's name. `None` if an error was reported, at the template or, for a default template, at the user.
     fn check(&self, text: &str, user: Location, sink: &mut Sink) -> Option<ObjectName> {
         let reason = match ObjectName::new(text) {
             Ok(name) => return Some(name),
@@ -46,7 +46,9 @@ impl Template<'_> {
         let Self { kind, key, .. } = self;
         let diagnostic = Diagnostic::error(Code::MC0201, format!("`{text}` is not a valid {kind} name: {reason}"));
         let diagnostic = match self.written {
-            Some(template) => diagnostic.at_label(template.at(), "the template").related(user, "rendered for this"),
+            Some(template) => {
+                diagnostic.at_label(template.location(), "the template").related(user, "rendered for this")
+            }
             None => diagnostic.at(user).note(format!("the default template of `names.{key}` produces it")),
         };
         let fitting: String =
@@ -101,7 +103,7 @@ pub(super) fn chain_names(mesh: &Mesh, names: &Names, templates: &Templates<'_>,
         let name = templates.render_name(template, DEFAULT, &scope, sink);
         if let (Some(""), Some(template)) = (name.as_deref(), template) {
             let message = "the name of the filter in the chain is empty";
-            sink.push(Diagnostic::error(Code::MC0201, message).at(template.at()));
+            sink.push(Diagnostic::error(Code::MC0201, message).at(template.location()));
         }
         chain_names.push(name.unwrap_or_else(|| format!("wasm.{}", plugin.name)));
     }

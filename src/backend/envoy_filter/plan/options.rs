@@ -17,12 +17,13 @@ pub(super) struct Options {
 
 pub(super) fn resolve(spec: &Spec, mesh: &Mesh, sink: &mut Sink) -> Options {
     let no_gate = spec.rollout.gate.as_ref().filter(|gate| ***gate == Gate::None);
-    let shared = spec.output.envoy_filters.as_ref().map(|written| (**written == EnvoyFilters::Shared, written.at()));
+    let shared =
+        spec.output.envoy_filters.as_ref().map(|written| (**written == EnvoyFilters::Shared, written.location()));
     if let (Some(gate), Some((true, location))) = (no_gate, shared) {
         sink.push(
             Diagnostic::error(Code::MC0214, "shared EnvoyFilters require the gate")
                 .at_label(location, "shared by label")
-                .related(gate.at(), "pods get no label to subscribe with")
+                .related(gate.location(), "without the gate, pods have no label to select")
                 .help("remove one of the two"),
         );
     }

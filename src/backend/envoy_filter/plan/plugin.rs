@@ -24,13 +24,13 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Si
     let settings = &attachment.settings;
     if let Some(text) = settings.configuration.as_ref().filter(|text| text.len() > LARGEST) {
         let message = format!(
-            "the configuration has {} bytes, and an EnvoyFilter holds about {}",
+            "the configuration has {} bytes, but an EnvoyFilter can hold only about {}",
             group(text.len()),
             group(LARGEST)
         );
         sink.push(
             Diagnostic::error(Code::MC0404, message)
-                .at(text.at())
+                .at(text.location())
                 .note("etcd accepts requests of at most 1.5 MiB")
                 .help("make the filter fetch large data at run time"),
         );

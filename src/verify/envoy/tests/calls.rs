@@ -60,7 +60,7 @@ fn grpc_calls_get_scripted_responses() {
     let functions = headers(
         "(global.set $stream (local.get 0))
         (if (call $grpc @\"auth\" @\"svc.Auth\" @\"Check\" @[x-meta=m] @\"who\" (i32.const 700) (i32.const 16))
-          (then (call $say @\"refused\"))) (i32.const 1)",
+          (then (call $say @\"rejected\"))) (i32.const 1)",
     ) + &notice(
         "grpc_receive",
         3,

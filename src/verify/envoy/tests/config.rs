@@ -58,11 +58,11 @@ fn every_field_of_a_plugin_reaches_envoy_unchanged() {
     let paths = Paths(Utf8Path::new("/engine"));
     for (chain, place) in [(FilterType::Http, 1), (FilterType::Network, 0)] {
         let mut subject = subject(vec![plugin("demo", b"module")], Vec::new());
-        let placed = &mut subject.plugins[0];
-        placed.chain = chain;
-        std::sync::Arc::make_mut(&mut placed.plugin).config = every_field();
+        let entry = &mut subject.plugins[0];
+        entry.chain = chain;
+        std::sync::Arc::make_mut(&mut entry.plugin).config = every_field();
         let mut chains: [&[&_]; 2] = [&[], &[]];
-        let of_chain = [&*placed];
+        let of_chain = [&*entry];
         chains[place] = &of_chain;
         let listener = config::listener("demo", Direction::Inbound, chains, &paths);
         let pointer = match chain {

@@ -1,4 +1,4 @@
-//! Plugins that Envoy refuses, and Envoy's messages about them.
+//! Plugins that Envoy rejects, and Envoy's messages about them.
 
 use mesh_compile_host::outcome::{FaultKind, Level, PluginOutcome};
 
@@ -15,11 +15,11 @@ fn fault(outcome: &PluginOutcome) -> Option<(FaultKind, &str)> {
     outcome.fault.as_ref().map(|fault| (fault.kind, fault.message.as_str()))
 }
 
-/// A refused plugin does not hide the plugins before or after it.
+/// A rejected plugin does not hide the plugins before or after it.
 #[test]
 fn each_plugin_has_its_own_outcome() {
     let say = |text: &str| format!("(call $say @\"{text}\")");
-    let refuses = callback("configure", 2, &format!("{} (i32.const 0)", say("no such key")));
+    let rejects = callback("configure", 2, &format!("{} (i32.const 0)", say("no such key")));
     let good = callback("configure", 2, &format!("{} (i32.const 1)", say("fine")));
     let modules = [
         ("good", module(&good)),
@@ -31,7 +31,7 @@ fn each_plugin_has_its_own_outcome() {
         ("restricted", module("(func (export \"_initialize\") (drop (call $tick (i32.const 5))))")),
         ("start", module(&callback("vm_start", 2, "(i32.const 0)"))),
         ("start-trap", module(&callback("vm_start", 2, "unreachable"))),
-        ("configure", module(&refuses)),
+        ("configure", module(&rejects)),
         ("configure-trap", module(&callback("configure", 2, "unreachable"))),
         ("context", module(&notice("context_create", 2, "unreachable"))),
         ("last", module(&good)),

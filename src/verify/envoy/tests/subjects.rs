@@ -11,10 +11,10 @@ use mesh_compile_host::{Callout, Exchange, Fields, Message, Response, Scenario};
 use crate::diag::{Location, Sources};
 use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::resolve::suite::{Expect, Step, Test};
+use crate::resolve::traffic::suite::{Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
 use crate::verify::outcome::Outcome;
-use crate::verify::subject::{Module, Placed, Plugin, Subject};
+use crate::verify::subject::{ChainEntry, Module, Plugin, Subject};
 use crate::world::Disk;
 
 pub(super) const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -43,7 +43,7 @@ pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
 }
 
 pub(super) fn subject(plugins: Vec<Plugin>, tests: Vec<Test>) -> Subject {
-    let place = |plugin| Placed {
+    let place = |plugin| ChainEntry {
         plugin: Arc::new(plugin),
         chain: FilterType::Http,
         direction: Direction::Any,

@@ -6,7 +6,7 @@ use mesh_compile_host::{Message, Property, Response};
 use super::guest::{callback, headers, logs_bodies, module, notice};
 use super::subjects::{exchange, get, lines, message, messages, ok, plugin, run, steps, subject, test, with_trailers};
 use crate::domain::{Direction, FilterType};
-use crate::resolve::suite::Test;
+use crate::resolve::traffic::suite::Test;
 
 const REQUEST_ID: &str = "x-request-id: 00000000-0000-4000-8000-000000000000";
 

@@ -2,13 +2,13 @@
 //!
 //! For an imported memory or table, Envoy creates a plain one with the same limits.
 
-use super::{Finding, Report, Rule, Setting, Stage};
+use super::{Finding, LoadContext, ModuleReport, Rule, Stage};
 use crate::report::{Import, Kind};
 
 /// The largest table that V8 creates for an import.
 const MOST_ELEMENTS: u64 = 10_000_000;
 
-pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Finding>) {
     // In an invalid module, the memory or table itself may be missing.
     if report.invalid.is_some() {
         return;
@@ -20,11 +20,11 @@ pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
 }
 
 /// The imports of a kind, with their index among all imports.
-pub(super) fn imported(report: &Report, kind: fn(&Kind) -> bool) -> impl Iterator<Item = (usize, &Import)> {
+pub(super) fn imported(report: &ModuleReport, kind: fn(&Kind) -> bool) -> impl Iterator<Item = (usize, &Import)> {
     report.imports.iter().enumerate().filter(move |(_, import)| kind(&import.kind))
 }
 
-fn tables(report: &Report, found: &mut Vec<Finding>) {
+fn tables(report: &ModuleReport, found: &mut Vec<Finding>) {
     for ((number, Import { module, name, .. }), table) in
         imported(report, |kind| matches!(kind, Kind::Table)).zip(&report.tables)
     {
@@ -48,7 +48,7 @@ fn tables(report: &Report, found: &mut Vec<Finding>) {
     }
 }
 
-fn memories(report: &Report, found: &mut Vec<Finding>) {
+fn memories(report: &ModuleReport, found: &mut Vec<Finding>) {
     for ((_, Import { module, name, .. }), memory) in
         imported(report, |kind| matches!(kind, Kind::Memory)).zip(&report.memories)
     {
@@ -66,7 +66,7 @@ fn memories(report: &Report, found: &mut Vec<Finding>) {
 
 /// V8 looks up what Envoy created by the import's names in JavaScript objects. It does not find a name that is an array index, and
 /// two imports with the same names both get the later one's item.
-fn names(report: &Report, found: &mut Vec<Finding>) {
+fn names(report: &ModuleReport, found: &mut Vec<Finding>) {
     for import in &report.imports {
         let Import { module, name, kind } = import;
         let made = matches!(kind, Kind::Memory | Kind::Table);
@@ -91,7 +91,7 @@ fn is_index(name: &str) -> bool {
     name.parse::<u32>().is_ok_and(|index| index != u32::MAX && index.to_string() == name)
 }
 
-fn overflow(report: &Report, found: &mut Vec<Finding>) {
+fn overflow(report: &ModuleReport, found: &mut Vec<Finding>) {
     let Some(overflow) = &report.overflow else { return };
     let (what, index) = (overflow.what, overflow.index);
     let room = if what == "data" { "the memory" } else { "the table" };

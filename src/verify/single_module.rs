@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
-use mesh_compile_module::{Module, Setting};
+use mesh_compile_module::{LoadContext, Module};
 
-use super::subject::{self, Placed, Plugin, Subject};
+use super::subject::{self, ChainEntry, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Direction, FilterType, Istio};
 use crate::module::{self, ModuleError};
@@ -15,7 +15,7 @@ use crate::world::World;
 
 /// A module and its configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Bare {
+pub struct SingleModule {
     /// Its file.
     pub file: Utf8PathBuf,
     /// The plugin configuration.
@@ -30,7 +30,7 @@ pub struct Bare {
     pub network: bool,
 }
 
-impl Bare {
+impl SingleModule {
     /// The filter's name: the file's name without its extension.
     pub(super) fn name(&self) -> String {
         self.file.file_stem().unwrap_or(self.file.as_str()).to_owned()
@@ -46,8 +46,8 @@ pub(super) enum Read {
 }
 
 /// Reads the module and checks it against the rules. `None` if it cannot be read, which is reported.
-pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Read> {
-    let file = bare.file.as_path();
+pub(super) fn read(world: &dyn World, single: &SingleModule, sink: &mut Sink) -> Option<Read> {
+    let file = single.file.as_path();
     let at = Location::whole(world.sources().id(file));
     let module = match module::read_argument(world, file) {
         Ok(module) => module,
@@ -61,32 +61,32 @@ pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Re
             return Some(Read::Rejected);
         }
     };
-    let filter_type = if bare.network { FilterType::Network } else { FilterType::Http };
+    let filter_type = if single.network { FilterType::Network } else { FilterType::Http };
     let envoy = Istio::NEWEST.envoy_minor();
-    let setting = Setting { envoy, filter_type: Some(filter_type), allow_precompiled: false };
+    let context = LoadContext { envoy, filter_type: Some(filter_type), allow_precompiled: false };
     let before = sink.errors();
-    let found = module.findings(&setting);
+    let found = module.findings(&context);
     sink.extend(found.iter().map(|finding| module::diagnostic(finding, file.as_str()).at(at)));
     if sink.errors() > before {
         return Some(Read::Rejected);
     }
-    Some(Read::Subject(Box::new(subject(bare, module, at))))
+    Some(Read::Subject(Box::new(subject(single, module, at))))
 }
 
-fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
-    let name = bare.name();
+fn subject(single: &SingleModule, module: Module, location: Location) -> Subject {
+    let name = single.name();
     let plugin = Plugin {
         chain_name: name.clone(),
         config: PluginConfig {
             name: name.clone(),
-            root_id: Some(bare.root_id.clone()),
-            configuration: Some(Any::String { value: bare.configuration.clone() }),
+            root_id: Some(single.root_id.clone()),
+            configuration: Some(Any::String { value: single.configuration.clone() }),
             vm_config: VmConfig {
                 vm_id: name,
-                code: VmCode { local: LocalFile { filename: bare.file.to_string() } },
-                configuration: Some(Any::String { value: bare.vm_configuration.clone() }),
+                code: VmCode { local: LocalFile { filename: single.file.to_string() } },
+                configuration: Some(Any::String { value: single.vm_configuration.clone() }),
                 environment_variables: EnvironmentVariables {
-                    key_values: bare.env.clone(),
+                    key_values: single.env.clone(),
                     ..EnvironmentVariables::default()
                 },
                 ..VmConfig::default()
@@ -95,17 +95,17 @@ fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
         },
         module: subject::Module { bytes: module.bytes, digest: module.digest },
     };
-    let placed = Placed {
+    let entry = ChainEntry {
         plugin: Arc::new(plugin),
-        chain: if bare.network { FilterType::Network } else { FilterType::Http },
+        chain: if single.network { FilterType::Network } else { FilterType::Http },
         direction: Direction::Inbound,
         port: None,
         location,
     };
     Subject {
-        name: bare.file.to_string(),
+        name: single.file.to_string(),
         envoy: Istio::NEWEST.envoy_minor(),
-        plugins: vec![placed],
+        plugins: vec![entry],
         tests: Vec::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! V8 must accept the bytecode.
 
-use super::{Finding, Report, Rule, Setting, Stage};
+use super::{Finding, LoadContext, ModuleReport, Rule, Stage};
 
-pub(super) fn check(report: &Report, _: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Finding>) {
     let Some(invalid) = &report.invalid else { return };
     found.push(
         Finding::error(
