@@ -338,6 +338,6 @@ fn the_summary_counts_workloads_filters_and_tests() {
     let rejected = Outcome { plugins: vec![rejected, fine()], tests: Vec::new() };
     assert_eq!(
         summary(&[(web, &rejected)], Engine::Embedded),
-        "1 workload, 2 filters, 1 test: 1 filter rejected, 1 test not run in the embedded host"
+        "1 workload, 2 filters, 1 test: 1 filter failed, 1 test not run in the embedded host"
     );
 }
