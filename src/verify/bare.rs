@@ -70,10 +70,10 @@ pub(super) fn read(world: &dyn World, bare: &Bare, sink: &mut Sink) -> Option<Re
     if sink.errors() > before {
         return Some(Read::Rejected);
     }
-    Some(Read::Subject(Box::new(subject(bare, module, at))))
+    Some(Read::Subject(Box::new(subject(bare, &module, at))))
 }
 
-fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
+fn subject(bare: &Bare, module: &Module, location: Location) -> Subject {
     let name = bare.name();
     let plugin = Plugin {
         chain_name: name.clone(),
@@ -93,7 +93,7 @@ fn subject(bare: &Bare, module: Module, location: Location) -> Subject {
             },
             ..PluginConfig::default()
         },
-        module: subject::Module { bytes: module.bytes, digest: module.digest },
+        module: subject::Module { bytes: Arc::clone(&module.bytes), digest: module.digest },
     };
     let placed = Placed {
         plugin: Arc::new(plugin),
