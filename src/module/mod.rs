@@ -1,10 +1,12 @@
 //! Modules as files: reads them, and reports what [`mesh_compile_module`] finds in them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use mesh_compile_module::{Finding, Module, Rule, Severity};
+use rayon::prelude::*;
 
 use crate::diag::{Code, Diagnostic};
 use crate::world::{Usage, World};
@@ -18,19 +20,30 @@ pub(crate) enum ModuleError {
     Header(Arc<[u8]>, Box<Finding>),
 }
 
-/// Reads and parses the module at `path`.
-pub(crate) fn read(world: &dyn World, path: &Utf8Path) -> Result<Module, ModuleError> {
-    parse(world.read(path, Usage::Module))
+/// Reads the modules at the paths, in parallel. Files with the same bytes are parsed once and share one [`Module`].
+pub(crate) fn read(world: &dyn World, paths: &[Utf8PathBuf]) -> Vec<Result<Arc<Module>, ModuleError>> {
+    let contents: Vec<_> = paths.par_iter().map(|path| world.read(path, Usage::Module)).collect();
+    let distinct: BTreeSet<&Arc<[u8]>> = contents.iter().flatten().collect();
+    let parsed: Vec<_> = distinct.into_par_iter().map(|bytes| (Arc::clone(bytes), parse(bytes))).collect();
+    let parsed: BTreeMap<_, _> = parsed.into_iter().collect();
+    let module = |content: io::Result<Arc<[u8]>>| {
+        let bytes = content.map_err(ModuleError::Read)?;
+        match &parsed[&bytes] {
+            Ok(module) => Ok(Arc::clone(module)),
+            Err(finding) => Err(ModuleError::Header(bytes, finding.clone())),
+        }
+    };
+    contents.into_iter().map(module).collect()
 }
 
-/// Like [`read`], for a path from the command line.
-pub(crate) fn read_argument(world: &dyn World, path: &Utf8Path) -> Result<Module, ModuleError> {
-    parse(world.read_argument(path, Usage::Module))
+/// Reads and parses the module at a path from the command line.
+pub(crate) fn read_argument(world: &dyn World, path: &Utf8Path) -> Result<Arc<Module>, ModuleError> {
+    let bytes = world.read_argument(path, Usage::Module).map_err(ModuleError::Read)?;
+    parse(&bytes).map_err(|finding| ModuleError::Header(bytes, finding))
 }
 
-fn parse(bytes: io::Result<Arc<[u8]>>) -> Result<Module, ModuleError> {
-    let bytes = bytes.map_err(ModuleError::Read)?;
-    Module::checked(bytes).map_err(|(bytes, finding)| ModuleError::Header(bytes, finding))
+fn parse(bytes: &Arc<[u8]>) -> Result<Arc<Module>, Box<Finding>> {
+    Module::checked(Arc::clone(bytes)).map(Arc::new).map_err(|(_, finding)| finding)
 }
 
 /// The diagnostic for a finding about the module at `path`, without a location.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use mesh_compile_module::{LoadContext, Module, NotSlim, Severity};
-use rayon::prelude::*;
 
 use super::limits;
 use super::mesh;
@@ -88,13 +87,12 @@ pub(super) fn by_path(spec: &Spec, modules: &BTreeMap<&str, DeliveredModule>) ->
     by_path
 }
 
-/// Reads each file once, in parallel. Absolute paths are skipped.
+/// Reads the files. Absolute paths are skipped.
 fn files<'a>(world: &dyn World, spec: &'a Spec) -> BTreeMap<&'a str, Result<Arc<Module>, ModuleError>> {
     let paths: BTreeSet<&str> = spec.filters.values().map(|filter| filter.module.as_str()).collect();
-    let relative = paths.into_par_iter().filter(|path| Utf8Path::new(path).is_relative());
-    let read = |path| (path, module::read(world, &spec.dir().join(path)).map(Arc::new));
-    let read: Vec<_> = relative.map(read).collect();
-    read.into_iter().collect()
+    let relative: Vec<&str> = paths.into_iter().filter(|path| Utf8Path::new(path).is_relative()).collect();
+    let files: Vec<Utf8PathBuf> = relative.iter().map(|path| spec.dir().join(path)).collect();
+    relative.into_iter().zip(module::read(world, &files)).collect()
 }
 
 fn delivered(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Option<DeliveredModule> {

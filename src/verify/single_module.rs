@@ -70,10 +70,10 @@ pub(super) fn read(world: &dyn World, single: &SingleModule, sink: &mut Sink) ->
     if sink.errors() > before {
         return Some(Read::Rejected);
     }
-    Some(Read::Subject(Box::new(subject(single, module, at))))
+    Some(Read::Subject(Box::new(subject(single, &module, at))))
 }
 
-fn subject(single: &SingleModule, module: Module, location: Location) -> Subject {
+fn subject(single: &SingleModule, module: &Module, location: Location) -> Subject {
     let name = single.name();
     let plugin = Plugin {
         chain_name: name.clone(),
@@ -93,7 +93,7 @@ fn subject(single: &SingleModule, module: Module, location: Location) -> Subject
             },
             ..PluginConfig::default()
         },
-        module: subject::Module { bytes: module.bytes, digest: module.digest },
+        module: subject::Module { bytes: Arc::clone(&module.bytes), digest: module.digest },
     };
     let entry = ChainEntry {
         plugin: Arc::new(plugin),

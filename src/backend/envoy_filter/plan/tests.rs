@@ -5,18 +5,20 @@ use std::sync::Arc;
 use super::*;
 use crate::world::Memory;
 
-/// However many filters, workloads and ConfigMaps: one [`module::Module`] per file, and one without its debug sections.
+/// However many filters, workloads, ConfigMaps and copies of the file: one [`module::Module`] per content, and one without its
+/// debug sections.
 #[test]
 fn config_maps_share_the_modules() {
     let text = "filters.a = { module = 'it.wasm', slim = true }\nfilters.b = { module = 'it.wasm', slim = true }\n\
-        filters.c.module = 'it.wasm'\nfilters.d.module = 'it.wasm'\n\
+        filters.c.module = 'it.wasm'\nfilters.d.module = 'copy.wasm'\n\
         workloads.one = { namespace = 'n', selector.app = 'one', filters = ['a', 'b', 'c', 'd'] }\n\
         workloads.two = { namespace = 'm', selector.app = 'two', filters = ['a', 'b', 'c', 'd'] }\n\
         workloads.three = { namespace = 'm', selector.app = 'three', filters = ['a', 'd'] }\n";
     let module = "(module (func $named (export \"proxy_abi_version_0_2_1\")) (memory (export \"memory\") 1)
         (func (export \"malloc\") (param i32) (result i32) i32.const 0)
         (func (export \"proxy_on_log\") (param i32)))";
-    let world = Memory::new().file("mesh.toml", text).file("it.wasm", wat::parse_str(module).unwrap());
+    let module = wat::parse_str(module).unwrap();
+    let world = Memory::new().file("mesh.toml", text).file("it.wasm", module.clone()).file("copy.wasm", module);
     let mut sink = Sink::new();
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap();
     let resolved = crate::resolve::resolve(&world, &spec, &mut sink);
