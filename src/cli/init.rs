@@ -89,6 +89,7 @@ impl Init {
             if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
                 reporter.info("this directory is not the root of the git repository: move .github and .githooks to the root, and pass `-f DIR/mesh.toml` to the commands in them");
             }
+            let spec = spec.strip_prefix(".").unwrap_or(&spec);
             let cd = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
             reporter.info(&format!("created {spec}: run `{cd}mesh-compile render`, then commit out/"));
             reporter.info("run `git config core.hooksPath .githooks` to check out/ before each commit");

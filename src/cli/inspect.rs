@@ -36,8 +36,11 @@ impl Inspect {
         let mut sink = Sink::new();
         let Some(target) = Target::parse(self.istio.as_deref()) else {
             let version = self.istio.as_deref().unwrap_or_default();
-            let unknown = Diagnostic::error(Code::MC0208, format!("`{version}` is not a version of Istio"));
-            sink.push(unknown.help("write the oldest minor version of any proxy in the mesh, such as 1.28"));
+            let unknown = Diagnostic::error(Code::MC0208, format!("`{version}` is not an Istio version"));
+            sink.push(unknown.help(format!(
+                "set the oldest minor version of any proxy in the mesh, such as \"{}\"",
+                Target::NEWEST
+            )));
             return reporter.diagnostics(sink);
         };
         let mut inspections = Vec::new();

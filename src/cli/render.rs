@@ -53,8 +53,11 @@ impl Render {
         }
         if self.dry_run {
             let list: String = steps.iter().map(|step| line(&describe(tree, step))).collect();
-            let outcome = stdout(list.as_bytes());
-            return first_failure(outcome, reporter.diagnostics(sink));
+            let outcome = first_failure(stdout(list.as_bytes()), reporter.diagnostics(sink));
+            if steps.is_empty() {
+                reporter.info(&format!("{}: nothing to change", tree.dir));
+            }
+            return outcome;
         }
         let written = store::write(world, tree, &steps, &mut sink);
         let outcome = reporter.diagnostics(sink);

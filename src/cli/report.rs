@@ -1,9 +1,12 @@
 //! What the user sees: diagnostics and progress on standard error, products on standard output.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 
+use camino::Utf8Path;
 use mesh_compile::diag::render::{Color, Format};
-use mesh_compile::diag::{Diagnostic, Severity, Sink, Sources, visible};
+use mesh_compile::diag::{Code, Diagnostic, Severity, Sink, Sources, visible};
+use mesh_compile::world::World;
 
 use super::Outcome;
 
@@ -38,13 +41,11 @@ impl<'w> Reporter<'w> {
             found.retain(|diagnostic| diagnostic.severity == Severity::Error);
         }
         let mut text = self.format.render(&found, self.sources, self.color);
-        let gravest = found.iter().min_by_key(|diagnostic| diagnostic.severity);
-        if let (Format::Text, Some(gravest)) = (self.format, gravest) {
+        if matches!(self.format, Format::Text) && !found.is_empty() {
             let errors = found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
             let counts = [(errors, "error"), (found.len() - errors, "warning")];
             let words: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| plural(*n, word)).collect();
-            let code = gravest.code;
-            text.push_str(&format!("\n{}; for details, run `mesh-compile explain {code}`\n", words.join(", ")));
+            text.push_str(&format!("\n{}; for details, run {}\n", words.join(", "), explain(&found)));
         }
         text
     }
@@ -66,6 +67,24 @@ impl<'w> Reporter<'w> {
     /// Whether progress is shown.
     pub(super) const fn shows_progress(&self) -> bool {
         !self.quiet && matches!(self.format, Format::Text)
+    }
+}
+
+/// The command that explains the codes, errors first: `mesh-compile explain CODE` (MC0115, MC0501)
+fn explain(found: &[Diagnostic]) -> String {
+    const NAMED: usize = 5;
+    let codes: BTreeSet<_> = found.iter().map(|diagnostic| (diagnostic.severity, diagnostic.code)).collect();
+    let mut codes: Vec<&str> = codes.iter().map(|(_, code)| code.as_str()).collect();
+    // A code can have both severities.
+    let mut seen = BTreeSet::new();
+    codes.retain(|code| seen.insert(*code));
+    match codes.as_slice() {
+        [code] => format!("`mesh-compile explain {code}`"),
+        _ => {
+            let more = if codes.len() > NAMED { ", …" } else { "" };
+            codes.truncate(NAMED);
+            format!("`mesh-compile explain CODE` ({}{more})", codes.join(", "))
+        }
     }
 }
 
@@ -100,6 +119,15 @@ pub(super) fn stdout(bytes: &[u8]) -> Outcome {
             stderr(&format!("error: cannot write to standard output: {error}\n"));
             Outcome::Error
         }
+    }
+}
+
+/// The error about an output file that cannot be written.
+pub(super) fn cannot_write(world: &dyn World, path: &Utf8Path, error: &io::Error) -> Diagnostic {
+    let diagnostic = Diagnostic::error(Code::MC0708, format!("cannot write `{path}`: {error}"));
+    match path.parent().filter(|dir| *dir != "" && world.kind(dir).is_none()) {
+        Some(dir) => diagnostic.help(format!("create the directory `{dir}` first")),
+        None => diagnostic,
     }
 }
 

@@ -9,7 +9,7 @@ use mesh_compile::world::{Usage, World};
 use mesh_compile::{NotSlim, Slim as Which};
 
 use super::Outcome;
-use super::report::Reporter;
+use super::report::{Reporter, cannot_write};
 
 /// Remove the debug sections from a module
 ///
@@ -32,8 +32,11 @@ impl Slim {
         let mut sink = Sink::new();
         match self.slim(world) {
             Ok((before, after)) => {
-                let saved = grouped(before.saturating_sub(after));
-                reporter.info(&format!("{}: {} B, {saved} B less", self.output, grouped(after)));
+                let removed = match before.saturating_sub(after) {
+                    0 => "nothing to remove".to_owned(),
+                    removed => format!("{} B removed", grouped(removed)),
+                };
+                reporter.info(&format!("{}: {} B, {removed}", self.output, grouped(after)));
             }
             Err(diagnostic) => sink.push(*diagnostic),
         }
@@ -54,17 +57,17 @@ impl Slim {
                 NotSlim::Signed => Diagnostic::error(Code::MC0118, format!("`{file}` cannot be slimmed: it is signed"))
                     .note("the signature covers every section")
                     .help("slim the module before signing it"),
-                NotSlim::Corrupt => {
-                    Diagnostic::error(Code::MC0303, format!("`{file}` cannot be slimmed: its sections are malformed"))
-                        .help("the file is truncated or damaged: build or download it again")
-                }
+                NotSlim::Corrupt => Diagnostic::error(
+                    Code::MC0303,
+                    format!("`{file}` cannot be slimmed: its sections cannot be parsed"),
+                )
+                .help("the file is truncated or damaged: build or download it again"),
             })
         })?;
         mesh_compile::inspect::validate(&slim).map_err(|reason| {
             at(Diagnostic::error(Code::MC0305, format!("`{file}` is not valid WebAssembly: {reason}")))
         })?;
-        write(&self.output, &slim)
-            .map_err(|error| at(Diagnostic::error(Code::MC0708, format!("cannot write `{}`: {error}", self.output))))?;
+        write(&self.output, &slim).map_err(|error| cannot_write(world, &self.output, &error))?;
         Ok((bytes.len(), slim.len()))
     }
 }

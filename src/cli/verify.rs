@@ -12,7 +12,7 @@ use mesh_compile::world::write::write;
 use mesh_compile::{Compiled, compile};
 
 use super::progress::Bar;
-use super::report::{Reporter, stdout};
+use super::report::{Reporter, cannot_write, stdout};
 use super::{Outcome, junit, spec_file};
 
 /// Dry-run every filter and run the tests in mesh.toml
@@ -99,7 +99,7 @@ impl Verify {
         if let (Some(report), Some(path)) = (&report, &self.junit)
             && let Err(error) = write(path, junit::document(report).as_bytes())
         {
-            sink.push(Diagnostic::error(Code::MC0708, format!("cannot write `{path}`: {error}")));
+            sink.push(cannot_write(world, path, &error));
             outcome = Outcome::Error;
         }
         if matches!(reporter.format(), Format::Json) {

@@ -1,5 +1,6 @@
 //! The report of `mesh-compile inspect` about a module.
 
+use std::fmt;
 use std::sync::Arc;
 
 use camino::Utf8Path;
@@ -111,7 +112,16 @@ pub struct CustomSection {
 #[derive(Debug, Clone, Copy)]
 pub struct Target(Istio);
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Target {
+    /// The newest known version.
+    pub const NEWEST: Self = Self(Istio::NEWEST);
+
     /// Parses `1.28`; without a version, the newest known one.
     #[must_use]
     pub fn parse(text: Option<&str>) -> Option<Self> {

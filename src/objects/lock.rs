@@ -118,6 +118,11 @@ impl Lock {
         format!("# {comment}\n{text}")
     }
 
+    /// Where a text is not a lock: the bytes of the parser's error. `None` if it parses.
+    pub(crate) fn error_range(text: &str) -> Option<std::ops::Range<usize>> {
+        toml::from_str::<Self>(text).err()?.span()
+    }
+
     /// Reads a lock of this version or an older one. An error states what is wrong with it, as the end of a sentence.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut lock: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;

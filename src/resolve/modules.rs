@@ -14,7 +14,7 @@ use crate::domain::FilterType;
 use crate::module::{self, ModuleError};
 use crate::spec::types;
 use crate::spec::{Spanned, Spec};
-use crate::world::World;
+use crate::world::{FileKind, World};
 
 /// The module of a filter.
 #[derive(Debug, Clone)]
@@ -57,7 +57,8 @@ pub(super) fn read<'a>(
         let filter_type = filter.filter_type();
         let context =
             LoadContext { envoy: settings.istio.envoy_minor(), filter_type: Some(filter_type), allow_precompiled };
-        let key = (path, filter.is_slim(), filter_type == FilterType::Http, allow_precompiled);
+        let is_slim = !Arc::ptr_eq(&delivered.original, &delivered.module);
+        let key = (path, is_slim, filter_type == FilterType::Http, allow_precompiled);
         let findings = delivered.module.findings(&context);
         let is_rejected = findings.iter().any(|finding| finding.severity == Severity::Error);
         for finding in findings.iter() {
@@ -101,6 +102,10 @@ fn delivered(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Opt
     };
     match file.slim() {
         Ok(module) => Some(DeliveredModule { original: Arc::clone(file), module: Arc::clone(module) }),
+        // The check of the module reports the same.
+        Err(NotSlim::Corrupt) if file.report.torn() => {
+            Some(DeliveredModule { original: Arc::clone(file), module: Arc::clone(file) })
+        }
         Err(error) => {
             let (code, reason, help) = match error {
                 NotSlim::Signed => (
@@ -134,7 +139,7 @@ fn rejection(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) ->
             let diagnostic = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"))
                 .note("the path is relative to mesh.toml's directory");
             match neighbor(world, &spec.dir().join(path)) {
-                Some(near) => diagnostic.help(format!("the directory has a file `{near}`")),
+                Some(near) => diagnostic.help(format!("did you mean `{}`?", Utf8Path::new(path).with_file_name(near))),
                 None => diagnostic.help("build the module first, or correct the path"),
             }
         }
@@ -145,9 +150,11 @@ fn rejection(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) ->
 /// The file that the path most likely means: the nearest name in the same directory.
 fn neighbor(world: &dyn World, path: &Utf8Path) -> Option<String> {
     let dir = path.parent().filter(|dir| *dir != "").unwrap_or(Utf8Path::new("."));
-    let mut names: Vec<String> = world.list(dir).ok()?.into_iter().map(|(name, _)| name).collect();
+    let written = path.file_name()?;
+    let files = world.list(dir).ok()?.into_iter().filter(|(name, kind)| *kind == FileKind::File && name != written);
+    let mut names: Vec<String> = files.map(|(name, _)| name).collect();
     names.sort();
-    crate::diag::suggest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)
+    crate::diag::suggest(written, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn check_pin(filter: &Spanned<types::Filter>, module: &Module, sink: &mut Sink) {

@@ -1,5 +1,7 @@
 //! Syntax errors: what the TOML parser rejects, and keys that are defined twice.
 
+mod hints;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -73,11 +75,23 @@ pub(super) fn report(parsed: Parsed<'_>, errors: &[toml::de::Error], sink: &mut 
 }
 
 fn invalid(parsed: Parsed<'_>, message: &str, span: Range<usize>) -> Diagnostic {
+    let Parsed { text, .. } = parsed;
+    let start = span.start;
     let diagnostic = Diagnostic::error(Code::MC0101, format!("not valid TOML: {message}")).at(parsed.location(span));
     if message.contains("extend value of type inline table") {
-        diagnostic.help("move the key inside the braces, or write every key dotted, such as `expect.status = 200`")
-    } else {
-        diagnostic
+        return diagnostic
+            .help("move the key inside the braces, or write every key dotted, such as `expect.status = 200`");
+    }
+    if message.starts_with("invalid multi-line") && text[start..].trim().is_empty() {
+        let quotes = if message.contains("literal") { "'''" } else { "\"\"\"" };
+        return match text.rfind(quotes) {
+            Some(open) => diagnostic.related(parsed.location(open..open + quotes.len()), "the string starts here"),
+            None => diagnostic,
+        };
+    }
+    match hints::hint(text, message, start) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
     }
 }
 

@@ -6,9 +6,9 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
-use super::{Difference, LockError, Owner, State, is_temporary, owner, read_lock, unreadable};
+use super::{Difference, LockError, Owner, State, is_temporary, owner, parse_lock, read_lock, unreadable};
 use crate::diag::Sink;
-use crate::layout::{LOCK, Tree};
+use crate::layout::{GENERATED, KUSTOMIZATION, LOCK, Tree};
 use crate::objects::Lock;
 use crate::world::{FileKind, Usage, World};
 
@@ -18,7 +18,7 @@ pub fn compare(world: &dyn World, tree: &Tree, sink: &mut Sink) -> Vec<Differenc
     // A damaged lock is a difference like any other: a render would write a different one.
     let lock = match read_lock(world, dir) {
         Ok(lock) => lock,
-        Err(LockError::Damaged(_)) => Lock::default(),
+        Err(LockError::Damaged(..)) => Lock::default(),
         Err(LockError::Unreadable(error)) => {
             sink.push(unreadable(world, &dir.join(LOCK), &error));
             return Vec::new();
@@ -50,8 +50,30 @@ pub fn compare(world: &dyn World, tree: &Tree, sink: &mut Sink) -> Vec<Differenc
             Err((path, error)) => sink.push(unreadable(world, &path, &error)),
         }
     }
+    mark_lost_lock(world, tree, &mut differences);
     differences.sort_by(|a, b| a.path.cmp(&b.path));
     differences
+}
+
+/// Marks the differences that a damaged or missing lock may explain. Without a lock, the directory counts as rendered if its
+/// kustomization.yaml was generated.
+fn mark_lost_lock(world: &dyn World, tree: &Tree, differences: &mut [Difference]) {
+    let is_rendered = || {
+        let bytes = world.read_current(&tree.dir.join(KUSTOMIZATION), Usage::Output);
+        bytes.is_ok_and(|bytes| {
+            bytes.strip_prefix(b"# ").is_some_and(|comment| comment.starts_with(GENERATED.as_bytes()))
+        })
+    };
+    let is_lost = differences.iter().filter(|it| it.path == LOCK).any(|it| match it.state {
+        State::Missing => is_rendered(),
+        State::Edited => it.on_disk.as_deref().is_some_and(|bytes| parse_lock(bytes).is_err()),
+        _ => false,
+    });
+    // A render still creates the lock if nothing is in its way.
+    let is_blocked = differences.iter().any(|it| it.state == State::Blocked);
+    for difference in differences {
+        difference.lock_lost = is_lost && (difference.path != LOCK || is_blocked);
+    }
 }
 
 type Unreadable = (Utf8PathBuf, io::Error);
@@ -87,8 +109,9 @@ fn planned(
     entry: Option<FileKind>,
 ) -> Result<Option<Difference>, Unreadable> {
     let file = &tree.files[index];
-    let difference =
-        |state, on_disk| Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index) });
+    let difference = |state, on_disk| {
+        Some(Difference { path: file.path.clone(), state, on_disk, rendered: Some(index), lock_lost: false })
+    };
     match entry {
         None => return Ok(difference(State::Missing, None)),
         Some(FileKind::Directory | FileKind::Other) => return Ok(difference(State::Blocked, None)),
@@ -120,7 +143,8 @@ fn unplanned(
     path: String,
     entry: FileKind,
 ) -> Result<Option<Difference>, Unreadable> {
-    let difference = |path, state, on_disk| Ok(Some(Difference { path, state, on_disk, rendered: None }));
+    let difference =
+        |path, state, on_disk| Ok(Some(Difference { path, state, on_disk, rendered: None, lock_lost: false }));
     if entry == FileKind::File && is_temporary(&path) {
         return difference(path, State::Leftover, None);
     }

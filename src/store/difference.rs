@@ -2,9 +2,10 @@
 
 use camino::Utf8Path;
 
-use super::{Difference, State, about, damaged, parse_lock};
+use super::{Difference, State, about, damaged, parse_lock, restore};
 use crate::diag::{Code, Diagnostic, Location};
 use crate::domain::Digest;
+use crate::domain::limits::group;
 use crate::layout::{LOCK, Tree};
 use crate::world::World;
 
@@ -20,15 +21,14 @@ impl Difference {
     pub fn finding(&self, world: &dyn World, tree: &Tree, spec: &Utf8Path) -> Diagnostic {
         let path = tree.dir.join(&self.path);
         let (code, message, help) = match self.state {
+            State::Missing if self.lock_lost => (Code::MC0702, format!("`{path}` is missing"), restore(&tree.dir)),
             State::Missing => (Code::MC0702, format!("`{path}` is missing"), RENDER.to_owned()),
             State::Outdated => {
-                let message = format!("`{path}` is out of date: {spec} or a file that it refers to has changed");
+                let message =
+                    format!("`{path}` is out of date: {spec}, a file that it refers to, or mesh-compile has changed");
                 (Code::MC0701, message, RENDER.to_owned())
             }
-            State::Edited if self.path == LOCK => {
-                let error = self.damaged_lock(world, &path);
-                return self.compared(world, error, tree, &path);
-            }
+            State::Edited if self.path == LOCK => return self.damaged_lock(world, tree, &path),
             State::Edited => {
                 let help = format!("make the change in {spec} and render again: a render overwrites the file");
                 (Code::MC0704, format!("`{path}` was changed by hand after the last render"), help)
@@ -42,9 +42,15 @@ impl Difference {
                 let message = format!("`{path}` is a temporary file of an interrupted render");
                 (Code::MC0703, message, "run `mesh-compile render` to delete it".to_owned())
             }
+            State::Extra if self.lock_lost => {
+                (Code::MC0703, format!("`{path}` is not among the rendered files"), restore(&tree.dir))
+            }
             State::Extra => {
                 let help = "move the file out of this directory, which is for rendered files only".to_owned();
                 (Code::MC0703, format!("`{path}` was not rendered by mesh-compile"), help)
+            }
+            State::Blocked if self.lock_lost => {
+                (Code::MC0705, format!("`{path}` is in the way of a rendered file"), restore(&tree.dir))
             }
             State::Blocked => {
                 let message = format!("`{path}` is in the way of a rendered file, and mesh-compile did not write it");
@@ -52,16 +58,24 @@ impl Difference {
                 (Code::MC0705, message, help)
             }
         };
-        self.compared(world, about(world, code, &path, message).help(help), tree, &path)
+        let mut error = about(world, code, &path, message).help(help);
+        if self.lock_lost && matches!(self.state, State::Extra | State::Blocked) {
+            let lock = tree.dir.join(LOCK);
+            error =
+                error.note(format!("without a usable `{lock}`, mesh-compile cannot tell whether it wrote this file"));
+        }
+        self.compared(world, error, tree, &path)
     }
 
-    fn damaged_lock(&self, world: &dyn World, path: &Utf8Path) -> Diagnostic {
-        match parse_lock(self.on_disk.as_deref().unwrap_or_default()) {
-            Err(reason) => damaged(world, path, &reason),
-            Ok(_) => about(world, Code::MC0706, path, format!("`{path}` contains git's conflict markers")).help(
-                "resolve the conflicts in mesh.toml, then run `mesh-compile render`: it uses the entries of both sides",
-            ),
+    fn damaged_lock(&self, world: &dyn World, tree: &Tree, path: &Utf8Path) -> Diagnostic {
+        let bytes = self.on_disk.as_deref().unwrap_or_default();
+        if let Err(reason) = parse_lock(bytes) {
+            return damaged(world, &tree.dir, bytes, &reason);
         }
+        let error = about(world, Code::MC0706, path, format!("`{path}` contains git's conflict markers")).help(
+            "resolve the conflicts in mesh.toml, then run `mesh-compile render`: it uses the entries of both sides",
+        );
+        self.compared(world, error, tree, path)
     }
 
     /// Adds the sizes and digests of both versions, and the first line that differs.
@@ -69,9 +83,9 @@ impl Difference {
         let (Some(on_disk), Some(file)) = (&self.on_disk, self.rendered.and_then(|index| tree.files.get(index))) else {
             return error;
         };
-        let versions = [("on disk ", on_disk.as_slice()), ("rendered", &file.bytes)];
+        let versions = [("on disk", on_disk.as_slice()), ("rendered", &file.bytes)];
         let error = versions.into_iter().fold(error, |error, (version, bytes)| {
-            error.note(format!("{version}: {} B, SHA-256 {}", bytes.len(), Digest::of(bytes)))
+            error.note(format!("{version}: {} B, SHA-256 {}", group(bytes.len()), Digest::of(bytes)))
         });
         let texts = (std::str::from_utf8(on_disk), std::str::from_utf8(&file.bytes));
         let (Ok(old), Ok(new)) = texts else { return error };

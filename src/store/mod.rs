@@ -41,6 +41,8 @@ pub struct Difference {
     on_disk: Option<Vec<u8>>,
     /// The index of the file in the render, if it is rendered.
     rendered: Option<usize>,
+    /// Whether the lock is damaged, or missing from a rendered directory, and the difference may be a consequence.
+    lock_lost: bool,
 }
 
 /// How a file differs from a render.
@@ -74,15 +76,15 @@ fn unreadable(world: &dyn World, path: &Utf8Path, error: &std::io::Error) -> Dia
 }
 
 enum LockError {
-    /// What is wrong with the lock, as the end of a sentence.
-    Damaged(String),
+    /// The bytes of the lock, and what is wrong with them, as the end of a sentence.
+    Damaged(Vec<u8>, String),
     Unreadable(std::io::Error),
 }
 
 /// The lock in `dir`. Without a lock, no file is ours.
 fn read_lock(world: &dyn World, dir: &Utf8Path) -> Result<Lock, LockError> {
     match world.read_current(&dir.join(LOCK), Usage::Output) {
-        Ok(bytes) => parse_lock(&bytes).map_err(LockError::Damaged),
+        Ok(bytes) => parse_lock(&bytes).map_err(|reason| LockError::Damaged(bytes, reason)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
         Err(error) => Err(LockError::Unreadable(error)),
     }
@@ -100,16 +102,27 @@ fn lock_or_report(world: &dyn World, dir: &Utf8Path, sink: &mut Sink) -> Lock {
     let error = match read_lock(world, dir) {
         Ok(lock) => return lock,
         Err(LockError::Unreadable(error)) => unreadable(world, &path, &error),
-        Err(LockError::Damaged(reason)) => damaged(world, &path, &reason),
+        Err(LockError::Damaged(bytes, reason)) => damaged(world, dir, &bytes, &reason),
     };
     sink.push(error);
     Lock::default()
 }
 
-fn damaged(world: &dyn World, path: &Utf8Path, reason: &str) -> Diagnostic {
-    about(world, Code::MC0706, path, format!("`{path}` is damaged: {reason}"))
+fn damaged(world: &dyn World, dir: &Utf8Path, bytes: &[u8], reason: &str) -> Diagnostic {
+    let path = dir.join(LOCK);
+    let diagnostic = about(world, Code::MC0706, &path, format!("`{path}` is damaged: {reason}"))
         .note("the lock lists the files that a render may overwrite and delete")
-        .help("restore it from git, or delete the directory and render again")
+        .help(restore(dir));
+    let text = std::str::from_utf8(bytes).ok();
+    match text.and_then(|text| Some((text, Lock::error_range(text)?))) {
+        Some((text, range)) => diagnostic.at(Location::new(world.sources().add(&path, text), range)),
+        None => diagnostic,
+    }
+}
+
+/// How to get a lock again.
+fn restore(dir: &Utf8Path) -> String {
+    format!("restore `{}` from git, or delete `{dir}` and render again", dir.join(LOCK))
 }
 
 /// How the content of a file relates to the lock.

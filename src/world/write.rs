@@ -94,8 +94,10 @@ pub(crate) fn stage(path: &Utf8Path, bytes: &[u8]) -> io::Result<tempfile::TempP
     let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
     #[cfg(unix)]
     builder.permissions(permissions); // minus the umask, like any new file
-    // Only the kind of the error: its text names the temporary file.
-    let mut file = builder.tempfile_in(parent(path)).map_err(|error| io::Error::from(error.kind()))?;
+    // The error names the temporary file. That of a missing directory is the system's own, of others only the kind is kept.
+    let dir = parent(path);
+    let reason = |error: io::Error| fs::metadata(dir).err().unwrap_or_else(|| error.kind().into());
+    let mut file = builder.tempfile_in(dir).map_err(reason)?;
     file.write_all(bytes)?;
     // Closed here, because a process may not keep ten thousand files open.
     Ok(file.into_temp_path())

@@ -143,12 +143,12 @@ impl Returned {
         !matches!(self, Self::Nothing | Self::Trap | Self::Continue)
     }
 
-    /// The status by its name, `a trap`, or an empty text for nothing.
+    /// The status by its name, `trapped`, or an empty text for nothing.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "",
-            Self::Trap => "a trap",
+            Self::Trap => "trapped",
             Self::Continue => "Continue",
             Self::StopIteration => "StopIteration",
             Self::StopAllIterationAndBuffer => "StopAllIterationAndBuffer",

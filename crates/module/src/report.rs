@@ -166,7 +166,8 @@ impl ModuleReport {
     }
 
     /// Whether Envoy cannot even find the sections' boundaries, so that little else in the report is reliable.
-    pub(crate) fn torn(&self) -> bool {
+    #[must_use]
+    pub fn torn(&self) -> bool {
         self.abi.is_err() || self.readable.is_err_and(|corrupt| corrupt.what != bytecode::NAME_SECTION)
     }
 

@@ -30,7 +30,7 @@ pub fn guess(report: &ModuleReport) -> Option<&'static str> {
         && exports("proxy_on_grpc_receive")
     {
         // The Rust SDK exports every callback, which is visible even without the producers section.
-        Some("Rust, likely")
+        Some("Rust, probably")
     } else {
         None
     }

@@ -75,9 +75,12 @@ impl Check<'_> {
         };
         let (reason, part) = syntax(written).unwrap_or_else(|| (error.to_string(), 0..written.len()));
         let location = written.part(self.sources, written, &part);
-        let help =
-            "single quotes preserve backslashes: `'\\d+'`; write `\\.`, `\\[`, `\\(` for the characters themselves";
-        self.reject(location, format!("{} is not a valid regular expression: {reason}", short(written)), help);
+        let message = format!("{} is not a valid regular expression: {reason}", short(written));
+        if reason == "unclosed group" {
+            self.reject(location, message, "close the group, or escape the character: `\\(`");
+        } else {
+            self.sink.push(Diagnostic::error(Code::MC0119, message).at(location));
+        }
         None
     }
 

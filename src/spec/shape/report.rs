@@ -8,6 +8,7 @@ use toml::de::DeValue;
 use super::keyword::{article, choices, keys, near, summary};
 use super::{Entry, Shape};
 use crate::diag::{Code, Diagnostic, suggest};
+use crate::spec::place::Place;
 
 /// The tables of a test, by their names in the schema.
 const TEST_TABLES: [(&str, &str); 6] = [
@@ -36,7 +37,10 @@ impl<'a> Shape<'a> {
             let others = others.filter(|name| *name != place.last_key());
             let meant = is_tests_alone.then(|| suggest(place.last_key(), others)).flatten();
             self.sink.push(match meant {
-                Some(near) => diagnostic.help(format!("did you mean `[[workloads.{near}.tests]]`?")),
+                Some(near) => {
+                    let tests = Place::default().key("workloads").key(near).key("tests");
+                    diagnostic.help(format!("did you mean `[[{tests}]]`?"))
+                }
                 None => diagnostic.help(format!("add `{key} = …`: {}", summary(&schema["properties"][key]))),
             });
         }
@@ -106,7 +110,7 @@ impl<'a> Shape<'a> {
                 diagnostic.help(format!("quote a path that contains dots: `\"{path}.…\" = …`"))
             }
             DeValue::String(_) if place.last_key() == "config" => {
-                diagnostic.help("to pass text on unchanged, use `config-text`")
+                diagnostic.help("for a configuration that is not JSON, use `config-text`")
             }
             DeValue::Array(_) if written.starts_with("[[") => {
                 let of_names = self.resolve(schema)["additionalProperties"].is_object();

@@ -32,11 +32,11 @@ pub(crate) struct Filter {
     pub(crate) on_failure: Option<Spanned<OnFailure>>,
     /// The filter's configuration as a table. The filter receives canonical JSON.
     pub(crate) config: Option<Spanned<Table>>,
-    /// The filter's configuration as text, passed on unchanged.
+    /// The filter's configuration as text, a template.
     pub(crate) config_text: Option<Spanned<String>>,
     /// The path of a file with the filter's configuration, relative to this file. Its content is passed on unchanged.
     pub(crate) config_file: Option<Spanned<String>>,
-    /// The VM's configuration as text, passed on unchanged.
+    /// The VM's configuration as text, a template.
     pub(crate) vm_config_text: Option<Spanned<String>>,
     /// Environment variables of the VM.
     #[serde(default)]

@@ -33,7 +33,7 @@ pub(super) fn stalled(entry: Option<&ChainEntry>, test: &Test, subject: &Subject
                 Some(later) => {
                     finding.note(format!("{} neither resumed the request nor sent a response", later.callback))
                 }
-                None => finding.note("nothing was left to resume it"),
+                None => finding,
             }
         }
         None => finding,

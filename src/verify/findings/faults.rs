@@ -22,7 +22,10 @@ pub(super) fn fault(entry: &ChainEntry, fault: &Fault) -> Diagnostic {
         FaultKind::Configure => format!("the filter `{name}` does not accept its configuration"),
         FaultKind::Trap => format!("the filter `{name}` fails in {}", callback(&fault.message)),
         FaultKind::Restricted => format!("the filter `{name}` calls a restricted host function while it initializes"),
-        FaultKind::Endless => format!("the filter `{name}` does not terminate"),
+        FaultKind::Endless => match endless_callback(&fault.message) {
+            Some(callback) => format!("the filter `{name}` does not terminate in `{callback}`"),
+            None => format!("the filter `{name}` does not terminate"),
+        },
         FaultKind::Limits => format!("the filter `{name}` exceeds the limits of a dry run"),
         FaultKind::Unsupported => format!("the filter `{name}` cannot run in the embedded host"),
         FaultKind::Engine => format!("the filter `{name}` could not be run"),
@@ -30,6 +33,7 @@ pub(super) fn fault(entry: &ChainEntry, fault: &Fault) -> Diagnostic {
     };
     let finding = of_fault(fault, message);
     match fault.kind {
+        FaultKind::Endless if endless_callback(&fault.message).is_some() => finding,
         FaultKind::Endless | FaultKind::Limits | FaultKind::Engine | FaultKind::Crash => finding.note(&fault.message),
         FaultKind::Unsupported => finding
             .note(&fault.message)
@@ -37,6 +41,14 @@ pub(super) fn fault(entry: &ChainEntry, fault: &Fault) -> Diagnostic {
             .help("run `mesh-compile verify --engine envoy` to find out"),
         _ => finding.note(format!("Envoy says: {}", fault.message)),
     }
+}
+
+/// The callback of `proxy_on_tick does not terminate`, or of `Function: proxy_on_tick does not return` in Envoy.
+fn endless_callback(message: &str) -> Option<&str> {
+    let callback = message.strip_prefix("Function: ").unwrap_or(message);
+    let callback =
+        callback.strip_suffix(" does not terminate").or_else(|| callback.strip_suffix(" does not return"))?;
+    (!callback.contains(' ')).then_some(callback)
 }
 
 /// The callback of `Function: proxy_on_tick failed: …`.

@@ -61,7 +61,7 @@ impl Report {
             self.workloads.iter().filter(|it| it.tests.is_empty()).map(|it| it.name.as_str()).collect();
         let untested = match (untested.len(), tests) {
             (0, _) => String::new(),
-            (_, 0) => "; there are no traffic tests".to_owned(),
+            (_, 0) => "; there are no tests".to_owned(),
             (1, _) => "; 1 workload has no tests".to_owned(),
             (n, _) => format!("; {n} workloads have no tests"),
         };

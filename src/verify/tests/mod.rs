@@ -332,7 +332,7 @@ fn the_summary_counts_workloads_filters_and_tests() {
     );
     assert_eq!(
         summary(&[(api, &passed)], Engine::Envoy),
-        "1 workload, 1 filter, 0 tests: all passed in Envoy; there are no traffic tests"
+        "1 workload, 1 filter, 0 tests: all passed in Envoy; there are no tests"
     );
     let rejected = PluginOutcome { starts: Some(false), configures: None, ..fine() };
     let rejected = Outcome { plugins: vec![rejected, fine()], tests: Vec::new() };

@@ -19,7 +19,7 @@ pub(super) fn check(report: &ModuleReport, _: &LoadContext, found: &mut Vec<Find
             NAME_SECTION => finding
                 .note("other hosts ignore a broken name section, but Envoy parses it first, for its stack traces")
                 .help("rebuild the module, or remove the section with `wasm-strip` or `slim = true`"),
-            _ => finding.help("the file is truncated or damaged: rebuild it, or download it again"),
+            _ => finding.help("the file is truncated or damaged: build or download it again"),
         });
     }
 }

@@ -42,7 +42,7 @@ fn selectors(mesh: &Mesh, sink: &mut Sink) {
         sink.push(
             Diagnostic::error(Code::MC0213, format!("{kind} `{}` has no `selector`", workload.name))
                 .at(workload.selector_location)
-                .note("a per-workload EnvoyFilter selects pods by it; an empty selector would match every pod of the namespace that mounts a module")
+                .note("a per-workload EnvoyFilter selects pods by it; an empty selector would match every pod of the namespace, including those without the module")
                 .help("add labels that its pods have and no other pod has, such as `selector = { app = \"…\" }`"),
         );
     }
