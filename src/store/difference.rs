@@ -21,7 +21,9 @@ impl Difference {
     pub fn finding(&self, world: &dyn World, tree: &Tree, spec: &Utf8Path) -> Diagnostic {
         let path = tree.dir.join(&self.path);
         let (code, message, help) = match self.state {
-            State::Missing if self.lock_lost => (Code::MC0702, format!("`{path}` is missing"), restore(&tree.dir)),
+            State::Missing if self.path == LOCK && self.lock_lost => {
+                (Code::MC0702, format!("`{path}` is missing"), restore(&tree.dir))
+            }
             State::Missing => (Code::MC0702, format!("`{path}` is missing"), RENDER.to_owned()),
             State::Outdated => {
                 let message =

@@ -6,7 +6,7 @@ const VALUE: [&str; 5] =
 
 /// The help for an error of the parser at a byte of the text.
 pub(super) fn hint(text: &str, message: &str, at: usize) -> Option<String> {
-    if message.starts_with("key with no value") && text[at..].starts_with(':') {
+    if message.starts_with("key with no value") && text[..at].trim_end_matches([' ', '\t']).ends_with(':') {
         return Some("TOML uses `=`, not `:`".to_owned());
     }
     if message.starts_with("missing escaped value") {

@@ -27,7 +27,7 @@ pub(super) fn received(typed_config: TypedConfig, chain: FilterType, istio: &str
 /// istiod decodes a typed message with its own copy of the Envoy API, and fields that it does not know are lost. The content of
 /// a TypedStruct is opaque to istiod.
 fn drop_unknown(config: &mut PluginConfig, istio: &str) -> Result<(), String> {
-    let version = Istio::parse(istio).ok_or_else(|| format!("`{istio}` is not a version of Istio"))?;
+    let version = Istio::parse(istio).ok_or_else(|| format!("`{istio}` is not an Istio version"))?;
     if version < Istio::FAILURE_POLICY {
         config.failure_policy = None;
     }
