@@ -16,7 +16,7 @@ use crate::scenario::Property;
 use crate::shared::{SharedData, SharedQueues};
 use crate::stream::Stream;
 
-/// The proxy around the VMs.
+/// The state that all VMs of a proxy share.
 #[derive(Debug)]
 pub(crate) struct ProxyState {
     /// Nanoseconds since 1970.
