@@ -82,7 +82,8 @@ impl Difference {
         }
         let Some((line, rendered)) = first_difference(old, new) else { return error };
         let location = Location::new(world.sources().add(path, old), line);
-        let label = rendered.map_or("nothing more is rendered".to_owned(), |line| format!("rendered: `{line}`"));
+        let label =
+            rendered.map_or("the rendered file ends before this line".to_owned(), |line| format!("rendered: `{line}`"));
         error.at_label(location, label)
     }
 }

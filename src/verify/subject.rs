@@ -103,7 +103,7 @@ impl Plugin {
             (Some(objects::FailurePolicy::FailClosed), _) | (None, Some(false)) => FailurePolicy::Closed,
             (Some(objects::FailurePolicy::FailOpen), _) => FailurePolicy::Open,
             (Some(objects::FailurePolicy::FailReload), _) => FailurePolicy::Reload,
-            (None, Some(true)) => FailurePolicy::OpenOld,
+            (None, Some(true)) => FailurePolicy::LegacyFailOpen,
             (None, None) | (Some(objects::FailurePolicy::Unspecified), _) => FailurePolicy::Unspecified,
         }
     }

@@ -1,4 +1,4 @@
-//! The machine that the program runs on.
+//! The World of the real system.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -19,7 +19,7 @@ fn lint(project: &Project, files: &[&str]) -> Ran {
 #[test]
 fn every_example_is_valid() {
     let project = Project::examples();
-    project.dir("new");
+    project.create_dir("new");
     project.run(&["init", "new"]).ends(0, &[]);
     let files: Vec<_> = examples().into_iter().chain(["new".into()]).map(|dir| dir.join("mesh.toml")).collect();
     lint(&project, &files.iter().map(|file| file.to_str().unwrap()).collect::<Vec<_>>()).ends(0, &[]);

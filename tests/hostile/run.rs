@@ -12,7 +12,7 @@ use libtest_mimic::Failed;
 use super::{Case, Module};
 
 /// Longer than any run takes on a slow and busy machine.
-const PATIENCE: Duration = Duration::from_secs(240);
+const TIMEOUT: Duration = Duration::from_secs(240);
 /// KiB of address space that a run may use.
 const MEMORY: usize = 1 << 20;
 
@@ -101,7 +101,7 @@ fn verify(dir: &Path, arguments: &[&str]) -> Result<(i32, String), Failed> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > TIMEOUT {
             child.kill()?;
             child.wait()?;
             return Err(format!("verify {arguments:?} does not terminate in {}", dir.display()).into());

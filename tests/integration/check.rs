@@ -177,7 +177,7 @@ fn a_directory_in_place_of_a_file_is_not_replaced() {
     for inside in ["", "/mine.txt"] {
         let project = Project::rendered();
         project.remove(PATCH);
-        project.dir(PATCH);
+        project.create_dir(PATCH);
         if !inside.is_empty() {
             project.write(format!("{PATCH}{inside}"), "mine");
         }
@@ -216,7 +216,7 @@ fn a_link_in_place_of_a_directory_is_not_replaced() {
 fn an_unreadable_file_is_an_error() {
     let project = Project::rendered();
     project.remove(LOCK);
-    project.dir(LOCK);
+    project.create_dir(LOCK);
     check(&project, 2, &["MC0707", LOCK]);
     let project = Project::rendered();
     project.remove("out");

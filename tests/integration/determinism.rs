@@ -136,7 +136,7 @@ fn the_directory_of_the_project_changes_nothing() {
     });
     renders_the_same("from a directory below", |project, dir| {
         let below = dir.join("be low/ä");
-        project.dir(&below);
+        project.create_dir(&below);
         render(project, &below)
     });
     renders_the_same("through a link", |project, dir| {

@@ -89,7 +89,7 @@ fn nothing_is_written_through_a_link() {
     let outside = Project::empty();
     for (at, is_dir) in [("out/patches", true), ("out/patches/shop", true), (PATCH, false), (LOCK, false)] {
         let project = Project::rendered();
-        outside.dir("there");
+        outside.create_dir("there");
         outside.write("file", "theirs");
         let before = outside.tree("");
         project.remove(at);

@@ -193,7 +193,7 @@ impl Project {
         removed.expect("the path exists");
     }
 
-    pub(crate) fn dir(&self, at: impl AsRef<Path>) {
+    pub(crate) fn create_dir(&self, at: impl AsRef<Path>) {
         fs::create_dir_all(self.path(at)).expect("a directory");
     }
 

@@ -28,7 +28,7 @@ struct Turn {
 pub(crate) struct PendingCall {
     pub(crate) kind: CallKind,
     pub(crate) outcome: CallOutcome,
-    /// Its number among the world's calls.
+    /// Its number among the proxy's calls.
     pub(crate) call: usize,
 }
 

@@ -7,7 +7,7 @@ use mesh_compile_module::abi::EnvoyMinor;
 use mesh_compile_module::{Digest, FilterType};
 
 /// The newest Envoy that this host simulates.
-const NEWEST_ENVOY: EnvoyMinor = 40;
+pub const NEWEST_ENVOY: EnvoyMinor = 40;
 
 /// A proxy: one listener, and the plugins that Envoy loads.
 #[derive(Debug, Clone)]
@@ -110,7 +110,7 @@ pub enum FailurePolicy {
     /// `FAIL_OPEN`.
     Open,
     /// `fail_open: true`, the predecessor: even the request during which the VM fails passes (observed on Envoy 1.40).
-    OpenOld,
+    LegacyFailOpen,
     /// `FAIL_RELOAD`.
     Reload,
 }

@@ -1,6 +1,6 @@
 //! The contexts of a VM, and what each one can access.
 
-use crate::direction::{ByDirection, Direction};
+use crate::half::{ByHalf, StreamHalf};
 use crate::message::{Fields, Message};
 use crate::stream::{DataRef, Map};
 
@@ -30,12 +30,12 @@ pub(crate) struct Context {
     pub(crate) created: bool,
     /// The plugin's configuration, which only `proxy_on_configure` can read.
     pub(crate) configuration: Option<Vec<u8>>,
-    pub(crate) views: ByDirection<View>,
+    pub(crate) views: ByHalf<View>,
     pub(crate) end_of_stream: bool,
     /// Whether `proxy_on_log` is running, which accesses other maps.
     pub(crate) access_log: bool,
     /// The bytes that a network filter can read and write.
-    pub(crate) bytes: ByDirection<Option<Vec<u8>>>,
+    pub(crate) bytes: ByHalf<Option<Vec<u8>>>,
     /// Whether a network filter has resumed its connection.
     pub(crate) resumed: bool,
     /// Of a root context: the response to an HTTP call while `proxy_on_http_call_response` runs.
@@ -46,7 +46,7 @@ pub(crate) struct Context {
     pub(crate) status: (u32, Vec<u8>),
 }
 
-/// The parts of one direction of the stream that a context can access.
+/// The parts of one half of the stream that a context can access.
 #[derive(Debug, Default)]
 pub(crate) struct View {
     pub(crate) headers: bool,
@@ -73,10 +73,10 @@ impl Context {
             kind,
             created: false,
             configuration: None,
-            views: ByDirection::default(),
+            views: ByHalf::default(),
             end_of_stream: false,
             access_log: false,
-            bytes: ByDirection::default(),
+            bytes: ByHalf::default(),
             resumed: false,
             call: None,
             grpc: GrpcResponse::default(),
@@ -86,12 +86,12 @@ impl Context {
 
     /// Whether the context can access a map of the stream.
     pub(crate) fn sees(&self, map: Map) -> bool {
-        let ByDirection { request, response } = &self.views;
+        let ByHalf { request, response } = &self.views;
         match map {
-            Map::Headers(Direction::Request) => request.headers || self.access_log,
-            Map::Trailers(Direction::Request) => request.trailers && !self.access_log,
-            Map::Headers(Direction::Response) => response.headers || self.access_log,
-            Map::Trailers(Direction::Response) => response.trailers || self.access_log,
+            Map::Headers(StreamHalf::Request) => request.headers || self.access_log,
+            Map::Trailers(StreamHalf::Request) => request.trailers && !self.access_log,
+            Map::Headers(StreamHalf::Response) => response.headers || self.access_log,
+            Map::Trailers(StreamHalf::Response) => response.trailers || self.access_log,
             _ => false,
         }
     }

@@ -3,12 +3,12 @@
 use wasmi::errors::ErrorKind;
 use wasmi::{Func, ResumableCall, StoreContextMut, TrapCode, Val};
 
-use crate::envoy::RESTRICTED_CALLBACK;
+use crate::envoy_texts::RESTRICTED_CALLBACK;
 use crate::limits;
 use crate::outcome::{Fault, FaultKind};
+use crate::proxy_state::Exceeded;
 use crate::state::{Phase, State};
 use crate::status::Failure;
-use crate::world::Exceeded;
 
 /// A trap that the host causes.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) fn run(
     arguments: &[Val],
     results: &mut [Val],
 ) -> Result<(), wasmi::Error> {
-    let until = store.data().world.borrow().callback_deadline();
+    let until = store.data().proxy_state.borrow().callback_deadline();
     let mut call = function.call_resumable(&mut store, arguments, results)?;
     loop {
         let paused = match call {
@@ -69,7 +69,7 @@ pub(crate) fn run(
 /// The error that Envoy logs for a guest that has trapped, or the error of this host.
 pub(crate) fn fault_of(function: &str, error: &wasmi::Error, state: &State) -> Fault {
     let starting = state.phase == Phase::Starting;
-    let refused = state.limiter.refused;
+    let exceeded = state.limiter.exceeded;
     let envoy = |text: &str| format!("Function: {function} failed: {text}");
     let host = error.downcast_ref::<HostTrap>();
     let (kind, message) = match (host, trap_code(error)) {
@@ -88,9 +88,9 @@ pub(crate) fn fault_of(function: &str, error: &wasmi::Error, state: &State) -> F
         (None, Some(code)) => (FaultKind::Trap, envoy(&format!("Uncaught RuntimeError: {}", v8(code)))),
         (None, None) => (FaultKind::Unsupported, format!("{function}: the interpreter failed: {error}")),
     };
-    let (kind, message) = match (kind, refused, host) {
+    let (kind, message) = match (kind, exceeded, host) {
         (FaultKind::Trap, Some(what), _) => {
-            (FaultKind::Limits, format!("{message}, after the host refused it more than {what}"))
+            (FaultKind::Limits, format!("{message}, after it exceeded the limit of {what}"))
         }
         (FaultKind::Restricted, _, Some(HostTrap::Restricted(call))) => (kind, format!("{message}\nit calls {call}")),
         _ => (kind, message),

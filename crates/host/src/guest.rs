@@ -8,9 +8,9 @@ use crate::context::Context;
 use crate::execution::{HostTrap, fault_of, run};
 use crate::limits;
 use crate::outcome::FaultKind;
+use crate::proxy_state::{Exceeded, ProxyState};
 use crate::state::{Phase, State};
 use crate::status::{Failure, Status};
-use crate::world::{Exceeded, World};
 
 /// A guest that has called the host.
 pub(super) struct Guest<'a> {
@@ -40,7 +40,7 @@ impl<'a> Guest<'a> {
         if !allowed {
             return Err(Failure::Trap(wasmi::Error::host(HostTrap::Restricted(format!("{module}.{name}")))));
         }
-        if self.world().is_late() {
+        if self.proxy_state().is_late() {
             return Err(Failure::Trap(wasmi::Error::host(HostTrap::Endless)));
         }
         self.burn(0)
@@ -48,7 +48,7 @@ impl<'a> Guest<'a> {
 
     /// Burns the fuel of a host call that moves this many bytes.
     fn burn(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.spend(limits::FUEL_OF_A_CALL + bytes as u64 / 16)
+        self.spend(limits::CALL_FUEL + bytes as u64 / 16)
     }
 
     /// Burns fuel for work of the host.
@@ -68,8 +68,8 @@ impl<'a> Guest<'a> {
         self.caller.data_mut()
     }
 
-    pub(super) fn world(&self) -> RefMut<'_, World> {
-        self.caller.data().world.borrow_mut()
+    pub(super) fn proxy_state(&self) -> RefMut<'_, ProxyState> {
+        self.caller.data().proxy_state.borrow_mut()
     }
 
     /// The context that the call acts on.

@@ -96,8 +96,8 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
     let unsupported = |message: String| Fault { kind: FaultKind::Unsupported, message };
     let report = ModuleReport::of(bytes);
     let context = LoadContext { envoy: u32::MAX, filter_type: None, allow_precompiled: false };
-    let refused = rules::check(&report, &context).into_iter().find(|it| it.severity == Severity::Error);
-    if let Some(finding) = refused {
+    let rejected = rules::check(&report, &context).into_iter().find(|it| it.severity == Severity::Error);
+    if let Some(finding) = rejected {
         let message = finding.envoy.unwrap_or(finding.message);
         return Err(Fault { kind: FaultKind::Load, message });
     }

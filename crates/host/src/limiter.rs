@@ -9,29 +9,29 @@ use wasmi_core::LimiterError;
 
 use crate::limits;
 
-/// Enforces the limits on a VM's memories and tables, and remembers a refusal.
+/// Enforces the limits on a VM's memories and tables, and remembers which limit was exceeded.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     /// The limit that was reached, in words.
-    pub(crate) refused: Option<&'static str>,
+    pub(crate) exceeded: Option<&'static str>,
     memory: usize,
     /// The memory of all VMs of the proxy.
-    of_all: Rc<Cell<usize>>,
+    proxy_memory: Rc<Cell<usize>>,
     elements: usize,
     /// What was granted last, because growing can still fail.
     granted: usize,
 }
 
 impl Limiter {
-    pub(crate) fn new(of_all: Rc<Cell<usize>>) -> Self {
-        Self { of_all, ..Self::default() }
+    pub(crate) fn new(proxy_memory: Rc<Cell<usize>>) -> Self {
+        Self { proxy_memory, ..Self::default() }
     }
 }
 
 /// Dropping a VM returns its memory to the shared budget.
 impl Drop for Limiter {
     fn drop(&mut self) {
-        self.of_all.set(self.of_all.get().saturating_sub(self.memory));
+        self.proxy_memory.set(self.proxy_memory.get().saturating_sub(self.memory));
     }
 }
 
@@ -44,15 +44,15 @@ impl ResourceLimiter for Limiter {
     ) -> Result<bool, LimiterError> {
         let more = desired.saturating_sub(current);
         if more > limits::MEMORY.saturating_sub(self.memory) {
-            self.refused = Some("128 MiB of memory");
+            self.exceeded = Some("128 MiB of memory");
             return Ok(false);
         }
-        if more > limits::MEMORY_OF_ALL.saturating_sub(self.of_all.get()) {
-            self.refused = Some("384 MiB of memory for all filters of a proxy");
+        if more > limits::PROXY_MEMORY.saturating_sub(self.proxy_memory.get()) {
+            self.exceeded = Some("384 MiB of memory for all filters of a proxy");
             return Ok(false);
         }
         self.memory += more;
-        self.of_all.set(self.of_all.get() + more);
+        self.proxy_memory.set(self.proxy_memory.get() + more);
         self.granted = more;
         Ok(true)
     }
@@ -64,14 +64,14 @@ impl ResourceLimiter for Limiter {
             self.elements += more;
             self.granted = more;
         } else {
-            self.refused = Some("100,000 elements of a table");
+            self.exceeded = Some("100,000 elements of a table");
         }
         Ok(fits)
     }
 
     fn memory_grow_failed(&mut self, _error: &MemoryError) -> Result<(), LimiterError> {
         self.memory -= self.granted;
-        self.of_all.set(self.of_all.get().saturating_sub(self.granted));
+        self.proxy_memory.set(self.proxy_memory.get().saturating_sub(self.granted));
         self.granted = 0;
         Ok(())
     }

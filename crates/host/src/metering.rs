@@ -2,7 +2,7 @@
 //!
 //! The interpreter's fuel does not account for locals: a call sets all locals of the function to zero, and 30,000 locals cost as
 //! little fuel as one. So the host also checks the time after each slice of fuel. It cannot interrupt a start function, which wasmi
-//! calls by itself, nor `table.grow`, where wasmi 2.0 loses its place.
+//! calls by itself, nor `table.grow`, which wasmi 2.0 cannot resume.
 
 use wasmparser::{BinaryReaderError, FunctionBody, Operator, Parser, Payload};
 

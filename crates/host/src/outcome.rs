@@ -6,12 +6,12 @@ use std::fmt;
 use crate::callback::Callback;
 use crate::message::{Fields, Message};
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunOutcome {
     /// How each plugin started, in the order of the configuration.
     pub plugins: Vec<PluginOutcome>,
-    /// What came of each exchange. If a plugin did not start, every exchange is reset.
+    /// The outcome of each exchange. If a plugin did not start, every exchange is reset.
     pub exchanges: Vec<ExchangeOutcome>,
 }
 
@@ -28,11 +28,11 @@ pub struct PluginOutcome {
     pub fault: Option<Fault>,
     /// The lines that the plugin logged until it was configured.
     pub log: Vec<LogLine>,
-    /// What is probably not intended.
+    /// Behavior that is probably unintended.
     pub remarks: Vec<Remark>,
 }
 
-/// What came of one exchange. Plugins are numbered by their place in the configuration.
+/// The outcome of one exchange. Plugins are numbered by their place in the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct ExchangeOutcome {
     /// The response as the client received it, as far as it came. `None`: the client received nothing.
@@ -51,7 +51,7 @@ pub struct ExchangeOutcome {
     pub faults: Vec<(usize, Fault)>,
     /// What each callback did, in the order of the calls.
     pub effects: Vec<Effect>,
-    /// What is probably not intended, by plugin.
+    /// Behavior that is probably unintended, by plugin.
     pub remarks: Vec<(usize, Remark)>,
 }
 
@@ -208,7 +208,7 @@ pub enum Remark {
     UnknownCluster(String),
     /// A filter read a property that Envoy has removed. The text names the property and its replacement.
     RemovedProperty(String),
-    /// A body whose length differs from `content-length`: `content-length: 5` on 6 B of the response.
+    /// A body whose length differs from `content-length`: 6 B with `content-length: 5` in the response.
     WrongLength(String),
     /// A filter used a feature that this host does not simulate.
     NotSimulated(String),

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use crate::context::{Context, ContextKind};
-use crate::direction::Direction;
-use crate::envoy::{VIRTUAL_HOST, WORKLOAD_CLUSTER};
+use crate::envoy_texts::{VIRTUAL_HOST, WORKLOAD_CLUSTER};
+use crate::half::StreamHalf;
 use crate::message::Fields;
 use crate::pairs;
+use crate::proxy_state::ProxyState;
 use crate::scenario::Property;
 use crate::status::Status;
 use crate::stream::{Map, Stream};
-use crate::world::World;
 use mesh_compile_module::abi::EnvoyMinor;
 
 /// A value on the way to a filter.
@@ -86,24 +86,24 @@ impl Value {
 }
 
 /// The value at a path.
-pub(super) fn get(world: &World, context: &Context, vm_id: &str, path: &[&[u8]]) -> Result<Value, Status> {
+pub(super) fn get(proxy_state: &ProxyState, context: &Context, vm_id: &str, path: &[&[u8]]) -> Result<Value, Status> {
     let named: Vec<String> = path.iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect();
-    if let Some(value) = world.properties.get(&named) {
+    if let Some(value) = proxy_state.properties.get(&named) {
         return Ok(value.into());
     }
-    let found = of_path(world, context, vm_id, &named);
+    let found = of_path(proxy_state, context, vm_id, &named);
     // An older Envoy knows the property by its old name.
     match (&found, named.first().and_then(|name| replacement(name))) {
-        (Err(Status::NotFound), Some(new)) if world.envoy < REMOVED_IN => {
+        (Err(Status::NotFound), Some(new)) if proxy_state.envoy < REMOVED_IN => {
             let renamed: Vec<String> = new.split('.').map(str::to_owned).chain(named.into_iter().skip(1)).collect();
-            of_path(world, context, vm_id, &renamed)
+            of_path(proxy_state, context, vm_id, &renamed)
         }
         _ => found,
     }
 }
 
-fn of_path(world: &World, context: &Context, vm_id: &str, named: &[String]) -> Result<Value, Status> {
-    let stream = world.stream.as_ref().filter(|_| context.kind == ContextKind::Http);
+fn of_path(proxy_state: &ProxyState, context: &Context, vm_id: &str, named: &[String]) -> Result<Value, Status> {
+    let stream = proxy_state.stream.as_ref().filter(|_| context.kind == ContextKind::Http);
     let parts: Vec<&str> = named.iter().map(String::as_str).collect();
     // Envoy cannot serialize a whole group of properties, nor an empty path.
     if let []
@@ -115,30 +115,30 @@ fn of_path(world: &World, context: &Context, vm_id: &str, named: &[String]) -> R
         return Err(Status::SerializationFailure);
     }
     let found = match parts.as_slice() {
-        ["plugin_name"] => plugin(world, context).map(|names| Value::text(names.name.as_str())),
-        ["plugin_root_id"] => plugin(world, context).map(|names| Value::text(names.root_id.as_str())),
+        ["plugin_name"] => plugin(proxy_state, context).map(|names| Value::text(names.name.as_str())),
+        ["plugin_root_id"] => plugin(proxy_state, context).map(|names| Value::text(names.root_id.as_str())),
         ["plugin_vm_id"] => Some(Value::text(vm_id)),
         ["connection_id"] => stream.map(|_| Value::Int(CONNECTION_ID)),
-        [top, rest @ ..] => stream.and_then(|stream| of_stream(world, stream, context, top, rest)),
+        [top, rest @ ..] => stream.and_then(|stream| of_stream(proxy_state, stream, context, top, rest)),
         [] => None,
     };
     found.ok_or(Status::NotFound)
 }
 
 /// The fuel for finding the property: the host searches all header fields.
-pub(super) fn cost(world: &World, path: &[&[u8]]) -> u64 {
-    let Some(stream) = world.stream.as_ref().filter(|_| matches!(path, [b"request" | b"response", ..])) else {
+pub(super) fn cost(proxy_state: &ProxyState, path: &[&[u8]]) -> u64 {
+    let Some(stream) = proxy_state.stream.as_ref().filter(|_| matches!(path, [b"request" | b"response", ..])) else {
         return 0;
     };
     let maps = [&stream.request.headers, &stream.response.headers, &stream.response.trailers];
     maps.into_iter().flatten().map(|fields| 20 * fields.0.len() as u64).sum()
 }
 
-fn plugin<'a>(world: &'a World, context: &Context) -> Option<&'a crate::world::PluginNames> {
-    world.plugins.get(context.plugin?)
+fn plugin<'a>(proxy_state: &'a ProxyState, context: &Context) -> Option<&'a crate::proxy_state::PluginNames> {
+    proxy_state.plugins.get(context.plugin?)
 }
 
-fn of_stream(world: &World, stream: &Stream, context: &Context, top: &str, rest: &[&str]) -> Option<Value> {
+fn of_stream(proxy_state: &ProxyState, stream: &Stream, context: &Context, top: &str, rest: &[&str]) -> Option<Value> {
     let port = |port: i64| Some(Value::Int(port));
     let address = |port: i64| Some(Value::text(format!("{ADDRESS}:{port}")));
     match (top, rest) {
@@ -146,8 +146,8 @@ fn of_stream(world: &World, stream: &Stream, context: &Context, top: &str, rest:
         ("response", rest) => response(stream, context, rest),
         ("source", ["address"]) => address(SOURCE_PORT),
         ("source", ["port"]) => port(SOURCE_PORT),
-        ("destination", ["address"]) => address(world.port.map_or(DEFAULT_PORT, i64::from)),
-        ("destination", ["port"]) => port(world.port.map_or(DEFAULT_PORT, i64::from)),
+        ("destination", ["address"]) => address(proxy_state.port.map_or(DEFAULT_PORT, i64::from)),
+        ("destination", ["port"]) => port(proxy_state.port.map_or(DEFAULT_PORT, i64::from)),
         ("connection", ["id"]) => Some(Value::Int(CONNECTION_ID)),
         ("connection", ["mtls"]) => Some(Value::Bool(false)),
         ("connection", ["requested_server_name"]) => Some(Value::text("")),
@@ -159,7 +159,7 @@ fn of_stream(world: &World, stream: &Stream, context: &Context, top: &str, rest:
         ("xds", ["filter_chain_name"]) => Some(Value::text("")),
         ("xds", ["node", "id"]) => Some(Value::text("mesh-compile")),
         ("xds", ["node", "cluster"]) => Some(Value::text("mesh-compile")),
-        ("xds", ["listener_direction"]) => Some(Value::Int(world.direction)),
+        ("xds", ["listener_direction"]) => Some(Value::Int(proxy_state.direction)),
         ("metadata", []) => Some(Value::text("")),
         ("filter_state", [name]) => {
             let path = name.strip_prefix("wasm.")?;
@@ -208,7 +208,7 @@ fn signed(number: u64) -> Value {
 
 fn request(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
     // Only while the context can access them (Envoy's `activation_request_headers_`).
-    let fields = stream.request.headers.as_ref().filter(|_| context.sees(Map::Headers(Direction::Request)));
+    let fields = stream.request.headers.as_ref().filter(|_| context.sees(Map::Headers(StreamHalf::Request)));
     let header = |name: &str| fields?.first(name).map(|value| Value::Bytes(value.to_vec()));
     let path = || fields?.first(":path");
     let split = |path: &[u8]| {
@@ -240,8 +240,8 @@ fn request(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
 }
 
 fn response(stream: &Stream, context: &Context, rest: &[&str]) -> Option<Value> {
-    let fields = stream.response.headers.as_ref().filter(|_| context.sees(Map::Headers(Direction::Response)));
-    let trailers = stream.response.trailers.as_ref().filter(|_| context.sees(Map::Trailers(Direction::Response)));
+    let fields = stream.response.headers.as_ref().filter(|_| context.sees(Map::Headers(StreamHalf::Response)));
+    let trailers = stream.response.trailers.as_ref().filter(|_| context.sees(Map::Trailers(StreamHalf::Response)));
     match rest {
         ["code"] => stream.info.code.map(|code| Value::Int(code.into())),
         ["code_details"] => stream.info.details.as_ref().map(|details| Value::text(details.as_str())),

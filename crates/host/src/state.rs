@@ -8,11 +8,11 @@ use mesh_compile_module::abi::Abi;
 use wasmi::{Func, Memory};
 
 use crate::context::{Context, ContextKind};
-use crate::direction::Direction;
+use crate::half::StreamHalf;
 use crate::limiter::Limiter;
 use crate::local_reply::LocalReply;
 use crate::outcome::Fault;
-use crate::world::World;
+use crate::proxy_state::ProxyState;
 
 /// What a VM is created with.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub(crate) enum Phase {
 pub(crate) struct State {
     /// The VM's index in its proxy.
     pub(crate) number: usize,
-    pub(crate) world: Rc<RefCell<World>>,
+    pub(crate) proxy_state: Rc<RefCell<ProxyState>>,
     pub(crate) settings: VmSettings,
     pub(crate) contexts: BTreeMap<u32, Context>,
     next_context: u32,
@@ -81,13 +81,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(number: usize, world: Rc<RefCell<World>>, settings: VmSettings) -> Self {
+    pub(crate) fn new(number: usize, proxy_state: Rc<RefCell<ProxyState>>, settings: VmSettings) -> Self {
         let mut contexts = BTreeMap::new();
         contexts.insert(0, Context::new(0, 0, None, ContextKind::Vm));
-        let limiter = Limiter::new(Rc::clone(&world.borrow().memory));
+        let limiter = Limiter::new(Rc::clone(&proxy_state.borrow().memory));
         Self {
             number,
-            world,
+            proxy_state,
             settings,
             contexts,
             next_context: 1,
@@ -147,7 +147,7 @@ impl State {
 #[derive(Debug)]
 pub(crate) enum DeferredAction {
     /// `proxy_continue_stream`.
-    Continue(u32, Direction),
+    Continue(u32, StreamHalf),
     /// `proxy_send_local_response`.
     LocalReply(u32, LocalReply),
     /// `proxy_close_stream`.

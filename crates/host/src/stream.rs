@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::direction::Direction;
+use crate::half::StreamHalf;
 use crate::message::Fields;
 
 /// A header map of the ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Map {
-    Headers(Direction),
-    Trailers(Direction),
+    Headers(StreamHalf),
+    Trailers(StreamHalf),
     GrpcInitialMetadata,
     GrpcTrailingMetadata,
     CallHeaders,
@@ -20,10 +20,10 @@ impl Map {
     /// The map with this number (`WasmHeaderMapType`).
     pub(crate) const fn of(number: u32) -> Option<Self> {
         Some(match number {
-            0 => Self::Headers(Direction::Request),
-            1 => Self::Trailers(Direction::Request),
-            2 => Self::Headers(Direction::Response),
-            3 => Self::Trailers(Direction::Response),
+            0 => Self::Headers(StreamHalf::Request),
+            1 => Self::Trailers(StreamHalf::Request),
+            2 => Self::Headers(StreamHalf::Response),
+            3 => Self::Trailers(StreamHalf::Response),
             4 => Self::GrpcInitialMetadata,
             5 => Self::GrpcTrailingMetadata,
             6 => Self::CallHeaders,
@@ -42,9 +42,9 @@ pub(crate) enum DataRef {
     Buffered,
 }
 
-/// One direction of the stream.
+/// The state of one half of the stream.
 #[derive(Debug, Default)]
-pub(crate) struct HalfStream {
+pub(crate) struct HalfState {
     pub(crate) headers: Option<Fields>,
     pub(crate) trailers: Option<Fields>,
     /// What filters hold back; one buffer for the whole chain.
@@ -58,8 +58,8 @@ pub(crate) struct HalfStream {
 /// The stream.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    pub(crate) request: HalfStream,
-    pub(crate) response: HalfStream,
+    pub(crate) request: HalfState,
+    pub(crate) response: HalfState,
     /// Every chunk so far. A chunk keeps its number.
     chunks: Vec<Vec<u8>>,
     /// What `proxy_set_property` has stored, by path.
@@ -83,17 +83,17 @@ pub(crate) struct Info {
 }
 
 impl Stream {
-    pub(crate) const fn half(&self, direction: Direction) -> &HalfStream {
-        match direction {
-            Direction::Request => &self.request,
-            Direction::Response => &self.response,
+    pub(crate) const fn half(&self, half: StreamHalf) -> &HalfState {
+        match half {
+            StreamHalf::Request => &self.request,
+            StreamHalf::Response => &self.response,
         }
     }
 
-    pub(crate) const fn half_mut(&mut self, direction: Direction) -> &mut HalfStream {
-        match direction {
-            Direction::Request => &mut self.request,
-            Direction::Response => &mut self.response,
+    pub(crate) const fn half_mut(&mut self, half: StreamHalf) -> &mut HalfState {
+        match half {
+            StreamHalf::Request => &mut self.request,
+            StreamHalf::Response => &mut self.response,
         }
     }
 
@@ -103,28 +103,28 @@ impl Stream {
         DataRef::Chunk(self.chunks.len() - 1)
     }
 
-    pub(crate) fn data(&self, direction: Direction, data: DataRef) -> &[u8] {
+    pub(crate) fn data(&self, half: StreamHalf, data: DataRef) -> &[u8] {
         match data {
             DataRef::Chunk(number) => self.chunks.get(number).map_or(&[], Vec::as_slice),
-            DataRef::Buffered => self.half(direction).buffered.as_deref().unwrap_or_default(),
+            DataRef::Buffered => self.half(half).buffered.as_deref().unwrap_or_default(),
         }
     }
 
-    pub(crate) fn data_mut(&mut self, direction: Direction, data: DataRef) -> Option<&mut Vec<u8>> {
+    pub(crate) fn data_mut(&mut self, half: StreamHalf, data: DataRef) -> Option<&mut Vec<u8>> {
         match data {
             DataRef::Chunk(number) => self.chunks.get_mut(number),
-            DataRef::Buffered => self.half_mut(direction).buffered.as_mut(),
+            DataRef::Buffered => self.half_mut(half).buffered.as_mut(),
         }
     }
 
     /// Moves the data out, and leaves it empty.
-    pub(crate) fn take(&mut self, direction: Direction, data: DataRef) -> Vec<u8> {
-        self.data_mut(direction, data).map(std::mem::take).unwrap_or_default()
+    pub(crate) fn take(&mut self, half: StreamHalf, data: DataRef) -> Vec<u8> {
+        self.data_mut(half, data).map(std::mem::take).unwrap_or_default()
     }
 
     /// Appends the data to the buffer (Envoy's `commonHandleBufferData`).
-    pub(crate) fn buffer(&mut self, direction: Direction, data: DataRef) {
-        let bytes = if data == DataRef::Buffered { Vec::new() } else { self.take(direction, data) };
-        self.half_mut(direction).buffered.get_or_insert_default().extend(bytes);
+    pub(crate) fn buffer(&mut self, half: StreamHalf, data: DataRef) {
+        let bytes = if data == DataRef::Buffered { Vec::new() } else { self.take(half, data) };
+        self.half_mut(half).buffered.get_or_insert_default().extend(bytes);
     }
 }

@@ -14,8 +14,8 @@ use crate::execution::{HostTrap, fault_of, run};
 use crate::library::{Compiled, Library};
 use crate::limits;
 use crate::outcome::{Fault, FaultKind};
+use crate::proxy_state::ProxyState;
 use crate::state::{Phase, State, VmSettings};
-use crate::world::World;
 
 /// An instance.
 pub(crate) struct Vm {
@@ -38,9 +38,9 @@ impl Vm {
         compiled: &Compiled,
         number: usize,
         settings: VmSettings,
-        world: Rc<RefCell<World>>,
+        proxy_state: Rc<RefCell<ProxyState>>,
     ) -> Result<Self, Fault> {
-        let mut store = Store::new(library.engine(), State::new(number, world, settings));
+        let mut store = Store::new(library.engine(), State::new(number, proxy_state, settings));
         store.limiter(|state| &mut state.limiter);
         let granted = refuel(&mut store, u64::MAX).map_err(|error| unsupported(&error))?;
         let instance = instantiate(library, &mut store, compiled);
@@ -82,7 +82,7 @@ impl Vm {
     /// Frees the resources of a failed VM.
     pub(crate) fn retire(&mut self, library: &Library) {
         let state = self.store.data();
-        let state = State::new(state.number, Rc::clone(&state.world), state.settings.clone());
+        let state = State::new(state.number, Rc::clone(&state.proxy_state), state.settings.clone());
         self.store = Store::new(library.engine(), state);
         self.callbacks.clear();
     }
@@ -151,7 +151,7 @@ fn unsupported(error: &wasmi::Error) -> Fault {
 
 /// Gives a callback its fuel: a slice now, and the rest as a reserve. Returns the sum.
 fn refuel(store: &mut Store<State>, slice: u64) -> Result<u64, wasmi::Error> {
-    let granted = store.data().world.borrow().fuel();
+    let granted = store.data().proxy_state.borrow().fuel();
     let first = granted.min(slice);
     store.data_mut().reserve = granted - first;
     store.set_fuel(first)?;
@@ -161,8 +161,8 @@ fn refuel(store: &mut Store<State>, slice: u64) -> Result<u64, wasmi::Error> {
 /// Takes what a callback has burned from the fuel of the run.
 fn spent(store: &mut Store<State>, granted: u64) {
     let left = store.get_fuel().unwrap_or_default() + store.data().reserve;
-    let burned = granted.saturating_sub(left) + limits::FUEL_OF_AN_EVENT;
-    store.data().world.borrow_mut().burn(burned);
+    let burned = granted.saturating_sub(left) + limits::EVENT_FUEL;
+    store.data().proxy_state.borrow_mut().burn(burned);
 }
 
 fn instantiate(library: &Library, store: &mut Store<State>, compiled: &Compiled) -> Result<Instance, wasmi::Error> {
@@ -195,7 +195,7 @@ fn provide(store: &mut Store<State>, linker: &mut Linker<State>, compiled: &Comp
 }
 
 fn not_instantiated(error: &wasmi::Error, state: &State) -> Fault {
-    if let Some(limit) = state.limiter.refused {
+    if let Some(limit) = state.limiter.exceeded {
         return Fault {
             kind: FaultKind::Limits,
             message: format!("the module needs more than {limit}, the limit of the embedded host"),

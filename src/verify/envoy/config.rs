@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use camino::Utf8Path;
-use mesh_compile_host::envoy::{VIRTUAL_HOST, WORKLOAD_CLUSTER};
+use mesh_compile_host::envoy_texts::{VIRTUAL_HOST, WORKLOAD_CLUSTER};
 use serde_json::{Value, json};
 
 use crate::domain::{Direction, FilterType};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use mesh_compile_host::envoy::VIA_UPSTREAM;
+use mesh_compile_host::envoy_texts::VIA_UPSTREAM;
 use mesh_compile_host::outcome::{End, ExchangeOutcome, Fault, FaultKind};
 use mesh_compile_host::{DEFAULT_TIME, Message};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mesh_compile_host::envoy::{NOT_CONFIGURED, NOT_STARTED, RESTRICTED_CALLBACK};
+use mesh_compile_host::envoy_texts::{NOT_CONFIGURED, NOT_STARTED, RESTRICTED_CALLBACK};
 use mesh_compile_host::outcome::{Fault, FaultKind, LogLine, PluginOutcome};
 
 use super::config;

@@ -68,7 +68,7 @@ pub(super) fn remark(entry: &ChainEntry, remark: &Remark) -> Diagnostic {
             format!("the filter `{name}` reads a property that Envoy removed: {text}"),
         )
         .note("the property is not found, as in Envoy 1.33 and later"),
-        Remark::WrongLength(text) => Diagnostic::warning(Code::MC0617, format!("the filter `{name}` leaves {text}"))
+        Remark::WrongLength(text) => Diagnostic::warning(Code::MC0617, format!("the filter `{name}` sends {text}"))
             .note("the receiver ignores the excess bytes, or waits for the missing ones")
             .help("remove `content-length` in the headers callback, so that the body is sent in chunks"),
         Remark::NotSimulated(text) => Diagnostic::warning(

@@ -341,3 +341,8 @@ fn the_summary_counts_workloads_filters_and_tests() {
         "1 workload, 2 filters, 1 test: 1 filter failed, 1 test not run in the embedded host"
     );
 }
+
+#[test]
+fn the_embedded_host_simulates_the_envoy_of_the_newest_istio() {
+    assert_eq!(mesh_compile_host::NEWEST_ENVOY, crate::domain::Istio::NEWEST.envoy_minor());
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 /// The time limit for a response.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Headers in order, with names in lowercase. A name can occur several times.
 pub(crate) type Headers = Vec<(String, String)>;
@@ -47,13 +47,13 @@ impl Request<'_> {
         for (name, value) in self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        exchange(to, format!("{head}\r\n{}", self.body).as_bytes(), PATIENCE)
+        exchange(to, format!("{head}\r\n{}", self.body).as_bytes(), TIMEOUT)
     }
 }
 
 /// Sends bytes in one write, and reads a response.
-pub(crate) fn exchange(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<Response> {
-    let stream = connect(to, patience)?;
+pub(crate) fn exchange(to: SocketAddr, bytes: &[u8], timeout: Duration) -> io::Result<Response> {
+    let stream = connect(to, timeout)?;
     (&stream).write_all(bytes)?;
     let mut reader = BufReader::new(stream);
     let first = line(&mut reader)?;
@@ -65,7 +65,7 @@ pub(crate) fn exchange(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::
 
 /// Sends bytes in one write, and reads the given number of bytes.
 pub(crate) fn exchange_bytes(to: SocketAddr, bytes: &[u8], length: usize) -> io::Result<Vec<u8>> {
-    let mut stream = connect(to, PATIENCE)?;
+    let mut stream = connect(to, TIMEOUT)?;
     stream.write_all(bytes)?;
     let mut read = vec![0; length];
     stream.read_exact(&mut read)?;
@@ -144,10 +144,10 @@ fn respond(stream: TcpStream) -> io::Result<()> {
     (&stream).write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes())
 }
 
-fn connect(to: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&to, patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
+fn connect(to: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&to, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
     Ok(stream)
 }
 

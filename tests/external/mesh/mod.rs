@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Calls `ask` until it returns a value. `None` after the time limit.
-pub(crate) fn poll<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let deadline = Instant::now() + patience;
+pub(crate) fn poll<T>(timeout: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + timeout;
     loop {
         let result = ask();
         if result.is_some() || Instant::now() > deadline {

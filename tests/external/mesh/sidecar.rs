@@ -17,7 +17,7 @@ use super::{items, poll, text};
 use crate::tools::tool;
 
 /// The time limit for Envoy to start or to log a line. Usually it takes a third of a second.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The default of the injector.
 const COMPONENT_LOG_LEVEL: &str = "misc:error";
 
@@ -111,7 +111,7 @@ impl Sidecar {
         let child = self.command(&dir).spawn().expect("Envoy can be started");
         let mut envoy = Envoy { child, dir, listeners: self.listeners, addresses: BTreeMap::new() };
         let mut ended = None;
-        let addresses = poll(PATIENCE, || {
+        let addresses = poll(TIMEOUT, || {
             ended = envoy.child.try_wait().expect("the child is ours");
             if ended.is_some() { Some(None) } else { envoy.serving().map(Some) }
         });
@@ -276,7 +276,7 @@ impl Envoy {
     /// # Panics
     /// If the text does not appear in time.
     pub(crate) fn logged(&self, text: &str) -> String {
-        poll(PATIENCE, || Some(self.log()).filter(|log| log.contains(text)))
+        poll(TIMEOUT, || Some(self.log()).filter(|log| log.contains(text)))
             .unwrap_or_else(|| panic!("Envoy's log has no {text:?}:\n{}", self.log()))
     }
 }

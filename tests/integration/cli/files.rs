@@ -5,7 +5,7 @@ use crate::project::{Project, Ran};
 #[test]
 fn a_command_reads_the_nearest_mesh_toml_or_the_one_named() {
     let project = Project::rendered();
-    project.dir("a/b c");
+    project.create_dir("a/b c");
     let inside = |arguments: &[&str]| {
         let mut command = project.command(arguments);
         Ran::of(&command.current_dir(project.path("a/b c")).output().expect("mesh-compile runs"))
@@ -17,7 +17,7 @@ fn a_command_reads_the_nearest_mesh_toml_or_the_one_named() {
     inside(&["check", "-f", "."]).ends(2, &["MC0107", "mesh.toml", "mesh-compile init"]);
     inside(&["check", "-f", "none.toml"]).ends(2, &["MC0107", "none.toml"]);
     // The nearest file wins. A directory named mesh.toml does not count.
-    project.dir("a/mesh.toml");
+    project.create_dir("a/mesh.toml");
     inside(&["check"]).ends(0, &[]);
     project.write("a/b c/mesh.toml", "[nonsense]");
     inside(&["check"]).ends(2, &["nonsense"]);

@@ -29,7 +29,7 @@ fn a_file_that_mesh_toml_names_must_be_a_regular_file() {
     let made = Command::new("mkfifo").arg(project.path("one.wasm")).status().expect("mkfifo runs");
     assert!(made.success());
     project.edit("mesh.toml", "config = { level = \"low\" }", "config-file = \"directory\"");
-    project.dir("directory");
+    project.create_dir("directory");
     project.run(&["render"]).ends(2, &["it is a pipe, a socket or a device", "it is a directory", "MC0115"]);
 }
 

@@ -1,16 +1,16 @@
 //! Bodies, configurations and the responses to calls (Envoy's `Context::getBuffer` and `Buffer`).
 
-use crate::direction::Direction;
 use crate::guest::Guest;
+use crate::half::StreamHalf;
 use crate::status::{Failure, Reply, Status};
 use crate::stream::DataRef;
 
 /// A buffer of the ABI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Buffer {
-    Body(Direction),
+    Body(StreamHalf),
     /// The bytes of a connection.
-    Connection(Direction),
+    Connection(StreamHalf),
     CallBody,
     GrpcMessage,
     VmConfiguration,
@@ -20,10 +20,10 @@ enum Buffer {
 
 fn buffer_of(number: u32) -> Result<Buffer, Failure> {
     Ok(match number {
-        0 => Buffer::Body(Direction::Request),
-        1 => Buffer::Body(Direction::Response),
-        2 => Buffer::Connection(Direction::Request),
-        3 => Buffer::Connection(Direction::Response),
+        0 => Buffer::Body(StreamHalf::Request),
+        1 => Buffer::Body(StreamHalf::Response),
+        2 => Buffer::Connection(StreamHalf::Request),
+        3 => Buffer::Connection(StreamHalf::Response),
         4 => Buffer::CallBody,
         5 => Buffer::GrpcMessage,
         6 => Buffer::VmConfiguration,
@@ -34,8 +34,8 @@ fn buffer_of(number: u32) -> Result<Buffer, Failure> {
 }
 
 /// The body that the context can access: what the chain holds if the filter buffers, otherwise the chunk.
-fn body(guest: &Guest<'_>, direction: Direction) -> Result<Option<DataRef>, Failure> {
-    let view = &guest.context()?.views[direction];
+fn body(guest: &Guest<'_>, half: StreamHalf) -> Result<Option<DataRef>, Failure> {
+    let view = &guest.context()?.views[half];
     Ok(if view.buffering { Some(DataRef::Buffered) } else { view.body })
 }
 
@@ -48,13 +48,13 @@ fn part(guest: &Guest<'_>, buffer: Buffer, start: usize, length: usize) -> Resul
     let context = guest.context()?;
     let root = guest.state().root();
     match buffer {
-        Buffer::Body(direction) => {
-            let data = body(guest, direction)?;
-            let world = guest.world();
-            let bytes = data.and_then(|data| world.stream.as_ref().map(|stream| stream.data(direction, data)));
+        Buffer::Body(half) => {
+            let data = body(guest, half)?;
+            let proxy_state = guest.proxy_state();
+            let bytes = data.and_then(|data| proxy_state.stream.as_ref().map(|stream| stream.data(half, data)));
             Ok(cut(bytes.unwrap_or_default()))
         }
-        Buffer::Connection(direction) => Ok(cut(context.bytes[direction].as_deref().unwrap_or_default())),
+        Buffer::Connection(half) => Ok(cut(context.bytes[half].as_deref().unwrap_or_default())),
         Buffer::CallBody => {
             let call = root.and_then(|root| root.call.as_ref()).ok_or(Status::NotFound)?;
             Ok(cut(&call.body()))
@@ -93,17 +93,17 @@ pub(super) fn set_bytes(guest: &mut Guest<'_>, buffer: u32, start: u32, length: 
     // The bytes after the new ones move.
     guest.spend(whole as u64 / 16)?;
     let new = guest.read(data, size)?;
-    guest.world().keep(new.len())?;
+    guest.proxy_state().keep(new.len())?;
     let (start, length) = (start as usize, length as usize);
     match buffer {
-        Buffer::Body(direction) => {
-            let data = body(guest, direction)?.ok_or(Status::BadArgument)?;
-            let mut world = guest.world();
-            let stream = world.stream.as_mut().ok_or(Status::BadArgument)?;
-            replace(stream.data_mut(direction, data).ok_or(Status::BadArgument)?, start, length, &new)
+        Buffer::Body(half) => {
+            let data = body(guest, half)?.ok_or(Status::BadArgument)?;
+            let mut proxy_state = guest.proxy_state();
+            let stream = proxy_state.stream.as_mut().ok_or(Status::BadArgument)?;
+            replace(stream.data_mut(half, data).ok_or(Status::BadArgument)?, start, length, &new)
         }
-        Buffer::Connection(direction) => {
-            let bytes = guest.context_mut()?.bytes[direction].as_mut().ok_or(Status::BadArgument)?;
+        Buffer::Connection(half) => {
+            let bytes = guest.context_mut()?.bytes[half].as_mut().ok_or(Status::BadArgument)?;
             replace(bytes, start, length, &new)
         }
         _ => Err(Status::BadArgument.into()),

@@ -7,9 +7,9 @@ use crate::guest::{Guest, name_of};
 use crate::message::{Fields, Message};
 use crate::outcome::{Call, Remark};
 use crate::pairs;
+use crate::proxy_state::Event;
 use crate::state::State;
 use crate::status::{Failure, Reply, Status};
-use crate::world::Event;
 
 #[expect(clippy::too_many_arguments, reason = "the parameters of the ABI")]
 pub(super) fn http_call(
@@ -55,12 +55,12 @@ fn as_sent(mut headers: Fields, body: &[Vec<u8>]) -> Fields {
 
 /// Checks that the proxy knows the cluster.
 pub(super) fn known(guest: &mut Guest<'_>, cluster: &str) -> Reply {
-    if guest.world().clusters.knows(cluster) {
+    if guest.proxy_state().clusters.knows(cluster) {
         return Ok(());
     }
     guest.record(|| format!("a call to the unknown cluster `{cluster}`"));
     let plugin = guest.context()?.plugin;
-    guest.world().remark(plugin, Remark::UnknownCluster(cluster.to_owned()));
+    guest.proxy_state().remark(plugin, Remark::UnknownCluster(cluster.to_owned()));
     Err(Status::BadArgument.into())
 }
 
@@ -74,19 +74,19 @@ pub(super) fn begin(
 ) -> Result<u32, Failure> {
     let root = guest.context()?.root;
     let method = request.headers.first(":method").unwrap_or_default().to_vec();
-    guest.world().keep(request.body.iter().map(Vec::len).sum())?;
-    guest.world().keep_fields(&request.headers)?;
-    request.trailers.iter().try_for_each(|trailers| guest.world().keep_fields(trailers))?;
+    guest.proxy_state().keep(request.body.iter().map(Vec::len).sum())?;
+    guest.proxy_state().keep_fields(&request.headers)?;
+    request.trailers.iter().try_for_each(|trailers| guest.proxy_state().keep_fields(trailers))?;
     guest.record(|| format!("a call to `{cluster}`"));
     let state = guest.state_mut();
     let number = State::next_id(&mut state.call_ids, kind as usize);
     let vm = state.number;
-    let mut world = guest.world();
-    let (after, outcome) = world.clusters.call(cluster, kind, &method, timeout).ok_or(Status::InternalFailure)?;
-    let call = world.call(Call { cluster: cluster.to_owned(), request });
-    world.begin_call(vm, number, PendingCall { kind, outcome, call })?;
+    let mut proxy_state = guest.proxy_state();
+    let (after, outcome) = proxy_state.clusters.call(cluster, kind, &method, timeout).ok_or(Status::InternalFailure)?;
+    let call = proxy_state.call(Call { cluster: cluster.to_owned(), request });
+    proxy_state.begin_call(vm, number, PendingCall { kind, outcome, call })?;
     let after = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
-    world.schedule(after, Event::Response { vm, context: root, token: number })?;
+    proxy_state.schedule(after, Event::Response { vm, context: root, token: number })?;
     Ok(number)
 }
 
@@ -100,7 +100,7 @@ pub(super) fn get_status(guest: &mut Guest<'_>, code: u32, message: u32, size: u
 pub(super) fn resolve_dns(guest: &mut Guest<'_>, name: u32, size: u32, token: u32) -> Reply {
     let name = name_of(&guest.read(name, size)?);
     let plugin = guest.context()?.plugin;
-    guest.world().remark(plugin, Remark::NotSimulated(format!("resolves the name `{name}`")));
+    guest.proxy_state().remark(plugin, Remark::NotSimulated(format!("resolves the name `{name}`")));
     guest.write_u32(token, 0)?;
     Err(Status::InternalFailure.into())
 }

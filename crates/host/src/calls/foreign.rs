@@ -63,7 +63,7 @@ fn run(guest: &mut Guest<'_>, name: &str, arguments: &[u8]) -> Result<Vec<u8>, F
         _ if NOT_SIMULATED.contains(&name) && arguments.is_empty() => Err(Status::BadArgument.into()),
         _ if NOT_SIMULATED.contains(&name) => {
             let plugin = guest.context()?.plugin;
-            guest.world().remark(plugin, Remark::NotSimulated(format!("calls the foreign function `{name}`")));
+            guest.proxy_state().remark(plugin, Remark::NotSimulated(format!("calls the foreign function `{name}`")));
             Err(Status::InternalFailure.into())
         }
         _ => Err(Status::NotFound.into()),

@@ -130,10 +130,10 @@ pub(super) fn send(guest: &mut Guest<'_>, token: u32, message: u32, size: u32, _
         return Err(Status::BadArgument.into());
     }
     let vm = guest.state().number;
-    let mut world = guest.world();
-    world.keep(message.len())?;
-    let call = world.clusters.pending(vm, token).ok_or(Status::NotFound)?.call;
-    if let Some(call) = world.call_mut(call) {
+    let mut proxy_state = guest.proxy_state();
+    proxy_state.keep(message.len())?;
+    let call = proxy_state.clusters.pending(vm, token).ok_or(Status::NotFound)?.call;
+    if let Some(call) = proxy_state.call_mut(call) {
         call.request.body.push(message);
     }
     Ok(())
@@ -143,8 +143,8 @@ pub(super) fn send(guest: &mut Guest<'_>, token: u32, message: u32, size: u32, _
 pub(super) fn close(guest: &mut Guest<'_>, token: u32) -> Reply {
     let vm = guest.state().number;
     match token & KIND {
-        CALL => guest.world().end_call(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
-        STREAM => guest.world().clusters.pending(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
+        CALL => guest.proxy_state().end_call(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
+        STREAM => guest.proxy_state().clusters.pending(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
         _ => Err(Status::BadArgument.into()),
     }
 }
@@ -152,7 +152,7 @@ pub(super) fn close(guest: &mut Guest<'_>, token: u32) -> Reply {
 pub(super) fn cancel(guest: &mut Guest<'_>, token: u32) -> Reply {
     let vm = guest.state().number;
     match token & KIND {
-        CALL | STREAM => guest.world().end_call(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
+        CALL | STREAM => guest.proxy_state().end_call(vm, token).map(|_| ()).ok_or_else(|| Status::NotFound.into()),
         _ => Err(Status::BadArgument.into()),
     }
 }

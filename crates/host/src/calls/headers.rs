@@ -1,9 +1,9 @@
 //! Header maps. The phase decides which maps exist (Envoy's `Context::getMap` and `getConstMap`).
 
 use crate::context::{Context, ContextKind};
-use crate::direction::Direction;
 use crate::field;
 use crate::guest::Guest;
+use crate::half::StreamHalf;
 use crate::message::Fields;
 use crate::pairs;
 use crate::status::{Failure, Reply, Status};
@@ -20,16 +20,16 @@ const fn is_of_stream(map: Map) -> bool {
 
 fn of_stream(stream: &Stream, map: Map) -> Option<&Fields> {
     match map {
-        Map::Headers(direction) => stream.half(direction).headers.as_ref(),
-        Map::Trailers(direction) => stream.half(direction).trailers.as_ref(),
+        Map::Headers(half) => stream.half(half).headers.as_ref(),
+        Map::Trailers(half) => stream.half(half).trailers.as_ref(),
         _ => None,
     }
 }
 
 fn of_stream_mut(stream: &mut Stream, map: Map) -> Option<&mut Fields> {
     match map {
-        Map::Headers(direction) => stream.half_mut(direction).headers.as_mut(),
-        Map::Trailers(direction) => stream.half_mut(direction).trailers.as_mut(),
+        Map::Headers(half) => stream.half_mut(half).headers.as_mut(),
+        Map::Trailers(half) => stream.half_mut(half).trailers.as_mut(),
         _ => None,
     }
 }
@@ -53,7 +53,8 @@ const FUEL_TO_COPY: u64 = 20;
 /// Burns the fuel for visiting all fields of a map.
 fn charge(guest: &mut Guest<'_>, map: Map, fuel: u64) -> Reply {
     let of_call = guest.state().root().and_then(|root| of_call(root, map)).map(|fields| fields.0.len());
-    let of_stream = || guest.world().stream.as_ref().and_then(|stream| of_stream(stream, map)).map(|it| it.0.len());
+    let of_stream =
+        || guest.proxy_state().stream.as_ref().and_then(|stream| of_stream(stream, map)).map(|it| it.0.len());
     let count = of_call.or_else(of_stream).unwrap_or_default() as u64;
     guest.spend(count * fuel)
 }
@@ -68,8 +69,8 @@ fn access<R>(guest: &mut Guest<'_>, map: Map, read: impl FnOnce(&Fields) -> R) -
     if !context.sees(map) {
         return Ok(None);
     }
-    let world = guest.world();
-    Ok(world.stream.as_ref().and_then(|stream| of_stream(stream, map)).map(read))
+    let proxy_state = guest.proxy_state();
+    Ok(proxy_state.stream.as_ref().and_then(|stream| of_stream(stream, map)).map(read))
 }
 
 /// Changes a map of the stream.
@@ -80,23 +81,23 @@ fn change<R>(guest: &mut Guest<'_>, map: Map, change: impl FnOnce(&mut Fields) -
     if context.access_log || !context.sees(map) {
         return Err(Status::BadArgument.into());
     }
-    let mut world = guest.world();
-    let stream = world.stream.as_mut().ok_or(Status::BadArgument)?;
+    let mut proxy_state = guest.proxy_state();
+    let stream = proxy_state.stream.as_mut().ok_or(Status::BadArgument)?;
     Ok(change(of_stream_mut(stream, map).ok_or(Status::BadArgument)?))
 }
 
 /// In the last callback of a body, a filter that accesses missing trailers adds them.
 fn add_trailers(guest: &mut Guest<'_>, map: Map) -> Reply {
-    let Map::Trailers(direction) = map else { return Ok(()) };
+    let Map::Trailers(half) = map else { return Ok(()) };
     let context = guest.context_mut()?;
     let last_body = context.kind == ContextKind::Http && context.end_of_stream;
-    let view = &mut context.views[direction];
+    let view = &mut context.views[half];
     if !last_body || view.body.is_none() || view.trailers {
         return Ok(());
     }
     view.trailers = true;
-    if let Some(stream) = &mut guest.world().stream {
-        stream.half_mut(direction).trailers.get_or_insert_default();
+    if let Some(stream) = &mut guest.proxy_state().stream {
+        stream.half_mut(half).trailers.get_or_insert_default();
     }
     Ok(())
 }
@@ -148,14 +149,14 @@ fn write_value(guest: &mut Guest<'_>, map: u32, field: [u32; 4], write: fn(&mut 
     let [key, key_size, value, value_size] = field;
     let map = map_of(map)?;
     let (key, value) = (key_of(guest, map, key, key_size)?, guest.read(value, value_size)?);
-    guest.world().keep(key.len() + value.len())?;
+    guest.proxy_state().keep(key.len() + value.len())?;
     change(guest, map, |fields| write(fields, &key, &value))
 }
 
 /// A name in lower case. In request headers, Envoy treats `host` as `:authority`.
 fn key_of(guest: &mut Guest<'_>, map: Map, key: u32, size: u32) -> Result<Vec<u8>, Failure> {
     let key = guest.read(key, size)?.to_ascii_lowercase();
-    Ok(if map == Map::Headers(Direction::Request) && key == b"host" { b":authority".to_vec() } else { key })
+    Ok(if map == Map::Headers(StreamHalf::Request) && key == b"host" { b":authority".to_vec() } else { key })
 }
 
 pub(super) fn remove_value(guest: &mut Guest<'_>, map: u32, key: u32, key_size: u32) -> Reply {
@@ -176,11 +177,11 @@ pub(super) fn set_pairs(guest: &mut Guest<'_>, map: u32, pairs: u32, size: u32) 
     let map = map_of(map)?;
     let bytes = guest.read(pairs, size)?;
     let new = pairs::read(&bytes);
-    guest.world().keep_fields(&new.iter().copied().collect())?;
+    guest.proxy_state().keep_fields(&new.iter().copied().collect())?;
     change(guest, map, |fields| {
         fields.0.clear();
         for (name, value) in new {
-            let host = map == Map::Headers(Direction::Request) && name.eq_ignore_ascii_case(b"host");
+            let host = map == Map::Headers(StreamHalf::Request) && name.eq_ignore_ascii_case(b"host");
             field::add(fields, if host { b":authority" } else { name }, value);
         }
     })

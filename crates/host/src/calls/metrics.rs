@@ -2,9 +2,9 @@
 
 use crate::guest::Guest;
 use crate::limits;
+use crate::proxy_state::Metric;
 use crate::state::State;
 use crate::status::{Failure, Reply, Status};
-use crate::world::Metric;
 
 pub(super) fn define(guest: &mut Guest<'_>, kind: u32, name: u32, size: u32, id: u32) -> Reply {
     let name = String::from_utf8_lossy(&guest.read(name, size)?).into_owned();
@@ -14,12 +14,12 @@ pub(super) fn define(guest: &mut Guest<'_>, kind: u32, name: u32, size: u32, id:
         2 => Metric::Histogram,
         _ => return Err(Status::BadArgument.into()),
     };
-    guest.spend(limits::FUEL_OF_A_KEY)?;
-    guest.world().keep(name.len())?;
+    guest.spend(limits::KEY_FUEL)?;
+    guest.proxy_state().keep(name.len())?;
     let state = guest.state_mut();
     let number = State::next_id(&mut state.metric_ids, kind as usize);
     state.metrics.insert(number, name.clone());
-    guest.world().metrics.entry(name).or_insert(new);
+    guest.proxy_state().metrics.entry(name).or_insert(new);
     guest.write_u32(id, number)
 }
 
@@ -28,8 +28,8 @@ const KIND: u32 = 3;
 
 fn with<R>(guest: &Guest<'_>, id: u32, act: impl FnOnce(&mut Metric) -> Result<R, Failure>) -> Result<R, Failure> {
     let name = guest.state().metrics.get(&id).ok_or(Status::NotFound)?;
-    let mut world = guest.world();
-    act(world.metrics.get_mut(name).ok_or(Status::NotFound)?)
+    let mut proxy_state = guest.proxy_state();
+    act(proxy_state.metrics.get_mut(name).ok_or(Status::NotFound)?)
 }
 
 pub(super) fn increment(guest: &mut Guest<'_>, id: u32, offset: i64) -> Reply {

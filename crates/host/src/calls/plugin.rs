@@ -2,8 +2,8 @@
 
 use crate::guest::Guest;
 use crate::outcome::Level;
+use crate::proxy_state::Event;
 use crate::status::{Failure, Reply, Status};
-use crate::world::Event;
 
 const LEVELS: [Level; 6] = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error, Level::Critical];
 
@@ -16,7 +16,7 @@ pub(super) fn log(guest: &mut Guest<'_>, level: u32, message: u32, size: u32) ->
 /// Logs a line of the plugin that the call acts for.
 pub(super) fn log_line(guest: &mut Guest<'_>, level: Level, message: &[u8]) -> Reply {
     let plugin = guest.context()?.plugin;
-    Ok(guest.world().log(plugin, level, message)?)
+    Ok(guest.proxy_state().log(plugin, level, message)?)
 }
 
 /// The lowest level: this host shows every line.
@@ -25,7 +25,7 @@ pub(super) fn get_log_level(guest: &mut Guest<'_>, level: u32) -> Reply {
 }
 
 pub(super) fn get_current_time(guest: &mut Guest<'_>, time: u32) -> Reply {
-    let now = guest.world().now;
+    let now = guest.proxy_state().now;
     guest.write(time, &now.to_le_bytes())
 }
 
@@ -38,7 +38,7 @@ pub(super) fn set_tick_period(guest: &mut Guest<'_>, period: u32) -> Reply {
     let (set, vm) = (timer.1, state.number);
     guest.record(|| format!("tick period {period} ms"));
     if period > 0 {
-        guest.world().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context: root, set })?;
+        guest.proxy_state().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context: root, set })?;
     }
     Ok(())
 }

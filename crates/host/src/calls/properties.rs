@@ -18,14 +18,14 @@ pub(super) fn get(guest: &mut Guest<'_>, path: u32, path_size: u32, value: u32, 
         return Err(Status::NotFound.into());
     }
     let parts: Vec<&[u8]> = path.split(|byte| *byte == 0).collect();
-    let cost = property::cost(&guest.world(), &parts);
+    let cost = property::cost(&guest.proxy_state(), &parts);
     guest.spend(cost)?;
-    let found = property::get(&guest.world(), guest.context()?, &guest.state().settings.vm_id, &parts);
+    let found = property::get(&guest.proxy_state(), guest.context()?, &guest.state().settings.vm_id, &parts);
     if found.is_err() {
         let name = String::from_utf8_lossy(parts.first().copied().unwrap_or_default()).into_owned();
         if let Some(new) = property::replacement(&name) {
             let plugin = guest.context()?.plugin;
-            guest.world().remark(plugin, Remark::RemovedProperty(format!("`{name}` (now `{new}`)")));
+            guest.proxy_state().remark(plugin, Remark::RemovedProperty(format!("`{name}` (now `{new}`)")));
         }
     }
     let bytes = found?.serialize();
@@ -38,10 +38,10 @@ pub(super) fn set(guest: &mut Guest<'_>, path: u32, path_size: u32, value: u32, 
         return Err(Status::NotFound.into());
     }
     guest.record(|| format!("property {} set", String::from_utf8_lossy(&path).replace('\0', ".")));
-    guest.spend(limits::FUEL_OF_A_KEY)?;
-    let mut world = guest.world();
-    world.keep(path.len() + value.len())?;
-    let stream = world.stream.as_mut().ok_or(Status::NotFound)?;
+    guest.spend(limits::KEY_FUEL)?;
+    let mut proxy_state = guest.proxy_state();
+    proxy_state.keep(path.len() + value.len())?;
+    let stream = proxy_state.stream.as_mut().ok_or(Status::NotFound)?;
     stream.filter_state.insert(path, value);
     Ok(())
 }

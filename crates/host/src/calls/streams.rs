@@ -1,14 +1,14 @@
 //! Resuming, ending and responding on streams. The effects follow after the callback returns.
 
 use crate::context::ContextKind;
-use crate::direction::Direction;
 use crate::guest::Guest;
+use crate::half::StreamHalf;
 use crate::limits;
 use crate::local_reply::LocalReply;
 use crate::pairs;
+use crate::proxy_state::Exceeded;
 use crate::state::DeferredAction;
 use crate::status::{Reply, Status};
-use crate::world::Exceeded;
 
 const REQUEST: u32 = 0;
 const RESPONSE: u32 = 1;
@@ -21,8 +21,8 @@ const HIGHEST_GRPC_STATUS: u32 = 16;
 
 pub(super) fn continue_stream(guest: &mut Guest<'_>, stream: u32) -> Reply {
     match stream {
-        REQUEST => resume(guest, Direction::Request),
-        RESPONSE => resume(guest, Direction::Response),
+        REQUEST => resume(guest, StreamHalf::Request),
+        RESPONSE => resume(guest, StreamHalf::Response),
         DOWNSTREAM => {
             if guest.context()?.kind == ContextKind::Network {
                 guest.context_mut()?.resumed = true;
@@ -46,24 +46,22 @@ fn defer(guest: &mut Guest<'_>, action: DeferredAction) -> Reply {
 }
 
 pub(super) fn continue_request(guest: &mut Guest<'_>) -> Reply {
-    resume(guest, Direction::Request)
+    resume(guest, StreamHalf::Request)
 }
 
 pub(super) fn continue_response(guest: &mut Guest<'_>) -> Reply {
-    resume(guest, Direction::Response)
+    resume(guest, StreamHalf::Response)
 }
 
-/// Whichever direction resumes, the context loses access to the request (Envoy's `Context::continueStream`).
-fn resume(guest: &mut Guest<'_>, direction: Direction) -> Reply {
+/// Whichever half resumes, the context loses access to the request (Envoy's `Context::continueStream`).
+fn resume(guest: &mut Guest<'_>, half: StreamHalf) -> Reply {
     let context = guest.context_mut()?;
     let (id, http) = (context.id, context.kind == ContextKind::Http);
     let view = &mut context.views.request;
     (view.headers, view.trailers, view.body) = (false, false, None);
     if http {
-        defer(guest, DeferredAction::Continue(id, direction))?;
-        guest.record(|| {
-            format!("continue the {}", if direction == Direction::Request { "request" } else { "response" })
-        });
+        defer(guest, DeferredAction::Continue(id, half))?;
+        guest.record(|| format!("continue the {}", if half == StreamHalf::Request { "request" } else { "response" }));
     }
     Ok(())
 }
@@ -101,8 +99,8 @@ pub(super) fn send_local_response(
     let details = guest.read(details, details_size)?;
     let body = guest.read(body, body_size)?;
     let headers = pairs::read_fields(&guest.read(headers, headers_size)?);
-    guest.world().keep(body.len() + details.len())?;
-    guest.world().keep_fields(&headers)?;
+    guest.proxy_state().keep(body.len() + details.len())?;
+    guest.proxy_state().keep_fields(&headers)?;
     let context = guest.context()?;
     let (id, http) = (context.id, context.kind == ContextKind::Http);
     if http {

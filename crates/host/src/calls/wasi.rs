@@ -112,11 +112,11 @@ fn args_sizes_get(guest: &mut Guest<'_>, count: u32, size: u32) -> Reply {
 
 fn clock_time_get(guest: &mut Guest<'_>, clock: u32, _precision: u64, time: u32) -> Reply {
     let now = match clock {
-        0 => guest.world().now,
+        0 => guest.proxy_state().now,
         // Not from 0, which Go treats as a missing clock.
         1 => {
-            let world = guest.world();
-            world.now.saturating_sub(world.epoch).saturating_add(1_000_000_000)
+            let proxy_state = guest.proxy_state();
+            proxy_state.now.saturating_sub(proxy_state.epoch).saturating_add(1_000_000_000)
         }
         _ => return Err(errno(NOTSUP)),
     };
@@ -135,7 +135,7 @@ fn random_get(guest: &mut Guest<'_>, buffer: u32, size: u32) -> Reply {
         return Err(errno(INVAL));
     }
     guest.spend(size.into())?;
-    let bytes = guest.world().random.bytes(size as usize);
+    let bytes = guest.proxy_state().random.bytes(size as usize);
     if size == 0 { Ok(()) } else { write(guest, buffer, &bytes) }
 }
 

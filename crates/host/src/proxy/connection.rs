@@ -5,7 +5,7 @@ use super::plugins::{ContextRef, Plugins, length};
 use crate::callback::Callback;
 use crate::config::FailurePolicy;
 use crate::context::ContextKind;
-use crate::direction::Direction;
+use crate::half::StreamHalf;
 use crate::message::Message;
 use crate::outcome::{Effect, Remark, Returned};
 
@@ -46,11 +46,11 @@ impl Connection {
     }
 
     /// Passes bytes to the filter.
-    pub(super) fn bytes(plugins: &mut Plugins<'_>, filter: ContextRef, direction: Direction, bytes: &[u8]) -> Verdict {
-        plugins.with_context(filter, |context| context.bytes[direction] = Some(bytes.to_vec()));
-        let callback = match direction {
-            Direction::Request => Callback::DownstreamData,
-            Direction::Response => Callback::UpstreamData,
+    pub(super) fn bytes(plugins: &mut Plugins<'_>, filter: ContextRef, half: StreamHalf, bytes: &[u8]) -> Verdict {
+        plugins.with_context(filter, |context| context.bytes[half] = Some(bytes.to_vec()));
+        let callback = match half {
+            StreamHalf::Request => Callback::DownstreamData,
+            StreamHalf::Response => Callback::UpstreamData,
         };
         call(plugins, filter, callback, &[length(bytes.len()), 0])
     }
@@ -59,10 +59,10 @@ impl Connection {
     pub(super) fn changed(
         plugins: &mut Plugins<'_>,
         filter: ContextRef,
-        direction: Direction,
+        half: StreamHalf,
         bytes: &[u8],
     ) -> Option<Remark> {
-        let left = plugins.context(filter)?.bytes[direction].take()?;
+        let left = plugins.context(filter)?.bytes[half].take()?;
         (left != bytes).then(|| Remark::NotSimulated("changes the bytes of its connection".into()))
     }
 
@@ -93,7 +93,7 @@ fn call(plugins: &mut Plugins<'_>, filter: ContextRef, callback: Callback, argum
     plugins.trace.effect(Effect { plugin: filter.plugin, callback, returned: action, fields, body, actions });
     match returned {
         _ if plugins.is_failed(filter.vm) => match plugins.policy(filter.plugin) {
-            FailurePolicy::Open | FailurePolicy::OpenOld => Verdict::Continue,
+            FailurePolicy::Open | FailurePolicy::LegacyFailOpen => Verdict::Continue,
             FailurePolicy::Unspecified | FailurePolicy::Closed | FailurePolicy::Reload => Verdict::Close,
         },
         Some(0) => Verdict::Continue,

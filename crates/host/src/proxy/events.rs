@@ -5,10 +5,10 @@ use super::plugins::{ContextRef, length};
 use crate::callback::Callback;
 use crate::clusters::{CallKind, CallOutcome};
 use crate::context::GrpcResponse;
-use crate::envoy::VIA_UPSTREAM;
+use crate::envoy_texts::VIA_UPSTREAM;
 use crate::message::{Fields, Message};
 use crate::outcome::{Fault, FaultKind};
-use crate::world::Event;
+use crate::proxy_state::Event;
 use crate::{field, limits};
 
 /// gRPC's UNKNOWN: the status of a response that has none.
@@ -18,9 +18,9 @@ const INTERNAL: u32 = 13;
 
 impl Proxy<'_> {
     pub(super) fn dispatch(&mut self, event: Event) {
-        self.world.borrow_mut().burn(limits::FUEL_OF_AN_EVENT);
+        self.proxy_state.borrow_mut().burn(limits::EVENT_FUEL);
         if let Some(vm) = event.vm()
-            && self.world.borrow().is_spent()
+            && self.proxy_state.borrow().is_spent()
         {
             return self.stop(vm);
         }
@@ -67,13 +67,14 @@ impl Proxy<'_> {
             && now == set
         {
             // This tick has just made room for the next one.
-            let _ = self.world.borrow_mut().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context, set });
+            let _ =
+                self.proxy_state.borrow_mut().schedule(u64::from(period) * 1_000_000, Event::Tick { vm, context, set });
         }
     }
 
     /// A callout has its response, or will not get one.
     fn callout_ended(&mut self, vm: usize, context: u32, token: u32) {
-        let pending = self.world.borrow_mut().end_call(vm, token);
+        let pending = self.proxy_state.borrow_mut().end_call(vm, token);
         let Some(pending) = pending.filter(|_| self.plugins.is_alive(vm)) else { return };
         let root = self.plugins.find(vm, context);
         match (pending.kind, pending.outcome) {

@@ -10,18 +10,18 @@ use super::router::{self, Router};
 use super::{FilterManager, Proxy};
 use crate::callback::Callback;
 use crate::clusters::SERVICE_TIME;
-use crate::direction::Direction;
-use crate::envoy::VIA_UPSTREAM;
+use crate::envoy_texts::VIA_UPSTREAM;
 use crate::field;
+use crate::half::StreamHalf;
 use crate::message::{Fields, HOP_BY_HOP, Message};
 use crate::outcome::{End, ExchangeOutcome};
+use crate::proxy_state::Metric;
 use crate::scenario::Exchange;
 use crate::state::DeferredAction;
 use crate::stream::{Info, Stream};
-use crate::world::Metric;
 
 /// How long the host waits for a stream while only timers are pending, in nanoseconds, and how many times they may tick.
-const PATIENCE: u64 = 5_000_000_000;
+const IDLE_TIMEOUT: u64 = 5_000_000_000;
 const TICKS: usize = 1_000;
 
 impl Proxy<'_> {
@@ -45,24 +45,24 @@ impl Proxy<'_> {
         self.outcome(end)
     }
 
-    /// Advances the clock, and lets happen what is due.
+    /// Advances the clock and dispatches due events.
     fn advance(&mut self, by: u64) {
-        let until = self.world.borrow().now.saturating_add(by);
+        let until = self.proxy_state.borrow().now.saturating_add(by);
         loop {
-            let event = self.world.borrow_mut().next_event(until);
+            let event = self.proxy_state.borrow_mut().next_event(until);
             let Some(event) = event else { break };
             self.dispatch(event);
         }
-        self.world.borrow_mut().now = until;
+        self.proxy_state.borrow_mut().now = until;
     }
 
     /// Opens the stream, with a context for each filter.
     fn open(&mut self, exchange: &Exchange) {
         let mut stream = Stream::default();
-        stream.info.start = self.world.borrow().now;
-        self.world.borrow_mut().stream = Some(stream);
+        stream.info.start = self.proxy_state.borrow().now;
+        self.proxy_state.borrow_mut().stream = Some(stream);
         let router = Router::new(&exchange.request, exchange.upstream.clone());
-        self.stream = FilterManager::new(Rc::clone(&self.world), router, &exchange.request);
+        self.stream = FilterManager::new(Rc::clone(&self.proxy_state), router, &exchange.request);
         for plugin in self.chain(FilterType::Http) {
             if let Some(context) = self.plugins.open_stream(plugin) {
                 self.stream.add(context);
@@ -75,7 +75,7 @@ impl Proxy<'_> {
         self.connection.close();
         for plugin in self.chain(FilterType::Network) {
             let filter = self.connection.add(&mut self.plugins, plugin);
-            self.stream.announce(&mut self.plugins, filter);
+            self.stream.notify_created(&mut self.plugins, filter);
         }
         self.connection.filters().into_iter().all(|filter| {
             let verdict = Connection::opened(&mut self.plugins, filter);
@@ -90,7 +90,7 @@ impl Proxy<'_> {
             return true;
         }
         let bytes = connection::request_bytes(request);
-        filters.into_iter().all(|filter| self.pass_bytes(filter, Direction::Request, &bytes))
+        filters.into_iter().all(|filter| self.pass_bytes(filter, StreamHalf::Request, &bytes))
     }
 
     /// Passes the response's bytes through the network filters, backwards.
@@ -99,15 +99,15 @@ impl Proxy<'_> {
         let Some(response) = self.stream.downstream.response.as_ref().filter(|_| !filters.is_empty()) else { return };
         let bytes = connection::response_bytes(response);
         for filter in filters.into_iter().rev() {
-            self.pass_bytes(filter, Direction::Response, &bytes);
+            self.pass_bytes(filter, StreamHalf::Response, &bytes);
         }
     }
 
-    fn pass_bytes(&mut self, filter: ContextRef, direction: Direction, bytes: &[u8]) -> bool {
-        let verdict = Connection::bytes(&mut self.plugins, filter, direction, bytes);
+    fn pass_bytes(&mut self, filter: ContextRef, half: StreamHalf, bytes: &[u8]) -> bool {
+        let verdict = Connection::bytes(&mut self.plugins, filter, half, bytes);
         let continues = self.settle(filter, verdict);
-        if let Some(remark) = Connection::changed(&mut self.plugins, filter, direction, bytes) {
-            self.world.borrow_mut().remark(Some(filter.plugin), remark);
+        if let Some(remark) = Connection::changed(&mut self.plugins, filter, half, bytes) {
+            self.proxy_state.borrow_mut().remark(Some(filter.plugin), remark);
         }
         continues
     }
@@ -135,19 +135,19 @@ impl Proxy<'_> {
         if headers.first("x-forwarded-proto").is_none() {
             headers.add("x-forwarded-proto", "http");
         }
-        self.pass(Direction::Request, headers, request);
+        self.pass(StreamHalf::Request, headers, request);
     }
 
     /// Passes a message through the chain: the headers, each chunk, and the end, which HTTP/1.1 delivers separately.
-    fn pass(&mut self, direction: Direction, headers: Fields, message: &Message) {
+    fn pass(&mut self, half: StreamHalf, headers: Fields, message: &Message) {
         let chunks: Vec<&Vec<u8>> = message.body.iter().filter(|chunk| !chunk.is_empty()).collect();
         let chunked = message.headers.first("transfer-encoding").is_some();
         let bare = chunks.is_empty() && message.trailers.is_none() && !chunked;
-        self.stream.with_half(direction, |half| {
-            half.headers = Some(headers);
-            half.ended = bare;
+        self.stream.with_half(half, |state| {
+            state.headers = Some(headers);
+            state.ended = bare;
         });
-        self.stream.headers(&mut self.plugins, direction, 0, bare);
+        self.stream.headers(&mut self.plugins, half, 0, bare);
         if bare {
             return;
         }
@@ -156,30 +156,30 @@ impl Proxy<'_> {
                 // Due events come between the chunks. The first chunk arrives with the headers, the end with the last chunk.
                 self.advance(0);
             }
-            self.pass_chunk(direction, chunk.clone(), false);
+            self.pass_chunk(half, chunk.clone(), false);
         }
         if self.stream.is_over() {
             return;
         }
-        self.stream.with_half(direction, |half| half.ended = true);
+        self.stream.with_half(half, |state| state.ended = true);
         match &message.trailers {
             Some(trailers) => {
-                self.stream.with_half(direction, |half| half.trailers = Some(field::received(trailers)));
-                self.stream.trailers(&mut self.plugins, direction, 0);
+                self.stream.with_half(half, |state| state.trailers = Some(field::received(trailers)));
+                self.stream.trailers(&mut self.plugins, half, 0);
             }
-            None => self.pass_chunk(direction, Vec::new(), true),
+            None => self.pass_chunk(half, Vec::new(), true),
         }
     }
 
-    fn pass_chunk(&mut self, direction: Direction, bytes: Vec<u8>, end: bool) {
-        if let Some(data) = self.stream.chunk(direction, bytes) {
-            self.stream.data(&mut self.plugins, direction, 0, data, end);
+    fn pass_chunk(&mut self, half: StreamHalf, bytes: Vec<u8>, end: bool) {
+        if let Some(data) = self.stream.chunk(half, bytes) {
+            self.stream.data(&mut self.plugins, half, 0, data, end);
         }
     }
 
     /// The workload responds.
     pub(super) fn upstream_responds(&mut self) {
-        if self.stream.is_over() || self.stream.has_headers(Direction::Response) {
+        if self.stream.is_over() || self.stream.has_headers(StreamHalf::Response) {
             return;
         }
         self.with_info(|info| info.upstream = true);
@@ -193,28 +193,28 @@ impl Proxy<'_> {
                     info.details = Some(VIA_UPSTREAM.into());
                     info.code = headers.code();
                 });
-                self.pass(Direction::Response, headers, &message);
+                self.pass(StreamHalf::Response, headers, &message);
             }
         }
     }
 
     fn with_info(&self, change: impl FnOnce(&mut Info)) {
-        if let Some(stream) = &mut self.world.borrow_mut().stream {
+        if let Some(stream) = &mut self.proxy_state.borrow_mut().stream {
             change(&mut stream.info);
         }
     }
 
-    /// Lets events happen until `done`. `false`: nothing more would happen.
+    /// Dispatches events until `done`. `false`: none are left.
     fn wait(&mut self, done: impl Fn(&Self) -> bool) -> bool {
         let mut ticks = 0;
-        let mut patience = self.world.borrow().now.saturating_add(PATIENCE);
+        let mut idle_until = self.proxy_state.borrow().now.saturating_add(IDLE_TIMEOUT);
         while !done(self) {
-            let expecting = self.world.borrow().is_expecting();
-            let until = if expecting { u64::MAX } else { patience };
-            let event = self.world.borrow_mut().next_event(until);
+            let expecting = self.proxy_state.borrow().is_expecting();
+            let until = if expecting { u64::MAX } else { idle_until };
+            let event = self.proxy_state.borrow_mut().next_event(until);
             let Some(event) = event.filter(|_| ticks < TICKS) else { return false };
             if expecting {
-                patience = self.world.borrow().now.saturating_add(PATIENCE);
+                idle_until = self.proxy_state.borrow().now.saturating_add(IDLE_TIMEOUT);
             } else {
                 ticks += 1;
             }
@@ -224,7 +224,7 @@ impl Proxy<'_> {
     }
 
     fn end(&self, stalled: bool) -> End {
-        let details = self.world.borrow().stream.as_ref().and_then(|stream| stream.info.details.clone());
+        let details = self.proxy_state.borrow().stream.as_ref().and_then(|stream| stream.info.details.clone());
         match details {
             _ if stalled => End::Stalled(self.stream.holder()),
             _ if self.stream.is_reset() => End::Reset,
@@ -236,8 +236,8 @@ impl Proxy<'_> {
     /// The stream is over: the filters log, and their contexts end.
     fn close(&mut self) {
         self.stream.finish();
-        let now = self.world.borrow().now;
-        if let Some(stream) = &mut self.world.borrow_mut().stream {
+        let now = self.proxy_state.borrow().now;
+        if let Some(stream) = &mut self.proxy_state.borrow_mut().stream {
             stream.info.end = Some(now);
             // The codec removes the field before the access log runs.
             for headers in stream.response.headers.iter_mut() {
@@ -246,7 +246,7 @@ impl Proxy<'_> {
         }
         let contexts = self.stream.contexts();
         for context in &contexts {
-            self.stream.announce(&mut self.plugins, *context);
+            self.stream.notify_created(&mut self.plugins, *context);
             self.plugins.with_context(*context, |context| context.access_log = true);
             self.call_at_end(*context, Callback::Log);
             self.plugins.with_context(*context, |context| context.access_log = false);
@@ -291,8 +291,8 @@ impl Proxy<'_> {
 
     fn outcome(&mut self, end: End) -> ExchangeOutcome {
         let (effects, faults) = self.plugins.trace.take();
-        let mut world = self.world.borrow_mut();
-        world.stream = None;
+        let mut proxy_state = self.proxy_state.borrow_mut();
+        proxy_state.stream = None;
         let value = |(name, metric): (&String, &Metric)| match metric {
             Metric::Counter(value) | Metric::Gauge(value) => Some((name.clone(), *value)),
             Metric::Histogram => None,
@@ -301,12 +301,12 @@ impl Proxy<'_> {
             response: self.stream.downstream.response.take().map(Message::observed),
             upstream: self.stream.router.request.take().map(Message::observed),
             end,
-            calls: world.take_calls().into_iter().map(router::as_received).collect(),
-            log: std::mem::take(&mut world.log),
-            metrics: world.metrics.iter().filter_map(value).collect(),
+            calls: proxy_state.take_calls().into_iter().map(router::as_received).collect(),
+            log: std::mem::take(&mut proxy_state.log),
+            metrics: proxy_state.metrics.iter().filter_map(value).collect(),
             faults,
             effects,
-            remarks: std::mem::take(&mut world.remarks),
+            remarks: std::mem::take(&mut proxy_state.remarks),
         }
     }
 }

@@ -23,8 +23,8 @@ use crate::config::ProxyConfig;
 use crate::library::Library;
 use crate::message::Message;
 use crate::outcome::PluginOutcome;
+use crate::proxy_state::{PluginNames, ProxyState};
 use crate::scenario::{Response, Scenario};
-use crate::world::{PluginNames, World};
 use connection::Connection;
 use filter_manager::FilterManager;
 use plugins::Plugins;
@@ -33,7 +33,7 @@ use router::Router;
 /// A proxy with its plugins started.
 pub struct Proxy<'a> {
     config: &'a ProxyConfig,
-    world: Rc<RefCell<World>>,
+    proxy_state: Rc<RefCell<ProxyState>>,
     plugins: Plugins<'a>,
     outcomes: Vec<PluginOutcome>,
     connection: Connection,
@@ -48,21 +48,21 @@ impl<'a> Proxy<'a> {
             .filters
             .iter()
             .map(|filter| PluginNames { name: filter.plugin.name.clone(), root_id: filter.plugin.root_id.clone() });
-        let mut world = World::new(scenario.time, scenario.seed, names.collect());
-        world.envoy = config.envoy;
-        world.clusters = Clusters::new(scenario);
-        world.properties.clone_from(&scenario.properties);
-        world.port = config.listener.port;
-        world.direction = config.listener.direction as i64;
-        let world = Rc::new(RefCell::new(world));
-        let (plugins, outcomes) = Plugins::start(library, config, Rc::clone(&world));
+        let mut proxy_state = ProxyState::new(scenario.time, scenario.seed, names.collect());
+        proxy_state.envoy = config.envoy;
+        proxy_state.clusters = Clusters::new(scenario);
+        proxy_state.properties.clone_from(&scenario.properties);
+        proxy_state.port = config.listener.port;
+        proxy_state.direction = config.listener.direction as i64;
+        let proxy_state = Rc::new(RefCell::new(proxy_state));
+        let (plugins, outcomes) = Plugins::start(library, config, Rc::clone(&proxy_state));
         // The callouts of the start belong to no exchange.
-        world.borrow_mut().take_calls();
+        proxy_state.borrow_mut().take_calls();
         // Before the first exchange, no stream moves.
         let none = Message::default();
-        let mut stream = FilterManager::new(Rc::clone(&world), Router::new(&none, Response::Reset), &none);
+        let mut stream = FilterManager::new(Rc::clone(&proxy_state), Router::new(&none, Response::Reset), &none);
         stream.finish();
-        Self { config, world, plugins, outcomes, connection: Connection::default(), stream }
+        Self { config, proxy_state, plugins, outcomes, connection: Connection::default(), stream }
     }
 
     /// How each plugin started, in the order of the configuration.

@@ -8,12 +8,12 @@ use super::trace::Trace;
 use crate::callback::Callback;
 use crate::config::{FailurePolicy, Plugin, ProxyConfig};
 use crate::context::{Context, ContextKind};
-use crate::envoy::{NOT_CONFIGURED, NOT_STARTED};
+use crate::envoy_texts::{NOT_CONFIGURED, NOT_STARTED};
 use crate::library::Library;
 use crate::outcome::{Effect, Fault, FaultKind, PluginOutcome, Returned};
+use crate::proxy_state::ProxyState;
 use crate::state::{DeferredAction, VmSettings};
 use crate::vm::Vm;
-use crate::world::World;
 
 /// How long a failed VM waits before it is reloaded, in nanoseconds (Envoy's `reload_config.backoff`).
 const BACKOFF: u64 = 1_000_000_000;
@@ -22,7 +22,7 @@ const BACKOFF: u64 = 1_000_000_000;
 pub(super) struct Plugins<'a> {
     library: &'a Library,
     config: &'a ProxyConfig,
-    world: Rc<RefCell<World>>,
+    proxy_state: Rc<RefCell<ProxyState>>,
     vms: Vec<Vm>,
     /// The root context of each plugin, in the order of the configuration.
     roots: Vec<ContextRef>,
@@ -48,10 +48,10 @@ impl<'a> Plugins<'a> {
     pub(super) fn start(
         library: &'a Library,
         config: &'a ProxyConfig,
-        world: Rc<RefCell<World>>,
+        proxy_state: Rc<RefCell<ProxyState>>,
     ) -> (Self, Vec<PluginOutcome>) {
         let (vms, roots, trace) = (Vec::new(), Vec::new(), Trace::default());
-        let mut plugins = Self { library, config, world, vms, roots, failed_at: BTreeMap::new(), trace };
+        let mut plugins = Self { library, config, proxy_state, vms, roots, failed_at: BTreeMap::new(), trace };
         let filters = config.filters.iter().enumerate();
         let outcomes = filters.map(|(number, filter)| plugins.start_plugin(number, &filter.plugin)).collect();
         (plugins, outcomes)
@@ -62,9 +62,9 @@ impl<'a> Plugins<'a> {
         if let Err(fault) = self.try_start(number, plugin, &mut outcome) {
             outcome.fault = Some(fault);
         }
-        let mut world = self.world.borrow_mut();
-        outcome.log = std::mem::take(&mut world.log);
-        outcome.remarks = std::mem::take(&mut world.remarks).into_iter().map(|(_, remark)| remark).collect();
+        let mut proxy_state = self.proxy_state.borrow_mut();
+        outcome.log = std::mem::take(&mut proxy_state.log);
+        outcome.remarks = std::mem::take(&mut proxy_state.remarks).into_iter().map(|(_, remark)| remark).collect();
         // A plugin without a VM keeps its place.
         if self.roots.len() <= number {
             self.roots.push(ContextRef { plugin: number, vm: usize::MAX, id: 0 });
@@ -109,7 +109,7 @@ impl<'a> Plugins<'a> {
             capabilities: plugin.capabilities.clone(),
         };
         let number = self.vms.len();
-        let vm = Vm::new(self.library, compiled, number, settings, Rc::clone(&self.world))?;
+        let vm = Vm::new(self.library, compiled, number, settings, Rc::clone(&self.proxy_state))?;
         self.vms.push(vm);
         Ok(number)
     }
@@ -147,7 +147,7 @@ impl<'a> Plugins<'a> {
     /// Replaces a failed VM, and starts all its plugins again in the new one (`FAIL_RELOAD`).
     fn reload(&mut self, vm: usize) {
         let failed_at = self.failed_at.get(&vm).copied().unwrap_or_default();
-        if self.world.borrow().now < failed_at.saturating_add(BACKOFF) {
+        if self.proxy_state.borrow().now < failed_at.saturating_add(BACKOFF) {
             return;
         }
         let config = self.config;
@@ -169,7 +169,7 @@ impl<'a> Plugins<'a> {
         let vm = self.roots[plugin].vm;
         let failed = self.is_failed(vm);
         match self.policy(plugin) {
-            FailurePolicy::Open | FailurePolicy::OpenOld if failed => return None,
+            FailurePolicy::Open | FailurePolicy::LegacyFailOpen if failed => return None,
             FailurePolicy::Reload if failed => self.reload(vm),
             _ => {}
         }
@@ -188,7 +188,7 @@ impl<'a> Plugins<'a> {
     }
 
     /// Tells the guest about a context. `false`: the guest knows the context already.
-    pub(super) fn announce(&mut self, at: ContextRef) -> bool {
+    pub(super) fn notify_created(&mut self, at: ContextRef) -> bool {
         let root = self.roots[at.plugin].id;
         let new = self.context(at).is_some_and(|context| !std::mem::replace(&mut context.created, true));
         if new {
@@ -262,7 +262,7 @@ impl<'a> Plugins<'a> {
         let returned = self.vms[at.vm].call(callback, at.id, arguments);
         if let (false, Some(fault)) = (had_failed, &self.vms[at.vm].fault) {
             self.trace.fault(at.plugin, fault.clone());
-            let now = self.world.borrow().now;
+            let now = self.proxy_state.borrow().now;
             self.failed_at.insert(at.vm, now);
         }
         returned
@@ -285,7 +285,7 @@ impl<'a> Plugins<'a> {
     /// Fails the VM outside of a call.
     pub(super) fn fail(&mut self, vm: usize, plugin: usize, fault: Fault) {
         self.crash(vm, plugin, fault);
-        let now = self.world.borrow().now;
+        let now = self.proxy_state.borrow().now;
         self.failed_at.insert(vm, now);
     }
 

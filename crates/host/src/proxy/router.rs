@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use crate::local_reply::LocalReply;
 use crate::message::{Fields, Message};
 use crate::outcome::Call;
+use crate::proxy_state::{Event, ProxyState};
 use crate::scenario::Response;
-use crate::world::{Event, World};
 
 /// The workload behind the router.
 #[derive(Debug)]
@@ -51,10 +51,10 @@ impl Router {
     }
 
     /// The workload has received the whole request, and responds.
-    pub(super) fn request_sent(&mut self, world: &RefCell<World>) {
+    pub(super) fn request_sent(&mut self, proxy_state: &RefCell<ProxyState>) {
         if !std::mem::replace(&mut self.complete, true) {
             // The limit on events does not apply to this one.
-            let _ = world.borrow_mut().schedule(0, Event::Upstream);
+            let _ = proxy_state.borrow_mut().schedule(0, Event::Upstream);
         }
     }
 

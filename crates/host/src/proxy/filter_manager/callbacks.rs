@@ -8,7 +8,7 @@ use super::{FilterManager, Plugins};
 use crate::callback::Callback;
 use crate::config::FailurePolicy;
 use crate::context::{ContextKind, View};
-use crate::direction::Direction;
+use crate::half::StreamHalf;
 use crate::local_reply::LocalReply;
 use crate::message::Fields;
 use crate::outcome::{Effect, Fault, FaultKind, Returned};
@@ -26,7 +26,7 @@ struct Snapshot {
 
 /// A callback of one filter.
 struct Call {
-    direction: Direction,
+    half: StreamHalf,
     filter: usize,
     callback: Callback,
     /// The body that the callback can access.
@@ -38,13 +38,13 @@ impl FilterManager {
     pub(in crate::proxy) fn act(&mut self, plugins: &mut Plugins<'_>, vm: usize) {
         while let Some(action) = plugins.next_action(vm) {
             match action {
-                DeferredAction::Continue(context, direction) => {
+                DeferredAction::Continue(context, half) => {
                     let Some(filter) = self.filter_of(vm, context) else { continue };
-                    if direction == Direction::Response && !self.has_headers(direction) && !self.over {
+                    if half == StreamHalf::Response && !self.has_headers(half) && !self.over {
                         let at = self.filters[filter].context;
                         self.crash(plugins, at, "it continues a response that does not exist");
                     } else {
-                        self.resume(plugins, direction, filter);
+                        self.resume(plugins, half, filter);
                     }
                 }
                 DeferredAction::LocalReply(context, reply) => {
@@ -74,8 +74,8 @@ impl FilterManager {
     }
 
     /// `onCreate`: the guest learns about its stream with the first part of it.
-    pub(in crate::proxy) fn announce(&mut self, plugins: &mut Plugins<'_>, at: ContextRef) {
-        if plugins.announce(at) {
+    pub(in crate::proxy) fn notify_created(&mut self, plugins: &mut Plugins<'_>, at: ContextRef) {
+        if plugins.notify_created(at) {
             self.act(plugins, at.vm);
         }
     }
@@ -86,7 +86,7 @@ impl FilterManager {
         if !plugins.is_failed(vm) {
             return None;
         }
-        if plugins.policy(plugin) == FailurePolicy::OpenOld {
+        if plugins.policy(plugin) == FailurePolicy::LegacyFailOpen {
             return Some(open);
         }
         if !std::mem::replace(&mut self.filters[filter].failed, true) {
@@ -96,47 +96,47 @@ impl FilterManager {
     }
 
     /// Whether the callback is skipped: the guest does not know the stream, or the proxy has responded 503 for the filter.
-    fn is_skipped(&self, plugins: &mut Plugins<'_>, direction: Direction, filter: usize) -> bool {
+    fn is_skipped(&self, plugins: &mut Plugins<'_>, half: StreamHalf, filter: usize) -> bool {
         let created = plugins.context(self.filters[filter].context).is_some_and(|context| context.created);
-        !created || direction == Direction::Response && self.filters[filter].failed
+        !created || half == StreamHalf::Response && self.filters[filter].failed
     }
 
     fn with_view<R: Default>(
         &self,
         plugins: &mut Plugins<'_>,
-        direction: Direction,
+        half: StreamHalf,
         filter: usize,
         act: impl FnOnce(&mut View) -> R,
     ) -> R {
-        plugins.context(self.filters[filter].context).map(|it| act(&mut it.views[direction])).unwrap_or_default()
+        plugins.context(self.filters[filter].context).map(|it| act(&mut it.views[half])).unwrap_or_default()
     }
 
     pub(super) fn headers_callback(
         &mut self,
         plugins: &mut Plugins<'_>,
-        direction: Direction,
+        half: StreamHalf,
         filter: usize,
         end: bool,
     ) -> HeadersStatus {
         let at = self.filters[filter].context;
-        if direction == Direction::Request {
-            self.announce(plugins, at);
+        if half == StreamHalf::Request {
+            self.notify_created(plugins, at);
         }
-        if self.is_skipped(plugins, direction, filter) {
+        if self.is_skipped(plugins, half, filter) {
             return HeadersStatus::Continue;
         }
         plugins.with_context(at, |context| {
-            context.views[direction].headers = true;
+            context.views[half].headers = true;
             context.end_of_stream = end;
         });
-        let callback = match direction {
-            Direction::Request => Callback::RequestHeaders,
-            Direction::Response => Callback::ResponseHeaders,
+        let callback = match half {
+            StreamHalf::Request => Callback::RequestHeaders,
+            StreamHalf::Response => Callback::ResponseHeaders,
         };
-        let call = Call { direction, filter, callback, body: None };
+        let call = Call { half, filter, callback, body: None };
         let (open, closed) = (HeadersStatus::Continue, HeadersStatus::StopAllWatermark);
         let status = self.guarded(plugins, &call, open, closed, |manager, plugins| {
-            let count = manager.with_half(direction, |half| half.headers.as_ref().map_or(0, |it| it.0.len()));
+            let count = manager.with_half(half, |state| state.headers.as_ref().map_or(0, |it| it.0.len()));
             let arguments = [length(count.unwrap_or_default()), u32::from(end)];
             let arguments = if plugins.vm(at.vm).abi == Abi::V0_1_0 { &arguments[..1] } else { &arguments[..] };
             let stop_iteration = plugins.config(at.plugin).stop_iteration;
@@ -144,7 +144,7 @@ impl FilterManager {
                 .call(plugins, &call, arguments, |number, stopped| HeadersStatus::of(number, stopped, stop_iteration))
         });
         if status == HeadersStatus::Continue {
-            self.with_view(plugins, direction, filter, |view| view.headers = false);
+            self.with_view(plugins, half, filter, |view| view.headers = false);
         }
         status
     }
@@ -152,35 +152,35 @@ impl FilterManager {
     pub(super) fn data_callback(
         &mut self,
         plugins: &mut Plugins<'_>,
-        direction: Direction,
+        half: StreamHalf,
         filter: usize,
         data: DataRef,
         end: bool,
     ) -> DataStatus {
-        if self.is_skipped(plugins, direction, filter) {
+        if self.is_skipped(plugins, half, filter) {
             return DataStatus::Continue;
         }
-        let buffering = self.with_view(plugins, direction, filter, |view| view.buffering);
+        let buffering = self.with_view(plugins, half, filter, |view| view.buffering);
         if buffering {
             // The filter sees everything that was buffered, this chunk included.
-            self.with_stream(|stream| stream.buffer(direction, data));
+            self.with_stream(|stream| stream.buffer(half, data));
         }
         plugins.with_context(self.filters[filter].context, |context| {
-            context.views[direction].body = Some(data);
+            context.views[half].body = Some(data);
             context.end_of_stream = end;
         });
-        let callback = match direction {
-            Direction::Request => Callback::RequestBody,
-            Direction::Response => Callback::ResponseBody,
+        let callback = match half {
+            StreamHalf::Request => Callback::RequestBody,
+            StreamHalf::Response => Callback::ResponseBody,
         };
         let body = if buffering { DataRef::Buffered } else { data };
-        let call = Call { direction, filter, callback, body: Some(body) };
+        let call = Call { half, filter, callback, body: Some(body) };
         let (open, closed) = (DataStatus::Continue, DataStatus::StopNoBuffer);
         let status = self.guarded(plugins, &call, open, closed, |manager, plugins| {
-            let size = manager.with_stream(|stream| stream.data(direction, body).len()).unwrap_or_default();
+            let size = manager.with_stream(|stream| stream.data(half, body).len()).unwrap_or_default();
             manager.call(plugins, &call, &[length(size), u32::from(end)], DataStatus::of)
         });
-        self.with_view(plugins, direction, filter, |view| {
+        self.with_view(plugins, half, filter, |view| {
             view.buffering = status == DataStatus::StopBuffer;
             if status == DataStatus::Continue {
                 view.body = None;
@@ -192,25 +192,25 @@ impl FilterManager {
     pub(super) fn trailers_callback(
         &mut self,
         plugins: &mut Plugins<'_>,
-        direction: Direction,
+        half: StreamHalf,
         filter: usize,
     ) -> TrailersStatus {
-        if self.is_skipped(plugins, direction, filter) {
+        if self.is_skipped(plugins, half, filter) {
             return TrailersStatus::Continue;
         }
-        self.with_view(plugins, direction, filter, |view| view.trailers = true);
-        let callback = match direction {
-            Direction::Request => Callback::RequestTrailers,
-            Direction::Response => Callback::ResponseTrailers,
+        self.with_view(plugins, half, filter, |view| view.trailers = true);
+        let callback = match half {
+            StreamHalf::Request => Callback::RequestTrailers,
+            StreamHalf::Response => Callback::ResponseTrailers,
         };
-        let call = Call { direction, filter, callback, body: None };
+        let call = Call { half, filter, callback, body: None };
         let (open, closed) = (TrailersStatus::Continue, TrailersStatus::StopIteration);
         let status = self.guarded(plugins, &call, open, closed, |manager, plugins| {
-            let count = manager.with_half(direction, |half| half.trailers.as_ref().map_or(0, |it| it.0.len()));
+            let count = manager.with_half(half, |state| state.trailers.as_ref().map_or(0, |it| it.0.len()));
             manager.call(plugins, &call, &[length(count.unwrap_or_default())], TrailersStatus::of)
         });
         if status == TrailersStatus::Continue {
-            self.with_view(plugins, direction, filter, |view| view.trailers = false);
+            self.with_view(plugins, half, filter, |view| view.trailers = false);
         }
         status
     }
@@ -225,7 +225,7 @@ impl FilterManager {
         closed: S,
         callback: impl FnOnce(&mut Self, &mut Plugins<'_>) -> S,
     ) -> S {
-        self.running[call.direction] += 1;
+        self.running[call.half] += 1;
         let status = match self.failed(plugins, call.filter, open, closed) {
             Some(status) => status,
             None => {
@@ -235,7 +235,7 @@ impl FilterManager {
                 status
             }
         };
-        self.running[call.direction] -= 1;
+        self.running[call.half] -= 1;
         status
     }
 
@@ -263,14 +263,14 @@ impl FilterManager {
 
     fn snapshot(&self, call: &Call) -> Snapshot {
         let snapshot = self.with_stream(|stream| {
-            let half = stream.half(call.direction);
-            let body = call.body.map(|body| stream.data(call.direction, body).to_vec()).unwrap_or_default();
-            Snapshot { headers: half.headers.clone(), trailers: half.trailers.clone(), body }
+            let state = stream.half(call.half);
+            let body = call.body.map(|body| stream.data(call.half, body).to_vec()).unwrap_or_default();
+            Snapshot { headers: state.headers.clone(), trailers: state.trailers.clone(), body }
         });
         let snapshot = snapshot.unwrap_or_default();
         let fields = [&snapshot.headers, &snapshot.trailers].into_iter().flatten();
         let cost = fields.map(|it| it.0.len() * 32 + it.size() / 16).sum::<usize>() + snapshot.body.len() / 16;
-        self.world.borrow_mut().burn(cost as u64);
+        self.proxy_state.borrow_mut().burn(cost as u64);
         snapshot
     }
 }

@@ -1,10 +1,10 @@
-//! A filter of a stream, and where it stands in each direction (Envoy's `ActiveStreamFilterBase`).
+//! A filter of a stream, and its position in each half of the stream (Envoy's `ActiveStreamFilterBase`).
 
-use crate::direction::ByDirection;
+use crate::half::ByHalf;
 use crate::outcome::Returned;
 use crate::proxy::plugins::ContextRef;
 
-/// Whether a filter lets a direction continue.
+/// Whether a filter lets a half of the stream continue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Iteration {
     #[default]
@@ -15,7 +15,7 @@ pub(super) enum Iteration {
     StopAll,
 }
 
-/// A filter's state in one direction.
+/// A filter's state in one half of the stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Position {
     pub(super) iteration: Iteration,
@@ -29,14 +29,14 @@ pub(super) struct Position {
 #[derive(Debug)]
 pub(super) struct Filter {
     pub(super) context: ContextRef,
-    pub(super) position: ByDirection<Position>,
+    pub(super) position: ByHalf<Position>,
     /// Whether the proxy has responded 503 for it.
     pub(super) failed: bool,
 }
 
 impl Filter {
     pub(super) fn new(context: ContextRef) -> Self {
-        Self { context, position: ByDirection::default(), failed: false }
+        Self { context, position: ByHalf::default(), failed: false }
     }
 }
 

@@ -13,32 +13,32 @@ use super::downstream::Downstream;
 use super::plugins::{ContextRef, Plugins};
 use super::router::Router;
 use crate::callback::Callback;
-use crate::direction::{ByDirection, Direction};
+use crate::half::{ByHalf, StreamHalf};
 use crate::limits;
 use crate::local_reply::LocalReply;
 use crate::message::Message;
 use crate::outcome::{Fault, FaultKind};
-use crate::stream::{DataRef, HalfStream, Stream};
-use crate::world::World;
+use crate::proxy_state::ProxyState;
+use crate::stream::{DataRef, HalfState, Stream};
 use filter::{DataStatus, Filter, HeadersStatus, Iteration, TrailersStatus};
 
-/// Bytes that the chain buffers in one direction before it fails the stream (Envoy's `per_connection_buffer_limit_bytes`).
+/// Bytes that the chain buffers in one half of the stream before it fails the stream (Envoy's `per_connection_buffer_limit_bytes`).
 const BUFFER_LIMIT: usize = 1 << 20;
 
 /// One stream on its way through the chain.
 #[derive(Debug)]
 pub(super) struct FilterManager {
-    world: Rc<RefCell<World>>,
+    proxy_state: Rc<RefCell<ProxyState>>,
     /// In the order of the request path.
     filters: Vec<Filter>,
-    /// Whether a local reply has replaced what is left of the direction (`decoder_filter_chain_aborted_`).
-    aborted: ByDirection<bool>,
+    /// Whether a local reply has replaced what is left of the half (`decoder_filter_chain_aborted_`).
+    aborted: ByHalf<bool>,
     /// How many callbacks are running (`filter_call_state_`).
-    running: ByDirection<u32>,
+    running: ByHalf<u32>,
     /// A local reply that waits for the running request callback to return.
     prepared: Option<LocalReply>,
     /// Whether the filter that stopped the body lets it stream, so that the buffer has no limit (`…_filters_streaming_`).
-    streaming: ByDirection<bool>,
+    streaming: ByHalf<bool>,
     /// How many resumes run inside one another.
     nested: usize,
     over: bool,
@@ -51,14 +51,14 @@ pub(super) struct FilterManager {
 
 impl FilterManager {
     /// A stream for the request, without filters.
-    pub(super) fn new(world: Rc<RefCell<World>>, router: Router, request: &Message) -> Self {
+    pub(super) fn new(proxy_state: Rc<RefCell<ProxyState>>, router: Router, request: &Message) -> Self {
         Self {
-            world,
+            proxy_state,
             filters: Vec::new(),
-            aborted: ByDirection::default(),
-            running: ByDirection::default(),
+            aborted: ByHalf::default(),
+            running: ByHalf::default(),
             prepared: None,
-            streaming: ByDirection::default(),
+            streaming: ByHalf::default(),
             nested: 0,
             over: false,
             reset: false,
@@ -94,64 +94,64 @@ impl FilterManager {
         self.reset = true;
     }
 
-    /// The index of the filter at a position of the direction's path: responses pass the chain backwards.
-    fn on_path(&self, direction: Direction, position: usize) -> usize {
-        match direction {
-            Direction::Request => position,
-            Direction::Response => self.filters.len() - 1 - position,
+    /// The index of the filter at a position of the half's path: responses pass the chain backwards.
+    fn on_path(&self, half: StreamHalf, position: usize) -> usize {
+        match half {
+            StreamHalf::Request => position,
+            StreamHalf::Response => self.filters.len() - 1 - position,
         }
     }
 
     fn with_stream<R>(&self, act: impl FnOnce(&mut Stream) -> R) -> Option<R> {
-        self.world.borrow_mut().stream.as_mut().map(act)
+        self.proxy_state.borrow_mut().stream.as_mut().map(act)
     }
 
-    pub(super) fn with_half<R>(&self, direction: Direction, act: impl FnOnce(&mut HalfStream) -> R) -> Option<R> {
-        self.with_stream(|stream| act(stream.half_mut(direction)))
+    pub(super) fn with_half<R>(&self, half: StreamHalf, act: impl FnOnce(&mut HalfState) -> R) -> Option<R> {
+        self.with_stream(|stream| act(stream.half_mut(half)))
     }
 
-    fn is(&self, direction: Direction, what: impl FnOnce(&HalfStream) -> bool) -> bool {
-        self.with_half(direction, |half| what(half)).unwrap_or_default()
+    fn is(&self, half: StreamHalf, what: impl FnOnce(&HalfState) -> bool) -> bool {
+        self.with_half(half, |state| what(state)).unwrap_or_default()
     }
 
-    pub(super) fn has_headers(&self, direction: Direction) -> bool {
-        self.is(direction, |half| half.headers.is_some())
+    pub(super) fn has_headers(&self, half: StreamHalf) -> bool {
+        self.is(half, |state| state.headers.is_some())
     }
 
-    fn has_trailers(&self, direction: Direction) -> bool {
-        self.is(direction, |half| half.trailers.is_some())
+    fn has_trailers(&self, half: StreamHalf) -> bool {
+        self.is(half, |state| state.trailers.is_some())
     }
 
-    fn has_buffered(&self, direction: Direction) -> bool {
-        self.is(direction, |half| half.buffered.is_some())
+    fn has_buffered(&self, half: StreamHalf) -> bool {
+        self.is(half, |state| state.buffered.is_some())
     }
 
-    fn has_ended(&self, direction: Direction) -> bool {
-        self.is(direction, |half| half.ended)
+    fn has_ended(&self, half: StreamHalf) -> bool {
+        self.is(half, |state| state.ended)
     }
 
     /// Takes a chunk of a body into the stream.
-    pub(super) fn chunk(&self, direction: Direction, bytes: Vec<u8>) -> Option<DataRef> {
+    pub(super) fn chunk(&self, half: StreamHalf, bytes: Vec<u8>) -> Option<DataRef> {
         self.with_stream(|stream| {
-            stream.half_mut(direction).size += bytes.len() as u64;
+            stream.half_mut(half).size += bytes.len() as u64;
             stream.chunk(bytes)
         })
     }
 
     /// `decodeHeaders`, `encodeHeaders`, starting at a position of the path.
-    pub(super) fn headers(&mut self, plugins: &mut Plugins<'_>, direction: Direction, from: usize, end: bool) {
+    pub(super) fn headers(&mut self, plugins: &mut Plugins<'_>, half: StreamHalf, from: usize, end: bool) {
         for position in from..self.filters.len() {
             if self.over {
                 return;
             }
-            let filter = self.on_path(direction, position);
-            self.filters[filter].position[direction].end_stream = end;
-            let mut status = self.headers_callback(plugins, direction, filter, end);
-            if self.aborted[direction] {
+            let filter = self.on_path(half, position);
+            self.filters[filter].position[half].end_stream = end;
+            let mut status = self.headers_callback(plugins, half, filter, end);
+            if self.aborted[half] {
                 self.send_prepared(plugins);
                 status = HeadersStatus::StopIteration;
             }
-            let position = &mut self.filters[filter].position[direction];
+            let position = &mut self.filters[filter].position[half];
             position.iteration = match status {
                 HeadersStatus::Continue => {
                     position.headers_continued = true;
@@ -160,56 +160,56 @@ impl FilterManager {
                 HeadersStatus::StopIteration => Iteration::StopSingle,
                 HeadersStatus::StopAllBuffer | HeadersStatus::StopAllWatermark => Iteration::StopAll,
             };
-            self.streaming[direction] = status == HeadersStatus::StopAllWatermark;
+            self.streaming[half] = status == HeadersStatus::StopAllWatermark;
             return;
         }
-        self.headers_through(plugins, direction, end);
+        self.headers_through(plugins, half, end);
     }
 
     /// `decodeData`, `encodeData`, starting at a position of the path.
     pub(super) fn data(
         &mut self,
         plugins: &mut Plugins<'_>,
-        direction: Direction,
+        half: StreamHalf,
         from: usize,
         data: DataRef,
         mut end: bool,
     ) {
-        let had_trailers = self.has_trailers(direction);
+        let had_trailers = self.has_trailers(half);
         let mut trailers_from = None;
         let mut through = true;
         for position in from..self.filters.len() {
-            if self.over || self.aborted[direction] {
+            if self.over || self.aborted[half] {
                 return;
             }
-            let filter = self.on_path(direction, position);
-            if self.filters[filter].position[direction].iteration == Iteration::StopAll {
-                return self.buffer(plugins, direction, data);
+            let filter = self.on_path(half, position);
+            if self.filters[filter].position[half].iteration == Iteration::StopAll {
+                return self.buffer(plugins, half, data);
             }
-            if self.filters[filter].position[direction].end_stream {
+            if self.filters[filter].position[half].end_stream {
                 return;
             }
-            let ends = end && !self.has_trailers(direction);
-            self.filters[filter].position[direction].end_stream = ends;
-            let status = self.data_callback(plugins, direction, filter, data, ends);
-            if self.aborted[direction] {
+            let ends = end && !self.has_trailers(half);
+            self.filters[filter].position[half].end_stream = ends;
+            let status = self.data_callback(plugins, half, filter, data, ends);
+            if self.aborted[half] {
                 return self.send_prepared(plugins);
             }
             // The filter has added trailers.
-            if !had_trailers && trailers_from.is_none() && self.has_trailers(direction) {
+            if !had_trailers && trailers_from.is_none() && self.has_trailers(half) {
                 end = false;
                 trailers_from = Some(position + 1);
             }
-            if !self.after_data(plugins, direction, filter, status, data) {
+            if !self.after_data(plugins, half, filter, status, data) {
                 through = false;
                 break;
             }
         }
         if through {
-            self.data_through(plugins, direction, data, end);
+            self.data_through(plugins, half, data, end);
         }
         if let Some(position) = trailers_from {
-            self.trailers(plugins, direction, position);
+            self.trailers(plugins, half, position);
         }
     }
 
@@ -217,61 +217,61 @@ impl FilterManager {
     fn after_data(
         &mut self,
         plugins: &mut Plugins<'_>,
-        direction: Direction,
+        half: StreamHalf,
         filter: usize,
         status: DataStatus,
         data: DataRef,
     ) -> bool {
-        let position = &mut self.filters[filter].position[direction];
+        let position = &mut self.filters[filter].position[half];
         if status == DataStatus::Continue {
             if position.iteration != Iteration::StopSingle {
                 return true;
             }
-            self.buffer(plugins, direction, data);
-            self.resume(plugins, direction, filter);
+            self.buffer(plugins, half, data);
+            self.resume(plugins, half, filter);
             return false;
         }
         position.iteration = Iteration::StopSingle;
         if matches!(status, DataStatus::StopBuffer | DataStatus::StopWatermark) {
-            self.streaming[direction] = status == DataStatus::StopWatermark;
-            self.buffer(plugins, direction, data);
-        } else if self.has_ended(direction) && !self.has_trailers(direction) && !self.has_buffered(direction) {
+            self.streaming[half] = status == DataStatus::StopWatermark;
+            self.buffer(plugins, half, data);
+        } else if self.has_ended(half) && !self.has_trailers(half) && !self.has_buffered(half) {
             // An empty buffer makes a resume send the end of the stream.
-            self.with_half(direction, |half| half.buffered = Some(Vec::new()));
+            self.with_half(half, |state| state.buffered = Some(Vec::new()));
         }
         false
     }
 
     /// `commonHandleBufferData`, and the limit of the buffer.
-    fn buffer(&mut self, plugins: &mut Plugins<'_>, direction: Direction, data: DataRef) {
+    fn buffer(&mut self, plugins: &mut Plugins<'_>, half: StreamHalf, data: DataRef) {
         let buffered = self.with_stream(|stream| {
-            stream.buffer(direction, data);
-            stream.half(direction).buffered.as_ref().map_or(0, Vec::len)
+            stream.buffer(half, data);
+            stream.half(half).buffered.as_ref().map_or(0, Vec::len)
         });
-        if buffered.unwrap_or_default() > BUFFER_LIMIT && !self.streaming[direction] {
-            self.too_large(plugins, direction);
+        if buffered.unwrap_or_default() > BUFFER_LIMIT && !self.streaming[half] {
+            self.too_large(plugins, half);
         }
     }
 
     /// `decodeTrailers`, `encodeTrailers`, starting at a position of the path.
-    pub(super) fn trailers(&mut self, plugins: &mut Plugins<'_>, direction: Direction, from: usize) {
+    pub(super) fn trailers(&mut self, plugins: &mut Plugins<'_>, half: StreamHalf, from: usize) {
         for position in from..self.filters.len() {
-            if self.over || self.aborted[direction] {
+            if self.over || self.aborted[half] {
                 return;
             }
-            let filter = self.on_path(direction, position);
-            if self.filters[filter].position[direction].iteration == Iteration::StopAll {
+            let filter = self.on_path(half, position);
+            if self.filters[filter].position[half].iteration == Iteration::StopAll {
                 return;
             }
-            let mut status = self.trailers_callback(plugins, direction, filter);
-            self.filters[filter].position[direction].end_stream = true;
-            if self.aborted[direction] {
+            let mut status = self.trailers_callback(plugins, half, filter);
+            self.filters[filter].position[half].end_stream = true;
+            if self.aborted[half] {
                 self.send_prepared(plugins);
                 status = TrailersStatus::StopIteration;
             }
-            let position = &mut self.filters[filter].position[direction];
+            let position = &mut self.filters[filter].position[half];
             match (status, position.iteration) {
-                (TrailersStatus::Continue, Iteration::StopSingle) => return self.resume(plugins, direction, filter),
+                (TrailersStatus::Continue, Iteration::StopSingle) => return self.resume(plugins, half, filter),
                 (TrailersStatus::Continue, _) => {}
                 (TrailersStatus::StopIteration, iteration) => {
                     if iteration == Iteration::Continue {
@@ -281,19 +281,19 @@ impl FilterManager {
                 }
             }
         }
-        self.trailers_through(plugins, direction);
+        self.trailers_through(plugins, half);
     }
 
     /// `commonContinue`: what a filter has held moves on.
-    fn resume(&mut self, plugins: &mut Plugins<'_>, direction: Direction, filter: usize) {
-        if self.over || self.aborted[direction] {
+    fn resume(&mut self, plugins: &mut Plugins<'_>, half: StreamHalf, filter: usize) {
+        if self.over || self.aborted[half] {
             return;
         }
-        if self.nested > limits::NESTED + self.filters.len() {
+        if self.nested > limits::NESTED_RESUMES + self.filters.len() {
             return self.overflow_stack(plugins, filter);
         }
         self.nested += 1;
-        self.resume_from(plugins, direction, filter);
+        self.resume_from(plugins, half, filter);
         self.nested -= 1;
     }
 
@@ -308,43 +308,43 @@ impl FilterManager {
         plugins.fail(vm, plugin, Fault { kind: FaultKind::Trap, message });
     }
 
-    fn resume_from(&mut self, plugins: &mut Plugins<'_>, direction: Direction, filter: usize) {
-        let next = self.on_path(direction, filter) + 1;
-        let position = &mut self.filters[filter].position[direction];
+    fn resume_from(&mut self, plugins: &mut Plugins<'_>, half: StreamHalf, filter: usize) {
+        let next = self.on_path(half, filter) + 1;
+        let position = &mut self.filters[filter].position[half];
         position.from_itself |= position.iteration == Iteration::StopAll;
         position.iteration = Iteration::Continue;
         if !position.headers_continued {
             position.headers_continued = true;
-            let end = self.has_ended(direction) && !self.has_buffered(direction) && !self.has_trailers(direction);
-            self.headers(plugins, direction, next, end);
+            let end = self.has_ended(half) && !self.has_buffered(half) && !self.has_trailers(half);
+            self.headers(plugins, half, next, end);
         }
-        let had_trailers = self.has_trailers(direction);
-        if self.has_buffered(direction) {
-            let end = self.has_ended(direction) && !had_trailers;
-            self.data(plugins, direction, self.resume_position(direction, filter), DataRef::Buffered, end);
+        let had_trailers = self.has_trailers(half);
+        if self.has_buffered(half) {
+            let end = self.has_ended(half) && !had_trailers;
+            self.data(plugins, half, self.resume_position(half, filter), DataRef::Buffered, end);
         }
         if had_trailers {
-            self.trailers(plugins, direction, self.resume_position(direction, filter));
+            self.trailers(plugins, half, self.resume_position(half, filter));
         }
         if let Some(filter) = self.filters.get_mut(filter) {
-            filter.position[direction].from_itself = false;
+            filter.position[half].from_itself = false;
         }
     }
 
     /// `commonDecodePrefix`, `commonEncodePrefix`.
-    fn resume_position(&self, direction: Direction, filter: usize) -> usize {
-        let position = self.on_path(direction, filter);
-        if self.filters[filter].position[direction].from_itself { position } else { position + 1 }
+    fn resume_position(&self, half: StreamHalf, filter: usize) -> usize {
+        let position = self.on_path(half, filter);
+        if self.filters[filter].position[half].from_itself { position } else { position + 1 }
     }
 
     /// The plugin of the first filter that holds the stream.
     pub(super) fn holder(&self) -> Option<usize> {
-        let holder = |direction: Direction| {
+        let holder = |half: StreamHalf| {
             let mut filters = self.filters.iter();
-            let held = filters.find(|filter| filter.position[direction].iteration != Iteration::Continue);
+            let held = filters.find(|filter| filter.position[half].iteration != Iteration::Continue);
             held.map(|filter| filter.context.plugin)
         };
-        let responding = self.has_headers(Direction::Response).then(|| holder(Direction::Response)).flatten();
-        responding.or_else(|| holder(Direction::Request))
+        let responding = self.has_headers(StreamHalf::Response).then(|| holder(StreamHalf::Response)).flatten();
+        responding.or_else(|| holder(StreamHalf::Request))
     }
 }

@@ -1,7 +1,7 @@
 //! Local replies on their way to the client (`sendLocalReply`).
 
 use super::{FilterManager, Plugins};
-use crate::direction::Direction;
+use crate::half::StreamHalf;
 use crate::local_reply::LocalReply;
 
 impl FilterManager {
@@ -17,7 +17,7 @@ impl FilterManager {
             self.aborted.response = true;
         }
         self.with_stream(|stream| stream.info.details = Some(reply.details.clone()));
-        if !self.has_headers(Direction::Response) {
+        if !self.has_headers(StreamHalf::Response) {
             if in_request {
                 // The first of several local replies wins.
                 self.prepared.get_or_insert(reply);
@@ -54,9 +54,9 @@ impl FilterManager {
             (!end).then(|| stream.chunk(message.body.concat()))
         });
         if let Some(data) = data {
-            self.headers(plugins, Direction::Response, 0, end);
+            self.headers(plugins, StreamHalf::Response, 0, end);
             if let Some(data) = data {
-                self.data(plugins, Direction::Response, 0, data, true);
+                self.data(plugins, StreamHalf::Response, 0, data, true);
             }
         }
         self.running.request = running;
@@ -75,7 +75,7 @@ impl FilterManager {
             if let Some(response) = &mut self.downstream.response {
                 response.body.extend(message.body);
             }
-            self.ended(plugins, Direction::Response);
+            self.ended(plugins, StreamHalf::Response);
         }
     }
 
@@ -89,13 +89,13 @@ impl FilterManager {
     }
 
     /// The chain buffers more than its limit.
-    pub(super) fn too_large(&mut self, plugins: &mut Plugins<'_>, direction: Direction) {
+    pub(super) fn too_large(&mut self, plugins: &mut Plugins<'_>, half: StreamHalf) {
         const REQUEST: &str = "request_payload_too_large";
         const RESPONSE: &str = "response_payload_too_large";
-        let reply = match direction {
-            Direction::Request => LocalReply::of_proxy(413, "Payload Too Large", REQUEST),
-            Direction::Response if self.downstream.response.is_some() => return self.reset_stream(RESPONSE),
-            Direction::Response => LocalReply::of_proxy(500, "Internal Server Error", RESPONSE),
+        let reply = match half {
+            StreamHalf::Request => LocalReply::of_proxy(413, "Payload Too Large", REQUEST),
+            StreamHalf::Response if self.downstream.response.is_some() => return self.reset_stream(RESPONSE),
+            StreamHalf::Response => LocalReply::of_proxy(500, "Internal Server Error", RESPONSE),
         };
         self.local_reply(plugins, reply);
     }

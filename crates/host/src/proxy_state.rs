@@ -16,9 +16,9 @@ use crate::scenario::Property;
 use crate::shared::{SharedData, SharedQueues};
 use crate::stream::Stream;
 
-/// The proxy around the VMs.
+/// The state that all VMs of a proxy share.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct ProxyState {
     /// Nanoseconds since 1970.
     pub(crate) now: u64,
     /// When the clock started: what the monotonic clock counts from.
@@ -94,7 +94,7 @@ const OVERHEAD: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Exceeded(pub(crate) &'static str);
 
-impl World {
+impl ProxyState {
     pub(crate) fn new(time: u64, seed: u64, plugins: Vec<PluginNames>) -> Self {
         Self {
             now: time,
@@ -119,7 +119,7 @@ impl World {
             scheduled: 0,
             logged: 0,
             kept: 0,
-            fuel: limits::FUEL_OF_A_RUN,
+            fuel: limits::RUN_FUEL,
             memory: Rc::default(),
             deadline: Deadline::after(limits::SECONDS),
         }
@@ -132,7 +132,7 @@ impl World {
 
     /// When a callback that starts now must have returned.
     pub(crate) fn callback_deadline(&self) -> Deadline {
-        self.deadline.min(Deadline::after(limits::SECONDS_OF_A_CALLBACK))
+        self.deadline.min(Deadline::after(limits::CALLBACK_SECONDS))
     }
 
     /// The fuel that a callback may burn.
@@ -164,7 +164,11 @@ impl World {
     /// Counts bytes that a module passes to the host.
     pub(crate) fn keep(&mut self, bytes: usize) -> Result<(), Exceeded> {
         self.kept = self.kept.saturating_add(bytes + OVERHEAD);
-        if self.kept > limits::KEPT { Err(Exceeded("64 MiB of headers, bodies and shared data")) } else { Ok(()) }
+        if self.kept > limits::RETAINED_BYTES {
+            Err(Exceeded("64 MiB of headers, bodies and shared data"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Counts the bytes of header fields.
