@@ -46,7 +46,8 @@ impl Render {
             let outcome = stdout(&stream(&tree.files));
             return first_failure(outcome, reporter.diagnostics(sink));
         }
-        let _exclusive = (!self.dry_run).then(|| store::exclusive(&tree.dir));
+        let waiting = || reporter.info(&format!("waiting for another render of `{}` to finish", tree.dir));
+        let _exclusive = (!self.dry_run).then(|| store::exclusive(&tree.dir, waiting));
         let steps = store::plan(world, tree, &spec, &mut sink);
         if sink.has_errors() {
             return reporter.diagnostics(sink);

@@ -28,14 +28,15 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a character is invisible or changes how others are shown: controls (Unicode's category Cc), the invisible format
-/// characters of Cf, and the separators of lines and paragraphs.
+/// characters of Cf, the separators of lines and paragraphs, and letters that are shown as nothing.
 #[must_use]
 pub(crate) const fn is_hidden(c: char) -> bool {
     matches!(c,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180e}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The replacement of a hidden character: the picture of a C0 control or of DEL, otherwise U+FFFD.
@@ -95,7 +96,10 @@ pub(crate) mod tests {
         '\u{9b}',
         '\u{9f}',
         '\u{ad}',
+        '\u{34f}',
         '\u{61c}',
+        '\u{1160}',
+        '\u{17b4}',
         '\u{180e}',
         '\u{200b}',
         '\u{200c}',
@@ -111,9 +115,13 @@ pub(crate) mod tests {
         '\u{2066}',
         '\u{2069}',
         '\u{206f}',
+        '\u{3164}',
         '\u{feff}',
+        '\u{ffa0}',
         '\u{fff9}',
         '\u{fffb}',
+        '\u{1bca0}',
+        '\u{1d173}',
         '\u{e0001}',
         '\u{e007f}',
     ];

@@ -61,8 +61,8 @@ impl Digests {
         }
     }
 
-    /// Whether the file did not exist before a render that was interrupted, so that a file with another digest is not ours.
-    pub(crate) fn is_new(&self) -> bool {
+    /// Whether an interrupted render was going to create or to delete the file, so that a file with another digest is not ours.
+    pub(crate) fn can_be_absent(&self) -> bool {
         self.contains(ABSENT)
     }
 
@@ -105,6 +105,11 @@ impl Lock {
         true
     }
 
+    /// Marks a listed file as about to be deleted. Returns whether the lock changed.
+    pub(crate) fn add_pending_deletion(&mut self, path: &str) -> bool {
+        self.files.contains_key(path) && self.add_pending(path, ABSENT)
+    }
+
     /// Adds the files of another lock, and its digests of the files that both list.
     pub(crate) fn extend(&mut self, files: impl IntoIterator<Item = (String, Digests)>) {
         for (path, digests) in files {
@@ -114,8 +119,11 @@ impl Lock {
 
     /// The lock as TOML, below a line of comment.
     pub(crate) fn to_toml(&self, comment: &str) -> String {
-        let text = toml::to_string(self).expect("a lock has string keys and no value that TOML lacks");
-        format!("# {comment}\n{text}")
+        let mut text = format!("# {comment}\nversion = {}\n\n[files]\n", self.version);
+        entries(&mut text, &self.files);
+        text.push_str("\n[modules]\n");
+        entries(&mut text, &self.modules);
+        text
     }
 
     /// Where a text is not a lock: the bytes of the parser's error. `None` if it parses.
@@ -137,6 +145,17 @@ impl Lock {
             Some(path) => Err(format!("`{path}` is not inside the output directory")),
             None => Ok(lock),
         }
+    }
+}
+
+/// Writes one entry per line. Git then merges each entry as a whole: lines that several tables have in common would let it
+/// combine two of them.
+fn entries<K: ToString, V: Serialize>(text: &mut String, entries: &BTreeMap<K, V>) {
+    for (key, value) in entries {
+        let value = toml::Value::try_from(value).expect("a lock has no value that TOML lacks");
+        let table = toml::Value::Table([(key.to_string(), value)].into_iter().collect()).to_string();
+        let entry = table.strip_prefix("{ ").and_then(|table| table.strip_suffix(" }"));
+        text.extend([entry.expect("a table inside a value is inline"), "\n"]);
     }
 }
 

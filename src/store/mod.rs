@@ -132,14 +132,14 @@ enum Owner {
     Ours,
     /// Ours, but changed since a render wrote it.
     Changed,
-    /// Not ours, or never known to be: an interrupted render was going to create a file here.
+    /// Not ours, or not known to be: an interrupted render was going to create or to delete a file here.
     Foreign,
 }
 
 fn owner(lock: &Lock, path: &str, bytes: &[u8]) -> Owner {
     match lock.files.get(path) {
         Some(digests) if digests.contains(&Digest::of(bytes).to_string()) => Owner::Ours,
-        Some(digests) if !digests.is_new() => Owner::Changed,
+        Some(digests) if !digests.can_be_absent() => Owner::Changed,
         _ => Owner::Foreign,
     }
 }

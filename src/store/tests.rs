@@ -11,6 +11,7 @@ use tempfile::TempPath;
 use super::write::{Disk, Write};
 use super::*;
 use crate::layout::{self, Tree};
+use crate::objects::{Digests, LockedModule};
 use crate::world::{self, Memory, write as real};
 use crate::{backend, resolve, spec};
 
@@ -43,6 +44,24 @@ impl Out {
         }
         let mut found = BTreeSet::new();
         walk(&world::Disk::new(), &self.dir, "", &mut found);
+        found
+    }
+
+    /// The empty directories, except the output directory itself.
+    fn empty_directories(&self) -> Vec<Utf8PathBuf> {
+        fn walk(world: &dyn World, dir: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
+            for (name, kind) in world.list(dir).unwrap_or_default() {
+                let path = dir.join(name);
+                if kind == world::FileKind::Directory {
+                    if world.list(&path).is_ok_and(|entries| entries.is_empty()) {
+                        found.push(path.clone());
+                    }
+                    walk(world, &path, found);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&world::Disk::new(), &self.dir, &mut found);
         found
     }
 
@@ -85,7 +104,7 @@ impl Out {
     fn render(&self, disk: &dyn Disk, tree: &Tree) -> bool {
         let world = world::Disk::new();
         let mut sink = Sink::new();
-        let _ = exclusive(&self.dir);
+        let _ = exclusive(&self.dir, || ());
         let steps = plan(&world, tree, SPEC.into(), &mut sink);
         assert_eq!(sink.into_sorted(world.sources()), [], "the render is rejected");
         Write { disk, world: &world, tree }.run(&steps, &mut Sink::new())
@@ -99,6 +118,7 @@ impl Out {
         for file in &tree.files {
             assert!(self.read(&file.path).as_ref() == Some(&file.bytes), "{} differs", file.path);
         }
+        assert_eq!(self.empty_directories(), Vec::<Utf8PathBuf>::new());
     }
 
     /// The codes of the errors about a path that keep a render from starting.
@@ -312,7 +332,7 @@ fn a_complete_render_lists_one_digest_per_file() {
         let lock = out.lock();
         assert_eq!(lock.files.len(), files.len());
         for file in files {
-            assert_eq!(lock.files[&file.path], crate::objects::Digests::One(file.digest.to_string()));
+            assert_eq!(lock.files[&file.path], Digests::One(file.digest.to_string()));
         }
     });
 }
@@ -340,14 +360,11 @@ fn a_file_that_was_changed_by_hand_is_not_deleted_after_any_step() {
 #[test]
 fn a_new_file_of_the_users_is_not_overwritten_after_any_step() {
     let rejected = Cell::new(0);
-    at_every_step(|out, [first, _, last], step| {
+    at_every_step(|out, [_, _, last], step| {
         let last = last.expect("a spec");
+        // Files that are not on disk were never written, or are deleted already.
         let present = out.paths();
-        let known = |path: &str| first.is_some_and(|first| first.files.iter().any(|file| file.path == path));
-        for file in last.files.iter().filter(|file| file.path != LOCK && !known(&file.path)) {
-            if present.contains(&file.path) {
-                continue;
-            }
+        for file in last.files.iter().filter(|file| file.path != LOCK && !present.contains(&file.path)) {
             out.write(&file.path, b"mine");
             assert_eq!(out.rejections(last), [Code::MC0705], "{} after step {step}", file.path);
             rejected.update(|count| count + 1);
@@ -393,5 +410,40 @@ fn a_lock_of_the_first_version_lists_the_same_files() {
         let steps: Vec<_> = steps.iter().map(|step| (step.action, step.path.as_str())).collect();
         assert_eq!(steps, [(Action::Update, LOCK)]);
         out.repair(&second.expect("a spec"));
+    }
+}
+
+/// Two branches that add modules. The entries of both sides stay apart, also where git sees no conflict.
+#[test]
+fn locks_that_git_merges_list_the_files_of_both_sides() {
+    let lock = |modules: &[&str]| {
+        let module = |name: &&str| {
+            let locked =
+                LockedModule { sha256: format!("{name:x<64}"), size: 1, slim_size: None, abi: Some("0.2.1".into()) };
+            (Utf8PathBuf::from(format!("{name}.wasm")), locked)
+        };
+        let file = |name: &&str| (format!("configmaps/shop/{name}.yaml"), Digests::One(format!("{name:x<64}")));
+        Lock::new(modules.iter().map(file).collect(), modules.iter().map(module).collect())
+    };
+    let all: [&[&str]; 7] = [&["a"], &["b"], &["a", "b"], &["b", "c"], &["a", "c"], &["a", "b", "c"], &[]];
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = Utf8Path::from_path(dir.path()).expect("UTF-8");
+    for base in all {
+        for (ours, theirs) in all.iter().flat_map(|ours| all.iter().map(move |theirs| (*ours, *theirs))) {
+            for (name, modules) in [("ours", ours), ("base", base), ("theirs", theirs)] {
+                real::write(&dir.join(name), lock(modules).to_toml("c").as_bytes()).expect("writable");
+            }
+            let git = std::process::Command::new("git")
+                .args(["merge-file", "-p", "ours", "base", "theirs"])
+                .current_dir(dir)
+                .output()
+                .expect("git runs");
+            let text = String::from_utf8_lossy(&git.stdout);
+            let merged = parse_lock(&git.stdout).unwrap_or_else(|reason| panic!("{reason}:\n{text}"));
+            // What one side deletes may be gone; what a side adds may not.
+            for name in ours.iter().chain(theirs).filter(|name| !base.contains(name)) {
+                assert!(merged.files.contains_key(&format!("configmaps/shop/{name}.yaml")), "{name}:\n{text}");
+            }
+        }
     }
 }

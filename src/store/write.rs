@@ -47,13 +47,13 @@ impl Action {
     }
 }
 
-/// Waits until no other render runs in `dir`, and keeps others from starting as long as the result lives. Temporary files in
+/// Waits until no other render runs in `dir`, after a call of `waiting` if there is one, and keeps others from starting as long as the result lives. Temporary files in
 /// `dir` then belong to no one. `None` where the file system has no locks.
 #[must_use]
-pub fn exclusive(dir: &Utf8Path) -> Option<File> {
+pub fn exclusive(dir: &Utf8Path, waiting: impl FnOnce()) -> Option<File> {
     // Writing the files of the directory reports the error.
     let _ = write::create_dirs(dir);
-    write::lock(dir)
+    write::lock(dir, waiting)
 }
 
 /// The changes that [`write()`] would make, in order. If a change would affect a file that is not ours, `sink` gets an error, and
@@ -111,7 +111,7 @@ impl Disk for Real {
 ///
 /// 1. Write the new content to temporary files, each in the directory of its file. A full disk shows here, before any file has
 ///    changed.
-/// 2. List the new digests in mesh.lock, in addition to the old ones.
+/// 2. List the new digests in mesh.lock, in addition to the old ones, and the files that will be deleted.
 /// 3. Rename the temporary files.
 /// 4. Delete the files that are no longer rendered.
 /// 5. Replace mesh.lock, which now lists one digest per file.
@@ -132,24 +132,35 @@ type Staged<'a> = (&'a Step, TempPath);
 impl Write<'_> {
     pub(super) fn run(&self, steps: &[Step], sink: &mut Sink) -> bool {
         let (deleted, written): (Vec<&Step>, Vec<&Step>) = steps.iter().partition(|step| step.action == Action::Delete);
-        self.create_dirs(&written);
-        let Some(staged) = all(&written, sink, |step| self.stage(step)) else { return false };
-        if !self.add_pending(sink) {
+        if !self.create_dirs(&written, sink) {
             return false;
         }
+        let Some(staged) = all(&written, sink, |step| self.stage(step)) else { return false };
+        let Some(dirs) = self.add_pending(&deleted, sink) else { return false };
         let (lock, files): (Vec<Staged<'_>>, Vec<Staged<'_>>) =
             staged.into_iter().partition(|(step, _)| step.path == LOCK);
-        all(files, sink, |staged| self.rename(staged)).is_some()
+        let finished = all(files, sink, |staged| self.rename(staged)).is_some()
             && all(deleted, sink, |step| self.remove(step)).is_some()
-            && all(lock, sink, |staged| self.rename(staged)).is_some()
+            && all(lock, sink, |staged| self.rename(staged)).is_some();
+        if finished && !steps.is_empty() {
+            // An earlier render may have stopped between creating a directory and writing a file to it.
+            dirs.iter().for_each(|dir| write::prune(&self.tree.dir.join(dir)));
+        }
+        finished
     }
 
-    /// Creates the directories of the files. Writing the files reports the errors.
-    fn create_dirs(&self, written: &[&Step]) {
+    /// Creates the directories of the files. Returns `false` if an error was reported.
+    fn create_dirs(&self, written: &[&Step], sink: &mut Sink) -> bool {
         let dirs: BTreeSet<&Utf8Path> = written.iter().filter_map(|step| Utf8Path::new(&step.path).parent()).collect();
+        let errors = sink.errors();
         for dir in dirs {
-            let _ = self.disk.create_dirs(&self.tree.dir.join(dir));
+            let path = self.tree.dir.join(dir);
+            if let Err(error) = self.disk.create_dirs(&path) {
+                let message = format!("cannot create the directory `{path}`: {error}");
+                sink.push(about(self.world, Code::MC0707, &path, message));
+            }
         }
+        sink.errors() == errors
     }
 
     fn stage<'s>(&self, step: &&'s Step) -> Result<Staged<'s>, Box<Diagnostic>> {
@@ -158,15 +169,20 @@ impl Write<'_> {
         self.disk.stage(&path, bytes).map(|file| (*step, file)).map_err(|error| self.failure(step, &path, &error))
     }
 
-    /// Adds the digests of the files to mesh.lock, unless it lists them already.
-    fn add_pending(&self, sink: &mut Sink) -> bool {
+    /// Adds what will become of the files to mesh.lock, unless it lists that already. Returns the directories in `out/` that have
+    /// files of ours, or `None` if an error was reported.
+    fn add_pending(&self, deleted: &[&Step], sink: &mut Sink) -> Option<BTreeSet<String>> {
         let mut lock = lock_or_report(self.world, &self.tree.dir, sink);
         let mut changed = false;
+        for step in deleted {
+            changed |= lock.add_pending_deletion(&step.path);
+        }
         for file in self.tree.files.iter().filter(|file| file.path != LOCK) {
             changed |= lock.add_pending(&file.path, &file.digest.to_string());
         }
+        let dirs = lock.files.keys().filter_map(|path| path.split_once('/')).map(|(dir, _)| dir.to_owned()).collect();
         if !changed {
-            return true;
+            return Some(dirs);
         }
         let path = self.tree.dir.join(LOCK);
         let text = lock.to_toml("Written by a render that did not finish. Run `mesh-compile render` again.");
@@ -174,7 +190,7 @@ impl Write<'_> {
         if let Err(error) = &written {
             sink.push(about(self.world, Code::MC0707, &path, format!("cannot write `{path}`: {error}")));
         }
-        written.is_ok()
+        written.is_ok().then_some(dirs)
     }
 
     fn rename(&self, (step, file): Staged<'_>) -> Result<(), Box<Diagnostic>> {

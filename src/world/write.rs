@@ -27,6 +27,12 @@ pub fn write(path: &Utf8Path, bytes: &[u8]) -> io::Result<()> {
             persist(file, &path)
         }
         Target::Stream(path) => File::options().append(true).open(path)?.write_all(bytes),
+        Target::Stdout => match io::stdout().lock().write_all(bytes).and_then(|()| io::stdout().flush()) {
+            // The reader wants no more, as in `| head`.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
+        },
+        Target::Stderr => io::stderr().lock().write_all(bytes),
     }
 }
 
@@ -36,6 +42,9 @@ enum Target {
     File(Utf8PathBuf, Metadata),
     /// Something that must not be replaced.
     Stream(Utf8PathBuf),
+    /// Opened again, the file would have a position of its own: what this process prints would overwrite the bytes.
+    Stdout,
+    Stderr,
 }
 
 impl Target {
@@ -51,8 +60,15 @@ impl Target {
                 return Ok(Self::File(path, metadata));
             } else if metadata.is_dir() {
                 return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory"));
-            } else if !metadata.is_symlink() || is_open_file(&path) {
+            } else if !metadata.is_symlink() {
                 return Ok(Self::Stream(path));
+            } else if let Some(directory) = proc_directory(&path) {
+                let is_own = directory == format!("/proc/{}/fd", std::process::id());
+                return Ok(match path.file_name() {
+                    Some("1") if is_own => Self::Stdout,
+                    Some("2") if is_own => Self::Stderr,
+                    _ => Self::Stream(path),
+                });
             }
             path = parent(&path).join(path.read_link_utf8()?);
         }
@@ -60,9 +76,9 @@ impl Target {
     }
 }
 
-/// Whether the link is one of `/proc`, which lead to files that a process has open, whatever path the link shows.
-fn is_open_file(link: &Utf8Path) -> bool {
-    parent(link).canonicalize_utf8().is_ok_and(|dir| dir.starts_with("/proc"))
+/// The directory of a link of `/proc`. Such a link leads to a file that a process has open, whatever path the link shows.
+fn proc_directory(link: &Utf8Path) -> Option<Utf8PathBuf> {
+    parent(link).canonicalize_utf8().ok().filter(|dir| dir.starts_with("/proc"))
 }
 
 /// The directory of a path; `.` for a bare name.
@@ -148,9 +164,25 @@ pub(crate) fn remove(dir: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for the lock of a directory, and holds it as long as the result lives. `None` where the file system has no locks.
-pub(crate) fn lock(dir: &Utf8Path) -> Option<File> {
-    let dir = File::open(dir).ok()?;
+/// Deletes the empty directories below `dir`, and `dir` itself if nothing is left in it.
+pub(crate) fn prune(dir: &Utf8Path) {
+    let Ok(entries) = dir.read_dir_utf8() else { return };
+    let dirs = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    dirs.for_each(|entry| prune(entry.path()));
+    // Fails unless it is empty.
+    let _ = fs::remove_dir(dir);
+}
+
+/// Waits for the lock of a directory, after a call of `waiting` if another process holds it. The result holds the lock as long as
+/// it lives. `None` where the file system has no locks.
+pub(crate) fn lock(dir: &Utf8Path, waiting: impl FnOnce()) -> Option<File> {
+    // Opening a pipe would wait for a writer.
+    let dir = fs::metadata(dir).ok().filter(Metadata::is_dir).and_then(|_| File::open(dir).ok())?;
+    match dir.try_lock() {
+        Ok(()) => return Some(dir),
+        Err(fs::TryLockError::WouldBlock) => waiting(),
+        Err(fs::TryLockError::Error(_)) => return None,
+    }
     dir.lock().is_ok().then_some(dir)
 }
 

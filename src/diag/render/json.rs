@@ -82,6 +82,8 @@ impl<'a> JsonDocument<'a> {
                 let _ = write!(line, "\\u{unit:04x}");
             }
         }
+        // The runner of GitHub Actions executes `##[…]` anywhere in a line. Only strings contain it.
+        let mut line = line.replace("##[", "##\\u005b");
         line.push('\n');
         line
     }

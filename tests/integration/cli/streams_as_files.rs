@@ -47,15 +47,33 @@ fn output_files_can_be_standard_output_or_a_link() {
     project.run(&["slim", "one.wasm", "-o", "."]).ends(2, &["MC0708", "cannot write `.`: it is a directory"]);
 }
 
+/// What the program prints to the same file must not overwrite the product.
+#[test]
+fn standard_output_and_standard_error_can_be_the_same_file() {
+    let project = Project::small();
+    let lines: [&[&str]; 2] =
+        [&["verify", "--no-cache", "--junit", "/dev/stdout"], &["verify", "--no-cache", "--junit", "/dev/stderr"]];
+    for arguments in lines {
+        project.write("both", "");
+        let file = std::fs::File::create(project.path("both")).expect("writable");
+        let mut command = project.command(arguments);
+        command.stdout(file.try_clone().expect("an open file")).stderr(file);
+        assert!(command.status().expect("mesh-compile starts").success());
+        let text = project.read("both");
+        assert!(text.starts_with("<?xml") && text.contains("</testsuites>"), "{arguments:?}: {text}");
+        assert!(text.lines().last().is_some_and(|line| line.contains("passed")), "{arguments:?}: {text}");
+    }
+}
+
 #[test]
 fn names_from_outside_cannot_control_the_terminal_or_start_workflow_commands() {
     let project = Project::small();
-    let hostile = "x\u{1b}[2J\u{9b}\u{202e}\u{200b}\u{feff}\u{2028}\n::error::y";
+    let hostile = "x\u{1b}[2J\u{9b}\u{202e}\u{200b}\u{feff}\u{2028}##[add-mask]z\n::error::y";
     let safe = |text: &str, arguments: &[&str]| {
         let hidden = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}\u{feff}\u{2028}".contains(c));
         assert!(!text.contains(hidden), "{arguments:?}: {text:?}");
         let starts = text.lines().any(|line| line.trim_start().starts_with("::error::y"));
-        assert!(!starts, "{arguments:?}: {text}");
+        assert!(!starts && !text.contains("##["), "{arguments:?}: {text}");
     };
     project.write(format!("{hostile}.wasm"), module(1));
     project.write("text.wasm", "no module");
@@ -77,6 +95,14 @@ fn names_from_outside_cannot_control_the_terminal_or_start_workflow_commands() {
         safe(&ran.stdout, arguments);
         safe(&ran.stderr, arguments);
         assert!(!ran.stdout.is_empty() || !ran.stderr.is_empty(), "{arguments:?}");
+    }
+    // Excerpts of a file.
+    project.edit("mesh.toml", "\"one.wasm\"", "\"##[add-mask]z.wasm\"");
+    for format in ["text", "json", "github"] {
+        let arguments = ["check", "--format", format];
+        let ran = project.run(&arguments);
+        assert!(ran.stderr.contains("add-mask"), "{}", ran.stderr);
+        safe(&ran.stderr, &arguments);
     }
 }
 

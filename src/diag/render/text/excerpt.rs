@@ -120,6 +120,10 @@ fn shown(text: &str) -> Cow<'_, str> {
     };
     let mut shown =
         if text.contains(is_hidden) { Cow::Owned(text.chars().map(show).collect()) } else { Cow::Borrowed(text) };
+    if shown.contains("##[") {
+        // The start of a workflow command of GitHub Actions, anywhere in a line.
+        shown = Cow::Owned(shown.replace("##[", "##("));
+    }
     // The crate sees an empty last line only if it has a line end.
     if shown.ends_with('\n') {
         shown.to_mut().push('\n');
