@@ -31,7 +31,11 @@ impl Terminal {
     fn run(self, project: &Project, arguments: &[&str], environment: &[(&str, &str)]) -> String {
         let mut command = project.command(arguments);
         command.stdin(Stdio::null()).stdout(self.user.try_clone().expect("a file descriptor")).stderr(self.user);
-        command.env_remove("NO_COLOR").env("TERM", "xterm").env("XDG_CACHE_HOME", project.path("cache"));
+        // Only the variables of the test decide: in CI, for example, a dumb terminal gets colors too.
+        for variable in ["CI", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "NO_COLOR"] {
+            command.env_remove(variable);
+        }
+        command.env("TERM", "xterm").env("XDG_CACHE_HOME", project.path("cache"));
         command.envs(environment.iter().copied());
         let mut child = command.spawn().expect("mesh-compile runs");
         // This process must not keep the user's end open: reading ends when the last program closes it.
