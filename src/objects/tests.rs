@@ -18,7 +18,7 @@ fn through_yaml<T: Serialize + DeserializeOwned + PartialEq + Debug>(object: &T)
     crate::yaml::write(object, &mut bytes).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let text = String::from_utf8_lossy(&bytes);
     let read: T =
-        yaml_serde::from_slice(&bytes).map_err(|error| TestCaseError::fail(format!("{error}, reading\n{text}")))?;
+        serde_yaml::from_slice(&bytes).map_err(|error| TestCaseError::fail(format!("{error}, reading\n{text}")))?;
     prop_assert_eq!(&read, object, "from\n{}", text);
     Ok(())
 }

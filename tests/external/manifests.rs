@@ -17,7 +17,7 @@ pub(crate) fn kubectl(arguments: &[&str]) -> Ran {
 
 /// The documents of a YAML stream.
 pub(crate) fn documents(yaml: &str) -> Vec<Value> {
-    let documents = yaml_serde::Deserializer::from_str(yaml);
+    let documents = serde_yaml::Deserializer::from_str(yaml);
     documents.map(|document| serde::Deserialize::deserialize(document).expect("YAML")).collect()
 }
 

@@ -31,7 +31,7 @@ fn check(node: &Node) -> Result<(), String> {
     let document = String::from_utf8(written(node)).map_err(|error| error.to_string())?;
     let expected = expected(node);
     let readers = [
-        ("yaml_serde", yaml_serde::from_str::<Value>(&document).map_err(|error| error.to_string())),
+        ("serde_yaml", serde_yaml::from_str::<Value>(&document).map_err(|error| error.to_string())),
         ("serde-saphyr", serde_saphyr::from_str::<Value>(&document).map_err(|error| error.to_string())),
     ];
     for (reader, read) in readers {
@@ -88,7 +88,7 @@ proptest! {
         let node = map([("module.wasm", Node::from(Arc::from(bytes.as_slice())))]);
         let out = written(&node);
         for read in [
-            yaml_serde::from_slice::<BTreeMap<String, String>>(&out).map_err(|error| error.to_string()),
+            serde_yaml::from_slice::<BTreeMap<String, String>>(&out).map_err(|error| error.to_string()),
             serde_saphyr::from_slice::<BTreeMap<String, String>>(&out).map_err(|error| error.to_string()),
         ] {
             let read = read.map_err(TestCaseError::fail)?;

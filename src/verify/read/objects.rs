@@ -106,7 +106,7 @@ fn message(path: &str, reason: &str) -> String {
 }
 
 fn yaml<T: serde::de::DeserializeOwned>(file: &File) -> Result<T, String> {
-    yaml_serde::from_slice(&file.bytes).map_err(|error| error.to_string())
+    serde_yaml::from_slice(&file.bytes).map_err(|error| error.to_string())
 }
 
 fn object(file: &File, istio: &str) -> Result<Object, String> {

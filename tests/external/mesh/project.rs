@@ -83,7 +83,7 @@ impl Project {
         self.render();
         let out = self.spec.join("out");
         let kustomization = fs::read_to_string(out.join("kustomization.yaml")).expect("out/kustomization.yaml");
-        let read: Value = yaml_serde::from_str(&kustomization).expect("out/kustomization.yaml is YAML");
+        let read: Value = serde_yaml::from_str(&kustomization).expect("out/kustomization.yaml is YAML");
         if read["kind"] == "Component" {
             let owner = json!({ "resources": ["../base"], "components": ["../out"] });
             let project = self.with_bytes("owner/kustomization.yaml", owner.to_string().as_bytes());

@@ -50,7 +50,7 @@ fn strings(value: &Value) -> BTreeMap<String, String> {
 impl Objects {
     /// Reads a stream of YAML documents.
     pub(crate) fn read(stream: &str) -> Self {
-        let documents = yaml_serde::Deserializer::from_str(stream);
+        let documents = serde_yaml::Deserializer::from_str(stream);
         Self(documents.map(|document| Value::deserialize(document).expect("kustomize prints YAML")).collect())
     }
 
