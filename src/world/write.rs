@@ -164,8 +164,11 @@ pub(crate) fn remove(dir: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Deletes the empty directories below `dir`, and `dir` itself if nothing is left in it.
+/// Deletes the empty directories below `dir`, and `dir` itself if nothing is left in it. Symbolic links are not followed.
 pub(crate) fn prune(dir: &Utf8Path) {
+    if !fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir()) {
+        return;
+    }
     let Ok(entries) = dir.read_dir_utf8() else { return };
     let dirs = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     dirs.for_each(|entry| prune(entry.path()));
@@ -252,6 +255,19 @@ mod tests {
             symlink("loop", dir.join("loop")).expect("writable");
             assert!(write(&dir.join("loop"), b"one").is_err());
             assert!(dir.join("loop").is_symlink());
+        }
+
+        #[test]
+        fn empty_directories_are_deleted_but_links_are_not_followed() {
+            let (_dir, dir) = dir();
+            create_dirs(&dir.join("out/empty/below")).expect("writable");
+            create_dirs(&dir.join("elsewhere/empty")).expect("writable");
+            write(&dir.join("out/file"), b"one").expect("writable");
+            symlink("../elsewhere", dir.join("out/link")).expect("writable");
+            prune(&dir.join("out/link"));
+            prune(&dir.join("out"));
+            assert!(dir.join("elsewhere/empty").is_dir() && dir.join("out/file").is_file());
+            assert!(dir.join("out/link").is_symlink() && !dir.join("out/empty").exists());
         }
 
         #[test]

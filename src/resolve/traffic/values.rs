@@ -213,7 +213,7 @@ fn time(text: &str) -> Result<u64, String> {
         .and_then(|time| Offset::UTC.to_timestamp(time))
         .and_then(|utc| utc.checked_add(seconds - SignedDuration::from_mins(minutes)))
         .map_err(|error| error.to_string())?;
-    // A signed number of nanoseconds ends in 2262. The limit leaves room for `after`.
+    // A signed 64-bit count of nanoseconds overflows in 2262. The limit leaves room for `after`.
     let nanos = timestamp.as_nanosecond() + i128::from(time.nanosecond.unwrap_or(0));
     i64::try_from(nanos)
         .ok()
