@@ -11,6 +11,8 @@
 //! only writer of `out/`, and [`verify`] reads the bytes back. All reading goes through a [`world::World`].
 
 mod backend;
+#[expect(dead_code, reason = "nothing reads it yet")]
+mod base;
 pub mod diag;
 mod domain;
 pub mod inspect;
