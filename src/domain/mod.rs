@@ -1,6 +1,7 @@
 //! The vocabulary of all other modules. It uses none of them.
 
 mod direction;
+pub(crate) mod glob;
 mod insert;
 mod istio;
 mod kind;

@@ -12,8 +12,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::Place;
-use super::schema;
+use super::schema::known as schema;
 use super::syntax::Parsed;
+use super::tree;
 use crate::diag::{Code, Location, Sink};
 #[cfg(test)]
 pub(super) use keyword::KEYWORDS;
@@ -26,34 +27,33 @@ pub(super) struct Rejected {
     pub(super) reported: BTreeSet<Place>,
     /// Tables of the file, and entries of tables of named things, with a syntax error inside.
     pub(super) broken: BTreeSet<Place>,
+    /// Entries whose name most likely contains a dot that is not quoted.
+    pub(super) dotted: BTreeSet<Place>,
 }
 
 /// Reports every value whose shape is wrong. Entries with a syntax error inside, at the offsets `errors`, are skipped.
 pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Rejected {
     let schema = schema();
-    let mut shape = Shape { schema: &schema, parsed, sink, rejected: Rejected::default() };
-    let sections: BTreeSet<&str> = parsed.root.keys().map(|key| key.get_ref().as_ref()).collect();
-    for (key, value) in parsed.root {
-        let section = Entry { place: Place::default().key(key.get_ref().as_ref()), key: key.span(), value };
-        let Some(of_section) = schema["properties"].get(key.get_ref().as_ref()) else {
-            if !shape.is_broken(&section, errors) {
-                shape.unknown_key(&schema, &section, &sections);
+    let mut shape = Shape { schema, parsed, sink, rejected: Rejected::default() };
+    shape.sections(schema, parsed.root, &Place::default(), errors);
+    shape.rejected
+}
+
+/// Reports the required keys that a filter or a workload lacks, after everything that could set them is merged.
+pub(super) fn complete(sections: &tree::Table<'_>, rejected: &Rejected, sink: &mut Sink) {
+    let schema = schema();
+    for section in ["filters", "workloads"] {
+        let Some(entries) = sections.get(section) else { continue };
+        let of_entry = report::resolve(schema, &report::resolve(schema, &schema["properties"][section])["additionalProperties"]);
+        let names = entries.keys();
+        for (name, entry) in entries.entries().iter().filter(|(_, entry)| entry.is_table()) {
+            let place = Place::default().key(section).key(*name);
+            if !rejected.broken.contains(&place) && !rejected.dotted.contains(&place) {
+                let present: BTreeSet<&str> = entry.keys().into_iter().collect();
+                report::missing_keys(of_entry, &present, (&place, entry.key_location()), &names, sink);
             }
-            continue;
-        };
-        match (shape.resolve(of_section).get("additionalProperties"), value.get_ref()) {
-            (Some(of_entry @ Value::Object(_)), DeValue::Table(entries)) => {
-                for entry in section.entries(entries) {
-                    if !shape.is_broken(&entry, errors) {
-                        shape.entry(of_entry, &entry);
-                    }
-                }
-            }
-            _ if !shape.is_broken(&section, errors) => shape.entry(of_section, &section),
-            _ => {}
         }
     }
-    shape.rejected
 }
 
 /// A value, its path and the range of its key.
@@ -79,6 +79,37 @@ struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
+    /// The tables of the file, or of an environment.
+    fn sections(&mut self, schema: &'a Value, table: &DeTable<'_>, place: &Place, errors: &[usize]) {
+        let sections: BTreeSet<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+        for (key, value) in table {
+            let name: &str = key.get_ref();
+            let section = Entry { place: place.key(name), key: key.span(), value };
+            let Some(of_section) = schema["properties"].get(name) else {
+                if !self.is_broken(&section, errors) {
+                    self.unknown_key(schema, &section, &sections);
+                }
+                continue;
+            };
+            let of_entry = self.resolve(of_section).get("additionalProperties");
+            match (of_entry.filter(|it| **it != Value::Bool(false)), value.get_ref()) {
+                (Some(of_entry), DeValue::Table(entries)) => {
+                    for entry in section.entries(entries) {
+                        match entry.value.get_ref() {
+                            DeValue::Table(overlay) if place.is_root() && name == "env" => {
+                                self.sections(self.resolve(of_entry), overlay, &entry.place, errors);
+                            }
+                            _ if !self.is_broken(&entry, errors) => self.entry(of_entry, &entry),
+                            _ => {}
+                        }
+                    }
+                }
+                _ if !self.is_broken(&section, errors) => self.entry(of_section, &section),
+                _ => {}
+            }
+        }
+    }
+
     fn at(&self, entry: &Entry<'_, '_>) -> Location {
         self.parsed.location(entry.value.span())
     }
@@ -110,13 +141,7 @@ impl<'a> Shape<'a> {
 
     /// Follows `$ref` and the single `allOf` that carries a description.
     fn resolve(&self, schema: &'a Value) -> &'a Value {
-        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/")) {
-            return self.resolve(&self.schema["definitions"][name]);
-        }
-        match schema["allOf"].as_array().map(Vec::as_slice) {
-            Some([only]) => self.resolve(only),
-            _ => schema,
-        }
+        report::resolve(self.schema, schema)
     }
 
     fn value(&mut self, schema: &'a Value, entry: &Entry<'_, '_>) {
@@ -169,14 +194,17 @@ impl<'a> Shape<'a> {
                 (None, _) => self.value(EMPTY, &inner),
             }
         }
-        if !is_dotted {
-            self.missing_keys(schema, &present, entry);
+        if is_dotted {
+            self.rejected.dotted.insert(entry.place.clone());
+        } else if entry.place.is_in_array() {
+            report::missing_keys(schema, &present, (&entry.place, self.key(entry)), &[], self.sink);
         }
     }
 }
 
 /// The section that an unknown key of the file's root most likely means.
 pub(super) fn near_section(key: &str) -> Option<&'static str> {
-    const SECTIONS: [&str; 7] = ["mesh", "output", "rollout", "names", "vars", "filters", "workloads"];
+    const SECTIONS: [&str; 9] =
+        ["mesh", "output", "rollout", "names", "vars", "defaults", "filters", "workloads", "env"];
     if SECTIONS.contains(&key) { None } else { crate::diag::suggest(key, SECTIONS.into_iter()) }
 }

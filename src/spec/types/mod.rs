@@ -1,6 +1,8 @@
 //! The tables of mesh.toml. Their documentation is the schema's: editors show it.
 
+mod environment;
 mod filter;
+mod include;
 pub(crate) mod traffic;
 mod workload;
 
@@ -9,11 +11,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(super) use environment::{Defaults, Overlay};
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
+pub(crate) use include::{Include, IncludeSettings, IncludedTable};
 pub(crate) use workload::{UseSettings, Workload};
 
-use super::Spanned;
-use super::decode::by_kind;
+use super::{Spanned, Value};
 use crate::domain::Provider;
 
 // Only the schema uses it: the entries are decoded one by one.
@@ -31,11 +34,16 @@ pub(super) struct File {
     /// The names of the generated objects, as minijinja templates.
     names: Option<Names>,
     /// Your own values for templates: `{{ vars.NAME }}`.
-    vars: Option<BTreeMap<String, Var>>,
+    vars: Option<BTreeMap<String, Value>>,
+    /// What every filter and every workload sets that does not set it itself.
+    defaults: Option<Defaults>,
     /// The Wasm filters, by name.
     filters: Option<BTreeMap<String, Filter>>,
     /// The workloads that run filters, by name.
     workloads: Option<BTreeMap<String, Workload>>,
+    /// The environments, by name. Each one is rendered to a directory of its own, with its table merged over the rest of the
+    /// file: tables merge, and everything else is replaced.
+    env: Option<BTreeMap<String, Overlay>>,
 }
 
 /// The mesh to render manifests for.
@@ -57,6 +65,11 @@ pub(crate) struct Mesh {
     pub(crate) proxy_version: Option<Spanned<String>>,
     /// Labels to add to every ConfigMap and EnvoyFilter.
     pub(crate) labels: BTreeMap<String, Spanned<String>>,
+    /// The versions of mesh-compile that may render this file, such as `>=0.2, <0.3`. Default: any.
+    pub(crate) compiler: Option<Spanned<String>>,
+    /// Files to include. Paths are relative to the file that holds them.
+    #[expect(dead_code, reason = "read before the tables are decoded")]
+    include: Option<Vec<Spanned<Include>>>,
 }
 
 /// Where the manifests are written, and in which form.
@@ -140,17 +153,3 @@ pub(crate) struct Names {
     /// The name of the volume in the pod. Default: `wasmfilters-dir`.
     pub(crate) volume: Option<Spanned<String>>,
 }
-
-/// A value for templates.
-#[derive(Debug, Clone, PartialEq, JsonSchema, serde::Serialize)]
-#[serde(untagged)]
-pub(crate) enum Var {
-    /// A string.
-    String(String),
-    /// An integer.
-    Integer(i64),
-    /// `true` or `false`.
-    Boolean(bool),
-}
-
-by_kind! { Var { string => String, integer => Integer, boolean => Boolean } }
