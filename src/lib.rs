@@ -49,7 +49,8 @@ pub struct Compiled {
 #[must_use]
 pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Compiled> {
     let spec = spec::load(world, file, sink)?;
-    let resolved = resolve::resolve(world, &spec, sink);
+    let base = base::Base::default();
+    let resolved = resolve::resolve(world, &spec, &base, sink);
     let plan = backend::envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;
