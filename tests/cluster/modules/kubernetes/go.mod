@@ -1,3 +1,4 @@
+// The modules that Kubernetes keeps in its own repository have version 0.X of Kubernetes 1.X, and are replaced as there.
 module mesh-compile/tests/cluster/kubernetes
 
 go 1.26.0
