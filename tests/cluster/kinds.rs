@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::control_plane::ControlPlane;
 use crate::manifests::{build, find, name};
 use crate::project::{Project, module};
-use crate::{Test, examples, server, tests};
+use crate::{Test, examples, tests};
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
