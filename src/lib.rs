@@ -60,13 +60,19 @@ pub struct Input<'a> {
 /// stop the compilation.
 #[must_use]
 pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<Vec<Compiled>> {
-    let project = spec::load(world, input.file, sink)?;
-    let compiled: Vec<_> = project.environments().iter().map(|spec| environment(world, spec, sink)).collect();
+    let project = spec::load(world, input.file, input.environments, sink)?;
+    let mut compiled = Vec::new();
+    for spec in project.environments() {
+        sink.enter(spec.environment.as_deref());
+        compiled.push(environment(world, spec, sink));
+        sink.enter(None);
+    }
     compiled.into_iter().collect()
 }
 
 fn environment(world: &dyn World, spec: &spec::Spec, sink: &mut Sink) -> Option<Compiled> {
-    let resolved = resolve::resolve(world, spec, sink);
+    let base = base::Base::default();
+    let resolved = resolve::resolve(world, spec, &base, sink);
     let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;

@@ -37,8 +37,8 @@ pub(super) struct Inclusion {
     pub(super) at: Location,
     /// The tables that the file may contain, and where that is set.
     pub(super) allow: Option<(Vec<IncludedTable>, Location)>,
-    /// The namespaces that the file may change, and where that is set.
-    pub(super) namespaces: Option<(Vec<String>, Location)>,
+    /// The namespaces that the file may change, as patterns.
+    pub(super) namespaces: Option<Vec<Spanned<String>>>,
 }
 
 /// Reads mesh.toml and everything that it includes, each file after the one that includes it. `None` if mesh.toml itself has no
@@ -60,8 +60,7 @@ fn include(world: &dyn World, by: usize, files: &mut Vec<File>, sink: &mut Sink)
             Include::With(settings) => (settings.path.clone(), Some(&**settings)),
         };
         let inclusion = Inclusion::new(by, &path, settings);
-        let dir = source.path.parent().unwrap_or_else(|| "".into());
-        match paths::expand(world, dir, &path) {
+        match paths::expand(world, files[by].dir(), &path) {
             Ok(found) => found.iter().for_each(|one| add(world, one, &inclusion, glob::is_pattern(&path), files, sink)),
             Err(failure) => sink.push(failure.diagnostic(&path)),
         }
@@ -134,9 +133,15 @@ impl Inclusion {
             by,
             at: path.location(),
             allow: allow.map(|it| (it.to_vec(), it.key_location())),
-            namespaces: namespaces
-                .map(|it| (it.iter().map(|pattern| pattern.to_string()).collect(), it.location())),
+            namespaces: namespaces.map(|it| it.to_vec()),
         }
+    }
+}
+
+impl File {
+    /// The directory that the paths in the file are relative to.
+    pub(super) fn dir(&self) -> &Utf8Path {
+        self.source.path.parent().unwrap_or_else(|| "".into())
     }
 }
 

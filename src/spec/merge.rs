@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::files::{File, inclusions};
 use super::place::Place;
+use super::shape::Rejected;
 use super::syntax::Parsed;
 use super::tree::{self, Node, Table};
 use super::unset;
@@ -27,15 +28,15 @@ pub(super) fn overlay<'a>(parsed: Parsed<'a>, name: &str) -> Option<Node<'a>> {
     environments.get(name)
 }
 
-/// Merges the files for an environment. Names that two files declare are reported, except those in `reported`.
+/// Merges the files for an environment. Names that two files declare are reported.
 pub(super) fn merge<'a>(
     files: &[File],
     parsed: &[Parsed<'a>],
     environment: Option<&str>,
+    rejected: &Rejected,
     sink: &mut Sink,
 ) -> Table<'a> {
     let mut tables: Vec<Table<'a>> = parsed.iter().map(|file| sections(*file)).collect();
-    let mut of_root = environment.and_then(|name| overlay(parsed[0], name)).map(Node::into_entries).unwrap_or_default();
     for (table, file) in tables.iter_mut().zip(parsed).skip(1) {
         if let Some(overlay) = environment.and_then(|name| overlay(*file, name)) {
             apply(table, overlay.into_entries(), sink);
@@ -49,9 +50,15 @@ pub(super) fn merge<'a>(
         add(&mut merged, table, sink);
     }
     // The lists of included files are complete, so the overlay of mesh.toml replaces only its own.
-    apply(&mut merged, std::mem::take(&mut of_root), sink);
+    if let Some(overlay) = environment.and_then(|name| overlay(parsed[0], name)) {
+        apply(&mut merged, overlay.into_entries(), sink);
+    }
     rest.into_iter().for_each(|table| append(&mut merged, table));
-    defaults[0] = merged.get("defaults").cloned();
+    defaults[0] = merged.remove("defaults");
+    let defaults: Vec<_> = defaults.into_iter().map(|node| node.and_then(|node| readable(node, rejected))).collect();
+    if let Some(of_all) = &defaults[0] {
+        merged.insert("defaults", of_all.clone());
+    }
     underlay(&mut merged, files, defaults);
     merged
 }
@@ -124,6 +131,21 @@ fn apply<'a>(table: &mut Table<'a>, mut overlay: Table<'a>, sink: &mut Sink) {
             }
         }
     }
+}
+
+/// The defaults without those that are rejected.
+fn readable<'a>(mut defaults: Node<'a>, rejected: &Rejected) -> Option<Node<'a>> {
+    let place = Place::default().key("defaults");
+    if rejected.broken.contains(&place) {
+        return None;
+    }
+    for (section, node) in defaults.entries_mut()? {
+        let section = place.key(*section);
+        if let Some(entries) = node.entries_mut() {
+            entries.retain(|key, _| !rejected.reported.contains(&section.key(*key)));
+        }
+    }
+    Some(defaults)
 }
 
 /// Adds the defaults to every filter and workload: those of its file, then those of the files that include it.

@@ -7,8 +7,10 @@ use super::merge::{NAMED, overlay};
 use super::place::Place;
 use super::syntax::Parsed;
 use super::tree::{self, Node};
+use super::Spanned;
 use super::types::IncludedTable;
-use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
+use crate::diag::{Code, Diagnostic, FileId, Location, Sink, suggest};
+use crate::domain::glob;
 
 /// The names of the environments that mesh.toml declares, in order. Invalid ones are reported.
 pub(super) fn environments(root: Parsed<'_>, sink: &mut Sink) -> Vec<String> {
@@ -122,6 +124,28 @@ fn owners<'a>(parsed: &[Parsed<'a>]) -> BTreeMap<(&'a str, &'a str), Location> {
         }
     }
     owners
+}
+
+/// The namespaces that each included file may change. A file cannot give more to the files that it includes than it has itself.
+pub(super) fn namespaces(files: &[File], sink: &mut Sink) -> BTreeMap<FileId, Vec<Spanned<String>>> {
+    let mut limits: BTreeMap<FileId, Vec<Spanned<String>>> = BTreeMap::new();
+    for file in files {
+        let Some(inclusion) = &file.included else { continue };
+        let outer = limits.get(&files[inclusion.by].id).cloned();
+        if let (Some(outer), Some(own)) = (&outer, &inclusion.namespaces) {
+            for pattern in own.iter().filter(|own| !outer.iter().any(|outer| glob::matches(outer, own))) {
+                let message = format!("this file may not give access to the namespaces `{}`", pattern.as_str());
+                let diagnostic = Diagnostic::error(Code::MC0126, message).at(pattern.location());
+                let diagnostic = diagnostic.help("narrow it to namespaces that the file itself may change");
+                let at = |it: Diagnostic, outer: &Spanned<String>| it.related(outer.location(), "may change these");
+                sink.push(outer.iter().fold(diagnostic, at));
+            }
+        }
+        if let Some(limit) = inclusion.namespaces.clone().or(outer) {
+            limits.insert(file.id, limit);
+        }
+    }
+    limits
 }
 
 /// The rules for one included file.

@@ -34,6 +34,11 @@ impl<T> Spanned<T> {
         self.key_location
     }
 
+    /// A value at a location that is also that of its key.
+    pub(super) const fn at(value: T, location: Location) -> Self {
+        Self { value, location, key_location: location }
+    }
+
     /// Another value with the same location.
     pub(crate) const fn with<U>(&self, value: U) -> Spanned<U> {
         Spanned { value, location: self.location, key_location: self.key_location }

@@ -65,6 +65,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    pub(super) fn is_array(&self) -> bool {
+        match &self.value {
+            Value::Written(value) => value.get_ref().is_array(),
+            Value::Array(..) => true,
+            Value::Table(..) => false,
+        }
+    }
+
     /// The keys of a table.
     pub(super) fn keys(&self) -> Vec<&'a str> {
         match &self.value {

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::place::Place;
 use super::schema::known as schema;
 use super::syntax::Parsed;
-use super::tree;
+use super::tree::{self, Node};
 use crate::diag::{Code, Location, Sink};
 #[cfg(test)]
 pub(super) use keyword::KEYWORDS;
@@ -27,8 +27,26 @@ pub(super) struct Rejected {
     pub(super) reported: BTreeSet<Place>,
     /// Tables of the file, and entries of tables of named things, with a syntax error inside.
     pub(super) broken: BTreeSet<Place>,
+    /// Elements of arrays of tables, such as `[[bindings]]`, with an error inside.
+    pub(super) items: BTreeSet<Location>,
     /// Entries whose name most likely contains a dot that is not quoted.
     pub(super) dotted: BTreeSet<Place>,
+}
+
+impl Rejected {
+    /// Adds what is rejected in another file, at its place in the merged spec of an environment.
+    #[must_use]
+    pub(super) fn merged(mut self, file: &Self, environment: Option<&str>) -> Self {
+        let merged = |places: &BTreeSet<Place>| {
+            let places = places.iter().map(Place::merged).filter(|(of, _)| of.is_none() || *of == environment);
+            places.map(|(_, place)| place).collect::<Vec<_>>()
+        };
+        self.reported.extend(merged(&file.reported));
+        self.broken.extend(merged(&file.broken));
+        self.dotted.extend(merged(&file.dotted));
+        self.items.extend(&file.items);
+        self
+    }
 }
 
 /// Reports every value whose shape is wrong. Entries with a syntax error inside, at the offsets `errors`, are skipped.
@@ -46,7 +64,8 @@ pub(super) fn complete(sections: &tree::Table<'_>, rejected: &Rejected, sink: &m
         let Some(entries) = sections.get(section) else { continue };
         let of_entry = report::resolve(schema, &report::resolve(schema, &schema["properties"][section])["additionalProperties"]);
         let names = entries.keys();
-        for (name, entry) in entries.entries().iter().filter(|(_, entry)| entry.is_table()) {
+        for name in &names {
+            let Some(entry) = entries.get(name).filter(Node::is_table) else { continue };
             let place = Place::default().key(section).key(*name);
             if !rejected.broken.contains(&place) && !rejected.dotted.contains(&place) {
                 let present: BTreeSet<&str> = entry.keys().into_iter().collect();
@@ -101,6 +120,19 @@ impl<'a> Shape<'a> {
                             }
                             _ if !self.is_broken(&entry, errors) => self.entry(of_entry, &entry),
                             _ => {}
+                        }
+                    }
+                }
+                (_, DeValue::Array(items)) if self.resolve(of_section)["type"] == "array" => {
+                    for (i, value) in items.iter().enumerate() {
+                        let entry = Entry { place: section.place.index(i), key: value.span(), value };
+                        let before = self.sink.errors();
+                        let is_broken = self.is_broken(&entry, errors);
+                        if !is_broken {
+                            self.entry(&self.resolve(of_section)["items"], &entry);
+                        }
+                        if is_broken || self.sink.errors() > before {
+                            self.rejected.items.insert(self.at(&entry));
                         }
                     }
                 }
@@ -204,7 +236,7 @@ impl<'a> Shape<'a> {
 
 /// The section that an unknown key of the file's root most likely means.
 pub(super) fn near_section(key: &str) -> Option<&'static str> {
-    const SECTIONS: [&str; 9] =
-        ["mesh", "output", "rollout", "names", "vars", "defaults", "filters", "workloads", "env"];
+    const SECTIONS: [&str; 10] =
+        ["mesh", "output", "rollout", "names", "vars", "defaults", "filters", "workloads", "bindings", "env"];
     if SECTIONS.contains(&key) { None } else { crate::diag::suggest(key, SECTIONS.into_iter()) }
 }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{Filter, Mesh, Names, Output, Rollout, Value, Workload};
+use super::{Binding, Filter, Mesh, Names, Output, Rollout, Value, Workload};
 
 // Only the schema uses these: an overlay is merged before the tables are decoded.
 /// What an environment changes. Tables merge, and everything else is replaced.
@@ -32,6 +32,8 @@ pub(in crate::spec) struct Overlay {
     filters: Option<BTreeMap<String, Partial<Filter>>>,
     /// The workloads that run filters, by name.
     workloads: Option<BTreeMap<String, Partial<Workload>>>,
+    /// Filters for many workloads. They replace the bindings of the same file.
+    bindings: Option<Vec<Binding>>,
 }
 
 /// What every filter and every workload sets that does not set it itself. Tables merge.

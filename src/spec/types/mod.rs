@@ -1,5 +1,6 @@
 //! The tables of mesh.toml. Their documentation is the schema's: editors show it.
 
+mod binding;
 mod environment;
 mod filter;
 mod include;
@@ -11,10 +12,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use binding::Binding;
 pub(super) use environment::{Defaults, Overlay};
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
 pub(crate) use include::{Include, IncludeSettings, IncludedTable};
-pub(crate) use workload::{UseSettings, Workload};
+pub(crate) use workload::{Use, UseSettings, Workload};
 
 use super::{Spanned, Value};
 use crate::domain::Provider;
@@ -41,6 +43,8 @@ pub(super) struct File {
     filters: Option<BTreeMap<String, Filter>>,
     /// The workloads that run filters, by name.
     workloads: Option<BTreeMap<String, Workload>>,
+    /// Filters for many workloads.
+    bindings: Option<Vec<Binding>>,
     /// The environments, by name. Each one is rendered to a directory of its own, with its table merged over the rest of the
     /// file: tables merge, and everything else is replaced.
     env: Option<BTreeMap<String, Overlay>>,
@@ -68,7 +72,6 @@ pub(crate) struct Mesh {
     /// The versions of mesh-compile that may render this file, such as `>=0.2, <0.3`. Default: any.
     pub(crate) compiler: Option<Spanned<String>>,
     /// Files to include. Paths are relative to the file that holds them.
-    #[expect(dead_code, reason = "read before the tables are decoded")]
     include: Option<Vec<Spanned<Include>>>,
 }
 
