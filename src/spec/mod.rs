@@ -36,6 +36,10 @@ use syntax::Parsed;
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) file: FileId,
+    /// The directory of each file that the spec consists of: paths are relative to the file that holds them.
+    dirs: BTreeMap<FileId, Utf8PathBuf>,
+    /// The environment that this is the spec of. `None` if mesh.toml declares no environments.
+    pub(crate) environment: Option<String>,
     /// The path of the file, as the user names it.
     pub(crate) path: Utf8PathBuf,
     pub(crate) mesh: Mesh,
@@ -46,6 +50,26 @@ pub(crate) struct Spec {
     pub(crate) filters: BTreeMap<String, Spanned<Filter>>,
     pub(crate) workloads: BTreeMap<String, Spanned<Workload>>,
     pub(crate) unread: Unread,
+}
+
+/// mesh.toml with its includes: one spec per environment.
+#[derive(Debug)]
+pub(crate) struct Project {
+    environments: Vec<Spec>,
+}
+
+impl Project {
+    /// The spec of each environment, in the order of their names. A single spec without a name if mesh.toml declares none.
+    pub(crate) fn environments(&self) -> &[Spec] {
+        &self.environments
+    }
+
+    /// The spec of the only environment.
+    #[cfg(test)]
+    pub(crate) fn into_only(mut self) -> Spec {
+        assert_eq!(self.environments.len(), 1);
+        self.environments.remove(0)
+    }
 }
 
 /// The parts of the file that could not be read. Their errors are reported already, so nothing that may be among them is reported as
@@ -70,9 +94,14 @@ impl Spec {
         self.path.file_name().unwrap_or("mesh.toml")
     }
 
-    /// The directory that paths in the file are relative to. Empty for the current directory.
+    /// The directory of mesh.toml. Empty for the current directory.
     pub(crate) fn dir(&self) -> &Utf8Path {
         self.path.parent().unwrap_or_else(|| "".into())
+    }
+
+    /// The directory that the paths at a location are relative to: that of the file that holds them.
+    pub(crate) fn dir_of(&self, location: Location) -> &Utf8Path {
+        self.dirs.get(&location.file).map_or_else(|| self.dir(), Utf8PathBuf::as_path)
     }
 
     /// The file as a whole.
@@ -83,14 +112,15 @@ impl Spec {
 
 /// Reads and decodes the mesh.toml at `path`. Errors go to `sink`, and the result contains everything that could be read. `None` if
 /// there is no text: the file cannot be read, is empty or is not UTF-8.
-pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
+pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Project> {
     let file = read::read(world, path, sink)?;
     let source = world.sources().get(file);
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     let parsed = Parsed { file, text: &source.text, root: root.get_ref() };
     let errors = syntax::report(parsed, &errors, sink);
     let rejected = shape::check(parsed, &errors, sink);
-    Some(decode_file(path, parsed, &rejected, !errors.is_empty(), sink))
+    let spec = decode_file(path, parsed, &rejected, !errors.is_empty(), sink);
+    Some(Project { environments: vec![spec] })
 }
 
 fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bool, sink: &mut Sink) -> Spec {
@@ -113,7 +143,21 @@ fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bo
         workloads: declared(parsed.root, "workloads").any(|name| !workloads.contains_key(&name)),
     };
     let file = parsed.file;
-    Spec { file, path: path.to_owned(), mesh, output, rollout, names, vars, filters, workloads, unread }
+    let (dirs, environment) = (BTreeMap::new(), None);
+    Spec {
+        file,
+        dirs,
+        environment,
+        path: path.to_owned(),
+        mesh,
+        output,
+        rollout,
+        names,
+        vars,
+        filters,
+        workloads,
+        unread,
+    }
 }
 
 /// The names in a section, including a section whose own name is misspelled.

@@ -7,7 +7,7 @@ use crate::world::{Memory, World as _};
 fn load_text(text: &str) -> (Spec, Vec<Code>, Memory) {
     let world = Memory::new().file("mesh.toml", text);
     let mut sink = Sink::new();
-    let spec = load(&world, "mesh.toml".into(), &mut sink).unwrap();
+    let spec = load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
     let codes = sink.into_sorted(world.sources()).iter().map(|diagnostic| diagnostic.code).collect();
     (spec, codes, world)
 }
