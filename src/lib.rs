@@ -66,7 +66,8 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
 }
 
 fn environment(world: &dyn World, spec: &spec::Spec, sink: &mut Sink) -> Option<Compiled> {
-    let resolved = resolve::resolve(world, spec, sink);
+    let base = base::Base::default();
+    let resolved = resolve::resolve(world, spec, &base, sink);
     let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;

@@ -18,6 +18,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 4] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet, Self::Rollout];
+
+    /// The kind of an object, whatever the version of its group. `None` if the object is no workload.
+    pub(crate) fn of(api_version: &str, kind: &str) -> Option<Self> {
+        let group = |version: &str| version.rsplit_once('/').map(|(group, _)| group.to_owned());
+        Self::ALL.into_iter().find(|it| it.as_str() == kind && group(it.api_version()) == group(api_version))
+    }
+
     /// The `kind` in manifests.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

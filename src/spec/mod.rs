@@ -23,7 +23,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use schema::schema;
 pub(crate) use spanned::Spanned;
-pub(crate) use types::{Filter, Mesh, Names, Output, Rollout, Workload};
+pub(crate) use types::{Binding, Filter, Mesh, Names, Output, Rollout, Workload};
 pub(crate) use value::{Table, Value, to_json};
 
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
@@ -49,6 +49,12 @@ pub(crate) struct Spec {
     pub(crate) vars: BTreeMap<String, types::Var>,
     pub(crate) filters: BTreeMap<String, Spanned<Filter>>,
     pub(crate) workloads: BTreeMap<String, Spanned<Workload>>,
+    /// In the order of the file.
+    pub(crate) bindings: Vec<Spanned<Binding>>,
+    /// The settings of a workload without a table.
+    pub(crate) default_workload: Workload,
+    /// The namespaces, as patterns, to which a file restricts everything that it declares. Files that are not listed are free.
+    pub(crate) namespaces: BTreeMap<FileId, Vec<Spanned<String>>>,
     pub(crate) unread: Unread,
 }
 
@@ -86,6 +92,8 @@ pub(crate) struct Unread {
     pub(crate) filters: BTreeSet<String>,
     /// Whether there are workloads with an error inside.
     pub(crate) workloads: bool,
+    /// Whether there are bindings with an error inside.
+    pub(crate) bindings: bool,
 }
 
 impl Spec {
@@ -97,6 +105,11 @@ impl Spec {
     /// The directory of mesh.toml. Empty for the current directory.
     pub(crate) fn dir(&self) -> &Utf8Path {
         self.path.parent().unwrap_or_else(|| "".into())
+    }
+
+    /// The namespaces that what is declared at `location` may touch, as patterns. `None`: all.
+    pub(crate) fn namespaces_of(&self, location: Location) -> Option<&[Spanned<String>]> {
+        self.namespaces.get(&location.file).map(Vec::as_slice)
     }
 
     /// The directory that the paths at a location are relative to: that of the file that holds them.
@@ -130,6 +143,7 @@ fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bo
     let mut vars: BTreeMap<String, types::Var> = decoder.entries("vars");
     let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
     let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");
+    let (bindings, unread_bindings) = decoder.list("bindings");
     // A template that uses a rejected variable is not wrong itself.
     for name in declared(parsed.root, "vars") {
         vars.entry(name).or_insert(types::Var::Integer(0));
@@ -141,6 +155,7 @@ fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bo
         output: is_broken("output"),
         filters: declared(parsed.root, "filters").filter(|name| !filters.contains_key(name)).collect(),
         workloads: declared(parsed.root, "workloads").any(|name| !workloads.contains_key(&name)),
+        bindings: unread_bindings,
     };
     let file = parsed.file;
     let (dirs, environment) = (BTreeMap::new(), None);
@@ -156,6 +171,9 @@ fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bo
         vars,
         filters,
         workloads,
+        bindings,
+        default_workload: Workload::default(),
+        namespaces: BTreeMap::new(),
         unread,
     }
 }
@@ -207,6 +225,27 @@ impl Decoder<'_> {
             }
         }
         decoded
+    }
+
+    /// The entries of a list of tables, without those that are rejected, and whether any is missing.
+    fn list<'de, T: Deserialize<'de>>(&mut self, name: &str) -> (Vec<Spanned<T>>, bool) {
+        let place = Place::default().key(name);
+        let is_meant = |key: &str| key == name || shape::near_section(key) == Some(name);
+        let is_declared = self.parsed.root.iter().any(|(key, _)| is_meant(key.get_ref()));
+        let items = self.parsed.root.get(name).and_then(|value| value.get_ref().as_array());
+        let Some(items) = items.filter(|_| !self.rejected.broken.contains(&place)) else {
+            return (Vec::new(), is_declared);
+        };
+        let mut decoded = Vec::with_capacity(items.len());
+        for (index, value) in items.iter().enumerate() {
+            let place = place.index(index);
+            if self.rejected.reported.contains(&place) || self.rejected.broken.contains(&place) {
+                continue;
+            }
+            decoded.extend(self.decode(decode::Value { file: self.parsed.file, key: value.span(), value }));
+        }
+        let is_incomplete = decoded.len() < items.len();
+        (decoded, is_incomplete)
     }
 
     fn decode<'de, T: Deserialize<'de>>(&mut self, value: decode::Value<'_, '_>) -> Option<T> {
