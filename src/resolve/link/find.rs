@@ -8,7 +8,7 @@ use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::Kind;
 use crate::spec::{Spanned, types};
 
-/// The object of a workload. `None` if there is none, which is reported unless the base is incomplete.
+/// The object of a workload. `None` if there is no base, or no such object, which is reported unless the base is incomplete.
 pub(crate) fn find<'a>(
     index: &Index<'a>,
     key: &str,
@@ -16,6 +16,9 @@ pub(crate) fn find<'a>(
     mesh_namespace: Option<&Spanned<String>>,
     sink: &mut Sink,
 ) -> Option<Linked<'a>> {
+    if index.base.objects.is_empty() {
+        return None;
+    }
     let (name, at) = match &written.name {
         Some(name) => (name.as_str(), name.location()),
         None => (key, written.key_location()),
@@ -143,7 +146,8 @@ impl Wanted<'_> {
         let diagnostic = shown_here.fold(diagnostic, |diagnostic, it| {
             diagnostic.related(it.object.location, format!("{} in {}", it.kind.as_str(), shown(it.object)))
         });
-        let differ = |value: fn(&Linked<'_>) -> String| several.windows(2).any(|pair| value(&pair[0]) != value(&pair[1]));
+        let differ =
+            |value: fn(&Linked<'_>) -> String| several.windows(2).any(|pair| value(&pair[0]) != value(&pair[1]));
         let kinds = differ(|it| it.kind.as_str().to_owned());
         let namespaces = differ(|it| it.namespace.to_owned());
         diagnostic.help(match (kinds, namespaces) {
@@ -156,7 +160,10 @@ impl Wanted<'_> {
 
 /// The namespace of an object as text.
 fn shown(object: &Object) -> String {
-    object.namespace.as_ref().map_or_else(|| "no namespace".to_owned(), |namespace| format!("the namespace `{namespace}`"))
+    object
+        .namespace
+        .as_ref()
+        .map_or_else(|| "no namespace".to_owned(), |namespace| format!("the namespace `{namespace}`"))
 }
 
 fn pods_of(kind: &str) -> String {

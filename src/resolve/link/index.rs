@@ -89,9 +89,7 @@ impl<'a> Index<'a> {
 
 /// The kind of a workload that can be patched.
 pub(crate) fn kind_of(object: &Object) -> Option<Kind> {
-    let kinds = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet, Kind::Rollout];
-    let group_of = |kind: Kind| kind.api_version().split_once('/').map_or("", |(group, _)| group);
-    kinds.into_iter().find(|kind| kind.as_str() == object.kind && group_of(*kind) == group(object))
+    Kind::of(&object.api_version, &object.kind)
 }
 
 /// The API group, empty for the core.
@@ -110,7 +108,8 @@ struct Selectors<'a> {
 
 impl<'a> Selectors<'a> {
     fn new(selectors: Vec<(&'a str, &'a Object, &'a [Entry])>) -> Self {
-        let labels = |selector: &'a [Entry]| selector.iter().filter_map(|it| Some((it.key.as_str(), it.value.as_str()?)));
+        let labels =
+            |selector: &'a [Entry]| selector.iter().filter_map(|it| Some((it.key.as_str(), it.value.as_str()?)));
         let mut counts: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
         for (namespace, _, selector) in &selectors {
             labels(selector).for_each(|(key, value)| *counts.entry((namespace, key, value)).or_default() += 1);

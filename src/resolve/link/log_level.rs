@@ -32,7 +32,8 @@ pub(crate) fn merge(linked: Option<&Linked<'_>>, written: &Spanned<LogLevel>, si
 fn replaced(existing: &str, (written, location): (&Spanned<LogLevel>, Location), sink: &mut Sink) {
     let other = parts(existing).find_map(|part| part.strip_prefix(COMPONENT)?.strip_prefix(':'));
     if let Some(other) = other.filter(|other| *other != written.as_str()) {
-        let message = format!("the base sets the level of `{COMPONENT}` to `{other}`, mesh.toml to `{}`", written.as_str());
+        let message =
+            format!("the base sets the level of `{COMPONENT}` to `{other}`, mesh.toml to `{}`", written.as_str());
         sink.push(
             Diagnostic::warning(Code::MC0532, message)
                 .at_label(written.location(), "used")

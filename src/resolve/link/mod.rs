@@ -11,7 +11,7 @@ mod selector;
 mod volumes;
 
 use crate::base::Object;
-use crate::domain::{Direction, Kind, MountBy};
+use crate::domain::{Direction, Kind};
 use crate::spec::Spec;
 use crate::spec::types::{EnvoyFilters, Gate};
 
@@ -19,7 +19,7 @@ pub(super) use find::find;
 pub(super) use index::Index;
 pub(super) use log_level::merge as log_level;
 use pod::Pod;
-pub(super) use rules::{Context, check, shared_selectors};
+pub(super) use rules::{check, shared_selectors};
 pub(super) use selector::of as selector;
 pub(super) use volumes::{Existing, existing};
 

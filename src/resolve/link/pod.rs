@@ -1,8 +1,8 @@
 //! What a workload's pods look like: the pod template of an object of the base.
 
 use crate::base::{Entry, Node, Object};
-use crate::domain::annotation::{PROXY_CONTAINER, TEMPLATES};
 use crate::domain::Kind;
+use crate::domain::annotation::{PROXY_CONTAINER, TEMPLATES};
 
 /// The values of the label `istio` on the pods of Istio's own gateways (istio/istio, manifests/charts/gateways).
 const GATEWAYS: [&str; 3] = ["ingressgateway", "egressgateway", "eastwestgateway"];

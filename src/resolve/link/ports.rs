@@ -4,7 +4,7 @@
 //! All other ports share the chain `virtualInbound-catchall-http`, which no `portNumber` matches.
 
 use super::index::{Index, group};
-use super::pod::{Pod, name, number, text};
+use super::pod::{Pod, number, text};
 use crate::base::{Node, Object};
 use crate::diag::Location;
 
@@ -76,7 +76,14 @@ fn entry<'a>(object: &'a Object, port: &'a Node, target: Option<&str>) -> Option
     let target = target.and_then(|key| number(port.get(key)?)).unwrap_or(number_of_port);
     let protocol = named(text(port, "protocol").unwrap_or_default(), 0);
     let protocol_at = port.get("protocol").unwrap_or(port).location;
-    Some(Port { service: object, number: number_of_port, target: Some(target), protocol, protocol_at, location: port.location })
+    Some(Port {
+        service: object,
+        number: number_of_port,
+        target: Some(target),
+        protocol,
+        protocol_at,
+        location: port.location,
+    })
 }
 
 /// The protocol of a Service's `appProtocol` (istio/istio, pkg/config/kube/conversion.go).
@@ -103,7 +110,6 @@ fn named(name: &str, port: u16) -> Protocol {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,9 +118,24 @@ mod tests {
     fn the_protocol_follows_from_the_name_as_in_istio() {
         use Protocol::{Detected, Http, Tcp, Udp};
         let cases = [
-            ("http", Http), ("HTTP-web", Http), ("grpc-web", Http), ("grpc-web-x", Http), ("http2-x", Http), ("grpc", Http),
-            ("tcp", Tcp), ("tcp-web", Tcp), ("https", Tcp), ("tls-x", Tcp), ("redis", Tcp), ("mysql-db", Tcp), ("udp-x", Udp),
-            ("", Detected), ("web", Detected), ("httpx", Detected), ("web-http", Detected), ("thrift", Detected),
+            ("http", Http),
+            ("HTTP-web", Http),
+            ("grpc-web", Http),
+            ("grpc-web-x", Http),
+            ("http2-x", Http),
+            ("grpc", Http),
+            ("tcp", Tcp),
+            ("tcp-web", Tcp),
+            ("https", Tcp),
+            ("tls-x", Tcp),
+            ("redis", Tcp),
+            ("mysql-db", Tcp),
+            ("udp-x", Udp),
+            ("", Detected),
+            ("web", Detected),
+            ("httpx", Detected),
+            ("web-http", Detected),
+            ("thrift", Detected),
         ];
         for (name, expected) in cases {
             assert_eq!(named(name, 80), expected, "{name}");

@@ -7,6 +7,7 @@ use super::Linked;
 use super::pod::Text;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::annotation::{USER_VOLUME, USER_VOLUME_MOUNT};
+use crate::resolve::mesh::Workload;
 
 /// The entries of the two annotations, in Kubernetes' form.
 #[derive(Debug, Default)]
@@ -21,6 +22,20 @@ pub(crate) struct Entry {
     pub(crate) fields: Map<String, Value>,
     /// The annotation.
     pub(crate) location: Location,
+}
+
+impl Existing {
+    /// Adds the entries to a workload's own, without those that mesh.toml repeats.
+    pub(crate) fn add_to(self, workload: &mut Workload) {
+        let add = |ours: &mut Vec<Map<String, Value>>, theirs: Vec<Entry>| {
+            let mut all: Vec<_> = theirs.into_iter().map(|entry| entry.fields).collect();
+            ours.retain(|entry| !all.contains(entry));
+            all.append(ours);
+            *ours = all;
+        };
+        add(&mut workload.volumes, self.volumes);
+        add(&mut workload.volume_mounts, self.mounts);
+    }
 }
 
 impl Entry {

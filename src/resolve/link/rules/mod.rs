@@ -18,14 +18,16 @@ mod taken;
 pub(crate) use shared_selector::check as shared_selectors;
 
 use super::index::Index;
-use super::ports::Port;
+use super::ports::{self, Port};
 use super::{Existing, Linked};
 use crate::base::Object;
 use crate::diag::{Location, Sink};
 use crate::domain::Istio;
 use crate::resolve::mesh::Workload;
+use crate::resolve::roster::Entry;
 use crate::resolve::uses::Use;
-use crate::spec::{Spanned, Spec, types};
+use crate::resolve::workloads::Inputs;
+use crate::spec::{Spec, types};
 
 /// What the rules look at: a workload whose keys are valid, and its object.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +37,8 @@ pub(crate) struct Context<'a> {
     pub(crate) istio: Istio,
     pub(crate) index: &'a Index<'a>,
     pub(crate) linked: Linked<'a>,
-    /// Its table in mesh.toml.
-    pub(crate) written: &'a Spanned<types::Workload>,
+    /// The settings of mesh.toml.
+    pub(crate) written: &'a types::Workload,
     pub(crate) workload: &'a Workload,
     pub(crate) uses: &'a [Use<'a>],
     pub(crate) existing: &'a Existing,
@@ -59,10 +61,29 @@ const RULES: [Rule; 10] = [
     gateway::check,
 ];
 
-/// Applies all rules.
-pub(crate) fn check(context: &Context<'_>, sink: &mut Sink) {
+/// Applies all rules to a workload.
+pub(crate) fn check(
+    inputs: &Inputs<'_>,
+    entry: &Entry<'_>,
+    linked: &Linked<'_>,
+    (workload, uses, existing): (&Workload, &[Use<'_>], &Existing),
+    sink: &mut Sink,
+) {
+    let Inputs { spec, settings, index, .. } = *inputs;
+    let ports = ports::of(index, linked.object, linked.pod);
+    let context = Context {
+        spec,
+        istio: settings.istio,
+        index,
+        linked: *linked,
+        written: entry.written,
+        workload,
+        uses,
+        existing,
+        ports: &ports,
+    };
     for rule in RULES {
-        rule(context, sink);
+        rule(&context, sink);
     }
 }
 

@@ -31,10 +31,16 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
 }
 
 /// The port that clients connect to, where the listener's is meant.
-fn of_a_service(context: &Context<'_>, one: &Use<'_>, (port, service): (u16, &Port<'_>), at_gateway: bool) -> Diagnostic {
+fn of_a_service(
+    context: &Context<'_>,
+    one: &Use<'_>,
+    (port, service): (u16, &Port<'_>),
+    at_gateway: bool,
+) -> Diagnostic {
     let object = service.service;
     let listens = if at_gateway { "the gateway" } else { "the container" };
-    let message = format!("{port} is the port of the {} `{}`; {listens} listens on another one", object.kind, object.name);
+    let message =
+        format!("{port} is the port of the {} `{}`; {listens} listens on another one", object.kind, object.name);
     let diagnostic = Diagnostic::error(Code::MC0535, message).at_label(one.port_location, "no listener has this port");
     match service.target {
         Some(target) => diagnostic
@@ -68,7 +74,8 @@ fn no_target(context: &Context<'_>, one: &Use<'_>, port: u16, at_gateway: bool) 
     let diagnostic = diagnostic.note(silence(at_gateway));
     match targets.as_slice() {
         [only] => diagnostic.help(format!("set `port = {only}`, or remove `port`")),
-        _ => diagnostic.help(format!("let a Service lead to {port}, or remove `port`: the filter then runs on all ports")),
+        _ => diagnostic
+            .help(format!("let a Service lead to {port}, or remove `port`: the filter then runs on all ports")),
     }
 }
 

@@ -28,12 +28,16 @@ fn http(context: &Context<'_>, one: &Use<'_>, port: u16, sink: &mut Sink) {
     let name = &one.filter.plugin.name;
     let service = format!("{} `{}`", other.service.kind, other.service.name);
     let diagnostic = match of_port.iter().find(|it| is_http(it.protocol)) {
-        None => Diagnostic::error(Code::MC0536, format!("the HTTP filter `{name}` would never run: port {port} is not HTTP")),
-        Some(http) => {
-            Diagnostic::warning(Code::MC0536, format!("the HTTP filter `{name}` may never run: one Service says that port {port} is not HTTP"))
-                .related(http.protocol_at, "HTTP here")
-                .note("where two Services lead to one port, istiod takes the protocol of the older one")
-        }
+        None => Diagnostic::error(
+            Code::MC0536,
+            format!("the HTTP filter `{name}` would never run: port {port} is not HTTP"),
+        ),
+        Some(http) => Diagnostic::warning(
+            Code::MC0536,
+            format!("the HTTP filter `{name}` may never run: one Service says that port {port} is not HTTP"),
+        )
+        .related(http.protocol_at, "HTTP here")
+        .note("where two Services lead to one port, istiod takes the protocol of the older one"),
     };
     sink.push(
         diagnostic
@@ -51,11 +55,15 @@ fn http_on_all(context: &Context<'_>, one: &Use<'_>, sink: &mut Sink) {
         return;
     }
     let name = &one.filter.plugin.name;
-    let message = format!("the HTTP filter `{name}` would see no request from a Service: no port of {} is HTTP", context.name());
+    let message =
+        format!("the HTTP filter `{name}` would see no request from a Service: no port of {} is HTTP", context.name());
     sink.push(
         Diagnostic::warning(Code::MC0536, message)
             .at(one.location)
-            .related(first.protocol_at, format!("{} `{}` declares {}", first.service.kind, first.service.name, shown(first.protocol)))
+            .related(
+                first.protocol_at,
+                format!("{} `{}` declares {}", first.service.kind, first.service.name, shown(first.protocol)),
+            )
             .note("the chain of such a port is a TCP proxy, without HTTP filters")
             .help("name the Service's port `http` or `http-…`, or set `appProtocol: http`"),
     );
@@ -66,10 +74,13 @@ fn network(context: &Context<'_>, one: &Use<'_>, port: u16, sink: &mut Sink) {
     let Some(http) = of_port.find(|it| it.protocol == Protocol::Http) else { return };
     let name = &one.filter.plugin.name;
     sink.push(
-        Diagnostic::warning(Code::MC0536, format!("the network filter `{name}` sees the bytes of HTTP, not requests: port {port} is HTTP"))
-            .at_label(one.port_location, "for a network filter")
-            .related(http.protocol_at, format!("{} `{}` declares HTTP", http.service.kind, http.service.name))
-            .help("use an HTTP filter, or name the Service's port `tcp` or `tcp-…` if it does not carry HTTP"),
+        Diagnostic::warning(
+            Code::MC0536,
+            format!("the network filter `{name}` sees the bytes of HTTP, not requests: port {port} is HTTP"),
+        )
+        .at_label(one.port_location, "for a network filter")
+        .related(http.protocol_at, format!("{} `{}` declares HTTP", http.service.kind, http.service.name))
+        .help("use an HTTP filter, or name the Service's port `tcp` or `tcp-…` if it does not carry HTTP"),
     );
 }
 

@@ -59,7 +59,8 @@ fn version(context: &Context<'_>, sink: &mut Sink) {
     let image = pod.proxy().and_then(|proxy| Some((text(proxy, "image")?, proxy.get("image")?.location)));
     for (image, location) in annotation.into_iter().chain(image) {
         let Some(version) = version_of(image).filter(|version| *version < context.istio) else { continue };
-        let message = format!("{} runs a proxy of Istio {version}, but mesh.toml renders for {}", context.name(), context.istio);
+        let message =
+            format!("{} runs a proxy of Istio {version}, but mesh.toml renders for {}", context.name(), context.istio);
         let at = context.spec.mesh.istio.as_ref().map_or_else(|| context.at(), |written| written.location());
         sink.push(
             Diagnostic::error(Code::MC0533, message)

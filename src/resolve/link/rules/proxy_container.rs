@@ -16,15 +16,16 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
         (MountBy::Container, _, Some(native)) => sink.push(
             error(format!("the proxy of {} is an init container, which the patch does not reach", context.name()))
                 .related(native.location, "a native sidecar")
-                .note(format!("the patch would add a second container `{PROXY_CONTAINER}`, and the API server rejects the pod"))
+                .note(format!(
+                    "the patch would add a second container `{PROXY_CONTAINER}`, and the API server rejects the pod"
+                ))
                 .help("remove the injected sidecar from the manifest, so that the injector adds it"),
         ),
         (MountBy::Annotation, proxy, native) if pod.has_own_proxy() && pod.gateway().is_none() => {
             let Some(proxy) = proxy.or(native) else { return };
-            let diagnostic =
-                error(format!("{} is injected already, so no module would be mounted", context.name()))
-                    .related(proxy.location, "a complete proxy")
-                    .note("the injector reads the annotations for volumes when it adds the sidecar");
+            let diagnostic = error(format!("{} is injected already, so no module would be mounted", context.name()))
+                .related(proxy.location, "a complete proxy")
+                .note("the injector reads the annotations for volumes when it adds the sidecar");
             sink.push(if native.is_some() {
                 diagnostic.help("remove the injected sidecar from the manifest, so that the injector adds it")
             } else {

@@ -74,7 +74,9 @@ impl<'a> Taken<'a> {
         sink.push(match (ours, self.what) {
             (Some(_), _) => diagnostic.help("remove it from mesh.toml, or choose another one"),
             (None, "volume") => diagnostic.help("set `names.volume` to another name, such as \"wasm-modules\""),
-            (None, _) => diagnostic.help("set `mount-path` to another directory, such as \"/var/local/lib/wasm-modules\""),
+            (None, _) => {
+                diagnostic.help("set `mount-path` to another directory, such as \"/var/local/lib/wasm-modules\"")
+            }
         });
     }
 }
