@@ -25,7 +25,7 @@ fn built() -> Vec<Example> {
         assert!(["ConfigMap", "EnvoyFilter"].iter().all(|kind| of_kind(&objects, kind).next().is_some()));
         Example { dir, spec, workloads, objects }
     };
-    explicit_examples().into_iter().map(example).collect()
+    super::explicit_examples().into_iter().map(example).collect()
 }
 
 /// The volumes and the mounts of the proxy: from the annotations for the injector, or from the container of a gateway.
