@@ -218,7 +218,11 @@ fn excerpts(code: Code, section: &str) -> Vec<Excerpt> {
                     excerpts.push(last.clone());
                 }
                 pending = here && language == "yaml";
-                if language == "yaml" { last.yaml = text } else { last.toml = text }
+                if language == "yaml" {
+                    last.yaml = text
+                } else {
+                    last.toml = text
+                }
                 if here && language == "toml" {
                     excerpts.push(last.clone());
                 }
