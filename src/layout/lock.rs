@@ -9,15 +9,17 @@ use crate::objects::{Digests, Lock, LockedModule};
 use crate::resolve::mesh::Module;
 
 /// Lists the files and the modules that they were made from.
-pub(super) fn new(modules: &BTreeMap<Utf8PathBuf, Module>, files: &[File]) -> Lock {
+pub(super) fn new(spec: Option<&str>, modules: &BTreeMap<Utf8PathBuf, Module>, files: &[File]) -> Lock {
     let module = |module: &Module| LockedModule {
         sha256: module.original.digest.to_string(),
         size: module.original.bytes.len(),
         slim_size: module.slim.as_ref().map(|slim| slim.bytes.len()),
         abi: module.original.report.abi.ok().flatten().map(|abi| abi.to_string()),
     };
-    Lock::new(
+    let mut lock = Lock::new(
         files.iter().map(|file| (file.path.clone(), Digests::One(file.digest.to_string()))).collect(),
         modules.iter().map(|(path, it)| (path.clone(), module(it))).collect(),
-    )
+    );
+    lock.spec = spec.map(str::to_owned);
+    lock
 }

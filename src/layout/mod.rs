@@ -55,7 +55,7 @@ pub(crate) fn tree(mesh: &Mesh, dir: Utf8PathBuf, objects: impl ParallelIterator
     let kustomization = kustomization::object(&mesh.layout, &files);
     files.push(File::new(KUSTOMIZATION.to_owned(), &[&generated], &kustomization));
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let lock = lock::new(&mesh.modules, &files).to_toml(&generated).into_bytes();
+    let lock = lock::new(mesh.spec_path.as_deref(), &mesh.modules, &files).to_toml(&generated).into_bytes();
     files.push(File { path: LOCK.to_owned(), digest: Digest::of(&lock), bytes: lock });
     Tree { dir, files }
 }

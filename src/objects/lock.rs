@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-/// The version of the format that is written.
-const VERSION: u32 = 2;
+/// The newest version of the format.
+const VERSION: u32 = 3;
+/// The version that is written if no field needs a newer one.
+const COMMON: u32 = 2;
 /// Stands for the digest of a file that does not exist yet.
 const ABSENT: &str = "absent";
 /// The oldest version that is read. In it, each file has exactly one digest.
@@ -17,6 +19,9 @@ const OLDEST: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lock {
     version: u32,
+    /// The path of mesh.toml from `out/`. `None`: in the directory above it, with the name in the first comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spec: Option<String>,
     /// Path from `out/` to the SHA-256 of the bytes.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, Digests>,
@@ -89,7 +94,7 @@ impl Default for Digests {
 
 impl Lock {
     pub(crate) const fn new(files: BTreeMap<String, Digests>, modules: BTreeMap<Utf8PathBuf, LockedModule>) -> Self {
-        Self { version: VERSION, files, modules }
+        Self { version: VERSION, spec: None, files, modules }
     }
 
     /// Adds a digest that a file will have. Returns whether the lock changed.
@@ -119,7 +124,12 @@ impl Lock {
 
     /// The lock as TOML, below a line of comment.
     pub(crate) fn to_toml(&self, comment: &str) -> String {
-        let mut text = format!("# {comment}\nversion = {}\n\n[files]\n", self.version);
+        let version = if self.spec.is_some() { VERSION } else { COMMON };
+        let mut text = format!("# {comment}\nversion = {version}\n");
+        if let Some(spec) = &self.spec {
+            text.extend(["spec = ", &toml::Value::from(spec.as_str()).to_string(), "\n"]);
+        }
+        text.push_str("\n[files]\n");
         entries(&mut text, &self.files);
         text.push_str("\n[modules]\n");
         entries(&mut text, &self.modules);

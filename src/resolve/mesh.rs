@@ -20,6 +20,8 @@ use crate::spec::Spanned;
 pub(crate) struct Mesh {
     /// The file name of mesh.toml, for the first line of every file.
     pub(crate) spec: String,
+    /// The path of mesh.toml from `out/`, unless it is in the directory above it.
+    pub(crate) spec_path: Option<String>,
     pub(crate) layout: Layout,
     /// Labels on every object that is not a patch.
     pub(crate) labels: BTreeMap<LabelKey, LabelValue>,
