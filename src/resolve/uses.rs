@@ -25,6 +25,10 @@ pub(super) struct Use<'a> {
     pub(super) location: Location,
     /// The filter's name in the entry.
     pub(super) name_location: Location,
+    /// Where the port is set, or the entry.
+    pub(super) port_location: Location,
+    /// Where the direction is set: in the entry or for the workload. Otherwise the entry.
+    pub(super) direction_location: Location,
     /// Where the entry sets `insert`, if it does.
     insert_location: Option<Location>,
 }
@@ -64,6 +68,8 @@ pub(super) fn resolve<'a>(
             port: with.and_then(|with| with.port.as_deref().copied()),
             insert: with.and_then(|with| with.insert.as_deref().copied()).unwrap_or_default(),
         };
+        let own_direction = with.and_then(|with| with.direction.as_ref());
+        let direction_at = own_direction.or(entry.written.direction.as_ref());
         let has_settings = is_moved || default_direction != Direction::default() || with.is_some_and(differs);
         uses.push(Use {
             filter,
@@ -72,6 +78,8 @@ pub(super) fn resolve<'a>(
             has_settings,
             location: item.location(),
             name_location,
+            port_location: with.and_then(|with| with.port.as_ref()).map_or_else(|| item.location(), Spanned::location),
+            direction_location: direction_at.map_or_else(|| item.location(), Spanned::location),
             insert_location: with.and_then(|with| with.insert.as_ref()).map(Spanned::location),
         });
     }
@@ -85,7 +93,8 @@ fn differs(with: &UseSettings) -> bool {
     !Keys::from(with).is_empty() || with.port.is_some() || with.insert.is_some() || with.direction.is_some()
 }
 
-fn undefined(spec: &Spec, name: &str, location: Location, sink: &mut Sink) {
+/// Reports a filter that does not exist.
+pub(super) fn undefined(spec: &Spec, name: &str, location: Location, sink: &mut Sink) {
     let unread = &spec.unread;
     if unread.any || spec.filters.contains_key(name) || unread.filters.contains(name) {
         return; // the filter exists and its errors are reported, or it may be among what could not be read

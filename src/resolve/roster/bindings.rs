@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::super::link::Index;
+use super::super::{settings, uses};
 use super::patterns::{Patterns, Verdict};
 use super::suitable::{self, Unsuitable};
-use super::super::link::Index;
 use super::{Entry, labels};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::{Binding, Spanned, Spec};
@@ -51,13 +52,14 @@ impl<'a> Bindings<'a> {
         let of_files = all.iter().map(|binding| spec.namespaces_of(binding.location()).unwrap_or_default());
         let namespaces = Patterns::new(all.iter().map(|binding| list(&binding.namespaces)).chain(of_files), sink);
         for binding in all {
-            super::super::settings::labels(&binding.match_labels, sink);
+            settings::labels(&binding.match_labels, sink);
+            for one in &binding.filters {
+                uses::undefined(spec, one.filter(), one.filter_at(), sink);
+            }
             if has_no_condition(binding) {
-                sink.push(
-                    Diagnostic::error(Code::MC0146, "the binding has no condition")
-                        .at(binding.location())
-                        .help("name its `workloads`, `match-labels`, `namespaces` or `kinds`; `workloads = [\"*\"]` matches all"),
-                );
+                sink.push(Diagnostic::error(Code::MC0146, "the binding has no condition").at(binding.location()).help(
+                    "name its `workloads`, `match-labels`, `namespaces` or `kinds`; `workloads = [\"*\"]` matches all",
+                ));
             }
         }
         let matches = all.iter().map(|_| Matches::default()).collect();
@@ -106,10 +108,7 @@ impl<'a> Bindings<'a> {
             if !others[index] || !name.accepts() || !namespace.accepts() {
                 continue;
             }
-            let is_named = |unsuitable: Unsuitable| {
-                name.exact || unsuitable == Unsuitable::Kind(entry.kind) && binding.kinds.is_some()
-            };
-            match unsuitable.filter(|unsuitable| !is_named(*unsuitable)) {
+            match unsuitable.filter(|_| !name.exact) {
                 Some(unsuitable) => {
                     let matches = &mut self.matches[index];
                     matches.left_out += 1;

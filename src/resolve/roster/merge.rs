@@ -66,14 +66,18 @@ fn added<'a>(
 
 impl<'a> Conflicts<'a> {
     /// Combines what bindings of the same order add. That is no conflict if the order of the filters is clear all the same.
-    fn combine(&mut self, spec: &'a Spec, entry: &Entry<'a>, lists: &[Vec<BoundUse<'a>>]) -> Vec<BoundUse<'a>> {
+    fn combine<'s>(
+        &mut self,
+        spec: &'a Spec,
+        entry: &Entry<'a>,
+        lists: &'s [Vec<BoundUse<'a>>],
+    ) -> Vec<BoundUse<'a>> {
         let mut combined: Vec<BoundUse<'a>> = Vec::new();
         let mut seen: BTreeMap<&str, BoundUse<'a>> = BTreeMap::new();
         for (position, list) in lists.iter().enumerate() {
-            for other in &lists[..position] {
-                if let Some(kind) = clash(spec, other, list) {
-                    self.add(kind, (other, list), entry);
-                }
+            let clash = |other: &'s Vec<BoundUse<'a>>| Some((clash(spec, other, list)?, other));
+            if let Some((kind, other)) = lists[..position].iter().find_map(clash) {
+                self.add(kind, (other, list), entry);
             }
             for one in list {
                 // Twice in one list is reported with the workload.
@@ -113,7 +117,9 @@ impl<'a> Conflicts<'a> {
                     format!("it is not clear whether `{a}` or `{b}` processes a request first"),
                 ),
                 Kind::Settings(name) => (
-                    format!("two bindings of order {order} add `{name}` to `{workload}`{more}, with different settings"),
+                    format!(
+                        "two bindings of order {order} add `{name}` to `{workload}`{more}, with different settings"
+                    ),
                     "a filter runs once, with the settings of the binding whose order is greater".to_owned(),
                 ),
             };

@@ -53,7 +53,10 @@ impl<'a> OptOuts<'a> {
                     Diagnostic::error(Code::MC0144, format!("`{}` does not start with `!`", written.as_str()))
                         .at(written.location())
                         .note("`bindings` lists the filters that no binding adds to the workload")
-                        .help(format!("write `\"!{0}\"` to exclude the filter, or add `{0}` to `filters`", written.as_str())),
+                        .help(format!(
+                            "write `\"!{0}\"` to exclude the filter, or add `{0}` to `filters`",
+                            written.as_str()
+                        )),
                 ),
             }
         }
@@ -81,7 +84,8 @@ fn is_unread(spec: &Spec, name: &str) -> bool {
 
 fn unknown(spec: &Spec, written: &Spanned<String>, name: &str) -> Diagnostic {
     let known = || spec.filters.keys().chain(&spec.unread.filters).map(String::as_str);
-    let diagnostic = Diagnostic::error(Code::MC0144, format!("the filter `{name}` does not exist")).at(written.location());
+    let diagnostic =
+        Diagnostic::error(Code::MC0144, format!("the filter `{name}` does not exist")).at(written.location());
     match suggest(name, known()) {
         Some(near) => diagnostic.help(format!("did you mean `!{near}`?")),
         None => diagnostic.help("name a filter of a binding, or write `bindings = false` to exclude all of them"),

@@ -82,12 +82,13 @@ impl<'a> Patterns<'a> {
                     }
                     Err(reason) => {
                         of_list.broken = true;
-                        let message = format!("`{}` is not a valid pattern: {reason}", written.as_str());
-                        sink.push(
-                            Diagnostic::error(Code::MC0145, message)
-                                .at(written.location())
-                                .help("write a name, with `*` for any number of characters, or `!` before what is excluded"),
-                        );
+                        let message = match text(written) {
+                            "" => "the pattern is empty".to_owned(),
+                            _ => format!("`{}` is not a valid pattern: {reason}", written.as_str()),
+                        };
+                        sink.push(Diagnostic::error(Code::MC0145, message).at(written.location()).help(
+                            "write a name, with `*` for any number of characters, or `!` before what is excluded",
+                        ));
                     }
                 }
             }

@@ -12,8 +12,6 @@ pub(crate) enum Unsuitable {
     NoSidecar,
     /// Its filters would see the traffic of others.
     Gateway,
-    /// Its pods end.
-    Batch,
 }
 
 impl fmt::Display for Unsuitable {
@@ -21,7 +19,6 @@ impl fmt::Display for Unsuitable {
         f.write_str(match self {
             Self::NoSidecar => "its pods get no sidecar",
             Self::Gateway => "it is a gateway",
-            Self::Batch => "its pods run to completion",
         })
     }
 }

@@ -7,6 +7,7 @@ use super::patterns::Pattern;
 use super::{Entry, labels};
 use crate::base::Base;
 use crate::diag::{Code, Diagnostic, Sink, suggest};
+use crate::domain::Kind;
 use crate::spec::{Binding, Spanned, Spec};
 
 /// Namespaces that people exclude to be safe, whether the base uses them or not.
@@ -52,8 +53,7 @@ struct Known<'a> {
 impl Known<'_> {
     fn matches_nothing(&self, index: usize, binding: &Spanned<Binding>) -> Diagnostic {
         let matches = &self.bindings.matches[index];
-        let diagnostic =
-            Diagnostic::error(Code::MC0140, "the binding matches no workload").at(binding.location());
+        let diagnostic = Diagnostic::error(Code::MC0140, "the binding matches no workload").at(binding.location());
         if let Some((key, reason)) = &matches.first_left_out {
             let others = match matches.left_out {
                 1 => String::new(),
@@ -72,7 +72,7 @@ impl Known<'_> {
         let mut diagnostic = diagnostic;
         let (mut is_any, mut conditions) = (false, Vec::new());
         for (name, count, reason) in self.conditions(index, binding) {
-            conditions.push(format!("`{name}` {count}"));
+            conditions.push(format!("{count} match `{name}`"));
             if count == 0 {
                 is_any = true;
                 diagnostic = reason(self, diagnostic);
@@ -83,7 +83,7 @@ impl Known<'_> {
         }
         let total = self.roster.len();
         diagnostic
-            .note(format!("of {total} workloads, {} match, but none match all", list(&conditions)))
+            .note(format!("of {total} workloads, {}, but none match all", list(&conditions)))
             .help("loosen one of the conditions")
     }
 
@@ -109,12 +109,7 @@ impl Known<'_> {
         }
         if let Some(kinds) = &binding.kinds {
             let met = count(&|entry| has_kind(binding, entry));
-            let names: Vec<String> = kinds.iter().map(|kind| format!("{}s", kind.as_str())).collect();
-            conditions.push((
-                "kinds",
-                met,
-                Box::new(move |_, diagnostic| diagnostic.note(format!("there are no {}", names.join(" or "))))
-            ));
+            conditions.push(("kinds", met, Box::new(move |_, diagnostic| no_kind(kinds, diagnostic))));
         }
         if let Some(allowed) = self.spec.namespaces_of(binding.location()) {
             let list = all.len() + index;
@@ -171,7 +166,11 @@ impl Known<'_> {
                 diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
             }
         }
-        if diagnostic.help.is_empty() { diagnostic.note(format!("the namespaces are {}", some(&known))) } else { diagnostic }
+        if diagnostic.help.is_empty() {
+            diagnostic.note(format!("the namespaces are {}", some(&known)))
+        } else {
+            diagnostic
+        }
     }
 
     fn namespaces(&self) -> BTreeSet<&str> {
@@ -191,7 +190,8 @@ impl Known<'_> {
                     None => diagnostic.note(format!("the labels are {}", some(&keys))),
                 };
             } else if !values.contains(value.as_str()) {
-                diagnostic = diagnostic.related(value.location(), format!("no pod template has `{key}` with this value"));
+                diagnostic =
+                    diagnostic.related(value.location(), format!("no pod template has `{key}` with this value"));
                 diagnostic = match suggest(value, values.iter().copied()) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None => diagnostic.note(format!("the values of `{key}` are {}", some(&values))),
@@ -246,8 +246,8 @@ impl Known<'_> {
     fn unused_namespace(&self, pattern: &Pattern<'_>) -> Diagnostic {
         let text = pattern.written.as_str();
         let does = if pattern.excludes { "excludes" } else { "adds" };
-        let diagnostic = Diagnostic::error(Code::MC0141, format!("`{text}` {does} no workload"))
-            .at(pattern.written.location());
+        let diagnostic =
+            Diagnostic::error(Code::MC0141, format!("`{text}` {does} no workload")).at(pattern.written.location());
         let known = self.namespaces();
         match suggest(pattern.text(), known.iter().copied()) {
             Some(near) if known.contains(pattern.text()) || near == pattern.text() => {
@@ -257,6 +257,12 @@ impl Known<'_> {
             None => diagnostic.note(format!("the namespaces are {}", some(&known))).help("remove it"),
         }
     }
+}
+
+fn no_kind(kinds: &[Spanned<Kind>], diagnostic: Diagnostic) -> Diagnostic {
+    kinds.iter().fold(diagnostic, |diagnostic, kind| {
+        diagnostic.related(kind.location(), format!("no workload is a {}", kind.as_str()))
+    })
 }
 
 /// The name of a condition, the number of workloads that meet it, and what to add to the report if none does.
