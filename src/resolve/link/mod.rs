@@ -9,6 +9,8 @@ mod ports;
 mod rules;
 mod selector;
 mod sidecar;
+#[cfg(test)]
+mod tests;
 mod volumes;
 
 use crate::base::Object;

@@ -66,12 +66,7 @@ fn added<'a>(
 
 impl<'a> Conflicts<'a> {
     /// Combines what bindings of the same order add. That is no conflict if the order of the filters is clear all the same.
-    fn combine<'s>(
-        &mut self,
-        spec: &'a Spec,
-        entry: &Entry<'a>,
-        lists: &'s [Vec<BoundUse<'a>>],
-    ) -> Vec<BoundUse<'a>> {
+    fn combine<'s>(&mut self, spec: &'a Spec, entry: &Entry<'a>, lists: &'s [Vec<BoundUse<'a>>]) -> Vec<BoundUse<'a>> {
         let mut combined: Vec<BoundUse<'a>> = Vec::new();
         let mut seen: BTreeMap<&str, BoundUse<'a>> = BTreeMap::new();
         for (position, list) in lists.iter().enumerate() {

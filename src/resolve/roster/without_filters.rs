@@ -34,10 +34,9 @@ fn nothing(spec: &Spec, entry: &Entry<'_>, table: &Spanned<crate::spec::Workload
     let has_tests = !table.tests.is_empty();
     let others = spec.workloads.keys().map(String::as_str).filter(|name| *name != entry.key);
     let near = suggest(&entry.key, others).filter(|_| has_tests && table.name.is_none());
-    let diagnostic = match near {
-        Some(near) => diagnostic.help(format!("did you mean `[[workloads.{}.tests]]`?", key(near))),
-        None => diagnostic,
-    };
+    if let Some(near) = near {
+        return diagnostic.help(format!("did you mean `[[workloads.{}.tests]]`?", key(near)));
+    }
     if spec.bindings.is_empty() {
         diagnostic.help("list them: `filters = [\"NAME\"]`")
     } else {
