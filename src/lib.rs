@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! mesh.toml ─ spec ─► resolve ─► backend ─► layout ─► store
-//!   *.wasm ─ module ──┘         (objects)  (a Tree)  (out/: write, check, prune)
-//!                                             └────► verify
+//!   *.wasm ─ module ──┤         (objects)  (a Tree)  (out/: write, check, prune)
+//! manifests ─ base ───┘                       └────► verify
 //!                                                   (dry runs, in the host or in a real Envoy)
 //! ```
 //!
@@ -11,7 +11,6 @@
 //! only writer of `out/`, and [`verify`] reads the bytes back. All reading goes through a [`world::World`].
 
 mod backend;
-#[expect(dead_code, reason = "nothing reads it yet")]
 mod base;
 pub mod diag;
 mod domain;
@@ -26,7 +25,7 @@ pub mod verify;
 pub mod world;
 pub mod yaml;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 pub use domain::Digest;
 pub use layout::{File, Tree, stream};
@@ -41,6 +40,10 @@ use world::World;
 pub struct Compiled {
     /// The name of the environment. `None` if mesh.toml declares no environments.
     pub environment: Option<String>,
+    /// The names of all environments that mesh.toml declares.
+    pub declared: Vec<String>,
+    /// `output.dir`, from the current directory: `out/`, or the directory of all environments' `out/NAME`.
+    pub root: Utf8PathBuf,
     /// The files of `out/`.
     pub tree: Tree,
     /// The tests in mesh.toml.
@@ -54,6 +57,8 @@ pub struct Input<'a> {
     pub file: &'a Utf8Path,
     /// The names of environments. Empty: all of them.
     pub environments: &'a [String],
+    /// The workloads' own manifests, instead of those that `mesh.base` names: a path, or `-` for standard input.
+    pub base: Option<&'a Utf8Path>,
 }
 
 /// Compiles the environments of a mesh.toml in memory, in the order of their names. `None` if `sink` has errors. Warnings do not
@@ -64,15 +69,20 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
     let mut compiled = Vec::new();
     for spec in project.environments() {
         sink.enter(spec.environment.as_deref());
-        compiled.push(environment(world, spec, sink));
+        compiled.push(environment(world, spec, project.declared(), input.base, sink));
         sink.enter(None);
     }
-    compiled.into_iter().collect()
+    let compiled: Vec<Compiled> = compiled.into_iter().collect::<Option<_>>()?;
+    let dirs = project.environments().iter().map(|spec| spec.output.dir.as_ref().map(spec::Spanned::location));
+    store::places::apart(&compiled, &dirs.collect::<Vec<_>>(), sink);
+    (!sink.has_errors()).then_some(compiled)
 }
 
-fn environment(world: &dyn World, spec: &spec::Spec, sink: &mut Sink) -> Option<Compiled> {
-    let base = base::Base::default();
-    let resolved = resolve::resolve(world, spec, &base, sink);
+fn environment(world: &dyn World, spec: &spec::Spec, declared: &[String], given: Option<&Utf8Path>, sink: &mut Sink) -> Option<Compiled> {
+    let root = resolve::out_dir(spec, sink);
+    let out = spec.environment.as_ref().map_or_else(|| root.clone(), |name| root.join(name));
+    let loaded = base::load(world, base::Request { spec, out: &out, given }, sink);
+    let resolved = resolve::resolve(world, spec, &out, loaded, sink);
     let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;
@@ -80,5 +90,11 @@ fn environment(world: &dyn World, spec: &spec::Spec, sink: &mut Sink) -> Option<
     let objects = backend::envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
     let suites = verify::Suites::new(resolved.suites, resolved.proxies);
-    Some(Compiled { environment: spec.environment.clone(), tree, suites })
+    Some(Compiled {
+        environment: spec.environment.clone(),
+        declared: declared.to_vec(),
+        root: spec.dir().join(root),
+        tree,
+        suites,
+    })
 }

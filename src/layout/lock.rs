@@ -1,15 +1,11 @@
 //! mesh.lock of a complete render.
 
-use std::collections::BTreeMap;
-
-use camino::Utf8PathBuf;
-
 use super::File;
 use crate::objects::{Digests, Lock, LockedModule};
-use crate::resolve::mesh::Module;
+use crate::resolve::mesh::{Mesh, Module};
 
 /// Lists the files and the modules that they were made from.
-pub(super) fn new(spec: Option<&str>, modules: &BTreeMap<Utf8PathBuf, Module>, files: &[File]) -> Lock {
+pub(super) fn new(mesh: &Mesh, files: &[File]) -> Lock {
     let module = |module: &Module| LockedModule {
         sha256: module.original.digest.to_string(),
         size: module.original.bytes.len(),
@@ -18,8 +14,8 @@ pub(super) fn new(spec: Option<&str>, modules: &BTreeMap<Utf8PathBuf, Module>, f
     };
     let mut lock = Lock::new(
         files.iter().map(|file| (file.path.clone(), Digests::One(file.digest.to_string()))).collect(),
-        modules.iter().map(|(path, it)| (path.clone(), module(it))).collect(),
+        mesh.modules.iter().map(|(path, it)| (path.clone(), module(it))).collect(),
     );
-    lock.spec = spec.map(str::to_owned);
-    lock
+    lock.spec.clone_from(&mesh.spec_path);
+    if mesh.base_is_given { lock.with_stream() } else { lock }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The newest version of the format.
 const VERSION: u32 = 3;
-/// The version that is written if no field needs a newer one.
+/// The version of a lock without the fields of a newer one.
 const COMMON: u32 = 2;
 /// Stands for the digest of a file that does not exist yet.
 const ABSENT: &str = "absent";
@@ -22,12 +22,23 @@ pub(crate) struct Lock {
     /// The path of mesh.toml from `out/`. `None`: in the directory above it, with the name in the first comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) spec: Option<String>,
+    /// Where the workloads' manifests came from, if mesh.toml does not say.
+    #[serde(default)]
+    base: Option<LockedBase>,
     /// Path from `out/` to the SHA-256 of the bytes.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, Digests>,
     /// Path from mesh.toml to the module as it was rendered.
     #[serde(default)]
     modules: BTreeMap<Utf8PathBuf, LockedModule>,
+}
+
+/// Where the workloads' manifests came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LockedBase {
+    /// From the command line. What it named is not recorded: it exists on one machine only.
+    Stream,
 }
 
 /// The SHA-256 digests that a file may have: one after a complete render. While a render is under way there are several: that
@@ -94,7 +105,20 @@ impl Default for Digests {
 
 impl Lock {
     pub(crate) const fn new(files: BTreeMap<String, Digests>, modules: BTreeMap<Utf8PathBuf, LockedModule>) -> Self {
-        Self { version: VERSION, spec: None, files, modules }
+        Self { version: VERSION, spec: None, base: None, files, modules }
+    }
+
+    /// The name of the file in `out/`.
+    pub(crate) const NAME: &str = "mesh.lock";
+
+    /// Records that the command line named the base.
+    pub(crate) fn with_stream(self) -> Self {
+        Self { base: Some(LockedBase::Stream), ..self }
+    }
+
+    /// Whether the command line of the render named the base.
+    pub(crate) const fn used_stream(&self) -> bool {
+        matches!(self.base, Some(LockedBase::Stream))
     }
 
     /// Adds a digest that a file will have. Returns whether the lock changed.
@@ -124,10 +148,13 @@ impl Lock {
 
     /// The lock as TOML, below a line of comment.
     pub(crate) fn to_toml(&self, comment: &str) -> String {
-        let version = if self.spec.is_some() { VERSION } else { COMMON };
+        let version = if self.spec.is_some() || self.base.is_some() { VERSION } else { COMMON };
         let mut text = format!("# {comment}\nversion = {version}\n");
         if let Some(spec) = &self.spec {
             text.extend(["spec = ", &toml::Value::from(spec.as_str()).to_string(), "\n"]);
+        }
+        if self.used_stream() {
+            text.push_str("base = \"stream\"\n");
         }
         text.push_str("\n[files]\n");
         entries(&mut text, &self.files);

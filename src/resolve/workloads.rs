@@ -100,10 +100,6 @@ fn workload<'a>(
     let volume = volumes::volume_name(spec, entry.location, &scope, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
-    if by == MountBy::Annotation {
-        let location = written.volumes.as_ref().map_or(entry.location, Spanned::location);
-        limits::annotations(written, uses.len(), location, sink);
-    }
     volumes::check_own(spec, entry, (&volume, &path), sink);
     let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
     let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
@@ -130,6 +126,8 @@ fn workload<'a>(
     }
     if by == MountBy::Annotation {
         existing.add_to(&mut mesh);
+        let location = written.volumes.as_ref().map_or(entry.location, Spanned::location);
+        limits::annotations(&mesh, uses.len(), location, sink);
     }
     Some(Workload { entry, mesh, uses })
 }

@@ -8,7 +8,8 @@ use super::{Disk, Real, Step, about, parse_lock, plan};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::layout::{GENERATED, LOCK, Tree};
 use crate::world::{FileKind, Usage, World};
-use crate::{Compiled, relative};
+use crate::Compiled;
+use crate::domain::path::normal;
 
 /// The directories of a render that no render of the same mesh.toml writes anymore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub fn survey(world: &dyn World, compiled: &[Compiled], spec: &Utf8Path, sink: &
         survey.own(dir, &dirs);
     }
     let roots: BTreeSet<&Utf8Path> = compiled.iter().map(|one| one.root.as_path()).collect();
-    for one in compiled.first() {
+    if let Some(one) = compiled.first() {
         for root in roots {
             survey.inside(root, one, &dirs);
         }
@@ -208,7 +209,7 @@ fn named(lock: &[u8]) -> Option<&str> {
 
 /// The path without inner `..`.
 fn tidy(path: &Utf8Path) -> Utf8PathBuf {
-    relative::normal(path).unwrap_or_else(|| path.to_owned())
+    normal(path).unwrap_or_else(|| path.to_owned())
 }
 
 /// The changes that delete everything that renders wrote to a directory. Files that were changed by hand are reported.
