@@ -66,6 +66,12 @@ pub struct Input<'a> {
 #[must_use]
 pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<Vec<Compiled>> {
     let project = spec::load(world, input.file, input.environments, sink)?;
+    if input.base == Some("-".into()) && project.environments().len() > 1 {
+        let message = "several environments cannot share standard input";
+        let help = "name one environment, such as `--env prod --base -`";
+        sink.push(diag::Diagnostic::error(diag::Code::MC0708, message).help(help));
+        return None;
+    }
     let mut compiled = Vec::new();
     for spec in project.environments() {
         sink.enter(spec.environment.as_deref());
@@ -78,7 +84,13 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
     (!sink.has_errors()).then_some(compiled)
 }
 
-fn environment(world: &dyn World, spec: &spec::Spec, declared: &[String], given: Option<&Utf8Path>, sink: &mut Sink) -> Option<Compiled> {
+fn environment(
+    world: &dyn World,
+    spec: &spec::Spec,
+    declared: &[String],
+    given: Option<&Utf8Path>,
+    sink: &mut Sink,
+) -> Option<Compiled> {
     let root = resolve::out_dir(spec, sink);
     let out = spec.environment.as_ref().map_or_else(|| root.clone(), |name| root.join(name));
     let loaded = base::load(world, base::Request { spec, out: &out, given }, sink);

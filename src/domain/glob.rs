@@ -37,9 +37,15 @@ mod tests {
 
     #[test]
     fn a_star_matches_any_characters_and_a_question_mark_one() {
-        for (pattern, name) in
-            [("a", "a"), ("*", ""), ("*", "a"), ("a*", "a"), ("team-*", "team-a"), ("*-v?", "a-b-v1"), ("a*b*c", "aXbbYc")]
-        {
+        for (pattern, name) in [
+            ("a", "a"),
+            ("*", ""),
+            ("*", "a"),
+            ("a*", "a"),
+            ("team-*", "team-a"),
+            ("*-v?", "a-b-v1"),
+            ("a*b*c", "aXbbYc"),
+        ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("a", ""), ("", "a"), ("?", ""), ("team-*", "teams"), ("a*b", "abc"), ("a?", "a")] {

@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use mesh_compile_module::{LoadContext, Module, NotSlim, Severity};
 
 use super::limits;
-use super::out_dir::from_root;
 use super::mesh;
+use super::out_dir::from_root;
 use super::settings::Settings;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::FilterType;

@@ -89,9 +89,13 @@ impl<'a> Templates<'a> {
         }
         // The output is never HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        // Booleans in the form of JSON, YAML and TOML, not of Python.
+        // Everything but a string in the form of JSON, not of Python.
         environment.set_formatter(|out, state, value| match value.kind() {
             ValueKind::Bool => Ok(write!(out, "{}", value.is_true())?),
+            ValueKind::Seq | ValueKind::Map | ValueKind::None => {
+                let json = serde_json::to_string(value);
+                Ok(write!(out, "{}", json.map_err(|_| std::fmt::Error)?)?)
+            }
             _ => minijinja::escape_formatter(out, state, value),
         });
         let vars = Value::from(Serde(&Json::Object(to_json(&spec.vars))));

@@ -11,8 +11,8 @@ use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqA
 use serde::forward_to_deserialize_any;
 use toml::de::DeValue;
 
-use super::tree::{self, Node, Value};
 use super::spanned;
+use super::tree::{self, Node, Value};
 use crate::diag::Location;
 
 /// A value that does not fit its type.

@@ -24,8 +24,8 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Deserialize;
 use rayon::prelude::*;
+use serde::Deserialize;
 use toml::de::DeTable;
 
 pub use schema::schema;
@@ -198,12 +198,13 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn load(&self, environment: Option<&str>, any: bool, sink: &mut Sink) -> Spec {
-        let rejected = self.rejected.iter().fold(Rejected::default(), |all, file| all.merged(file, environment));
+        let mut rejected = self.rejected.iter().fold(Rejected::default(), |all, file| all.merged(file, environment));
         let sections = merge::merge(self.files, self.parsed, environment, &rejected, sink);
-        shape::complete(&sections, &rejected, sink);
+        shape::complete(&sections, &mut rejected, sink);
         let mut decoder = Decoder { sections: &sections, rejected: &rejected, sink };
         let mesh: Mesh = decoder.section("mesh");
-        let (output, rollout, names) = (decoder.section("output"), decoder.section("rollout"), decoder.section("names"));
+        let (output, rollout, names) =
+            (decoder.section("output"), decoder.section("rollout"), decoder.section("names"));
         let mut vars: BTreeMap<String, Spanned<Value>> = decoder.entries("vars");
         let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
         let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");

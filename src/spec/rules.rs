@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Spanned;
 use super::files::{File, inclusions};
 use super::merge::{NAMED, overlay};
 use super::place::Place;
 use super::syntax::Parsed;
 use super::tree::{self, Node};
-use super::Spanned;
 use super::types::IncludedTable;
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink, suggest};
 use crate::domain::glob;
@@ -197,13 +197,7 @@ impl Rules<'_> {
     }
 
     /// An overlay changes only what its own file declares.
-    fn own(
-        &mut self,
-        file: Parsed<'_>,
-        section: &str,
-        overlay: &Node<'_>,
-        owners: &BTreeMap<(&str, &str), Location>,
-    ) {
+    fn own(&mut self, file: Parsed<'_>, section: &str, overlay: &Node<'_>, owners: &BTreeMap<(&str, &str), Location>) {
         for (name, node) in overlay.clone().into_entries().into_iter().filter(|_| NAMED.contains(&section)) {
             let Some(owner) = owners.get(&(section, name)).filter(|owner| owner.file != file.file) else { continue };
             let place = Place::default().key(section).key(name);

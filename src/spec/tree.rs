@@ -100,7 +100,9 @@ impl<'a> Node<'a> {
     /// The entries of a table. Empty for another value.
     pub(super) fn into_entries(self) -> Table<'a> {
         match self.value {
-            Value::Written(value) => value.get_ref().as_table().map(|it| entries(self.file, it).collect()).unwrap_or_default(),
+            Value::Written(value) => {
+                value.get_ref().as_table().map(|it| entries(self.file, it).collect()).unwrap_or_default()
+            }
             Value::Table(entries, _) => entries,
             Value::Array(..) => Table::new(),
         }

@@ -20,7 +20,8 @@ pub(super) fn remove(table: &mut Table<'_>, written: &Node<'_>, sink: &mut Sink)
     };
     if let Err((depth, known)) = remove_at(table, &path) {
         let place = path[..=depth].iter().fold(Place::default(), |place, key| place.key(key));
-        let diagnostic = Diagnostic::error(Code::MC0131, format!("there is no `{place}` to unset")).at(written.location());
+        let diagnostic =
+            Diagnostic::error(Code::MC0131, format!("there is no `{place}` to unset")).at(written.location());
         sink.push(match suggest(&path[depth], known.iter().copied()) {
             Some(near) => {
                 let keys = path[..depth].iter().map(String::as_str).chain([near]);

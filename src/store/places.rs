@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{Disk, Real, Step, about, parse_lock, plan};
+use crate::Compiled;
 use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::domain::path::normal;
 use crate::layout::{GENERATED, LOCK, Tree};
 use crate::world::{FileKind, Usage, World};
-use crate::Compiled;
-use crate::domain::path::normal;
 
 /// The directories of a render that no render of the same mesh.toml writes anymore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,9 +147,8 @@ impl Surveyor<'_> {
         /// What a render writes there itself.
         const RENDERED: [&str; 4] = ["configmaps", "envoyfilters", "patches", "gitops"];
         let Ok(entries) = self.world.list(root) else { return };
-        let is_candidate = |(name, kind): &(String, FileKind)| {
-            *kind == FileKind::Directory && !RENDERED.contains(&name.as_str())
-        };
+        let is_candidate =
+            |(name, kind): &(String, FileKind)| *kind == FileKind::Directory && !RENDERED.contains(&name.as_str());
         for (name, _) in entries.into_iter().filter(is_candidate) {
             let dir = root.join(&name);
             if dirs.contains(dir.as_path()) {
@@ -248,10 +247,8 @@ pub(crate) fn apart(compiled: &[Compiled], locations: &[Option<Location>], sink:
         }
         let name = |one: &Compiled| one.environment.clone().unwrap_or_default();
         let (a, b) = (name(outer), name(inner));
-        let message = format!(
-            "the environments `{a}` and `{b}` are rendered to `{}` and `{}`",
-            outer.tree.dir, inner.tree.dir
-        );
+        let message =
+            format!("the environments `{a}` and `{b}` are rendered to `{}` and `{}`", outer.tree.dir, inner.tree.dir);
         let at = inner_at.or(**outer_at);
         let diagnostic = Diagnostic::error(Code::MC0134, message).help("set a different `output.dir` for one of them");
         sink.push(at.into_iter().fold(diagnostic, Diagnostic::at));

@@ -16,7 +16,7 @@ pub(super) fn select<'a>(suites: &'a [Suite], names: &[String], sink: &mut Sink)
     suites.iter().filter(named).collect()
 }
 
-fn has_name(suite: &Suite, name: &str) -> bool {
+pub(super) fn has_name(suite: &Suite, name: &str) -> bool {
     suite.key == name || names(suite).iter().any(|known| known == name)
 }
 

@@ -57,19 +57,24 @@ pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Re
     shape.rejected
 }
 
-/// Reports the required keys that a filter or a workload lacks, after everything that could set them is merged.
-pub(super) fn complete(sections: &tree::Table<'_>, rejected: &Rejected, sink: &mut Sink) {
+/// Reports and rejects filters and workloads that lack a required key, after everything that could set it is merged.
+pub(super) fn complete(sections: &tree::Table<'_>, rejected: &mut Rejected, sink: &mut Sink) {
     let schema = schema();
     for section in ["filters", "workloads"] {
         let Some(entries) = sections.get(section) else { continue };
-        let of_entry = report::resolve(schema, &report::resolve(schema, &schema["properties"][section])["additionalProperties"]);
+        let of_entry =
+            report::resolve(schema, &report::resolve(schema, &schema["properties"][section])["additionalProperties"]);
         let names = entries.keys();
         for name in &names {
             let Some(entry) = entries.get(name).filter(Node::is_table) else { continue };
             let place = Place::default().key(section).key(*name);
             if !rejected.broken.contains(&place) && !rejected.dotted.contains(&place) {
                 let present: BTreeSet<&str> = entry.keys().into_iter().collect();
+                let before = sink.errors();
                 report::missing_keys(of_entry, &present, (&place, entry.key_location()), &names, sink);
+                if sink.errors() > before {
+                    rejected.reported.insert(place);
+                }
             }
         }
     }

@@ -192,16 +192,18 @@ impl<'a> Shape<'a> {
         if key == "unset" {
             return Some("`[env.NAME]`".to_owned());
         }
-        let section = sections.iter().filter(|(name, _)| !matches!(name.as_str(), "defaults" | "env")).find_map(|(name, schema)| {
-            let schema = self.resolve(schema);
-            let entry = schema.get("additionalProperties").filter(|entry| entry.is_object());
-            let (keys, owner) = match (entry, schema.get("items")) {
-                (Some(entry), _) => (self.resolve(entry), format!("`[{name}.NAME]`")),
-                (None, Some(item)) => (self.resolve(item), format!("`[[{name}]]`")),
-                (None, None) => (schema, format!("`[{name}]`")),
-            };
-            keys["properties"].get(key).map(|_| owner)
-        });
+        let section = sections.iter().filter(|(name, _)| !matches!(name.as_str(), "defaults" | "env")).find_map(
+            |(name, schema)| {
+                let schema = self.resolve(schema);
+                let entry = schema.get("additionalProperties").filter(|entry| entry.is_object());
+                let (keys, owner) = match (entry, schema.get("items")) {
+                    (Some(entry), _) => (self.resolve(entry), format!("`[{name}.NAME]`")),
+                    (None, Some(item)) => (self.resolve(item), format!("`[[{name}]]`")),
+                    (None, None) => (schema, format!("`[{name}]`")),
+                };
+                keys["properties"].get(key).map(|_| owner)
+            },
+        );
         let is_of_use = key != "filter" && self.has_key("UseSettings", key);
         let of_use = is_of_use.then(|| format!("a workload's list: `filters = [{{ filter = \"NAME\", {key} = … }}]`"));
         let of_test = || self.has_key("Test", key).then(|| TEST_TABLES[0].1.to_owned());
