@@ -14,6 +14,7 @@ mod backend;
 #[expect(dead_code, reason = "nothing reads it yet")]
 mod base;
 pub mod diag;
+pub mod discover;
 mod domain;
 pub mod inspect;
 mod layout;
