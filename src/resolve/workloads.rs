@@ -4,20 +4,30 @@ use std::collections::BTreeMap;
 
 use super::filters::Filter;
 use super::limits;
+use super::link::{self, Index};
 use super::mesh::{self, Mount};
 use super::roster::Entry;
-use super::settings;
+use super::settings::{self, Settings};
 use super::template::{Scope, Templates, WorkloadVars};
 use super::uses::{self, Use};
 use super::volumes;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Direction, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName};
-use crate::spec::types;
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
 
 /// The default of `mount-path`.
 const MOUNT_PATH: &str = "/var/local/lib/wasm-filters";
+
+/// What workloads are resolved against.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) world: &'a dyn World,
+    pub(super) spec: &'a Spec,
+    pub(super) settings: &'a Settings,
+    pub(super) filters: &'a BTreeMap<&'a str, Filter<'a>>,
+    pub(super) index: &'a Index<'a>,
+}
 
 /// A workload whose own keys are valid.
 #[derive(Debug)]
@@ -30,17 +40,15 @@ pub(super) struct Workload<'a> {
 
 /// The workloads that can be rendered. The others are reported.
 pub(super) fn resolve<'a>(
-    world: &dyn World,
-    spec: &'a Spec,
+    inputs: &Inputs<'a>,
     roster: &'a [Entry<'a>],
-    filters: &'a BTreeMap<&'a str, Filter<'a>>,
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> Vec<Workload<'a>> {
     let mut workloads = Vec::new();
     let mut used: BTreeMap<(Kind, Namespace, ObjectName), Location> = BTreeMap::new();
     for entry in roster.iter().filter(|entry| !entry.uses.is_empty()) {
-        let Some(workload) = workload(world, spec, filters, templates, entry, sink) else { continue };
+        let Some(workload) = workload(inputs, templates, entry, sink) else { continue };
         let mesh::Workload { kind, namespace, name, .. } = &workload.mesh;
         let identity = (*kind, namespace.clone(), name.clone());
         if let Some(first) = used.get(&identity) {
@@ -59,28 +67,32 @@ pub(super) fn resolve<'a>(
         used.insert(identity, entry.location);
         workloads.push(workload);
     }
+    let members = workloads.iter().map(|workload| {
+        let filters = workload.uses.iter().map(|one| one.filter.plugin.name.as_str());
+        (&workload.mesh, filters.collect(), workload.entry.linked)
+    });
+    link::shared_selectors(inputs.spec, inputs.index, &members.collect::<Vec<_>>(), sink);
     workloads
 }
 
 fn workload<'a>(
-    world: &dyn World,
-    spec: &'a Spec,
-    filters: &'a BTreeMap<&'a str, Filter<'a>>,
+    inputs: &Inputs<'a>,
     templates: &Templates<'_>,
     entry: &'a Entry<'a>,
     sink: &mut Sink,
 ) -> Option<Workload<'a>> {
+    let Inputs { world, spec, filters, .. } = *inputs;
     let written = entry.written;
     let name = name(entry, sink);
     let namespace = entry.namespace.clone();
-    let patch_namespace = match (&written.patch_namespace, entry.object) {
+    let patch_namespace = match (&written.patch_namespace, entry.object()) {
         (Some(empty), _) if empty.is_empty() => None,
         (Some(namespace), _) => settings::namespace(namespace, sink),
         // Kustomize finds an object that sets no namespace only by a patch that sets none.
         (None, Some(object)) if object.namespace.is_none() => None,
         (None, _) => namespace.clone(),
     };
-    let selector = selector(written, sink);
+    let selector = selector(inputs, entry, sink);
     let mount_path = match &written.mount_path {
         Some(path) => volumes::mount_path(path, sink),
         None => Some(MOUNT_PATH.to_owned()),
@@ -100,27 +112,36 @@ fn workload<'a>(
         limits::annotations(written, uses.len(), location, sink);
     }
     volumes::check_own(spec, entry, (&volume, &path), sink);
-    let own_container = uses.iter().any(|one| one.scope.direction == Direction::Gateway);
-    let mesh = mesh::Workload {
+    let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
+    let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
+    let existing = entry.linked.map(|linked| link::existing(&linked, sink)).unwrap_or_default();
+    let log = written.wasm_log_level.as_ref().map(|level| link::log_level(entry.linked.as_ref(), level, sink));
+    let mut mesh = mesh::Workload {
         kind: entry.kind,
         name,
         namespace,
         patch_namespace,
         selector,
-        has_selector: written.selector.as_ref().is_some_and(|selector| !selector.is_empty()),
+        has_selector: entry.linked.is_some() || written.selector.as_ref().is_some_and(|selector| !selector.is_empty()),
         mount: Mount { by, own_container, path, volume },
-        wasm_log_level: written.wasm_log_level,
+        log,
         volumes: volumes::json(written.volumes()),
         volume_mounts: volumes::json(written.volume_mounts()),
         location: entry.location,
         selector_location: written.selector.as_ref().map_or(entry.location, Spanned::key_location),
     };
+    if let Some(linked) = entry.linked {
+        link::check(inputs, entry, &linked, (&mesh, &uses, &existing), sink);
+    }
+    if by == MountBy::Annotation {
+        existing.add_to(&mut mesh);
+    }
     Some(Workload { entry, mesh, uses })
 }
 
 fn name(entry: &Entry<'_>, sink: &mut Sink) -> Option<ObjectName> {
     let text = entry.name;
-    let location = match (entry.table, entry.object) {
+    let location = match (entry.table, entry.object()) {
         (Some(table), _) => table.name.as_ref().map_or(entry.location, Spanned::location),
         (None, Some(object)) => object.location,
         (None, None) => entry.location,
@@ -133,8 +154,12 @@ fn name(entry: &Entry<'_>, sink: &mut Sink) -> Option<ObjectName> {
         .ok()
 }
 
-fn selector(written: &types::Workload, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
-    let Some(selector) = &written.selector else { return BTreeMap::new() };
+/// The selector of mesh.toml, or else the object's.
+fn selector(inputs: &Inputs<'_>, entry: &Entry<'_>, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
+    let Some(selector) = &entry.written.selector else {
+        let of_object = |linked| link::selector(inputs.spec, &linked, entry.location, sink);
+        return entry.linked.map(of_object).unwrap_or_default();
+    };
     for (key, value) in selector.iter().filter(|(_, value)| value.is_empty()) {
         sink.push(
             Diagnostic::error(Code::MC0202, format!("the value of `{key}` in the selector is empty"))
