@@ -73,7 +73,7 @@ fn reach<'a>(found: &'a Found, dir: &'a Utf8Path) -> Paths<'a> {
 }
 
 fn owns_workloads(found: &Found, dir: &Utf8Path) -> bool {
-    found.kustomizations[dir].includes.iter().any(|file| found.manifests.contains_key(file))
+    found.kustomizations[dir].includes.iter().any(|file| found.manifests.get(file).is_some_and(|it| !it.is_empty()))
 }
 
 /// The workloads in the files of kustomizations.

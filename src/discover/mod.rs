@@ -46,12 +46,35 @@ pub fn discover(world: &dyn World, project: &Utf8Path) -> Discovery {
     let found = walk::walk(world, project);
     let mut discovery = graph::choose(&found);
     if discovery.base.is_empty() {
-        let dirs: BTreeSet<_> = found.manifests.keys().filter_map(|file| file.parent()).collect();
-        let plain = dirs.into_iter().filter(|dir| !found.kustomizations.contains_key(*dir));
-        discovery.base = plain.map(shown).collect();
+        discovery.base = plain(&found);
     }
     discovery.charts = found.charts;
     discovery
+}
+
+/// Where the manifests are that no kustomization includes: directories of nothing but manifests, or else files.
+fn plain(found: &walk::Found) -> Vec<Utf8PathBuf> {
+    let with_workloads = found.manifests.iter().filter(|(_, workloads)| !workloads.is_empty());
+    let dirs: BTreeSet<&Utf8Path> = with_workloads.filter_map(|(file, _)| file.parent()).collect();
+    let dirs = dirs.iter().filter(|dir| !found.kustomizations.contains_key(**dir));
+    let is_clean = |dir: &Utf8Path| {
+        let others = found.others.iter().chain(&found.charts).chain(found.kustomizations.keys());
+        dir != "" && others.into_iter().all(|other| !other.starts_with(dir))
+    };
+    let mut paths: Vec<Utf8PathBuf> = Vec::new();
+    for dir in dirs {
+        // A directory of the base includes those below it.
+        if paths.iter().any(|path| dir.starts_with(path)) {
+            continue;
+        }
+        if is_clean(dir) {
+            paths.push((*dir).to_owned());
+        } else {
+            let files = found.manifests.keys().filter(|file| file.parent() == Some(dir));
+            paths.extend(files.cloned());
+        }
+    }
+    paths
 }
 
 /// A path in mesh.toml and in messages: the empty path is the directory itself.

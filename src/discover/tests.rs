@@ -112,8 +112,17 @@ fn a_cycle_of_kustomizations_ends() {
 fn directories_of_manifests_are_the_base_without_a_kustomization() {
     let list =
         r#"{"kind": "List", "items": [{"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"}}]}"#;
-    let files = [("deploy/web.yaml", DEPLOYMENT), ("deploy/db/all.json", list), ("deploy/values.yaml", "a: 1\n")];
-    assert_eq!(base(&files), ["deploy", "deploy/db"]);
+    assert_eq!(base(&[("deploy/web.yaml", DEPLOYMENT), ("deploy/db/all.json", list)]), ["deploy"]);
+}
+
+#[test]
+fn files_are_the_base_where_a_directory_has_others() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n";
+    let files = [("deploy/web.yaml", DEPLOYMENT), ("deploy/service.yaml", service), ("deploy/values.yaml", "a: 1\n")];
+    assert_eq!(base(&files), ["deploy/service.yaml", "deploy/web.yaml"]);
+    assert_eq!(base(&[("web.yaml", DEPLOYMENT), ("package.json", "{}")]), ["web.yaml"]);
+    let template = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {{ .Values.name }}\n";
+    assert!(base(&[("deploy/web.yaml", template)]).is_empty());
 }
 
 #[test]

@@ -24,8 +24,10 @@ pub(super) type Workload = (Kind, Option<String>, String);
 pub(super) struct Found {
     /// By directory.
     pub(super) kustomizations: BTreeMap<Utf8PathBuf, Kustomization>,
-    /// The workloads of each file that has any.
+    /// The workloads of each file of Kubernetes objects.
     pub(super) manifests: BTreeMap<Utf8PathBuf, Vec<Workload>>,
+    /// YAML and JSON files of anything else.
+    pub(super) others: Vec<Utf8PathBuf>,
     pub(super) charts: Vec<Utf8PathBuf>,
     entries: usize,
 }
@@ -82,9 +84,9 @@ fn directory(world: &dyn World, project: &Utf8Path, dir: &Utf8Path, depth: usize
                 directory(world, project, &path, depth - 1, found);
             }
             FileKind::File if is_manifest(&name) && Some(name.as_str()) != kustomization => {
-                let workloads = workloads(world, &project.join(&path));
-                if !workloads.is_empty() {
-                    found.manifests.insert(path, workloads);
+                match workloads(world, &project.join(&path)) {
+                    Some(workloads) => _ = found.manifests.insert(path, workloads),
+                    None => found.others.push(path),
                 }
             }
             _ => {}
@@ -126,18 +128,25 @@ fn normal(path: &Utf8Path) -> Option<Utf8PathBuf> {
     Some(normal)
 }
 
-/// The workloads in the documents of a file. Empty if it is not YAML: it may be a template.
-fn workloads(world: &dyn World, path: &Utf8Path) -> Vec<Workload> {
-    let text = read(world, path).unwrap_or_default();
+/// The workloads in the documents of a file. `None` if a document is no Kubernetes object: it may be a template.
+fn workloads(world: &dyn World, path: &Utf8Path) -> Option<Vec<Workload>> {
+    let text = read(world, path)?;
     let mut found = Vec::new();
     for document in serde_yaml::Deserializer::from_str(&text) {
-        let Ok(document) = Value::deserialize(document) else { return found };
+        let document = Value::deserialize(document).ok()?;
+        if document.is_null() {
+            continue;
+        }
+        document["kind"].as_str()?;
         match document["items"].as_array() {
             Some(items) => found.extend(items.iter().filter_map(workload)),
-            None => found.extend(workload(&document)),
+            None => {
+                document["apiVersion"].as_str()?;
+                found.extend(workload(&document));
+            }
         }
     }
-    found
+    Some(found)
 }
 
 fn workload(object: &Value) -> Option<Workload> {

@@ -41,7 +41,7 @@ const TEMPLATES: &[Template] = templates! {
 };
 
 /// The directories for the filter, in the order in which they are tried.
-const FILTER_DIRS: [&str; 2] = ["filter", "example-filter"];
+pub(super) const FILTER_DIRS: [&str; 2] = ["filter", "example-filter"];
 
 /// A file to create.
 #[derive(Debug)]

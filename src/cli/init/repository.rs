@@ -45,7 +45,7 @@ impl Repository {
 }
 
 /// The absolute path of a directory, of which the last parts may not exist.
-fn absolute(world: &dyn World, dir: &Utf8Path) -> Option<Utf8PathBuf> {
+pub(super) fn absolute(world: &dyn World, dir: &Utf8Path) -> Option<Utf8PathBuf> {
     let dir = if dir.as_str().is_empty() { Utf8Path::new(".") } else { dir };
     if let Ok(found) = world.canonical(dir) {
         return Some(found);
