@@ -92,7 +92,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 impl Verify {
-    pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
+    pub(super) fn run(&self, world: &dyn World, project: &Project, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
         let report = self.report(world, file, reporter, &mut sink);
         let mut outcome = outcome(report.as_ref());
@@ -118,13 +118,7 @@ impl Verify {
     }
 
     /// `None` if it could not be done; `sink` has the reason.
-    fn report(
-        &self,
-        world: &dyn World,
-        file: Option<Utf8PathBuf>,
-        reporter: &Reporter<'_>,
-        sink: &mut Sink,
-    ) -> Option<Report> {
+    fn report(&self, world: &dyn World, project: &Project, reporter: &Reporter<'_>, sink: &mut Sink) -> Option<Report> {
         let options = Options {
             workloads: self.what.clone(),
             engine: self.engine(),
@@ -139,7 +133,8 @@ impl Verify {
                 );
                 return None;
             }
-            let input = Input { file: &spec_file(world, file), environments: &[] };
+            let file = project.file(world);
+            let input = project.input(&file);
             let compiled = compile(world, &input, sink)?.into_iter().next()?;
             return bar(world, reporter, |progress| {
                 verify(world, &compiled.tree, &compiled.suites, &options, sink, progress)
