@@ -7,9 +7,9 @@ mod repository;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use clap::Args;
 use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink};
-use mesh_compile::discover::{Discovery, discover};
+use mesh_compile::discover::{Discovery, candidates, discover, is_kustomization};
 use mesh_compile::world::World;
-use mesh_compile::{Input, candidates, compile};
+use mesh_compile::{Input, compile};
 
 use self::files::{File, Written};
 use self::proposal::Proposal;
@@ -45,7 +45,7 @@ impl Init {
             return reporter.diagnostics(sink);
         }
         if !plan.is_stream {
-            let input = Input { file: &dir.join("mesh.toml"), environments: &[] };
+            let input = Input { file: &dir.join("mesh.toml"), environments: &[], base: None };
             // Only for the diagnostics: what is still missing before the first render.
             let _ = compile(world, &input, &mut sink);
         }
@@ -79,7 +79,8 @@ impl Init {
         let has_kustomization = |path: &Utf8PathBuf| is_kustomization(world, &dir.join(path));
         let is_inside = base.iter().any(|path| encloses(path) && has_kustomization(path));
         let is_overlay = !is_stream && !is_inside && base.iter().all(has_kustomization);
-        let typed = if self.base.is_empty() { base.iter().map(|path| dir.join(path)).collect() } else { self.base.clone() };
+        let typed =
+            if self.base.is_empty() { base.iter().map(|path| dir.join(path)).collect() } else { self.base.clone() };
         let workloads = candidates(world, &typed, &dir.join("out"), sink);
         let text = Proposal { filter_dir, base: &base, is_inside, workloads: &workloads }.text();
         let mut files = files::files(filter_dir, &project.left_out());
@@ -167,7 +168,8 @@ impl Project<'_> {
                 Written::Created => reporter.verbose(&format!("create {path}")),
                 Written::UpToDate => {}
                 Written::Kept(missing) => {
-                    let kept = self.diagnostic(Severity::Warning, &path, format!("`{path}` already exists and was kept"));
+                    let kept =
+                        self.diagnostic(Severity::Warning, &path, format!("`{path}` already exists and was kept"));
                     let add = |lines: &[String]| format!("add {}", list(lines));
                     sink.push(if missing.is_empty() { kept } else { kept.help(add(&missing)) });
                 }
@@ -198,7 +200,9 @@ impl Project<'_> {
         }
         if !is_overlay && !base.is_empty() {
             let out = self.shown("out".into());
-            reporter.info(&format!("to apply the filters, list `{out}` under `components` of the kustomization that applies the workloads"));
+            reporter.info(&format!(
+                "to apply the filters, list `{out}` under `components` of the kustomization that applies the workloads"
+            ));
         }
         for overlay in &found.overlays {
             let (path, base) = (self.shown(&overlay.path), self.shown(&overlay.base));
@@ -217,7 +221,8 @@ impl Project<'_> {
                 ));
             }
         }
-        let at = if self.dir == "" { String::new() } else { format!(" -f {}", quoted(&self.shown("mesh.toml".into()))) };
+        let at =
+            if self.dir == "" { String::new() } else { format!(" -f {}", quoted(&self.shown("mesh.toml".into()))) };
         let created = format!("created {}", self.shown("mesh.toml".into()));
         let stream = if *is_stream { " --base -" } else { "" };
         let pipe = if *is_stream { "COMMAND | " } else { "" };

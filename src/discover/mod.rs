@@ -12,6 +12,10 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::base;
+use crate::diag::Sink;
+use crate::resolve;
+pub use crate::resolve::Candidate;
 use crate::world::World;
 
 /// What to propose for a project. All paths are relative to its directory; the directory itself is `.`.
@@ -50,6 +54,18 @@ pub fn discover(world: &dyn World, project: &Utf8Path) -> Discovery {
     }
     discovery.charts = found.charts;
     discovery
+}
+
+/// The workloads at paths that the user typed, or `-` for standard input: the best for a first filter comes first.
+#[must_use]
+pub fn candidates(world: &dyn World, paths: &[Utf8PathBuf], out: &Utf8Path, sink: &mut Sink) -> Vec<Candidate> {
+    resolve::candidates(&base::preview(world, paths, out, sink))
+}
+
+/// Whether a directory has a kustomization.
+#[must_use]
+pub fn is_kustomization(world: &dyn World, dir: &Utf8Path) -> bool {
+    base::is_kustomization(world, dir)
 }
 
 /// Where the manifests are that no kustomization includes: directories of nothing but manifests, or else files.

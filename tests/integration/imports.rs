@@ -8,7 +8,7 @@ use crate::project::repository;
 
 /// From the bottom to the top. `lib` is what src/lib.rs itself declares, `cli` the program.
 const LAYERS: [&str; 17] = [
-    "domain", "yaml", "objects", "diag", "world", "module", "inspect", "spec", "base", "discover", "resolve",
+    "domain", "yaml", "objects", "diag", "world", "module", "inspect", "spec", "base", "resolve", "discover",
     "backend", "layout", "store", "verify", "lib", "cli",
 ];
 

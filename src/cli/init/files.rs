@@ -28,6 +28,8 @@ const TEMPLATES: &[Template] = templates! {
     ".gitignore" from "gitignore";
     ".githooks/pre-commit" from "pre-commit" executable;
     ".github/workflows/mesh-compile.yaml" from "workflow.yaml";
+    // First: it shows that the directory is one of `init`.
+    "filter/example-filter.wasm" from "filter/example-filter.wasm";
     "filter/Cargo.toml" from "filter/Cargo.toml.in";
     "filter/Cargo.lock" from "filter/Cargo.lock";
     "filter/README.md" from "filter/README.md";
@@ -37,7 +39,6 @@ const TEMPLATES: &[Template] = templates! {
     "filter/src/json.rs" from "filter/src/json.rs";
     "filter/src/name.rs" from "filter/src/name.rs";
     "filter/src/plugin.rs" from "filter/src/plugin.rs";
-    "filter/example-filter.wasm" from "filter/example-filter.wasm";
 };
 
 /// The directories for the filter, in the order in which they are tried.
@@ -113,7 +114,8 @@ impl File {
             return Written::UpToDate;
         }
         let is_list = [".gitignore", ".gitattributes"].contains(&self.path.as_str());
-        let (true, Ok(existing), Ok(wanted)) = (is_list, std::str::from_utf8(&existing), std::str::from_utf8(&self.bytes))
+        let (true, Ok(existing), Ok(wanted)) =
+            (is_list, std::str::from_utf8(&existing), std::str::from_utf8(&self.bytes))
         else {
             return Written::Kept(Vec::new());
         };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
-use mesh_compile::Candidate;
+use mesh_compile::discover::Candidate;
 
 /// What a mesh.toml is made of.
 #[derive(Debug)]
@@ -48,7 +48,8 @@ config = {{ response = {{ add = {{ resp-header-demo = \"added by our filter\" }}
     fn base_line(&self) -> String {
         let value = match self.base {
             [stream] if stream == "-" => {
-                return "# The workloads' manifests come from standard input: `… | mesh-compile render --base -`.\n".to_owned();
+                return "# The workloads' manifests come from standard input: `… | mesh-compile render --base -`.\n"
+                    .to_owned();
             }
             [] => {
                 return "# base = \"base\"         # the workloads' manifests: a kustomization, a directory or a file\n".to_owned();
@@ -74,7 +75,9 @@ config = {{ response = {{ add = {{ resp-header-demo = \"added by our filter\" }}
             return;
         }
         let more = others.len().saturating_sub(LISTED);
-        text.push_str("\n# The other workloads of the base. Or declare a binding, which gives filters to many workloads.\n");
+        text.push_str(
+            "\n# The other workloads of the base. Or declare a binding, which gives filters to many workloads.\n",
+        );
         for workload in &others[..others.len() - more] {
             for line in self.table(workload).lines() {
                 let _ = writeln!(text, "# {line}");

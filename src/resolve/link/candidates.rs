@@ -40,6 +40,6 @@ pub(crate) fn candidates(base: &Base) -> Vec<Candidate> {
 fn gets_sidecar(pod: Pod<'_>) -> bool {
     const INJECT: &str = "sidecar.istio.io/inject";
     let declined = [pod.label(INJECT), pod.annotation(INJECT)].into_iter().flatten().any(|text| text.value == "false");
-    let on_host = pod.spec("hostNetwork").is_some_and(|entry| matches!(entry.value.value, Value::Bool(true)));
+    let on_host = pod.spec("hostNetwork").is_some_and(|entry| matches!(entry.value.value, Value::Boolean(true)));
     !declined && !on_host
 }
