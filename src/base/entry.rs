@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::path::{normal, relative};
-use crate::spec::{Spanned, Spec};
+use crate::spec::Spec;
 use crate::world::{FileKind, World};
 
 /// One directory or file of the base.
@@ -52,11 +52,11 @@ pub(super) fn entries(
     world: &dyn World,
     spec: &Spec,
     out: &Utf8Path,
-    written: &[&Spanned<String>],
+    written: &[(&str, Location)],
     sink: &mut Sink,
 ) -> Option<Vec<Entry>> {
     let root = repository(world, spec.dir());
-    let entries: Vec<_> = written.iter().map(|one| entry(world, spec, out, root.as_deref(), one)).collect();
+    let entries: Vec<_> = written.iter().map(|one| entry(world, spec, out, root.as_deref(), *one)).collect();
     let mut valid = Vec::new();
     for entry in entries {
         match entry {
@@ -72,19 +72,19 @@ fn entry(
     spec: &Spec,
     out: &Utf8Path,
     root: Option<&Utf8Path>,
-    written: &Spanned<String>,
+    (written, location): (&str, Location),
 ) -> Result<Entry, Box<Diagnostic>> {
     let reject = |code, reason: &str, help: &str| {
-        let message = format!("`{}` cannot be the base: {reason}", written.as_str());
-        Err(Box::new(Diagnostic::error(code, message).at(written.location()).help(help)))
+        let message = format!("`{}` cannot be the base: {reason}", written);
+        Err(Box::new(Diagnostic::error(code, message).at(location).help(help)))
     };
-    let dir = spec.dir_of(written.location());
-    let path = normal(Utf8Path::new(written.as_str())).and_then(|path| {
+    let dir = spec.dir_of(location);
+    let path = normal(Utf8Path::new(written)).and_then(|path| {
         let from = normal(spec.dir())?;
         relative(&from, &normal(&dir.join(path))?)
     });
     // An absolute directory of mesh.toml has no normal form, but its own paths do.
-    let path = path.or_else(|| (dir == spec.dir()).then(|| normal(Utf8Path::new(written.as_str()))).flatten());
+    let path = path.or_else(|| (dir == spec.dir()).then(|| normal(Utf8Path::new(written))).flatten());
     let Some(path) = path else {
         let help = "an absolute path does not exist on other machines";
         return reject(Code::MC0117, "it must be relative to mesh.toml's directory", help);
@@ -108,7 +108,7 @@ fn entry(
         let help = "move the manifests into the repository, or pipe them to `mesh-compile render --base -`";
         return reject(Code::MC0515, "it is outside of the Git repository", help);
     }
-    Ok(Entry { kind, written: written.as_str().to_owned(), path, target, location: written.location() })
+    Ok(Entry { kind, written: written.to_owned(), path, target, location })
 }
 
 /// The root of the Git repository that contains a directory.

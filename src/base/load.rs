@@ -11,7 +11,7 @@ use super::unique::unique;
 use super::{Base, Object, kustomize, ours};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::objects::Lock;
-use crate::spec::{Spanned, Spec};
+use crate::spec::Spec;
 use crate::world::{Usage, World};
 
 /// What the manifests are read for.
@@ -44,7 +44,7 @@ impl Default for Loaded {
 /// Reads the base. Errors go to `sink`, and the result contains everything that could be read.
 pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> Loaded {
     let Request { spec, out, given } = request;
-    let written: Vec<&Spanned<String>> = spec.mesh.base.iter().flat_map(|base| base.entries()).collect();
+    let written: Vec<(&str, Location)> = spec.mesh.base.iter().flat_map(|base| base.entries()).collect();
     let entries = if spec.unread.output { None } else { entry::entries(world, spec, out, &written, sink) };
     let known = match &entries {
         _ if spec.unread.mesh => Known::Rejected,

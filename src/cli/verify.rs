@@ -13,7 +13,7 @@ use mesh_compile::{Compiled, Input, compile};
 
 use super::progress::Bar;
 use super::report::{Reporter, cannot_write, stdout};
-use super::{Outcome, junit, spec_file};
+use super::{Outcome, Project, junit};
 
 /// Dry-run every filter and run the tests in mesh.toml
 ///
@@ -94,7 +94,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 impl Verify {
     pub(super) fn run(&self, world: &dyn World, project: &Project, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
-        let report = self.report(world, file, reporter, &mut sink);
+        let report = self.report(world, project, reporter, &mut sink);
         let mut outcome = outcome(report.as_ref());
         if let (Some(report), Some(path)) = (&report, &self.junit)
             && let Err(error) = write(path, junit::document(report).as_bytes())

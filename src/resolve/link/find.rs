@@ -79,6 +79,12 @@ impl Wanted<'_> {
         }
     }
 
+    /// Whether an object is of the kind that mesh.toml asks for.
+    fn is_kind(&self, object: &Object) -> bool {
+        let wanted = self.written.kind.as_deref();
+        kind_of(object).is_some_and(|kind| wanted.is_none_or(|wanted| *wanted == kind))
+    }
+
     fn what(&self) -> String {
         match &self.written.kind {
             Some(kind) => format!("{} `{}`", kind.as_str(), self.name),
@@ -91,6 +97,11 @@ impl Wanted<'_> {
             return self.elsewhere(of_kind, first, namespace);
         }
         let diagnostic = Diagnostic::error(Code::MC0520, format!("the base has no {}", self.what()));
+        if let Some(first) = named.iter().find(|object| self.is_kind(object)) {
+            return Diagnostic::error(Code::MC0520, format!("the {} of the base has no pod template", self.what()))
+                .at(self.at)
+                .related(first.location, "nothing to patch");
+        }
         if let ([first, ..], Some(kind)) = (named, &self.written.kind) {
             return diagnostic
                 .at_label(kind.location(), format!("wanted: {}", kind.as_str()))

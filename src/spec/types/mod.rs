@@ -16,6 +16,7 @@ pub(crate) use workload::{Bindings, Use, UseSettings, Workload};
 
 use super::Spanned;
 use super::decode::by_kind;
+use crate::diag::Location;
 use crate::domain::Provider;
 
 // Only the schema uses it: the entries are decoded one by one.
@@ -57,7 +58,7 @@ pub(crate) struct Mesh {
     pub(crate) provider: Option<Spanned<Provider>>,
     /// The workloads' own manifests: a kustomization directory, a directory of YAML, a file, or a list of these, relative to this
     /// file.
-    pub(crate) base: Option<Base>,
+    pub(crate) base: Option<Spanned<Base>>,
     /// An RE2 expression on the Istio version of a proxy, written to `match.proxy.proxyVersion` of every EnvoyFilter.
     pub(crate) proxy_version: Option<Spanned<String>>,
     /// Labels to add to every ConfigMap and EnvoyFilter.
@@ -69,19 +70,19 @@ pub(crate) struct Mesh {
 #[schemars(untagged)]
 pub(crate) enum Base {
     /// A directory or a file.
-    One(Spanned<String>),
+    One(String),
     /// Directories and files.
     Several(Vec<Spanned<String>>),
 }
 
 by_kind! { Base { string => One, array => Several } }
 
-impl Base {
-    /// The paths, in the order of the file.
-    pub(crate) fn entries(&self) -> &[Spanned<String>] {
-        match self {
-            Self::One(path) => std::slice::from_ref(path),
-            Self::Several(paths) => paths,
+impl Spanned<Base> {
+    /// The paths and where they are written, in the order of the file.
+    pub(crate) fn entries(&self) -> Vec<(&str, Location)> {
+        match &**self {
+            Base::One(path) => vec![(path, self.location())],
+            Base::Several(paths) => paths.iter().map(|path| (path.as_str(), path.location())).collect(),
         }
     }
 }
