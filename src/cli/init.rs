@@ -82,6 +82,11 @@ impl Init {
         let typed =
             if self.base.is_empty() { base.iter().map(|path| dir.join(path)).collect() } else { self.base.clone() };
         let workloads = candidates(world, &typed, &dir.join("out"), sink);
+        if workloads.is_empty() && !base.is_empty() && !sink.has_errors() {
+            let paths = list(&base.iter().map(|path| project.shown(path)).collect::<Vec<_>>());
+            let message = format!("{paths} contain{} no workload", if base.len() == 1 { "s" } else { "" });
+            sink.push(project.error(&typed[0], message).help("name others with `--base PATH`"));
+        }
         let text = Proposal { filter_dir, base: &base, is_inside, workloads: &workloads }.text();
         let mut files = files::files(filter_dir, &project.left_out());
         // Last, so that `init` can be run again after an error.

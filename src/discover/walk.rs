@@ -59,7 +59,7 @@ pub(super) fn walk(world: &dyn World, project: &Utf8Path) -> Found {
 }
 
 fn directory(world: &dyn World, project: &Utf8Path, dir: &Utf8Path, depth: usize, found: &mut Found) {
-    let Ok(mut entries) = world.list(&project.join(dir)) else { return };
+    let Ok(mut entries) = world.list(&super::shown(&project.join(dir))) else { return };
     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
     let has = |name: &str| entries.iter().any(|(entry, _)| entry == name);
     if has("mesh.lock") {
