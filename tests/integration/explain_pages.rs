@@ -179,7 +179,7 @@ fn findings(dir: &Utf8Path, code: Code, excerpt: &Excerpt) -> Result<Vec<&'stati
     std::fs::write(&file, text)?;
     let mut sink = Sink::new();
     let world = Disk::new();
-    let rendered = compile(&world, &Input { file: &file, environments: &[] }, &mut sink);
+    let rendered = compile(&world, &Input { file: &file, environments: &[], base: None }, &mut sink);
     assert_eq!(
         rendered.is_none(),
         sink.has_errors(),
