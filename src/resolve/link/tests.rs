@@ -1,7 +1,7 @@
 //! Each rule on its own: a mesh.toml and a base, and what is reported.
 
 use super::*;
-use crate::base::{Base, read_text};
+use crate::base::{Base, Loaded, read_text};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::resolve::mesh::Mesh;
 use crate::world::{Memory, World as _};
@@ -57,9 +57,13 @@ fn resolve(toml: &str, base: &str) -> (Vec<Diagnostic>, Mesh) {
     assert!(!sink.has_errors(), "{base}: {:#?}", sink.into_sorted(world.sources()));
     let base = Base { objects, ..Base::default() };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let mesh = crate::resolve::resolve(&world, &spec, &base, &mut sink).mesh;
+    let mesh = crate::resolve::resolve(&world, &spec, "out".into(), loaded(base), &mut sink).mesh;
     let found = sink.into_sorted(world.sources()).into_iter().filter(|it| it.code != Code::MC0112);
     (found.collect(), mesh)
+}
+
+fn loaded(base: Base) -> Loaded {
+    Loaded { base: Some(base), ..Loaded::default() }
 }
 
 /// The codes of errors, and of warnings with a `w` before them.
@@ -189,7 +193,7 @@ fn an_incomplete_base_reports_nothing_as_missing() {
     let objects = read_text(world.sources(), "base.yaml".into(), &web("", ""), &mut sink);
     let base = Base { objects, incomplete: true, ..Base::default() };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let _ = crate::resolve::resolve(&world, &spec, &base, &mut sink);
+    let _ = crate::resolve::resolve(&world, &spec, "out".into(), loaded(base), &mut sink);
     let found: Vec<_> = sink.into_sorted(world.sources()).iter().map(|it| it.code).collect();
     assert!(!found.contains(&Code::MC0520), "{found:?}");
 }
