@@ -147,11 +147,11 @@ fn the_message_says_what_the_base_has_instead() {
     let found = help("workloads.wbe.filters = ['f']", &in_shop);
     assert_eq!(found, pair("Deployment `web`", "did you mean `web`?"));
     let found = help("workloads.web = { namespace = 'admin', filters = ['f'] }", &in_shop);
-    assert_eq!(found, pair("it is in the namespace `shop`", "remove `namespace`: the base knows the namespace"));
+    assert_eq!(found, pair("it is in the namespace `shop`", "remove `namespace`: it comes from the base"));
     let found = help("workloads.web = { kind = 'DaemonSet', filters = ['f'] }", &in_shop);
     assert_eq!(
         found,
-        pair("`web` is a Deployment", "set `kind = \"Deployment\"`, or remove `kind`: the base knows it")
+        pair("`web` is a Deployment", "set `kind = \"Deployment\"`, or remove `kind`: it comes from the base")
     );
 }
 
