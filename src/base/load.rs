@@ -103,6 +103,11 @@ fn read_entries(world: &dyn World, entries: &[Entry], out: &Utf8Path, sink: &mut
     Base { objects, incomplete }
 }
 
+/// The objects of a path, before anything of an earlier render is taken out.
+pub(crate) fn at_path(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Base {
+    given(world, path, "out".into(), sink)
+}
+
 /// The objects of what the command line names.
 fn given(world: &dyn World, given: &Utf8Path, out: &Utf8Path, sink: &mut Sink) -> Base {
     const STREAM: &str = "<stdin>";

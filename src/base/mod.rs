@@ -14,7 +14,7 @@ mod unique;
 mod yaml;
 
 pub(crate) use layout::Layout;
-pub(crate) use load::{Loaded, Request, load};
+pub(crate) use load::{Loaded, Request, at_path, load};
 #[cfg(test)]
 pub(crate) use manifest::read_text;
 pub(crate) use node::{Entry, Node, Value};
