@@ -13,6 +13,7 @@
 mod backend;
 mod base;
 pub mod diag;
+pub mod discover;
 mod domain;
 pub mod inspect;
 mod layout;
@@ -72,7 +73,7 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
 #[doc(hidden)]
 #[must_use]
 pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Vec<serde_json::Value>> {
-    let base = base::at_path(world, path, sink);
+    let base = base::preview(world, &[path.to_owned()], "out".into(), sink);
     let known = !base.incomplete && !sink.has_errors();
     known.then(|| base.objects.iter().map(|object| object.root.to_json()).collect())
 }

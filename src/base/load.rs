@@ -103,9 +103,11 @@ fn read_entries(world: &dyn World, entries: &[Entry], out: &Utf8Path, sink: &mut
     Base { objects, incomplete }
 }
 
-/// The objects of a path, before anything of an earlier render is taken out.
-pub(crate) fn at_path(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Base {
-    given(world, path, "out".into(), sink)
+/// The objects at paths that the user typed, before a mesh.toml names them. `out` is where its `out/` will be.
+pub(crate) fn preview(world: &dyn World, paths: &[Utf8PathBuf], out: &Utf8Path, sink: &mut Sink) -> Base {
+    let read: Vec<Base> = paths.iter().map(|path| given(world, path, out, sink)).collect();
+    let incomplete = read.iter().any(|base| base.incomplete);
+    Base { objects: unique(read.into_iter().map(|base| base.objects).collect(), sink), incomplete }
 }
 
 /// The objects of what the command line names.

@@ -1,6 +1,7 @@
 //! Links the workloads of mesh.toml to the objects of the base: fills in what mesh.toml leaves out, merges what a patch would
 //! replace, and reports what would keep a filter from running.
 
+mod candidates;
 mod find;
 pub(crate) mod index;
 mod log_level;
@@ -8,6 +9,7 @@ mod pod;
 mod ports;
 mod rules;
 mod selector;
+mod sidecar;
 #[cfg(test)]
 mod tests;
 mod volumes;
@@ -17,12 +19,16 @@ use crate::domain::{Direction, Kind};
 use crate::spec::Spec;
 use crate::spec::types::{EnvoyFilters, Gate};
 
+pub use candidates::Candidate;
+pub(crate) use candidates::candidates;
 pub(super) use find::find;
 pub(super) use index::Index;
 pub(super) use log_level::merge as log_level;
 use pod::Pod;
+pub(super) use pod::Text;
 pub(super) use rules::{check, excluded_namespace, shared_selectors};
 pub(super) use selector::of as selector;
+pub(super) use sidecar::is_missing as has_no_sidecar;
 pub(super) use volumes::{Existing, existing};
 
 /// The object of a workload.

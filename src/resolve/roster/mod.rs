@@ -1,7 +1,20 @@
 //! The roster: the workloads to render, and the filters that each of them uses. A workload is declared by its table, or it is an
 //! object of the base that a binding matches.
 
+mod bindings;
+mod labels;
+mod merge;
+mod opt_out;
+mod patterns;
+mod suitable;
+mod unmatched;
+mod without_filters;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use bindings::Bindings;
+use merge::Conflicts;
+use opt_out::OptOuts;
 
 use super::link::{self, Index, Linked};
 use super::settings::{self, Settings};
@@ -80,12 +93,27 @@ pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings,
     roster.extend(others.filter_map(|object| undeclared(index, object, spec, settings)));
     unique_keys(&mut roster);
     roster.sort_by(|a, b| a.key.cmp(&b.key));
-    for entry in &mut roster {
-        let own = entry.written.filters().iter();
-        entry.uses = own.map(|written| BoundUse { written, origin: Origin::Own }).collect();
-    }
+    bind(spec, index, &mut roster, sink);
     roster.retain(|entry| entry.table.is_some() || !entry.uses.is_empty());
     roster
+}
+
+/// Fills in the uses.
+fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &mut Sink) {
+    let mut bindings = Bindings::new(spec, sink);
+    let bound = bindings.apply(roster, index);
+    let (mut opt_outs, mut conflicts) = (OptOuts::default(), Conflicts::default());
+    for (entry, bound) in roster.iter_mut().zip(&bound) {
+        let opt_out = opt_outs.of(spec, entry, bound, sink);
+        entry.uses = merge::merge(spec, entry, bound, &opt_out, &mut conflicts);
+        if let (None, Some(Origin::Binding(index))) = (entry.table, entry.uses.first().map(|one| one.origin)) {
+            entry.location = spec.bindings[index].location();
+        }
+    }
+    without_filters::report(spec, roster, sink);
+    unmatched::report(spec, index.base, roster, &bindings, sink);
+    opt_outs.report(spec, sink);
+    conflicts.report(spec, sink);
 }
 
 /// The entry of a table.
