@@ -13,6 +13,7 @@
 mod backend;
 mod base;
 pub mod diag;
+pub mod discover;
 mod domain;
 pub mod inspect;
 mod layout;
@@ -82,6 +83,16 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
     let dirs = project.environments().iter().map(|spec| spec.output.dir.as_ref().map(spec::Spanned::location));
     store::places::apart(&compiled, &dirs.collect::<Vec<_>>(), sink);
     (!sink.has_errors()).then_some(compiled)
+}
+
+/// The objects of a kustomization, a directory or a file as JSON, as the compiler sees them. `None` if some of them are unknown or
+/// `sink` has errors. For the tests that compare them with those of kustomize.
+#[doc(hidden)]
+#[must_use]
+pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Vec<serde_json::Value>> {
+    let base = base::preview(world, &[path.to_owned()], "out".into(), sink);
+    let known = !base.incomplete && !sink.has_errors();
+    known.then(|| base.objects.iter().map(|object| object.root.to_json()).collect())
 }
 
 fn environment(
