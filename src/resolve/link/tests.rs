@@ -105,7 +105,8 @@ fn an_object_without_a_namespace_gets_the_one_of_mesh_toml() {
         let (found, mesh) = resolve(toml, &web("", ""));
         assert_eq!(found, [], "{toml}");
         assert_eq!(mesh.workloads[0].namespace.as_str(), namespace);
-        assert_eq!(mesh.workloads[0].patch_namespace, None, "{toml}");
+        let of_patch = mesh.workloads[0].patch_namespace.as_ref().map(|it| it.as_str());
+        assert_eq!(of_patch, (namespace == "default").then_some("default"), "{toml}");
     }
 }
 
