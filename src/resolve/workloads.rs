@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::filters::Filter;
+use super::kinds;
 use super::limits;
 use super::mesh::{self, Mount};
 use super::settings::{self, Settings};
@@ -44,7 +45,7 @@ pub(super) fn resolve<'a>(
             continue;
         };
         let mesh::Workload { kind, namespace, name, .. } = &workload.mesh;
-        let identity = (*kind, namespace.clone(), name.clone());
+        let identity = (kind.clone(), namespace.clone(), name.clone());
         if let Some(first) = used.get(&identity) {
             let message = format!("{} {namespace}/{name} is patched twice", kind.as_str());
             let mut places = [*first, written.key_location()];
@@ -73,6 +74,7 @@ fn workload<'a>(
     (key, written): (&'a str, &'a Spanned<types::Workload>),
     sink: &mut Sink,
 ) -> Option<Workload<'a>> {
+    let kind = kinds::resolve(written, None, sink);
     let name = name(key, written, sink);
     let namespace = match &written.namespace {
         Some(namespace) => settings::namespace(namespace, sink),
@@ -90,9 +92,9 @@ fn workload<'a>(
     };
     let is_moved = mount_path.as_deref() != Some(MOUNT_PATH);
     let uses = uses::resolve(world, spec, filters, written, is_moved, sink);
-    let by = mount_by(written, &uses, sink);
-    let (name, namespace) = (name?, namespace?);
-    let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: written.kind().as_str() };
+    let by = mount_by(written, kind.as_ref(), &uses, sink);
+    let (kind, name, namespace) = (kind?, name?, namespace?);
+    let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: kind.as_str() };
     // After a report, the default is used, so that the same run reports the workload's other errors.
     let scope = Scope { filter: None, workload: Some(&vars) };
     let volume = volumes::volume_name(spec, written.key_location(), &scope, templates, sink);
@@ -105,7 +107,7 @@ fn workload<'a>(
     volumes::check_own(spec, written, (&volume, &path), sink);
     let own_container = uses.iter().any(|one| one.scope.direction == Direction::Gateway);
     let mesh = mesh::Workload {
-        kind: written.kind(),
+        kind,
         name,
         namespace,
         patch_namespace,
@@ -128,7 +130,8 @@ fn name(key: &str, written: &Spanned<types::Workload>, sink: &mut Sink) -> Optio
     };
     ObjectName::new(text)
         .map_err(|reason| {
-            let message = format!("`{text}` is not a valid {} name: {reason}", written.kind().as_str());
+            let kind = written.kind.as_ref().map_or("workload", |kind| kind.0.as_str());
+            let message = format!("`{text}` is not a valid {kind} name: {reason}");
             sink.push(Diagnostic::error(Code::MC0201, message).at(location));
         })
         .ok()
@@ -146,13 +149,12 @@ fn selector(written: &types::Workload, sink: &mut Sink) -> BTreeMap<LabelKey, La
     settings::labels(selector, sink)
 }
 
-fn mount_by(written: &Spanned<types::Workload>, uses: &[Use<'_>], sink: &mut Sink) -> MountBy {
+fn mount_by(written: &Spanned<types::Workload>, kind: Option<&Kind>, uses: &[Use<'_>], sink: &mut Sink) -> MountBy {
     let gateway = uses.iter().find(|one| one.scope.direction == Direction::Gateway);
     let default = if gateway.is_some() { MountBy::Container } else { MountBy::Annotation };
     let by = written.mount.as_deref().copied().unwrap_or(default);
     let location = written.mount.as_ref().map_or_else(|| written.key_location(), Spanned::location);
-    let kind = written.kind.as_ref().filter(|kind| ***kind == Kind::Rollout);
-    match (by, gateway, kind) {
+    match (by, gateway, kind.filter(|kind| !kind.merges_lists())) {
         (MountBy::Annotation, Some(gateway), _) => sink.push(
             Diagnostic::error(Code::MC0210, "gateways ignore the sidecar annotations, so no module would be mounted")
                 .at_label(location, "mounts by the sidecar annotations")
@@ -160,16 +162,20 @@ fn mount_by(written: &Spanned<types::Workload>, uses: &[Use<'_>], sink: &mut Sin
                 .note("istio/istio#36999: the gateway's injection template has no userVolume")
                 .help("remove `mount`, or set `mount = \"container\"`"),
         ),
-        (MountBy::Container, gateway, Some(kind)) => sink.push(
-            Diagnostic::error(Code::MC0214, "the containers of a Rollout cannot be patched")
+        (MountBy::Container, gateway, Some(kind)) => {
+            let message = format!("the containers of a {kind} cannot be patched");
+            let diagnostic = Diagnostic::error(Code::MC0214, message)
                 .at(location)
-                .related(kind.location(), "a custom resource")
-                .note("kustomize merges lists only for the kinds it knows: the patch would replace all containers of the Rollout")
+                .note(format!("kustomize merges lists only for the kinds it knows: the patch would replace all containers of the {kind}"))
                 .help(match gateway {
                     Some(_) => "use a Deployment: a gateway ignores the sidecar annotations",
                     None => "mount by annotation, or use a Deployment",
-                }),
-        ),
+                });
+            sink.push(match &written.kind {
+                Some(kind) => diagnostic.related(kind.location(), "kustomize has no schema of it"),
+                None => diagnostic,
+            });
+        }
         _ => {}
     }
     by

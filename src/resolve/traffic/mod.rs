@@ -30,7 +30,7 @@ pub(super) fn resolve(sources: &Sources, spec: &Spec, resolved: &[Workload<'_>],
         tests.insert(name.as_str(), workload(sources, written, sink));
     }
     let suite = |workload: &Workload<'_>| Suite {
-        kind: workload.mesh.kind.as_str(),
+        kind: workload.mesh.kind.clone(),
         namespace: workload.mesh.namespace.to_string(),
         name: workload.mesh.name.to_string(),
         key: workload.key.to_owned(),

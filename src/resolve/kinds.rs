@@ -1,0 +1,127 @@
+//! The kind of a workload: `kind`, `api-version` and `template-path`, or the object of the base.
+
+use crate::base::Object;
+use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
+use crate::domain::{Kind, NotAKind, names};
+use crate::spec::{Spanned, types};
+
+/// The kind of a workload. `object`: its object in the base, if that is known. `None` if an error was reported.
+pub(super) fn resolve(
+    written: &Spanned<types::Workload>,
+    object: Option<&Object>,
+    sink: &mut Sink,
+) -> Option<Kind> {
+    let before = sink.errors();
+    check_syntax(written, sink);
+    if sink.errors() > before {
+        return None;
+    }
+    let text = |value: &'_ Option<Spanned<String>>| value.as_ref().map(|value| value.to_string());
+    let (name, api_version) = match object {
+        Some(object) => (object.kind.clone(), Some(object.api_version.clone())),
+        None => (written.kind.as_ref().map_or_else(default, |kind| kind.0.clone()), text(&written.api_version)),
+    };
+    let template_path = text(&written.template_path);
+    Kind::named(&name, api_version.as_deref(), template_path.as_deref())
+        .map_err(|error| {
+            let report = report(&name, &error, written);
+            sink.push(match object {
+                Some(object) => report.related(object.location, format!("the {name} of the base")),
+                None => report,
+            });
+        })
+        .ok()
+}
+
+fn default() -> String {
+    Kind::deployment().as_str().to_owned()
+}
+
+/// Where `kind` is, or should be.
+fn location(written: &Spanned<types::Workload>) -> Location {
+    written.kind.as_ref().map_or_else(|| written.key_location(), Spanned::location)
+}
+
+fn report(name: &str, error: &NotAKind, written: &Spanned<types::Workload>) -> Diagnostic {
+    match error {
+        NotAKind::Refused(refused) => Diagnostic::error(Code::MC0560, format!("a {name} cannot run filters"))
+            .at(location(written))
+            .note(refused.reason)
+            .help(refused.help),
+        NotAKind::NoTemplatePath => no_template_path(name, written),
+        NotAKind::NoApiVersion => Diagnostic::error(Code::MC0561, format!("the API version of `{name}` is not known"))
+            .at(location(written))
+            .note("a patch names the API version and the kind of its object")
+            .help("add `api-version = \"GROUP/VERSION\"`, the `apiVersion` of the object's manifest"),
+        NotAKind::OtherPath(kind) => {
+            let path = kind.template_path().join(".");
+            let message = format!("the pod template of a {kind} is at `{path}`");
+            let at = written.template_path.as_ref().map_or_else(|| written.key_location(), Spanned::location);
+            let help = match written.kind {
+                Some(_) => "remove `template-path`: it is for kinds that mesh-compile does not know",
+                None => "set `kind` too: `template-path` is for kinds that mesh-compile does not know",
+            };
+            Diagnostic::error(Code::MC0562, message).at(at).help(help)
+        }
+    }
+}
+
+fn no_template_path(name: &str, written: &Spanned<types::Workload>) -> Diagnostic {
+    const PATH: &str = "`template-path`, the keys that lead to it, such as `template-path = \"spec.template\"`";
+    let known: Vec<&str> = Kind::known().map(|(name, _)| name).collect();
+    if written.api_version.is_some() {
+        let message = format!("mesh-compile does not know where a {name} keeps its pod template");
+        return Diagnostic::error(Code::MC0561, message).at(location(written)).help(format!("add {PATH}"));
+    }
+    let diagnostic = Diagnostic::error(Code::MC0561, format!("`{name}` is not a known kind of workload"));
+    let diagnostic = diagnostic.at(location(written));
+    match suggest(name, known.iter().copied()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic
+            .note(format!("known kinds: `{}`", known.join("`, `")))
+            .help(format!("for a custom resource with a pod template, add `api-version` and {PATH}")),
+    }
+}
+
+/// Reports values that no object can have.
+fn check_syntax(written: &types::Workload, sink: &mut Sink) {
+    let mut reject = |key: &str, value: &str, location, reason: &str, example: &str| {
+        let message = format!("`{value}` is not a valid {key}: {reason}");
+        sink.push(Diagnostic::error(Code::MC0562, message).at(location).help(format!("example: `{key} = \"{example}\"`")));
+    };
+    if let Some(kind) = &written.kind {
+        let is_word = kind.0.starts_with(|c: char| c.is_ascii_alphabetic())
+            && kind.0.chars().all(|c| c.is_ascii_alphanumeric());
+        if !is_word {
+            reject("kind", &kind.0, kind.location(), "a kind is one word of letters and digits", "Deployment");
+        }
+    }
+    if let Some(version) = &written.api_version {
+        let is_version = match version.split_once('/') {
+            Some((group, version)) => group.split('.').chain([version]).all(|part| names::label(part).is_ok()),
+            None => names::label(version).is_ok(),
+        };
+        if !is_version {
+            let reason = "an API version is a group and a version";
+            reject("api-version", version, version.location(), reason, "apps.kruise.io/v1alpha1");
+        }
+    }
+    if let Some(path) = &written.template_path {
+        let is_key = |key: &str| {
+            !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+        };
+        let first = path.split('.').next().unwrap_or_default();
+        let reason = if path.contains(['[', '*', '/']) {
+            Some("a patch cannot reach into a list")
+        } else if !path.split('.').all(is_key) {
+            Some("it must be keys separated by dots")
+        } else if matches!(first, "apiVersion" | "kind" | "metadata" | "status") {
+            Some("the pod template is part of the object's specification")
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            reject("template-path", path, path.location(), reason, "spec.template");
+        }
+    }
+}
