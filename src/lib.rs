@@ -36,26 +36,44 @@ pub use spec::schema;
 use diag::Sink;
 use world::World;
 
-/// What a mesh.toml compiles to.
+/// What an environment compiles to.
 #[derive(Debug)]
 pub struct Compiled {
+    /// The name of the environment. `None` if mesh.toml declares no environments.
+    pub environment: Option<String>,
     /// The files of `out/`.
     pub tree: Tree,
     /// The tests in mesh.toml.
     pub suites: verify::Suites,
 }
 
-/// Compiles the mesh.toml at `file` in memory. `None` if `sink` has errors. Warnings do not stop the compilation.
+/// What to compile.
+#[derive(Debug)]
+pub struct Input<'a> {
+    /// The mesh.toml.
+    pub file: &'a Utf8Path,
+    /// The names of environments. Empty: all of them.
+    pub environments: &'a [String],
+}
+
+/// Compiles the environments of a mesh.toml in memory, in the order of their names. `None` if `sink` has errors. Warnings do not
+/// stop the compilation.
 #[must_use]
-pub fn compile(world: &dyn World, file: &Utf8Path, sink: &mut Sink) -> Option<Compiled> {
-    let spec = spec::load(world, file, sink)?;
-    let resolved = resolve::resolve(world, &spec, sink);
-    let plan = backend::envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, sink);
+pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<Vec<Compiled>> {
+    let project = spec::load(world, input.file, sink)?;
+    let compiled: Vec<_> = project.environments().iter().map(|spec| environment(world, spec, sink)).collect();
+    compiled.into_iter().collect()
+}
+
+fn environment(world: &dyn World, spec: &spec::Spec, sink: &mut Sink) -> Option<Compiled> {
+    let base = base::Base::default();
+    let resolved = resolve::resolve(world, spec, &base, sink);
+    let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;
     }
     let objects = backend::envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
     let suites = verify::Suites::new(resolved.suites, resolved.proxies);
-    Some(Compiled { tree, suites })
+    Some(Compiled { environment: spec.environment.clone(), tree, suites })
 }

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::Sink;
 use mesh_compile::world::World;
-use mesh_compile::{compile, store};
+use mesh_compile::{Input, compile, store};
 
 use super::report::{Reporter, plural};
 use super::verify::{Cache, DryRun};
@@ -29,7 +29,9 @@ impl Check {
     pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
         let spec = spec_file(world, file);
         let mut sink = Sink::new();
-        let Some(compiled) = compile(world, &spec, &mut sink) else { return reporter.diagnostics(sink) };
+        let input = Input { file: &spec, environments: &[] };
+        let compiled = compile(world, &input, &mut sink).and_then(|all| all.into_iter().next());
+        let Some(compiled) = compiled else { return reporter.diagnostics(sink) };
         let tree = &compiled.tree;
         let differences = store::compare(world, tree, &mut sink);
         if sink.has_errors() {

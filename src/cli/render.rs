@@ -5,7 +5,7 @@ use clap::Args;
 use mesh_compile::diag::Sink;
 use mesh_compile::store::{self, Action, Step};
 use mesh_compile::world::World;
-use mesh_compile::{Tree, compile, stream};
+use mesh_compile::{Input, Tree, compile, stream};
 
 use super::report::{Reporter, line, plural, stdout};
 use super::verify::{Cache, DryRun};
@@ -34,7 +34,9 @@ impl Render {
     pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
         let spec = spec_file(world, file);
         let mut sink = Sink::new();
-        let Some(compiled) = compile(world, &spec, &mut sink) else { return reporter.diagnostics(sink) };
+        let input = Input { file: &spec, environments: &[] };
+        let compiled = compile(world, &input, &mut sink).and_then(|all| all.into_iter().next());
+        let Some(compiled) = compiled else { return reporter.diagnostics(sink) };
         let tree = &compiled.tree;
         let dry_run = self.verify.then(|| DryRun::run(world, &compiled, self.cache, reporter, &mut sink));
         if let Some(dry_run) = dry_run.as_ref().filter(|dry_run| dry_run.outcome() != Outcome::Success) {

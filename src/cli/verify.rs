@@ -9,7 +9,7 @@ use mesh_compile::diag::{Code, Diagnostic, Sink};
 use mesh_compile::verify::{Engine, Options, Progress, Report, SingleModule, verify, verify_module};
 use mesh_compile::world::World;
 use mesh_compile::world::write::write;
-use mesh_compile::{Compiled, compile};
+use mesh_compile::{Compiled, Input, compile};
 
 use super::progress::Bar;
 use super::report::{Reporter, cannot_write, stdout};
@@ -139,7 +139,8 @@ impl Verify {
                 );
                 return None;
             }
-            let compiled = compile(world, &spec_file(world, file), sink)?;
+            let input = Input { file: &spec_file(world, file), environments: &[] };
+            let compiled = compile(world, &input, sink)?.into_iter().next()?;
             return bar(world, reporter, |progress| {
                 verify(world, &compiled.tree, &compiled.suites, &options, sink, progress)
             });

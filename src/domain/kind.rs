@@ -75,6 +75,8 @@ const KNATIVE_SERVICE: &str = "KnativeService";
 pub(crate) struct Refused {
     group: &'static str,
     kind: &'static str,
+    /// Whether it has pods of its own. Others may have the name of a workload.
+    pub(crate) has_pods: bool,
     /// Why, as a sentence without its period.
     pub(crate) reason: &'static str,
     /// What to do instead.
@@ -85,42 +87,49 @@ const REFUSED: [Refused; 7] = [
     Refused {
         group: "batch",
         kind: "Job",
+        has_pods: true,
         reason: "the pod template of a Job is immutable: the API server rejects a patch of a Job that exists",
         help: "run it as a CronJob, or add the annotations of a patch to the Job's own manifest",
     },
     Refused {
         group: "apps",
         kind: "ReplicaSet",
+        has_pods: true,
         reason: "a ReplicaSet never replaces its pods: running pods would not get the filter",
         help: "use a Deployment, which rolls its pods",
     },
     Refused {
         group: "",
         kind: "ReplicationController",
+        has_pods: true,
         reason: "a ReplicationController never replaces its pods: running pods would not get the filter",
         help: "use a Deployment, which rolls its pods",
     },
     Refused {
         group: "",
         kind: "Pod",
+        has_pods: true,
         reason: "the volumes of a Pod are immutable, and nothing replaces a bare Pod",
         help: "use a Deployment, which rolls its pods",
     },
     Refused {
         group: "gateway.networking.k8s.io",
         kind: "Gateway",
+        has_pods: true,
         reason: "istiod creates the Deployment of a Gateway, so no patch can mount a module into its pods",
         help: "deploy the gateway's pods yourself (a Deployment with `inject.istio.io/templates: gateway`), refer to their Service in the Gateway's `spec.addresses`, and name that Deployment here",
     },
     Refused {
         group: "networking.istio.io",
         kind: "Gateway",
+        has_pods: false,
         reason: "Istio's Gateway configures the pods that its `selector` selects and has none of its own",
         help: "name the Deployment of the gateway's pods",
     },
     Refused {
         group: "",
         kind: "Service",
+        has_pods: false,
         reason: "a Service has no pods of its own",
         help: "name the workload that it selects; for a Service of Knative, set `kind = \"KnativeService\"`",
     },
@@ -159,11 +168,7 @@ impl Kind {
     }
 
     /// The kind of `kind`, `api-version` and `template-path` in mesh.toml, or of an object of the base and `template-path`.
-    pub(crate) fn named(
-        name: &str,
-        api_version: Option<&str>,
-        template_path: Option<&str>,
-    ) -> Result<Self, NotAKind> {
+    pub(crate) fn named(name: &str, api_version: Option<&str>, template_path: Option<&str>) -> Result<Self, NotAKind> {
         let known = match api_version {
             Some(api_version) if name == KNATIVE_SERVICE => Self::of(api_version, "Service").ok().flatten(),
             Some(api_version) => Self::of(api_version, name).map_err(NotAKind::Refused)?,

@@ -87,7 +87,7 @@ fn file(world: &dyn World, spec: &Spec, path: &Spanned<String>, sink: &mut Sink)
         sink.push(modules::absolute(written).at(path.location()));
         return None;
     }
-    let content = world.read(&spec.dir().join(written), Usage::Configuration);
+    let content = world.read(&spec.dir_of(path.location()).join(written), Usage::Configuration);
     match content.map(|bytes| String::from_utf8(bytes.to_vec())) {
         Ok(Ok(text)) => Some(path.with(text)),
         Ok(Err(_)) => {

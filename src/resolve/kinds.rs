@@ -6,11 +6,7 @@ use crate::domain::{Kind, NotAKind, names};
 use crate::spec::{Spanned, types};
 
 /// The kind of a workload. `object`: its object in the base, if that is known. `None` if an error was reported.
-pub(super) fn resolve(
-    written: &Spanned<types::Workload>,
-    object: Option<&Object>,
-    sink: &mut Sink,
-) -> Option<Kind> {
+pub(super) fn resolve(written: &Spanned<types::Workload>, object: Option<&Object>, sink: &mut Sink) -> Option<Kind> {
     let before = sink.errors();
     check_syntax(written, sink);
     if sink.errors() > before {
@@ -87,11 +83,13 @@ fn no_template_path(name: &str, written: &Spanned<types::Workload>) -> Diagnosti
 fn check_syntax(written: &types::Workload, sink: &mut Sink) {
     let mut reject = |key: &str, value: &str, location, reason: &str, example: &str| {
         let message = format!("`{value}` is not a valid {key}: {reason}");
-        sink.push(Diagnostic::error(Code::MC0562, message).at(location).help(format!("example: `{key} = \"{example}\"`")));
+        sink.push(
+            Diagnostic::error(Code::MC0562, message).at(location).help(format!("example: `{key} = \"{example}\"`")),
+        );
     };
     if let Some(kind) = &written.kind {
-        let is_word = kind.0.starts_with(|c: char| c.is_ascii_alphabetic())
-            && kind.0.chars().all(|c| c.is_ascii_alphanumeric());
+        let is_word =
+            kind.0.starts_with(|c: char| c.is_ascii_alphabetic()) && kind.0.chars().all(|c| c.is_ascii_alphanumeric());
         if !is_word {
             reject("kind", &kind.0, kind.location(), "a kind is one word of letters and digits", "Deployment");
         }
@@ -107,9 +105,8 @@ fn check_syntax(written: &types::Workload, sink: &mut Sink) {
         }
     }
     if let Some(path) = &written.template_path {
-        let is_key = |key: &str| {
-            !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-        };
+        let is_key =
+            |key: &str| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         let first = path.split('.').next().unwrap_or_default();
         let reason = if path.contains(['[', '*', '/']) {
             Some("a patch cannot reach into a list")

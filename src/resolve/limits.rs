@@ -40,13 +40,13 @@ fn elsewhere(diagnostic: Diagnostic) -> Diagnostic {
 }
 
 /// Reports volumes and mounts that leave too little room in the pod's annotations.
-pub(super) fn annotations(workload: &types::Workload, location: Location, sink: &mut Sink) {
+pub(super) fn annotations(workload: &types::Workload, filters: usize, location: Location, sink: &mut Sink) {
     /// The part of our own entries: two names, a path, and one ConfigMap per filter.
     const OURS: usize = 512;
     let size =
         |entries| json(entries).into_iter().map(|entry| Value::Object(entry).to_string().len() + 1).sum::<usize>();
     let entries = size(workload.volumes()) + size(workload.volume_mounts());
-    let size = entries + OURS * (workload.filters.len() + 1);
+    let size = entries + OURS * (filters + 1);
     if size > ANNOTATIONS {
         let message = format!(
             "the volumes and mounts take about {} bytes, but a pod's annotations can hold only {}",

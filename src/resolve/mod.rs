@@ -9,6 +9,7 @@ mod layout;
 mod limits;
 pub(crate) mod mesh;
 pub(crate) mod modules;
+pub(crate) mod roster;
 mod settings;
 pub(crate) mod template;
 pub(crate) mod traffic;
@@ -20,10 +21,12 @@ use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
 
+use crate::base::Base;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::Spec;
 use crate::world::World;
 use mesh::Mesh;
+use roster::Entry;
 use template::{MeshVars, Templates};
 use traffic::suite::{Proxies, Suite};
 
@@ -41,7 +44,7 @@ pub(crate) struct Resolved<'a> {
 }
 
 /// Resolves the spec. The result must be rendered only if `sink` has no errors.
-pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, sink: &mut Sink) -> Resolved<'a> {
+pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, base: &Base, sink: &mut Sink) -> Resolved<'a> {
     let settings = settings::resolve(world, spec, sink);
     let modules = modules::read(world, spec, &settings, sink);
     let by_path = modules::by_path(spec, &modules);
@@ -52,9 +55,10 @@ pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, sink: &mut Sink)
     };
     let templates = Templates::new(world.sources(), spec, vars);
     let filters = filters::resolve(world, spec, &settings, modules, &templates, sink);
-    let workloads = workloads::resolve(world, spec, &settings, &filters, &templates, sink);
-    unused(spec, sink);
-    let suites = traffic::resolve(world.sources(), spec, &workloads, sink);
+    let roster = roster::roster(spec, base, &settings, sink);
+    let workloads = workloads::resolve(world, spec, &roster, &filters, &templates, sink);
+    unused(spec, &roster, sink);
+    let suites = traffic::resolve(world.sources(), &roster, &workloads, sink);
     let attachments = attachments::resolve(&filters, &workloads, &templates, sink);
 
     let proxies = Proxies {
@@ -79,13 +83,13 @@ pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, sink: &mut Sink)
 }
 
 /// Reports a file without workloads, and filters that no workload uses.
-fn unused(spec: &Spec, sink: &mut Sink) {
+fn unused(spec: &Spec, roster: &[Entry<'_>], sink: &mut Sink) {
     let unread = &spec.unread;
-    // A workload that could not be read may use any filter.
-    if unread.any || unread.workloads {
+    // A workload or a binding that could not be read may use any filter.
+    if unread.any || unread.workloads || unread.bindings {
         return;
     }
-    if spec.workloads.is_empty() {
+    if spec.workloads.is_empty() && spec.bindings.is_empty() {
         sink.push(
             Diagnostic::error(Code::MC0109, "the file declares no workloads")
                 .at(spec.whole())
@@ -93,8 +97,7 @@ fn unused(spec: &Spec, sink: &mut Sink) {
         );
         return;
     }
-    let lists = spec.workloads.values().flat_map(|workload| &workload.filters);
-    let used: BTreeSet<&str> = lists.map(|one| one.filter()).collect();
+    let used: BTreeSet<&str> = roster.iter().flat_map(|entry| &entry.uses).map(|one| one.written.filter()).collect();
     // A name that is not declared may be the misspelled name of any filter.
     if !used.iter().all(|name| spec.filters.contains_key(*name) || unread.filters.contains(*name)) {
         return;

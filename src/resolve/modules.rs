@@ -38,10 +38,10 @@ pub(super) fn read<'a>(
     let mut shown = BTreeSet::new();
     for (name, filter) in &spec.filters {
         let (path, location) = (filter.module.as_str(), filter.module.location());
-        let module = match files.get(path) {
+        let module = match files.get(&file(spec, filter)) {
             Some(Ok(module)) => module,
             Some(Err(error)) => {
-                sink.push(rejection(world, spec, path, error).at(location));
+                sink.push(rejection(world, &file(spec, filter), path, error).at(location));
                 continue;
             }
             None => {
@@ -89,11 +89,18 @@ pub(super) fn by_path(spec: &Spec, modules: &BTreeMap<&str, DeliveredModule>) ->
 }
 
 /// Reads the files. Absolute paths are skipped.
-fn files<'a>(world: &dyn World, spec: &'a Spec) -> BTreeMap<&'a str, Result<Arc<Module>, ModuleError>> {
-    let paths: BTreeSet<&str> = spec.filters.values().map(|filter| filter.module.as_str()).collect();
-    let relative: Vec<&str> = paths.into_iter().filter(|path| Utf8Path::new(path).is_relative()).collect();
-    let files: Vec<Utf8PathBuf> = relative.iter().map(|path| spec.dir().join(path)).collect();
-    relative.into_iter().zip(module::read(world, &files)).collect()
+fn files(world: &dyn World, spec: &Spec) -> BTreeMap<Utf8PathBuf, Result<Arc<Module>, ModuleError>> {
+    let is_relative = |filter: &&Spanned<types::Filter>| Utf8Path::new(filter.module.as_str()).is_relative();
+    let files: BTreeSet<Utf8PathBuf> =
+        spec.filters.values().filter(is_relative).map(|filter| file(spec, filter)).collect();
+    let files: Vec<Utf8PathBuf> = files.into_iter().collect();
+    let modules = module::read(world, &files);
+    files.into_iter().zip(modules).collect()
+}
+
+/// The file of a filter's module, from the current directory.
+fn file(spec: &Spec, filter: &types::Filter) -> Utf8PathBuf {
+    spec.dir_of(filter.module.location()).join(filter.module.as_str())
 }
 
 fn delivered(filter: &types::Filter, file: &Arc<Module>, sink: &mut Sink) -> Option<DeliveredModule> {
@@ -133,12 +140,12 @@ pub(super) fn absolute(path: &str) -> Diagnostic {
         .help("make it relative to mesh.toml's directory")
 }
 
-fn rejection(world: &dyn World, spec: &Spec, path: &str, error: &ModuleError) -> Diagnostic {
+fn rejection(world: &dyn World, file: &Utf8Path, path: &str, error: &ModuleError) -> Diagnostic {
     match error {
         ModuleError::Read(error) => {
             let diagnostic = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"))
                 .note("the path is relative to mesh.toml's directory");
-            match neighbor(world, &spec.dir().join(path)) {
+            match neighbor(world, file) {
                 Some(near) => diagnostic.help(format!("did you mean `{}`?", Utf8Path::new(path).with_file_name(near))),
                 None => diagnostic.help("build the module first, or correct the path"),
             }

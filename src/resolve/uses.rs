@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::configuration::{self, Configuration, Keys};
 use super::filters::Filter;
 use super::mesh;
+use super::roster::Entry;
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::{Direction, Insert};
-use crate::spec::types::{self, UseSettings};
+use crate::spec::types::UseSettings;
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
 
@@ -34,14 +35,14 @@ pub(super) fn resolve<'a>(
     world: &dyn World,
     spec: &'a Spec,
     filters: &'a BTreeMap<&'a str, Filter<'a>>,
-    written: &'a types::Workload,
+    entry: &Entry<'a>,
     is_moved: bool,
     sink: &mut Sink,
 ) -> Vec<Use<'a>> {
-    let default_direction = written.direction();
+    let default_direction = entry.direction();
     let mut seen: BTreeMap<&str, Location> = BTreeMap::new();
     let mut uses = Vec::new();
-    for item in &written.filters {
+    for item in entry.uses.iter().map(|one| one.written) {
         let (name, with, name_location) = (item.filter(), item.settings(), item.filter_at());
         if let Some(first) = seen.get(name) {
             sink.push(

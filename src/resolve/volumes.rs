@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::roster::Entry;
 use super::template::{Scope, Templates};
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::names;
-use crate::spec::{Spanned, Spec, Table, to_json, types};
+use crate::spec::{Spanned, Spec, Table, to_json};
 
 /// The default of `names.volume`.
 pub(super) const NAME: &str = "wasmfilters-dir";
@@ -128,8 +129,9 @@ fn sidecar_mount(path: &str) -> Diagnostic {
 }
 
 /// Checks the user's own volumes and mounts, on their own and against ours: the volume's name and the mount path.
-pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (&str, &str), sink: &mut Sink) {
-    let ours_at = spec.names.volume.as_ref().map_or_else(|| written.key_location(), Spanned::location);
+pub(super) fn check_own(spec: &Spec, entry: &Entry<'_>, ours: (&str, &str), sink: &mut Sink) {
+    let written = entry.written;
+    let ours_at = spec.names.volume.as_ref().map_or(entry.location, Spanned::location);
     let mut names = Used::new("volume", "the volume of the modules", ours.0, ours_at);
     for volume in written.volumes() {
         known_fields(volume, &VOLUME_FIELDS, sink);
@@ -146,7 +148,7 @@ pub(super) fn check_own(spec: &Spec, written: &Spanned<types::Workload>, ours: (
             names.add(name, location, sink);
         }
     }
-    let ours_at = written.mount_path.as_ref().map_or_else(|| written.key_location(), Spanned::location);
+    let ours_at = written.mount_path.as_ref().map_or(entry.location, Spanned::location);
     let mut paths = Used::new("mount path", "where the modules are mounted", ours.1, ours_at);
     for mount in written.volume_mounts() {
         known_fields(mount, &MOUNT_FIELDS, sink);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::filters::Filter;
-use super::kinds;
 use super::limits;
 use super::mesh::{self, Mount};
-use super::settings::{self, Settings};
+use super::roster::Entry;
+use super::settings;
 use super::template::{Scope, Templates, WorkloadVars};
 use super::uses::{self, Use};
 use super::volumes;
@@ -22,8 +22,7 @@ const MOUNT_PATH: &str = "/var/local/lib/wasm-filters";
 /// A workload whose own keys are valid.
 #[derive(Debug)]
 pub(super) struct Workload<'a> {
-    /// The name of its table.
-    pub(super) key: &'a str,
+    pub(super) entry: &'a Entry<'a>,
     pub(super) mesh: mesh::Workload,
     /// In the order in which a request passes them.
     pub(super) uses: Vec<Use<'a>>,
@@ -33,22 +32,20 @@ pub(super) struct Workload<'a> {
 pub(super) fn resolve<'a>(
     world: &dyn World,
     spec: &'a Spec,
-    settings: &Settings,
+    roster: &'a [Entry<'a>],
     filters: &'a BTreeMap<&'a str, Filter<'a>>,
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> Vec<Workload<'a>> {
     let mut workloads = Vec::new();
     let mut used: BTreeMap<(Kind, Namespace, ObjectName), Location> = BTreeMap::new();
-    for (key, written) in &spec.workloads {
-        let Some(workload) = workload(world, spec, settings, filters, templates, (key, written), sink) else {
-            continue;
-        };
+    for entry in roster.iter().filter(|entry| !entry.uses.is_empty()) {
+        let Some(workload) = workload(world, spec, filters, templates, entry, sink) else { continue };
         let mesh::Workload { kind, namespace, name, .. } = &workload.mesh;
         let identity = (kind.clone(), namespace.clone(), name.clone());
         if let Some(first) = used.get(&identity) {
             let message = format!("{} {namespace}/{name} is patched twice", kind.as_str());
-            let mut places = [*first, written.key_location()];
+            let mut places = [*first, entry.location];
             places.sort();
             let [first, again] = places;
             sink.push(
@@ -59,7 +56,7 @@ pub(super) fn resolve<'a>(
             );
             continue;
         }
-        used.insert(identity, written.key_location());
+        used.insert(identity, entry.location);
         workloads.push(workload);
     }
     workloads
@@ -68,22 +65,20 @@ pub(super) fn resolve<'a>(
 fn workload<'a>(
     world: &dyn World,
     spec: &'a Spec,
-    settings: &Settings,
     filters: &'a BTreeMap<&'a str, Filter<'a>>,
     templates: &Templates<'_>,
-    (key, written): (&'a str, &'a Spanned<types::Workload>),
+    entry: &'a Entry<'a>,
     sink: &mut Sink,
 ) -> Option<Workload<'a>> {
-    let kind = kinds::resolve(written, None, sink);
-    let name = name(key, written, sink);
-    let namespace = match &written.namespace {
-        Some(namespace) => settings::namespace(namespace, sink),
-        None => settings.namespace.clone(),
-    };
-    let patch_namespace = match &written.patch_namespace {
-        None => namespace.clone(),
-        Some(empty) if empty.is_empty() => None,
-        Some(namespace) => settings::namespace(namespace, sink),
+    let written = entry.written;
+    let name = name(entry, sink);
+    let namespace = entry.namespace.clone();
+    let patch_namespace = match (&written.patch_namespace, entry.object) {
+        (Some(empty), _) if empty.is_empty() => None,
+        (Some(namespace), _) => settings::namespace(namespace, sink),
+        // Kustomize finds an object that sets no namespace only by a patch that sets none.
+        (None, Some(object)) if object.namespace.is_none() => None,
+        (None, _) => namespace.clone(),
     };
     let selector = selector(written, sink);
     let mount_path = match &written.mount_path {
@@ -91,20 +86,20 @@ fn workload<'a>(
         None => Some(MOUNT_PATH.to_owned()),
     };
     let is_moved = mount_path.as_deref() != Some(MOUNT_PATH);
-    let uses = uses::resolve(world, spec, filters, written, is_moved, sink);
-    let by = mount_by(written, kind.as_ref(), &uses, sink);
-    let (kind, name, namespace) = (kind?, name?, namespace?);
+    let uses = uses::resolve(world, spec, filters, entry, is_moved, sink);
+    let by = mount_by(entry, &uses, sink);
+    let (kind, name, namespace) = (entry.kind.clone()?, name?, namespace?);
     let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: kind.as_str() };
     // After a report, the default is used, so that the same run reports the workload's other errors.
     let scope = Scope { filter: None, workload: Some(&vars) };
-    let volume = volumes::volume_name(spec, written.key_location(), &scope, templates, sink);
+    let volume = volumes::volume_name(spec, entry.location, &scope, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
     if by == MountBy::Annotation {
-        let location = written.volumes.as_ref().map_or_else(|| written.key_location(), Spanned::location);
-        limits::annotations(written, location, sink);
+        let location = written.volumes.as_ref().map_or(entry.location, Spanned::location);
+        limits::annotations(written, uses.len(), location, sink);
     }
-    volumes::check_own(spec, written, (&volume, &path), sink);
+    volumes::check_own(spec, entry, (&volume, &path), sink);
     let own_container = uses.iter().any(|one| one.scope.direction == Direction::Gateway);
     let mesh = mesh::Workload {
         kind,
@@ -117,20 +112,22 @@ fn workload<'a>(
         wasm_log_level: written.wasm_log_level,
         volumes: volumes::json(written.volumes()),
         volume_mounts: volumes::json(written.volume_mounts()),
-        location: written.key_location(),
-        selector_location: written.selector.as_ref().map_or_else(|| written.key_location(), Spanned::key_location),
+        location: entry.location,
+        selector_location: written.selector.as_ref().map_or(entry.location, Spanned::key_location),
     };
-    Some(Workload { key, mesh, uses })
+    Some(Workload { entry, mesh, uses })
 }
 
-fn name(key: &str, written: &Spanned<types::Workload>, sink: &mut Sink) -> Option<ObjectName> {
-    let (text, location) = match &written.name {
-        Some(name) => (name.as_str(), name.location()),
-        None => (key, written.key_location()),
+fn name(entry: &Entry<'_>, sink: &mut Sink) -> Option<ObjectName> {
+    let text = entry.name;
+    let location = match (entry.table, entry.object) {
+        (Some(table), _) => table.name.as_ref().map_or(entry.location, Spanned::location),
+        (None, Some(object)) => object.location,
+        (None, None) => entry.location,
     };
     ObjectName::new(text)
         .map_err(|reason| {
-            let kind = written.kind.as_ref().map_or("workload", |kind| kind.0.as_str());
+            let kind = entry.kind.as_ref().map_or("workload", Kind::as_str);
             let message = format!("`{text}` is not a valid {kind} name: {reason}");
             sink.push(Diagnostic::error(Code::MC0201, message).at(location));
         })
@@ -149,12 +146,13 @@ fn selector(written: &types::Workload, sink: &mut Sink) -> BTreeMap<LabelKey, La
     settings::labels(selector, sink)
 }
 
-fn mount_by(written: &Spanned<types::Workload>, kind: Option<&Kind>, uses: &[Use<'_>], sink: &mut Sink) -> MountBy {
+fn mount_by(entry: &Entry<'_>, uses: &[Use<'_>], sink: &mut Sink) -> MountBy {
+    let written = entry.written;
     let gateway = uses.iter().find(|one| one.scope.direction == Direction::Gateway);
     let default = if gateway.is_some() { MountBy::Container } else { MountBy::Annotation };
     let by = written.mount.as_deref().copied().unwrap_or(default);
-    let location = written.mount.as_ref().map_or_else(|| written.key_location(), Spanned::location);
-    match (by, gateway, kind.filter(|kind| !kind.merges_lists())) {
+    let location = written.mount.as_ref().map_or(entry.location, Spanned::location);
+    match (by, gateway, entry.kind.as_ref().filter(|kind| !kind.merges_lists())) {
         (MountBy::Annotation, Some(gateway), _) => sink.push(
             Diagnostic::error(Code::MC0210, "gateways ignore the sidecar annotations, so no module would be mounted")
                 .at_label(location, "mounts by the sidecar annotations")
@@ -162,20 +160,16 @@ fn mount_by(written: &Spanned<types::Workload>, kind: Option<&Kind>, uses: &[Use
                 .note("istio/istio#36999: the gateway's injection template has no userVolume")
                 .help("remove `mount`, or set `mount = \"container\"`"),
         ),
-        (MountBy::Container, gateway, Some(kind)) => {
-            let message = format!("the containers of a {kind} cannot be patched");
-            let diagnostic = Diagnostic::error(Code::MC0214, message)
+        (MountBy::Container, gateway, Some(kind)) => sink.push(
+            Diagnostic::error(Code::MC0214, format!("the containers of a {kind} cannot be patched"))
                 .at(location)
+                .related(entry.kind_location(), "kustomize has no schema of it")
                 .note(format!("kustomize merges lists only for the kinds it knows: the patch would replace all containers of the {kind}"))
                 .help(match gateway {
                     Some(_) => "use a Deployment: a gateway ignores the sidecar annotations",
                     None => "mount by annotation, or use a Deployment",
-                });
-            sink.push(match &written.kind {
-                Some(kind) => diagnostic.related(kind.location(), "kustomize has no schema of it"),
-                None => diagnostic,
-            });
-        }
+                }),
+        ),
         _ => {}
     }
     by

@@ -23,7 +23,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use schema::schema;
 pub(crate) use spanned::Spanned;
-pub(crate) use types::{Filter, Mesh, Names, Output, Rollout, Workload};
+pub(crate) use types::{Binding, Filter, Mesh, Names, Output, Rollout, Workload};
 pub(crate) use value::{Table, Value, to_json};
 
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
@@ -36,6 +36,10 @@ use syntax::Parsed;
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) file: FileId,
+    /// The directory of each file that the spec consists of: paths are relative to the file that holds them.
+    dirs: BTreeMap<FileId, Utf8PathBuf>,
+    /// The environment that this is the spec of. `None` if mesh.toml declares no environments.
+    pub(crate) environment: Option<String>,
     /// The path of the file, as the user names it.
     pub(crate) path: Utf8PathBuf,
     pub(crate) mesh: Mesh,
@@ -45,7 +49,33 @@ pub(crate) struct Spec {
     pub(crate) vars: BTreeMap<String, types::Var>,
     pub(crate) filters: BTreeMap<String, Spanned<Filter>>,
     pub(crate) workloads: BTreeMap<String, Spanned<Workload>>,
+    /// In the order of the file.
+    pub(crate) bindings: Vec<Spanned<Binding>>,
+    /// The settings of a workload without a table.
+    pub(crate) default_workload: Workload,
+    /// The namespaces, as patterns, to which a file restricts everything that it declares. Files that are not listed are free.
+    pub(crate) namespaces: BTreeMap<FileId, Vec<Spanned<String>>>,
     pub(crate) unread: Unread,
+}
+
+/// mesh.toml with its includes: one spec per environment.
+#[derive(Debug)]
+pub(crate) struct Project {
+    environments: Vec<Spec>,
+}
+
+impl Project {
+    /// The spec of each environment, in the order of their names. A single spec without a name if mesh.toml declares none.
+    pub(crate) fn environments(&self) -> &[Spec] {
+        &self.environments
+    }
+
+    /// The spec of the only environment.
+    #[cfg(test)]
+    pub(crate) fn into_only(mut self) -> Spec {
+        assert_eq!(self.environments.len(), 1);
+        self.environments.remove(0)
+    }
 }
 
 /// The parts of the file that could not be read. Their errors are reported already, so nothing that may be among them is reported as
@@ -62,6 +92,8 @@ pub(crate) struct Unread {
     pub(crate) filters: BTreeSet<String>,
     /// Whether there are workloads with an error inside.
     pub(crate) workloads: bool,
+    /// Whether there are bindings with an error inside.
+    pub(crate) bindings: bool,
 }
 
 impl Spec {
@@ -70,9 +102,19 @@ impl Spec {
         self.path.file_name().unwrap_or("mesh.toml")
     }
 
-    /// The directory that paths in the file are relative to. Empty for the current directory.
+    /// The directory of mesh.toml. Empty for the current directory.
     pub(crate) fn dir(&self) -> &Utf8Path {
         self.path.parent().unwrap_or_else(|| "".into())
+    }
+
+    /// The namespaces that what is declared at `location` may touch, as patterns. `None`: all.
+    pub(crate) fn namespaces_of(&self, location: Location) -> Option<&[Spanned<String>]> {
+        self.namespaces.get(&location.file).map(Vec::as_slice)
+    }
+
+    /// The directory that the paths at a location are relative to: that of the file that holds them.
+    pub(crate) fn dir_of(&self, location: Location) -> &Utf8Path {
+        self.dirs.get(&location.file).map_or_else(|| self.dir(), Utf8PathBuf::as_path)
     }
 
     /// The file as a whole.
@@ -83,14 +125,15 @@ impl Spec {
 
 /// Reads and decodes the mesh.toml at `path`. Errors go to `sink`, and the result contains everything that could be read. `None` if
 /// there is no text: the file cannot be read, is empty or is not UTF-8.
-pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Spec> {
+pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Project> {
     let file = read::read(world, path, sink)?;
     let source = world.sources().get(file);
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     let parsed = Parsed { file, text: &source.text, root: root.get_ref() };
     let errors = syntax::report(parsed, &errors, sink);
     let rejected = shape::check(parsed, &errors, sink);
-    Some(decode_file(path, parsed, &rejected, !errors.is_empty(), sink))
+    let spec = decode_file(path, parsed, &rejected, !errors.is_empty(), sink);
+    Some(Project { environments: vec![spec] })
 }
 
 fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bool, sink: &mut Sink) -> Spec {
@@ -100,6 +143,7 @@ fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bo
     let mut vars: BTreeMap<String, types::Var> = decoder.entries("vars");
     let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
     let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");
+    let (bindings, unread_bindings) = decoder.list("bindings");
     // A template that uses a rejected variable is not wrong itself.
     for name in declared(parsed.root, "vars") {
         vars.entry(name).or_insert(types::Var::Integer(0));
@@ -111,9 +155,27 @@ fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bo
         output: is_broken("output"),
         filters: declared(parsed.root, "filters").filter(|name| !filters.contains_key(name)).collect(),
         workloads: declared(parsed.root, "workloads").any(|name| !workloads.contains_key(&name)),
+        bindings: unread_bindings,
     };
     let file = parsed.file;
-    Spec { file, path: path.to_owned(), mesh, output, rollout, names, vars, filters, workloads, unread }
+    let (dirs, environment) = (BTreeMap::new(), None);
+    Spec {
+        file,
+        dirs,
+        environment,
+        path: path.to_owned(),
+        mesh,
+        output,
+        rollout,
+        names,
+        vars,
+        filters,
+        workloads,
+        bindings,
+        default_workload: Workload::default(),
+        namespaces: BTreeMap::new(),
+        unread,
+    }
 }
 
 /// The names in a section, including a section whose own name is misspelled.
@@ -163,6 +225,27 @@ impl Decoder<'_> {
             }
         }
         decoded
+    }
+
+    /// The entries of a list of tables, without those that are rejected, and whether any is missing.
+    fn list<'de, T: Deserialize<'de>>(&mut self, name: &str) -> (Vec<Spanned<T>>, bool) {
+        let place = Place::default().key(name);
+        let is_meant = |key: &str| key == name || shape::near_section(key) == Some(name);
+        let is_declared = self.parsed.root.iter().any(|(key, _)| is_meant(key.get_ref()));
+        let items = self.parsed.root.get(name).and_then(|value| value.get_ref().as_array());
+        let Some(items) = items.filter(|_| !self.rejected.broken.contains(&place)) else {
+            return (Vec::new(), is_declared);
+        };
+        let mut decoded = Vec::with_capacity(items.len());
+        for (index, value) in items.iter().enumerate() {
+            let place = place.index(index);
+            if self.rejected.reported.contains(&place) || self.rejected.broken.contains(&place) {
+                continue;
+            }
+            decoded.extend(self.decode(decode::Value { file: self.parsed.file, key: value.span(), value }));
+        }
+        let is_incomplete = decoded.len() < items.len();
+        (decoded, is_incomplete)
     }
 
     fn decode<'de, T: Deserialize<'de>>(&mut self, value: decode::Value<'_, '_>) -> Option<T> {

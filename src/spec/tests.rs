@@ -7,7 +7,7 @@ use crate::world::{Memory, World as _};
 fn load_text(text: &str) -> (Spec, Vec<Code>, Memory) {
     let world = Memory::new().file("mesh.toml", text);
     let mut sink = Sink::new();
-    let spec = load(&world, "mesh.toml".into(), &mut sink).unwrap();
+    let spec = load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
     let codes = sink.into_sorted(world.sources()).iter().map(|diagnostic| diagnostic.code).collect();
     (spec, codes, world)
 }
@@ -33,7 +33,7 @@ fn a_value_has_a_location_and_so_has_its_key() {
     assert_eq!(written(workload.key_location()), "\"w.1\"");
     let selector = workload.selector.as_ref().unwrap();
     assert_eq!(both(selector["app"].location(), selector["app"].key_location()), ("'w'".into(), "app".into()));
-    let [plain, with] = workload.filters.as_slice() else { panic!("{workload:?}") };
+    let [plain, with] = workload.filters() else { panic!("{workload:?}") };
     assert_eq!((written(plain.filter_at()), written(with.filter_at())), ("'a'".into(), "'b'".into()));
     let port = with.settings().unwrap().port.as_ref().unwrap();
     assert_eq!((**port, both(port.location(), port.key_location())), (80, ("80".into(), "port".into())));
@@ -59,7 +59,7 @@ fn a_syntax_error_hides_only_its_own_table() {
     assert!(spec.unread.any && spec.unread.mesh && !spec.unread.output && !spec.unread.workloads);
     assert_eq!(spec.unread.filters, BTreeSet::from(["a".to_owned()]));
     assert_eq!(spec.filters.keys().collect::<Vec<_>>(), ["b"]);
-    assert_eq!(spec.workloads["w"].filters.len(), 2);
+    assert_eq!(spec.workloads["w"].filters().len(), 2);
 }
 
 #[test]

@@ -6,9 +6,9 @@
 use std::error::Error;
 
 use camino::Utf8Path;
-use mesh_compile::compile;
 use mesh_compile::diag::{Code, Sink};
 use mesh_compile::world::{Disk, World as _};
+use mesh_compile::{Input, compile};
 
 const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\n";
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
@@ -173,7 +173,7 @@ fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static st
     std::fs::write(&file, text)?;
     let mut sink = Sink::new();
     let world = Disk::new();
-    let rendered = compile(&world, &file, &mut sink);
+    let rendered = compile(&world, &Input { file: &file, environments: &[] }, &mut sink);
     assert_eq!(
         rendered.is_none(),
         sink.has_errors(),

@@ -60,24 +60,17 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The directories of the repository with a mesh.toml that is not a template, relative to the root, which is the empty path.
+/// The directories of the repository with a mesh.toml to render, relative to the root, which is the empty path. Without those
+/// that take their base from a stream.
 pub(crate) fn examples() -> Vec<PathBuf> {
-    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
-        let mut entries: Vec<_> =
-            fs::read_dir(dir).expect("a directory").map(|entry| entry.expect("an entry").path()).collect();
-        entries.sort();
-        for path in entries {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let skipped = name.starts_with('.') || ["src", "target", "tests", "out"].contains(&name);
-            if path.is_dir() && !skipped {
-                walk(&path, found);
-            } else if name == "mesh.toml" {
-                found.push(dir.strip_prefix(repository()).expect("a path below the directory").to_owned());
-            }
-        }
-    }
-    let mut found = Vec::new();
-    walk(repository(), &mut found);
+    let below = fs::read_dir(repository().join("examples")).expect("a directory");
+    let below = below.map(|entry| Path::new("examples").join(entry.expect("an entry").file_name()));
+    let mut found: Vec<_> = std::iter::once(PathBuf::new()).chain(below).collect();
+    found.retain(|dir| {
+        let text = fs::read_to_string(repository().join(dir).join("mesh.toml"));
+        text.is_ok_and(|text| !text.contains("--base -"))
+    });
+    found.sort();
     assert!(found.len() >= 3, "too few examples: {found:?}");
     found
 }

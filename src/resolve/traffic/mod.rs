@@ -14,30 +14,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_compile_host::{Callout, Exchange, Property, Scenario};
 
+use super::roster::Entry;
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
 use crate::domain::Direction;
 use crate::resolve::traffic::suite::{Step, Suite, Test};
+use crate::spec::Spanned;
+use crate::spec::types::traffic;
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
-use crate::spec::types::{self, traffic};
-use crate::spec::{Spanned, Spec};
 use values::{Check, short};
 
 /// The tests of each workload, in the order of `resolved`. The tests of other workloads are checked too.
-pub(super) fn resolve(sources: &Sources, spec: &Spec, resolved: &[Workload<'_>], sink: &mut Sink) -> Vec<Suite> {
+pub(super) fn resolve(
+    sources: &Sources,
+    roster: &[Entry<'_>],
+    resolved: &[Workload<'_>],
+    sink: &mut Sink,
+) -> Vec<Suite> {
     let mut tests = BTreeMap::new();
-    for (name, written) in &spec.workloads {
-        tests.insert(name.as_str(), workload(sources, written, sink));
+    for entry in roster {
+        tests.insert(entry.key.as_str(), workload(sources, entry, sink));
     }
     let suite = |workload: &Workload<'_>| Suite {
         kind: workload.mesh.kind.clone(),
         namespace: workload.mesh.namespace.to_string(),
         name: workload.mesh.name.to_string(),
-        key: workload.key.to_owned(),
+        key: workload.entry.key.clone(),
         labels: workload.mesh.selector.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         location: workload.mesh.location,
         filters: workload.uses.iter().map(|one| (one.filter.plugin.name.to_string(), one.name_location)).collect(),
-        tests: tests.remove(workload.key).unwrap_or_default(),
+        tests: tests.remove(workload.entry.key.as_str()).unwrap_or_default(),
     };
     resolved.iter().map(suite).collect()
 }
@@ -48,16 +54,16 @@ struct Listener<'a> {
     port: Option<&'a Spanned<u16>>,
 }
 
-fn workload(sources: &Sources, written: &types::Workload, sink: &mut Sink) -> Vec<Test> {
-    let default = written.direction();
-    let listeners = written.filters.iter().map(|item| {
-        let with = item.settings();
+fn workload(sources: &Sources, entry: &Entry<'_>, sink: &mut Sink) -> Vec<Test> {
+    let default = entry.direction();
+    let listeners = entry.uses.iter().map(|one| {
+        let with = one.written.settings();
         let direction = with.and_then(|with| with.direction.as_deref().copied()).unwrap_or(default);
         Listener { direction, port: with.and_then(|with| with.port.as_ref()) }
     });
     let listeners: Vec<_> = listeners.collect();
     let mut check = Check { sources, sink };
-    let tests: Vec<_> = written.tests.iter().map(|test| check.test(test, default, &listeners)).collect();
+    let tests: Vec<_> = entry.written.tests.iter().map(|test| check.test(test, default, &listeners)).collect();
     names(&tests, sink);
     tests
 }

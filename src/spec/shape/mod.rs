@@ -49,6 +49,14 @@ pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Re
                     }
                 }
             }
+            (_, DeValue::Array(items)) if shape.resolve(of_section)["type"] == "array" => {
+                for (i, value) in items.iter().enumerate() {
+                    let entry = Entry { place: section.place.index(i), key: value.span(), value };
+                    if !shape.is_broken(&entry, errors) {
+                        shape.entry(&shape.resolve(of_section)["items"], &entry);
+                    }
+                }
+            }
             _ if !shape.is_broken(&section, errors) => shape.entry(of_section, &section),
             _ => {}
         }
@@ -177,6 +185,6 @@ impl<'a> Shape<'a> {
 
 /// The section that an unknown key of the file's root most likely means.
 pub(super) fn near_section(key: &str) -> Option<&'static str> {
-    const SECTIONS: [&str; 7] = ["mesh", "output", "rollout", "names", "vars", "filters", "workloads"];
+    const SECTIONS: [&str; 8] = ["mesh", "output", "rollout", "names", "vars", "filters", "workloads", "bindings"];
     if SECTIONS.contains(&key) { None } else { crate::diag::suggest(key, SECTIONS.into_iter()) }
 }

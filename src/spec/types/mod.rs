@@ -1,5 +1,6 @@
 //! The tables of mesh.toml. Their documentation is the schema's: editors show it.
 
+mod binding;
 mod filter;
 pub(crate) mod traffic;
 mod workload;
@@ -9,8 +10,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use binding::Binding;
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
-pub(crate) use workload::{UseSettings, Workload};
+pub(crate) use workload::{Bindings, KindName, Use, UseSettings, Workload};
 
 use super::Spanned;
 use super::decode::by_kind;
@@ -36,6 +38,8 @@ pub(super) struct File {
     filters: Option<BTreeMap<String, Filter>>,
     /// The workloads that run filters, by name.
     workloads: Option<BTreeMap<String, Workload>>,
+    /// Filters for many workloads.
+    bindings: Option<Vec<Binding>>,
 }
 
 /// The mesh to render manifests for.

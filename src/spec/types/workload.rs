@@ -13,7 +13,7 @@ use crate::spec::decode::by_kind;
 use crate::spec::{Spanned, Table};
 
 /// A workload and the filters that its proxies run.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Workload {
     /// The name of the object in Kubernetes. Default: the name of this table.
@@ -32,9 +32,12 @@ pub(crate) struct Workload {
     pub(crate) patch_namespace: Option<Spanned<String>>,
     /// Labels that the pods of this workload have and no other pod has. Required for per-workload EnvoyFilters.
     pub(crate) selector: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
-    /// The filters, in the order in which they process a request.
+    /// The filters, in the order in which they process a request. They follow the filters of the bindings. A filter that a binding
+    /// adds too runs once, here, with the settings of this list.
     #[schemars(length(min = 1))]
-    pub(crate) filters: Vec<Spanned<Use>>,
+    pub(crate) filters: Option<Spanned<Vec<Spanned<Use>>>>,
+    /// The bindings that may add filters: `true`, `false`, or filters that no binding adds, as `["!NAME"]`. Default: `true`.
+    pub(crate) bindings: Option<Spanned<Bindings>>,
     /// The traffic that the filters see. Default: `inbound`.
     pub(crate) direction: Option<Spanned<Direction>>,
     /// How the modules are mounted into the proxy. Default: `container` with the direction `gateway`, otherwise `annotation`.
@@ -56,6 +59,11 @@ impl Workload {
     /// `direction`, or its default.
     pub(crate) fn direction(&self) -> Direction {
         self.direction.as_deref().copied().unwrap_or_default()
+    }
+
+    /// `filters`, none by default.
+    pub(crate) fn filters(&self) -> &[Spanned<Use>] {
+        self.filters.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// `volumes`, none by default.
@@ -91,6 +99,18 @@ impl JsonSchema for KindName {
         })
     }
 }
+
+/// The bindings that may add filters to a workload.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Bindings {
+    /// All of them, or none.
+    All(bool),
+    /// All of them, without the filters of this list: `!NAME`.
+    Without(Vec<Spanned<String>>),
+}
+
+by_kind! { Bindings { boolean => All, array => Without } }
 
 /// A filter that a workload uses: its name, or a table with its name and settings for this workload.
 #[derive(Debug, JsonSchema)]
