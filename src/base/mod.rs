@@ -2,8 +2,12 @@
 //!
 //! Every value keeps its location, so that a diagnostic can label the line of mesh.toml and the line of the manifest.
 
+mod manifest;
 mod node;
+mod yaml;
 
+#[cfg(test)]
+pub(crate) use manifest::read_text;
 pub(crate) use node::{Entry, Node, Value};
 
 use crate::diag::Location;

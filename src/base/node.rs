@@ -68,4 +68,23 @@ impl Node {
             _ => None,
         }
     }
+
+    /// The value of a key of a map, to change it.
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        match &mut self.value {
+            Value::Map(entries) => entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value),
+            _ => None,
+        }
+    }
+
+    /// Adds an entry with a string to a map that lacks the key. It gets the location of the map.
+    pub(super) fn set_default(&mut self, key: &str, text: &str) {
+        let location = self.location;
+        if let Value::Map(entries) = &mut self.value
+            && entries.iter().all(|entry| entry.key != key)
+        {
+            let value = Self { value: Value::String(text.to_owned()), location };
+            entries.push(Entry { key: key.to_owned(), key_location: location, value });
+        }
+    }
 }

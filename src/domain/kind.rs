@@ -1,17 +1,19 @@
 //! The kinds of workloads, and where each keeps its pod template.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// A kind whose pods follow a pod template that can be patched.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
     /// The kind in mesh.toml, in messages and in templates. Only Knative's differs from [`Self::manifest`].
-    name: Cow<'static, str>,
+    name: &'static str,
     /// `apiVersion` in the manifest.
-    api_version: Cow<'static, str>,
+    api_version: &'static str,
     /// The keys that lead to the pod template, separated by dots.
-    template_path: Cow<'static, str>,
+    template_path: &'static str,
 }
 
 /// A kind that mesh-compile knows.
@@ -21,7 +23,7 @@ struct Known {
     /// The kind in manifests.
     manifest: &'static str,
     group: &'static str,
-    version: &'static str,
+    api_version: &'static str,
     template_path: &'static str,
     /// Whether its controller finds its pods by `spec.selector`.
     has_selector: bool,
@@ -30,8 +32,8 @@ struct Known {
 }
 
 const fn in_apps(name: &'static str, description: &'static str) -> Known {
-    let (group, version, template_path) = ("apps", "v1", "spec.template");
-    Known { name, manifest: name, group, version, template_path, has_selector: true, description }
+    let (group, api_version, template_path) = ("apps", "apps/v1", "spec.template");
+    Known { name, manifest: name, group, api_version, template_path, has_selector: true, description }
 }
 
 const KNOWN: [Known; 6] = [
@@ -42,7 +44,7 @@ const KNOWN: [Known; 6] = [
         name: "CronJob",
         manifest: "CronJob",
         group: "batch",
-        version: "v1",
+        api_version: "batch/v1",
         template_path: "spec.jobTemplate.spec.template",
         has_selector: false,
         description: "batch/v1",
@@ -51,7 +53,7 @@ const KNOWN: [Known; 6] = [
         name: "Rollout",
         manifest: "Rollout",
         group: "argoproj.io",
-        version: "v1alpha1",
+        api_version: "argoproj.io/v1alpha1",
         template_path: "spec.template",
         has_selector: true,
         description: "argoproj.io/v1alpha1, of Argo Rollouts",
@@ -60,7 +62,7 @@ const KNOWN: [Known; 6] = [
         name: KNATIVE_SERVICE,
         manifest: "Service",
         group: "serving.knative.dev",
-        version: "v1",
+        api_version: "serving.knative.dev/v1",
         template_path: "spec.template",
         has_selector: false,
         description: "serving.knative.dev/v1, kind Service, of Knative",
@@ -164,7 +166,7 @@ impl Kind {
             return Err(refused);
         }
         let known = KNOWN.iter().find(|it| it.manifest == kind && it.group == group);
-        Ok(known.map(|known| Self { api_version: api_version.to_owned().into(), ..Self::from(known) }))
+        Ok(known.map(|known| Self { api_version: interned(api_version), ..Self::from(known) }))
     }
 
     /// The kind of `kind`, `api-version` and `template-path` in mesh.toml, or of an object of the base and `template-path`.
@@ -184,9 +186,9 @@ impl Kind {
             (None, Some(path)) => {
                 let api_version = api_version.ok_or(NotAKind::NoApiVersion)?;
                 Ok(Self {
-                    name: name.to_owned().into(),
-                    api_version: api_version.to_owned().into(),
-                    template_path: path.to_owned().into(),
+                    name: interned(name),
+                    api_version: interned(api_version),
+                    template_path: interned(path),
                 })
             }
         }
@@ -201,61 +203,76 @@ impl Kind {
     }
 
     /// The kind in mesh.toml, in messages and in templates.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.name
+    pub(crate) const fn as_str(self) -> &'static str {
+        self.name
     }
 
     /// The `kind` in manifests.
-    pub(crate) fn manifest(&self) -> &str {
-        self.as_known().map_or(&self.name, |known| known.manifest)
+    pub(crate) fn manifest(self) -> &'static str {
+        self.as_known().map_or(self.name, |known| known.manifest)
     }
 
     /// The `apiVersion` in manifests.
-    pub(crate) fn api_version(&self) -> &str {
-        &self.api_version
+    pub(crate) const fn api_version(self) -> &'static str {
+        self.api_version
     }
 
     /// The keys that lead from the object to its pod template.
-    pub(crate) fn template_path(&self) -> Vec<&str> {
+    pub(crate) fn template_path(self) -> Vec<&'static str> {
         self.template_path.split('.').collect()
     }
 
     /// The keys that lead to the label selector by which the controller finds its pods, if it has one.
-    pub(crate) fn selector_path(&self) -> Option<Vec<&str>> {
+    pub(crate) fn selector_path(self) -> Option<[&'static str; 2]> {
         let known = self.as_known().map_or(self.template_path == "spec.template", |known| known.has_selector);
-        known.then(|| vec!["spec", "selector"])
+        known.then_some(["spec", "selector"])
     }
 
     /// Whether kustomize knows the merge keys of its lists. In objects of other kinds it replaces a list as a whole
     /// (kubernetes-sigs/kustomize, kyaml/openapi: the schemas of Kubernetes 1.21).
-    pub(crate) fn merges_lists(&self) -> bool {
-        matches!(&*self.api_version, "apps/v1" | "batch/v1") && self.as_known().is_some()
+    pub(crate) fn merges_lists(self) -> bool {
+        matches!(self.api_version, "apps/v1" | "batch/v1") && self.as_known().is_some()
     }
 
     /// The kind, followed by its group if it is not a known kind, as in `kubectl get`: no two kinds have the same.
-    pub(crate) fn qualified(&self) -> Cow<'_, str> {
+    pub(crate) fn qualified(self) -> Cow<'static, str> {
         match self.as_known() {
-            Some(_) => Cow::Borrowed(&self.name),
-            None => Cow::Owned(format!("{}.{}", self.name, group(&self.api_version))),
+            Some(_) => Cow::Borrowed(self.name),
+            None => Cow::Owned(format!("{}.{}", self.name, group(self.api_version))),
         }
     }
 
-    fn as_known(&self) -> Option<&'static Known> {
-        KNOWN.iter().find(|known| known.name == self.name && known.group == group(&self.api_version))
+    fn as_known(self) -> Option<&'static Known> {
+        KNOWN.iter().find(|known| known.name == self.name && known.group == group(self.api_version))
     }
 }
 
 impl From<&Known> for Kind {
     fn from(known: &Known) -> Self {
-        let api_version = format!("{}/{}", known.group, known.version);
-        Self { name: known.name.into(), api_version: api_version.into(), template_path: known.template_path.into() }
+        Self { name: known.name, api_version: known.api_version, template_path: known.template_path }
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(self.name)
     }
+}
+
+/// The text for the rest of the process. A mesh has few kinds, and each text is kept once.
+fn interned(text: &str) -> &'static str {
+    static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let known = KNOWN.iter().flat_map(|known| [known.name, known.api_version, known.template_path]);
+    if let Some(known) = { known }.find(|known| *known == text) {
+        return known;
+    }
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = texts.get(text) {
+        return known;
+    }
+    let kept: &'static str = Box::leak(text.into());
+    texts.insert(kept);
+    kept
 }
 
 /// The group of an API version. Empty for the core API, `v1`.
@@ -271,9 +288,9 @@ mod tests {
     fn every_known_kind_is_found_by_its_name_and_by_its_object() {
         for known in &KNOWN {
             let kind = Kind::from(known);
-            assert_eq!(Kind::named(known.name, None, None), Ok(kind.clone()));
-            assert_eq!(Kind::named(known.name, Some(kind.api_version()), None), Ok(kind.clone()));
-            assert_eq!(Kind::of(kind.api_version(), kind.manifest()), Ok(Some(kind.clone())));
+            assert_eq!(Kind::named(known.name, None, None), Ok(kind));
+            assert_eq!(Kind::named(known.name, Some(kind.api_version()), None), Ok(kind));
+            assert_eq!(Kind::of(kind.api_version(), kind.manifest()), Ok(Some(kind)));
             assert!(Kind::means(known.name, kind.api_version(), kind.manifest()));
         }
         assert_eq!(Kind::deployment().as_str(), "Deployment");

@@ -1,5 +1,6 @@
 //! The vocabulary of all other modules. It uses none of them.
 
+pub(crate) mod annotation;
 mod direction;
 mod insert;
 mod istio;

@@ -254,7 +254,7 @@ proptest! {
         let document: Map<String, Value> = serde_yaml::from_slice(&bytes).expect("a map");
         prop_assert_eq!(&document["apiVersion"], object.kind.api_version());
         prop_assert_eq!(&document["kind"], object.kind.manifest());
-        let read = WorkloadPatch::read(document, object.kind.clone()).expect("it is what was written");
+        let read = WorkloadPatch::read(document, object.kind).expect("it is what was written");
         prop_assert_eq!(read, object);
     }
 

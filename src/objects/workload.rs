@@ -7,13 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Metadata, Strings, is_default};
 use crate::domain::Kind;
-
-/// The pod annotation with the volumes that the sidecar injector adds.
-pub(crate) const USER_VOLUME: &str = "sidecar.istio.io/userVolume";
-/// The pod annotation with the mounts that the sidecar injector adds to the proxy's container.
-pub(crate) const USER_VOLUME_MOUNT: &str = "sidecar.istio.io/userVolumeMount";
-/// The name of the proxy's container.
-pub(crate) const PROXY_CONTAINER: &str = "istio-proxy";
+pub(crate) use crate::domain::annotation::{PROXY_CONTAINER, USER_VOLUME, USER_VOLUME_MOUNT};
 
 /// A patch of a workload.
 #[derive(Debug, Clone, PartialEq, Eq)]

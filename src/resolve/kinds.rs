@@ -1,36 +1,70 @@
-//! The kind of a workload: `kind`, `api-version` and `template-path`, or the object of the base.
+//! The kind of a workload: `kind`, `api-version` and `template-path`.
 
 use crate::base::Object;
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::{Kind, NotAKind, names};
 use crate::spec::{Spanned, types};
 
-/// The kind of a workload. `object`: its object in the base, if that is known. `None` if an error was reported.
-pub(super) fn resolve(written: &Spanned<types::Workload>, object: Option<&Object>, sink: &mut Sink) -> Option<Kind> {
+/// The kind that a table names, `Deployment` by default. `None` if an error was reported, or if only the base knows the API version.
+/// `objects`: those of the base that have the workload's name.
+pub(super) fn resolve(
+    written: &Spanned<types::Workload>,
+    objects: &[&Object],
+    sink: &mut Sink,
+) -> Result<Option<Kind>, Reported> {
     let before = sink.errors();
     check_syntax(written, sink);
     if sink.errors() > before {
-        return None;
+        return Err(Reported);
     }
     let text = |value: &'_ Option<Spanned<String>>| value.as_ref().map(|value| value.to_string());
-    let (name, api_version) = match object {
-        Some(object) => (object.kind.clone(), Some(object.api_version.clone())),
-        None => (written.kind.as_ref().map_or_else(default, |kind| kind.0.clone()), text(&written.api_version)),
+    let (api_version, path) = (text(&written.api_version), text(&written.template_path));
+    let Some(name) = &written.kind else {
+        return match (&path, objects) {
+            (None, _) => Ok(Some(Kind::deployment())),
+            (Some(_), [_, ..]) => Ok(None),
+            (Some(path), []) => {
+                let kind = Kind::named(Kind::deployment().as_str(), api_version.as_deref(), Some(path));
+                kind.map(Some).map_err(|error| {
+                    sink.push(report(Kind::deployment().as_str(), &error, written));
+                    Reported
+                })
+            }
+        };
     };
-    let template_path = text(&written.template_path);
-    Kind::named(&name, api_version.as_deref(), template_path.as_deref())
-        .map_err(|error| {
-            let report = report(&name, &error, written);
+    let is_meant = |object: &&&Object| Kind::means(&name.0, &object.api_version, &object.kind);
+    let object = objects.iter().find(is_meant);
+    match Kind::named(&name.0, api_version.as_deref(), path.as_deref()) {
+        Ok(kind) => Ok(Some(kind)),
+        Err(NotAKind::NoApiVersion) if object.is_some() => Ok(None),
+        Err(error) => {
+            let report = report(&name.0, &error, written);
             sink.push(match object {
-                Some(object) => report.related(object.location, format!("the {name} of the base")),
+                Some(object) => report.related(object.location, format!("the {} of the base", name.0)),
                 None => report,
             });
-        })
-        .ok()
+            Err(Reported)
+        }
+    }
 }
 
-fn default() -> String {
-    Kind::deployment().as_str().to_owned()
+/// Reports a workload whose API version the base would have to say, and could not.
+pub(super) fn no_api_version(written: &Spanned<types::Workload>, sink: &mut Sink) {
+    let name = written.kind.as_ref().map_or("the object", |kind| kind.0.as_str());
+    sink.push(report(name, &NotAKind::NoApiVersion, written));
+}
+
+/// An error was reported.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reported;
+
+/// The report of a workload whose object in the base has a kind that cannot be patched. `None` if it has another kind, or no pods.
+pub(super) fn refused(object: &Object, at: Location) -> Option<Diagnostic> {
+    let refused = Kind::of(&object.api_version, &object.kind).err().filter(|it| it.has_pods)?;
+    let message = format!("a {} cannot run filters", object.kind);
+    let diagnostic = Diagnostic::error(Code::MC0560, message).at(at);
+    let label = format!("the {} of the base", object.kind);
+    Some(diagnostic.related(object.location, label).note(refused.reason).help(refused.help))
 }
 
 /// Where `kind` is, or should be.

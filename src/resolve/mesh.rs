@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::modules::DeliveredModule;
 use crate::diag::Location;
 use crate::domain::{
-    Direction, FilterName, FilterType, Insert, Istio, Kind, LabelKey, LabelValue, LogLevel, MountBy, Namespace,
-    ObjectName, OnFailure, Runtime,
+    Direction, FilterName, FilterType, Insert, Istio, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName,
+    OnFailure, Runtime,
 };
 use crate::spec::Spanned;
 
@@ -90,10 +90,11 @@ pub(crate) struct Workload {
     /// Whether mesh.toml sets any label in the selector, valid or not.
     pub(crate) has_selector: bool,
     pub(crate) mount: Mount,
-    pub(crate) wasm_log_level: Option<LogLevel>,
-    /// The user's own volumes, in Kubernetes' form.
+    /// The log levels of the proxy, with the level of the filters.
+    pub(crate) log: Option<ProxyLog>,
+    /// The user's own volumes of mesh.toml and of the base, which the patch would replace, in Kubernetes' form.
     pub(crate) volumes: Vec<Map<String, Value>>,
-    /// The user's own mounts, in Kubernetes' form.
+    /// The user's own mounts of mesh.toml and of the base, in Kubernetes' form.
     pub(crate) volume_mounts: Vec<Map<String, Value>>,
     /// The name of its table in mesh.toml.
     pub(crate) location: Location,
@@ -101,11 +102,19 @@ pub(crate) struct Workload {
     pub(crate) selector_location: Location,
 }
 
+/// The log levels of a proxy.
+#[derive(Debug)]
+pub(crate) struct ProxyLog {
+    /// The annotation of the pod that sets them.
+    pub(crate) annotation: &'static str,
+    pub(crate) value: String,
+}
+
 /// How modules are mounted into a proxy.
 #[derive(Debug)]
 pub(crate) struct Mount {
     pub(crate) by: MountBy,
-    /// Whether the pod declares its own `istio-proxy` container, as a gateway's pod does.
+    /// Whether the pod template declares the `istio-proxy` container. Otherwise the patch adds it, and the injector completes it.
     pub(crate) own_container: bool,
     /// Without a slash at the end.
     pub(crate) path: String,

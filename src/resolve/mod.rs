@@ -7,6 +7,7 @@ mod filters;
 mod kinds;
 mod layout;
 mod limits;
+mod link;
 pub(crate) mod mesh;
 pub(crate) mod modules;
 pub(crate) mod roster;
@@ -25,10 +26,12 @@ use crate::base::Base;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::Spec;
 use crate::world::World;
+use link::Index;
 use mesh::Mesh;
 use roster::Entry;
 use template::{MeshVars, Templates};
 use traffic::suite::{Proxies, Suite};
+use workloads::Inputs;
 
 /// The whole spec, resolved.
 #[derive(Debug)]
@@ -55,8 +58,15 @@ pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, base: &Base, sin
     };
     let templates = Templates::new(world.sources(), spec, vars);
     let filters = filters::resolve(world, spec, &settings, modules, &templates, sink);
-    let roster = roster::roster(spec, base, &settings, sink);
-    let workloads = workloads::resolve(world, spec, &roster, &filters, &templates, sink);
+    let default_namespace = settings.namespace.as_ref().map_or("default", |namespace| namespace.as_str());
+    let index = Index::new(base, default_namespace);
+    let roster = roster::roster(spec, &index, &settings, sink);
+    let workloads = workloads::resolve(
+        &Inputs { world, spec, settings: &settings, filters: &filters, index: &index },
+        &roster,
+        &templates,
+        sink,
+    );
     unused(spec, &roster, sink);
     let suites = traffic::resolve(world.sources(), &roster, &workloads, sink);
     let attachments = attachments::resolve(&filters, &workloads, &templates, sink);

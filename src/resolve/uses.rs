@@ -25,6 +25,10 @@ pub(super) struct Use<'a> {
     pub(super) location: Location,
     /// The filter's name in the entry.
     pub(super) name_location: Location,
+    /// Where the port is set, or the entry.
+    pub(super) port_location: Location,
+    /// Where the direction is set: in the entry or for the workload. Otherwise the entry.
+    pub(super) direction_location: Location,
     /// Where the entry sets `insert`, if it does.
     insert_location: Option<Location>,
 }
@@ -64,6 +68,8 @@ pub(super) fn resolve<'a>(
             port: with.and_then(|with| with.port.as_deref().copied()),
             insert: with.and_then(|with| with.insert.as_deref().copied()).unwrap_or_default(),
         };
+        let own_direction = with.and_then(|with| with.direction.as_ref());
+        let direction_at = own_direction.or(entry.written.direction.as_ref());
         let has_settings = is_moved || default_direction != Direction::default() || with.is_some_and(differs);
         uses.push(Use {
             filter,
@@ -72,6 +78,8 @@ pub(super) fn resolve<'a>(
             has_settings,
             location: item.location(),
             name_location,
+            port_location: with.and_then(|with| with.port.as_ref()).map_or_else(|| item.location(), Spanned::location),
+            direction_location: direction_at.map_or_else(|| item.location(), Spanned::location),
             insert_location: with.and_then(|with| with.insert.as_ref()).map(Spanned::location),
         });
     }

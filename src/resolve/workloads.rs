@@ -4,20 +4,30 @@ use std::collections::BTreeMap;
 
 use super::filters::Filter;
 use super::limits;
+use super::link::{self, Index};
 use super::mesh::{self, Mount};
 use super::roster::Entry;
-use super::settings;
+use super::settings::{self, Settings};
 use super::template::{Scope, Templates, WorkloadVars};
 use super::uses::{self, Use};
 use super::volumes;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Direction, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName};
-use crate::spec::types;
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
 
 /// The default of `mount-path`.
 const MOUNT_PATH: &str = "/var/local/lib/wasm-filters";
+
+/// What workloads are resolved against.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) world: &'a dyn World,
+    pub(super) spec: &'a Spec,
+    pub(super) settings: &'a Settings,
+    pub(super) filters: &'a BTreeMap<&'a str, Filter<'a>>,
+    pub(super) index: &'a Index<'a>,
+}
 
 /// A workload whose own keys are valid.
 #[derive(Debug)]
@@ -30,19 +40,17 @@ pub(super) struct Workload<'a> {
 
 /// The workloads that can be rendered. The others are reported.
 pub(super) fn resolve<'a>(
-    world: &dyn World,
-    spec: &'a Spec,
+    inputs: &Inputs<'a>,
     roster: &'a [Entry<'a>],
-    filters: &'a BTreeMap<&'a str, Filter<'a>>,
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> Vec<Workload<'a>> {
     let mut workloads = Vec::new();
     let mut used: BTreeMap<(Kind, Namespace, ObjectName), Location> = BTreeMap::new();
     for entry in roster.iter().filter(|entry| !entry.uses.is_empty()) {
-        let Some(workload) = workload(world, spec, filters, templates, entry, sink) else { continue };
+        let Some(workload) = workload(inputs, templates, entry, sink) else { continue };
         let mesh::Workload { kind, namespace, name, .. } = &workload.mesh;
-        let identity = (kind.clone(), namespace.clone(), name.clone());
+        let identity = (*kind, namespace.clone(), name.clone());
         if let Some(first) = used.get(&identity) {
             let message = format!("{} {namespace}/{name} is patched twice", kind.as_str());
             let mut places = [*first, entry.location];
@@ -59,28 +67,32 @@ pub(super) fn resolve<'a>(
         used.insert(identity, entry.location);
         workloads.push(workload);
     }
+    let members = workloads.iter().map(|workload| {
+        let filters = workload.uses.iter().map(|one| one.filter.plugin.name.as_str());
+        (&workload.mesh, filters.collect(), workload.entry.linked)
+    });
+    link::shared_selectors(inputs.spec, inputs.index, &members.collect::<Vec<_>>(), sink);
     workloads
 }
 
 fn workload<'a>(
-    world: &dyn World,
-    spec: &'a Spec,
-    filters: &'a BTreeMap<&'a str, Filter<'a>>,
+    inputs: &Inputs<'a>,
     templates: &Templates<'_>,
     entry: &'a Entry<'a>,
     sink: &mut Sink,
 ) -> Option<Workload<'a>> {
+    let Inputs { world, spec, filters, .. } = *inputs;
     let written = entry.written;
     let name = name(entry, sink);
     let namespace = entry.namespace.clone();
-    let patch_namespace = match (&written.patch_namespace, entry.object) {
+    let patch_namespace = match (&written.patch_namespace, entry.object()) {
         (Some(empty), _) if empty.is_empty() => None,
         (Some(namespace), _) => settings::namespace(namespace, sink),
         // Kustomize finds an object that sets no namespace only by a patch that sets none.
         (None, Some(object)) if object.namespace.is_none() => None,
         (None, _) => namespace.clone(),
     };
-    let selector = selector(written, sink);
+    let selector = selector(inputs, entry, sink);
     let mount_path = match &written.mount_path {
         Some(path) => volumes::mount_path(path, sink),
         None => Some(MOUNT_PATH.to_owned()),
@@ -88,7 +100,7 @@ fn workload<'a>(
     let is_moved = mount_path.as_deref() != Some(MOUNT_PATH);
     let uses = uses::resolve(world, spec, filters, entry, is_moved, sink);
     let by = mount_by(entry, &uses, sink);
-    let (kind, name, namespace) = (entry.kind.clone()?, name?, namespace?);
+    let (kind, name, namespace) = (entry.kind?, name?, namespace?);
     let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: kind.as_str() };
     // After a report, the default is used, so that the same run reports the workload's other errors.
     let scope = Scope { filter: None, workload: Some(&vars) };
@@ -100,42 +112,55 @@ fn workload<'a>(
         limits::annotations(written, uses.len(), location, sink);
     }
     volumes::check_own(spec, entry, (&volume, &path), sink);
-    let own_container = uses.iter().any(|one| one.scope.direction == Direction::Gateway);
-    let mesh = mesh::Workload {
-        kind,
+    let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
+    let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
+    let existing = entry.linked.map(|linked| link::existing(&linked, sink)).unwrap_or_default();
+    let log = written.wasm_log_level.as_ref().map(|level| link::log_level(entry.linked.as_ref(), level, sink));
+    let mut mesh = mesh::Workload {
+        kind: kind,
         name,
         namespace,
         patch_namespace,
         selector,
-        has_selector: written.selector.as_ref().is_some_and(|selector| !selector.is_empty()),
+        has_selector: entry.linked.is_some() || written.selector.as_ref().is_some_and(|selector| !selector.is_empty()),
         mount: Mount { by, own_container, path, volume },
-        wasm_log_level: written.wasm_log_level,
+        log,
         volumes: volumes::json(written.volumes()),
         volume_mounts: volumes::json(written.volume_mounts()),
         location: entry.location,
         selector_location: written.selector.as_ref().map_or(entry.location, Spanned::key_location),
     };
+    if let Some(linked) = entry.linked {
+        link::check(inputs, entry, &linked, (&mesh, &uses, &existing), sink);
+    }
+    if by == MountBy::Annotation {
+        existing.add_to(&mut mesh);
+    }
     Some(Workload { entry, mesh, uses })
 }
 
 fn name(entry: &Entry<'_>, sink: &mut Sink) -> Option<ObjectName> {
     let text = entry.name;
-    let location = match (entry.table, entry.object) {
+    let location = match (entry.table, entry.object()) {
         (Some(table), _) => table.name.as_ref().map_or(entry.location, Spanned::location),
         (None, Some(object)) => object.location,
         (None, None) => entry.location,
     };
     ObjectName::new(text)
         .map_err(|reason| {
-            let kind = entry.kind.as_ref().map_or("workload", Kind::as_str);
+            let kind = entry.kind.map_or("workload", Kind::as_str);
             let message = format!("`{text}` is not a valid {kind} name: {reason}");
             sink.push(Diagnostic::error(Code::MC0201, message).at(location));
         })
         .ok()
 }
 
-fn selector(written: &types::Workload, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
-    let Some(selector) = &written.selector else { return BTreeMap::new() };
+/// The selector of mesh.toml, or else the object's.
+fn selector(inputs: &Inputs<'_>, entry: &Entry<'_>, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
+    let Some(selector) = &entry.written.selector else {
+        let of_object = |linked| link::selector(inputs.spec, &linked, entry.location, sink);
+        return entry.linked.map(of_object).unwrap_or_default();
+    };
     for (key, value) in selector.iter().filter(|(_, value)| value.is_empty()) {
         sink.push(
             Diagnostic::error(Code::MC0202, format!("the value of `{key}` in the selector is empty"))
@@ -152,7 +177,7 @@ fn mount_by(entry: &Entry<'_>, uses: &[Use<'_>], sink: &mut Sink) -> MountBy {
     let default = if gateway.is_some() { MountBy::Container } else { MountBy::Annotation };
     let by = written.mount.as_deref().copied().unwrap_or(default);
     let location = written.mount.as_ref().map_or(entry.location, Spanned::location);
-    match (by, gateway, entry.kind.as_ref().filter(|kind| !kind.merges_lists())) {
+    match (by, gateway, entry.kind.filter(|kind| !kind.merges_lists())) {
         (MountBy::Annotation, Some(gateway), _) => sink.push(
             Diagnostic::error(Code::MC0210, "gateways ignore the sidecar annotations, so no module would be mounted")
                 .at_label(location, "mounts by the sidecar annotations")

@@ -87,6 +87,8 @@ pub enum Usage {
     Spec,
     /// A `.wasm` file.
     Module,
+    /// A manifest of a workload, or a kustomization.
+    Manifest,
     /// The configuration of a filter.
     Configuration,
     /// A file of `out/`.
@@ -103,7 +105,7 @@ impl Usage {
         const MIB: u64 = 1 << 20;
         match self {
             Self::Configuration => 16 * MIB,
-            Self::Spec | Self::Output | Self::Cache => 64 * MIB,
+            Self::Spec | Self::Manifest | Self::Output | Self::Cache => 64 * MIB,
             Self::Module => 256 * MIB,
         }
     }

@@ -5,7 +5,6 @@
 mod asm_recipe;
 mod envoy;
 mod kubectl;
-mod manifests;
 mod mesh;
 mod module_loading;
 mod taplo;
@@ -13,6 +12,8 @@ mod verify;
 
 #[path = "../support/dry_run.rs"]
 mod dry_run;
+#[path = "../support/manifests.rs"]
+mod manifests;
 #[path = "../support/project.rs"]
 mod project;
 #[path = "../support/tools.rs"]

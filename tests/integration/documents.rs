@@ -53,13 +53,15 @@ fn every_path_in_the_documents_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dirs = ["src/", "crates/", "tests/", "scripts/", "docs/", "examples/", "filter/", "fuzz/", "schema/", "./"];
     let mut missing = Vec::new();
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs/dependencies.md"] {
-        let text = fs::read_to_string(root.join(document)).unwrap();
+    let pages = fs::read_dir(root.join("docs")).unwrap().map(|page| page.unwrap().path());
+    let documents = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"].map(|name| root.join(name));
+    for document in documents.into_iter().chain(pages) {
+        let text = fs::read_to_string(&document).unwrap();
         let code = text.split('`').skip(1).step_by(2);
         for path in code.filter(|code| dirs.iter().any(|dir| code.starts_with(dir))) {
             let path = path.split(['<', '*', '{', ' ']).next().unwrap();
             if !root.join(path).exists() {
-                missing.push(format!("{document}: {path}"));
+                missing.push(format!("{}: {path}", document.display()));
             }
         }
     }

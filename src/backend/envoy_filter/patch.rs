@@ -14,7 +14,7 @@ use crate::resolve::mesh::Workload;
 pub(super) fn object(patch: &Patch<'_>) -> WorkloadPatch {
     let workload = patch.workload;
     WorkloadPatch {
-        kind: workload.kind.clone(),
+        kind: workload.kind,
         metadata: Metadata {
             name: workload.name.to_string(),
             namespace: workload.patch_namespace.as_ref().map(ToString::to_string),
@@ -27,11 +27,7 @@ pub(super) fn object(patch: &Patch<'_>) -> WorkloadPatch {
 fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     let workload = patch.workload;
     let mut annotations = Strings::new();
-    if let Some(level) = workload.wasm_log_level {
-        // The annotation replaces Istio's default, `misc:error`, so the value repeats it.
-        annotations
-            .insert("sidecar.istio.io/componentLogLevel".to_owned(), format!("misc:error,wasm:{}", level.as_str()));
-    }
+    annotations.extend(workload.log.iter().map(|log| (log.annotation.to_owned(), log.value.clone())));
     let mut spec = PodSpec::default();
     let (volumes, volume_mounts) = (volumes(patch), mounts(workload));
     match workload.mount.by {

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kinds;
+use super::link::{self, Index, Linked};
 use super::settings::{self, Settings};
-use crate::base::{Base, Object};
+use crate::base::Object;
 use crate::diag::{Location, Sink};
 use crate::domain::{Kind, Namespace};
 use crate::spec::types::{self, Use};
@@ -24,8 +25,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) written: &'a types::Workload,
     /// The name of the table, or the binding that matches.
     pub(crate) location: Location,
-    /// The object in the base.
-    pub(crate) object: Option<&'a Object>,
+    /// Its object in the base.
+    pub(crate) linked: Option<Linked<'a>>,
     /// The name of the object in Kubernetes. It may not be valid.
     pub(crate) name: &'a str,
     /// `None` if an error was reported.
@@ -53,31 +54,33 @@ pub(crate) enum Origin {
     Binding(usize),
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    /// Its object in the base.
+    pub(crate) fn object(&self) -> Option<&'a Object> {
+        self.linked.map(|linked| linked.object)
+    }
+
     /// Where its kind is set: in its table, or in the base.
     pub(crate) fn kind_location(&self) -> Location {
         let in_table = self.written.kind.as_ref().map(Spanned::location);
-        in_table.or_else(|| self.object.map(|object| object.location)).unwrap_or(self.location)
+        in_table.or_else(|| self.object().map(|object| object.location)).unwrap_or(self.location)
     }
 
     /// The traffic that filters without a direction of their own see.
     pub(crate) fn direction(&self) -> crate::domain::Direction {
-        self.written.direction()
+        let written = self.written.direction.as_deref().copied();
+        written.or_else(|| Some(self.linked?.direction())).unwrap_or_default()
     }
 }
 
 /// The roster in the order of the keys.
-pub(super) fn roster<'a>(spec: &'a Spec, base: &'a Base, settings: &Settings, sink: &mut Sink) -> Vec<Entry<'a>> {
-    let mut by_name: BTreeMap<&str, Vec<&'a Object>> = BTreeMap::new();
-    for object in &base.objects {
-        by_name.entry(&object.name).or_default().push(object);
-    }
+pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings, sink: &mut Sink) -> Vec<Entry<'a>> {
     let tables = spec.workloads.iter();
     let mut roster: Vec<Entry<'a>> =
-        tables.map(|(key, table)| declared(key, table, &by_name, settings, sink)).collect();
-    let tables: BTreeSet<_> = roster.iter().filter_map(|entry| entry.object.map(std::ptr::from_ref)).collect();
-    let others = base.objects.iter().filter(|object| !tables.contains(&std::ptr::from_ref(*object)));
-    roster.extend(others.filter_map(|object| undeclared(object, spec, settings)));
+        tables.map(|(key, table)| declared(spec, key, table, index, settings, sink)).collect();
+    let tables: BTreeSet<_> = roster.iter().filter_map(|entry| entry.object().map(std::ptr::from_ref)).collect();
+    let others = index.base.objects.iter().filter(|object| !tables.contains(&std::ptr::from_ref(*object)));
+    roster.extend(others.filter_map(|object| undeclared(index, object, spec, settings)));
     unique_keys(&mut roster);
     roster.sort_by(|a, b| a.key.cmp(&b.key));
     for entry in &mut roster {
@@ -90,68 +93,49 @@ pub(super) fn roster<'a>(spec: &'a Spec, base: &'a Base, settings: &Settings, si
 
 /// The entry of a table.
 fn declared<'a>(
+    spec: &'a Spec,
     key: &'a str,
     table: &'a Spanned<types::Workload>,
-    objects: &BTreeMap<&str, Vec<&'a Object>>,
+    index: &Index<'a>,
     settings: &Settings,
     sink: &mut Sink,
 ) -> Entry<'a> {
     let name = table.name.as_ref().map_or(key, |name| name.as_str());
-    let object = lookup(objects.get(name).map_or(&[], Vec::as_slice), table, settings);
-    let kind = kinds::resolve(table, object, sink);
+    let (kind, linked) = match kinds::resolve(table, index.all_named(name), sink) {
+        Ok(kind) => {
+            let linked = link::find(index, key, table, spec.mesh.namespace.as_ref(), sink);
+            if kind.is_none() && linked.is_none() && index.base.incomplete {
+                kinds::no_api_version(table, sink);
+            }
+            (linked.map(|it| it.kind).or(kind), linked)
+        }
+        Err(kinds::Reported) => (None, None),
+    };
+    // The Deployment that a Rollout refers to has another name.
+    let name = linked.map_or(name, |linked| linked.object.name.as_str());
     let namespace = match &table.namespace {
         Some(namespace) => settings::namespace(namespace, sink),
-        None => object.map_or_else(|| settings.namespace.clone(), |object| namespace_of(object, settings)),
+        None => linked.map_or_else(|| settings.namespace.clone(), |it| namespace_of(it.object, settings)),
     };
     let key = key.to_owned();
     let location = table.key_location();
-    Entry { key, table: Some(table), written: table, location, object, name, kind, namespace, uses: Vec::new() }
-}
-
-/// The object that a table means, among those with its name. `None` if there is none or more than one. An object that no patch can
-/// mount into is meant if there is no other.
-fn lookup<'a>(objects: &[&'a Object], table: &types::Workload, settings: &Settings) -> Option<&'a Object> {
-    let is_meant = |object: &&Object| {
-        let is_in = |namespace: Namespace| {
-            table.namespace.as_ref().is_none_or(|written| namespace.as_str() == written.as_str())
-        };
-        let is_of_kind = |written: &types::KindName| Kind::means(&written.0, &object.api_version, &object.kind);
-        table.kind.as_deref().is_none_or(is_of_kind) && namespace_of(object, settings).is_some_and(is_in)
-    };
-    let only = |is_candidate: &dyn Fn(&Object) -> bool| {
-        let mut meant = objects.iter().copied().filter(|object| is_candidate(object)).filter(is_meant);
-        let first = meant.next();
-        (first.is_some(), first.filter(|_| meant.next().is_none()))
-    };
-    let is_workload = |object: &Object| match Kind::of(&object.api_version, &object.kind) {
-        Ok(Some(_)) => true,
-        // Of another kind, only mesh.toml knows that it has a pod template.
-        Ok(None) => table.template_path.is_some() || table.kind.is_some(),
-        Err(_) => false,
-    };
-    match only(&is_workload) {
-        (true, found) => found,
-        (false, _) => only(&|object| Kind::of(&object.api_version, &object.kind).is_err_and(|it| it.has_pods)).1,
-    }
+    Entry { key, table: Some(table), written: table, location, linked, name, kind, namespace, uses: Vec::new() }
 }
 
 /// The entry of an object that has no table.
-fn undeclared<'a>(object: &'a Object, spec: &'a Spec, settings: &Settings) -> Option<Entry<'a>> {
+fn undeclared<'a>(index: &Index<'a>, object: &'a Object, spec: &'a Spec, settings: &Settings) -> Option<Entry<'a>> {
+    let linked = Linked::new(index, object)?;
     Some(Entry {
         key: String::new(),
         table: None,
         written: &spec.default_workload,
         location: object.location,
-        object: Some(object),
+        linked: Some(linked),
         name: &object.name,
-        kind: Some(kind_of(object)?),
+        kind: Some(linked.kind),
         namespace: namespace_of(object, settings),
         uses: Vec::new(),
     })
-}
-
-fn kind_of(object: &Object) -> Option<Kind> {
-    Kind::of(&object.api_version, &object.kind).ok().flatten()
 }
 
 /// The namespace of an object. An object that sets none is in the mesh's.
@@ -166,7 +150,7 @@ fn namespace_of(object: &Object, settings: &Settings) -> Option<Namespace> {
 fn unique_keys(roster: &mut [Entry<'_>]) {
     let forms = |entry: &Entry<'_>| {
         let namespace = entry.namespace.as_ref().map_or("", Namespace::as_str);
-        let (kind, name) = (entry.kind.as_ref().map_or_else(Cow::default, Kind::qualified), entry.name);
+        let (kind, name) = (entry.kind.map_or_else(Cow::default, Kind::qualified), entry.name);
         [name.to_owned(), format!("{namespace}/{name}"), format!("{kind}/{namespace}/{name}")]
     };
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

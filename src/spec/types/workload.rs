@@ -45,7 +45,7 @@ pub(crate) struct Workload {
     /// The directory in the proxy where the modules are mounted. Default: `/var/local/lib/wasm-filters`.
     pub(crate) mount_path: Option<Spanned<String>>,
     /// The log level of Envoy's `wasm` component. Default: the mesh's setting.
-    pub(crate) wasm_log_level: Option<LogLevel>,
+    pub(crate) wasm_log_level: Option<Spanned<LogLevel>>,
     /// Additional volumes of the pod, in Kubernetes' own form.
     pub(crate) volumes: Option<Spanned<Vec<Spanned<Table>>>>,
     /// Additional volume mounts of the proxy, in Kubernetes' own form.

@@ -81,7 +81,7 @@ impl Objects {
 
     /// The pod of a workload: from the patch of its namespace, or from a patch that names the namespace.
     pub(super) fn pod(&self, kind: &Kind, namespace: &str, name: &str) -> Result<&Pod, String> {
-        let pods = self.pods.get(&(kind.clone(), name.to_owned())).map_or(&[][..], Vec::as_slice);
+        let pods = self.pods.get(&(*kind, name.to_owned())).map_or(&[][..], Vec::as_slice);
         let dir = format!("{PATCHES}{namespace}/");
         let of_namespace = pods.iter().find(|pod| pod.path.starts_with(&dir));
         let named = || pods.iter().find(|pod| pod.namespace.as_deref() == Some(namespace));
@@ -140,7 +140,7 @@ fn patch(file: &File, kinds: &BTreeSet<&Kind>) -> Result<Object, String> {
     let kind = of_workloads.map(|kind| Kind::clone(kind)).or_else(known);
     let Some(kind) = kind else { return Ok(Object::Unrelated) };
     let patch = WorkloadPatch::read(document, kind).map_err(|error| error.to_string())?;
-    let key = (patch.kind.clone(), patch.metadata.name.clone());
+    let key = (patch.kind, patch.metadata.name.clone());
     Ok(Object::Patch(key, Pod::read(&file.path, patch)?))
 }
 

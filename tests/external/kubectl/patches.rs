@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::manifests::*;
-use crate::project::{Project, examples, repository};
+use crate::project::{Project, repository};
 
 /// The patch of the recipe's command line.
 const RECIPE: &str = r#"{"spec":{"template":{"metadata":{"annotations":{"sidecar.istio.io/userVolume":"[{\"name\":\"wasmfilters-dir\",\"configMap\": {\"name\": \"wasm-example-filter\"}}]","sidecar.istio.io/userVolumeMount":"[{\"mountPath\":\"/var/local/lib/wasm-filters\",\"name\":\"wasmfilters-dir\"}]"}}}}}"#;
@@ -53,7 +53,7 @@ fn the_patch_of_the_recipe_and_the_rendered_one_produce_the_same_deployment() {
 #[test]
 fn kubectl_applies_every_patch() {
     let mut count = 0;
-    for dir in examples() {
+    for dir in super::explicit_examples() {
         let dir = repository().join(dir);
         let spec = spec(&dir.join("mesh.toml"));
         let base = build(&dir.join(spec["mesh"]["base"].as_str().expect("a base")));

@@ -1,4 +1,5 @@
 //! Manifests as kubectl prints them, and mesh.toml as a TOML parser reads it.
+#![allow(dead_code, reason = "each test binary takes what it needs")]
 
 use std::path::Path;
 use std::process::Command;

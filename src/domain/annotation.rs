@@ -1,0 +1,29 @@
+//! The annotations and labels of pods and namespaces that Istio reads (istio/api, annotation/annotations.yaml and
+//! label/labels.yaml). istiod reads them from the pod template, never from the workload's own metadata.
+
+/// The volumes that the sidecar injector adds to the pod.
+pub(crate) const USER_VOLUME: &str = "sidecar.istio.io/userVolume";
+/// The mounts that the sidecar injector adds to the proxy's container.
+pub(crate) const USER_VOLUME_MOUNT: &str = "sidecar.istio.io/userVolumeMount";
+/// The levels of Envoy's components, such as `misc:error,wasm:debug`.
+pub(crate) const COMPONENT_LOG_LEVEL: &str = "sidecar.istio.io/componentLogLevel";
+/// The level of Envoy. With components in it, such as `warning,wasm:debug`, Envoy ignores [`COMPONENT_LOG_LEVEL`].
+pub(crate) const LOG_LEVEL: &str = "sidecar.istio.io/logLevel";
+/// Whether the pod gets a proxy: a label, or an annotation of older versions.
+pub(crate) const INJECT: &str = "sidecar.istio.io/inject";
+/// The templates to inject, separated by commas. Gateways have `gateway`.
+pub(crate) const TEMPLATES: &str = "inject.istio.io/templates";
+/// What the injector has already added to the pod.
+pub(crate) const STATUS: &str = "sidecar.istio.io/status";
+/// A ProxyConfig in YAML.
+pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
+/// `REDIRECT`, `TPROXY` or `NONE`.
+pub(crate) const INTERCEPTION_MODE: &str = "sidecar.istio.io/interceptionMode";
+/// The namespace's label for injection.
+pub(crate) const INJECTION: &str = "istio-injection";
+/// The revision of the control plane, on a namespace or a pod.
+pub(crate) const REVISION: &str = "istio.io/rev";
+/// `ambient` for pods without sidecars, on a namespace or a pod.
+pub(crate) const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
+/// The name of the proxy's container.
+pub(crate) const PROXY_CONTAINER: &str = "istio-proxy";

@@ -1,0 +1,57 @@
+//! Links the workloads of mesh.toml to the objects of the base: fills in what mesh.toml leaves out, merges what a patch would
+//! replace, and reports what would keep a filter from running.
+
+mod find;
+pub(crate) mod index;
+mod log_level;
+mod pod;
+mod ports;
+mod rules;
+mod selector;
+mod volumes;
+
+use crate::base::Object;
+use crate::domain::{Direction, Kind};
+use crate::spec::Spec;
+use crate::spec::types::{EnvoyFilters, Gate};
+
+pub(super) use find::find;
+pub(super) use index::Index;
+pub(super) use log_level::merge as log_level;
+use pod::Pod;
+pub(super) use rules::{check, shared_selectors};
+pub(super) use selector::of as selector;
+pub(super) use volumes::{Existing, existing};
+
+/// The object of a workload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Linked<'a> {
+    pub(crate) object: &'a Object,
+    pub(crate) kind: Kind,
+    pub(crate) pod: Pod<'a>,
+    /// The namespace that the object sets, or the one of objects that set none.
+    pub(crate) namespace: &'a str,
+}
+
+impl Linked<'_> {
+    /// The direction of filters whose direction mesh.toml leaves out.
+    pub(crate) fn direction(&self) -> Direction {
+        if self.pod.gateway().is_some() { Direction::Gateway } else { Direction::Inbound }
+    }
+
+    /// Whether the pod template declares the proxy's container, so that a patch need not add its image.
+    pub(crate) fn has_proxy(&self) -> bool {
+        self.pod.proxy().is_some()
+    }
+}
+
+/// Whether pods are selected by the gate's label.
+fn has_gate(spec: &Spec) -> bool {
+    spec.rollout.gate.as_deref() != Some(&Gate::None)
+}
+
+/// Whether each workload has its own EnvoyFilters, which select pods by the workload's selector.
+fn is_per_workload(spec: &Spec) -> bool {
+    let written = spec.output.envoy_filters.as_deref();
+    written.map_or_else(|| !has_gate(spec), |written| *written == EnvoyFilters::PerWorkload)
+}

@@ -1,0 +1,87 @@
+//! Volumes and mounts of the base that collide with ours, or with those of mesh.toml. The injector and kustomize merge volumes by
+//! name and mounts by path, so one of the two would be lost.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::Context;
+use crate::base::Node;
+use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::resolve::link::pod::text;
+use crate::resolve::link::volumes::Entry;
+
+pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
+    let mount = &context.workload.mount;
+    let pod = context.linked.pod;
+    let proxy = pod.proxy().and_then(|proxy| proxy.get("volumeMounts")).map_or(&[][..], Node::items);
+    let at = context.at();
+    let names_at = context.spec.names.volume.as_ref().map_or(at, |written| written.location());
+    let paths_at = context.written.mount_path.as_ref().map_or(at, |written| written.location());
+
+    let mut names = Taken { what: "volume", theirs: BTreeMap::new() };
+    names.add(pod.volumes(), "name");
+    names.add_entries(&context.existing.volumes, "name");
+    names.check(&mount.volume, names_at, None, sink);
+    for (volume, written) in context.workload.volumes.iter().zip(context.written.volumes()) {
+        let Some(name) = volume.get("name").and_then(Value::as_str) else { continue };
+        names.check(name, written.location(), Some(volume), sink);
+    }
+
+    let mut paths = Taken { what: "mount path", theirs: BTreeMap::new() };
+    paths.add(proxy, "mountPath");
+    paths.add_entries(&context.existing.mounts, "mountPath");
+    paths.check(&mount.path, paths_at, None, sink);
+    for (volume_mount, written) in context.workload.volume_mounts.iter().zip(context.written.volume_mounts()) {
+        let Some(path) = volume_mount.get("mountPath").and_then(Value::as_str) else { continue };
+        paths.check(path, written.location(), Some(volume_mount), sink);
+    }
+}
+
+/// Names or paths of the base.
+struct Taken<'a> {
+    what: &'static str,
+    theirs: BTreeMap<&'a str, (Location, Option<&'a Map<String, Value>>)>,
+}
+
+impl<'a> Taken<'a> {
+    fn add(&mut self, nodes: &'a [Node], field: &str) {
+        for node in nodes {
+            if let Some(value) = text(node, field) {
+                self.theirs.entry(trim(value)).or_insert((node.location, None));
+            }
+        }
+    }
+
+    fn add_entries(&mut self, entries: &'a [Entry], field: &str) {
+        for entry in entries {
+            if let Some(value) = entry.text(field) {
+                self.theirs.entry(trim(value)).or_insert((entry.location, Some(&entry.fields)));
+            }
+        }
+    }
+
+    /// Reports a name or path of ours that the base has. An equal entry of an annotation is no conflict.
+    fn check(&self, name: &str, at: Location, ours: Option<&Map<String, Value>>, sink: &mut Sink) {
+        let Some((location, theirs)) = self.theirs.get(trim(name)) else { return };
+        if ours.is_some() && ours == *theirs {
+            return;
+        }
+        let diagnostic = Diagnostic::error(Code::MC0530, format!("the base already has the {} `{name}`", self.what))
+            .at_label(at, if ours.is_some() { "declared again here" } else { "for the modules" })
+            .related(*location, "declared here")
+            .note("the injector would merge the two, so one would be lost");
+        sink.push(match (ours, self.what) {
+            (Some(_), _) => diagnostic.help("remove it from mesh.toml, or choose another one"),
+            (None, "volume") => diagnostic.help("set `names.volume` to another name, such as \"wasm-modules\""),
+            (None, _) => {
+                diagnostic.help("set `mount-path` to another directory, such as \"/var/local/lib/wasm-modules\"")
+            }
+        });
+    }
+}
+
+/// A path without the slash at its end.
+fn trim(text: &str) -> &str {
+    text.trim_end_matches('/')
+}

@@ -1,0 +1,167 @@
+//! etcd, kube-apiserver and istiod on free ports of the loopback address, with Istio's own charts, webhooks and custom resources.
+//!
+//! There is no controller manager and no node: what is tested is what happens to an object on its way into the cluster. So
+//! objects are created with `--dry-run=server`, except for namespaces and service accounts.
+
+mod istio;
+mod program;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use self::program::{Program, free_ports};
+use crate::project::Ran;
+use crate::tools::tool;
+
+/// A running control plane. Dropping it ends its programs and deletes its files.
+#[derive(Debug)]
+pub(crate) struct ControlPlane {
+    // Dropped in this order: a program whose server is gone only logs.
+    _programs: Vec<Program>,
+    kubeconfig: PathBuf,
+    _dir: tempfile::TempDir,
+}
+
+impl ControlPlane {
+    /// Starts the control plane and waits until its webhooks answer.
+    ///
+    /// # Errors
+    /// If a program is missing, or does not start.
+    pub(crate) fn start() -> Result<Self, String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let path = dir.path();
+        let [etcd_port, port] = free_ports()?;
+        let etcd = etcd(path, etcd_port)?;
+        let mut api_server = api_server(path, etcd_port, port)?;
+        let kubeconfig = path.join("kubeconfig");
+        write(&kubeconfig, kubeconfig_of(path, port).to_string())?;
+        let mut this = Self { _programs: vec![etcd], kubeconfig, _dir: dir };
+        api_server.wait(|| this.kubectl(&["get", "--raw", "/readyz"], "").success().map(drop))?;
+        this._programs.push(api_server);
+        let istiod = istio::start(&this)?;
+        this._programs.push(istiod);
+        Ok(this)
+    }
+
+    /// Runs kubectl as an administrator.
+    pub(crate) fn kubectl(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = Command::new(tool("kubectl"));
+        command.arg("--kubeconfig").arg(&self.kubeconfig).arg("--request-timeout=60s").args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("kubectl starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let output = std::thread::scope(|scope| {
+            // Fails if kubectl does not read its input, which its exit status then tells.
+            scope.spawn(move || stdin.write_all(input.as_bytes()));
+            child.wait_with_output().expect("kubectl ends")
+        });
+        Ran::of(&output)
+    }
+
+    /// Creates namespaces, into whose pods istiod injects the sidecar, and their service accounts, as the controller manager
+    /// would. Those that exist are kept.
+    pub(crate) fn create_namespaces(&self, names: &[&str]) -> Result<(), String> {
+        let labels = json!({ "istio-injection": "enabled" });
+        let objects: Vec<_> = names
+            .iter()
+            .flat_map(|name| {
+                let metadata = json!({ "name": name, "labels": labels });
+                let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
+                [namespace, service_account(name, "default")]
+            })
+            .collect();
+        self.apply(&objects)
+    }
+
+    /// Creates or changes objects for good.
+    pub(crate) fn apply(&self, objects: &[Value]) -> Result<(), String> {
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string();
+        self.kubectl(&["apply", "--server-side", "-f", "-"], &list).success().map(drop)
+    }
+}
+
+impl Ran {
+    /// What the program printed.
+    ///
+    /// # Errors
+    /// What it said if it failed.
+    pub(crate) fn success(self) -> Result<String, String> {
+        if self.code == Some(0) { Ok(self.stdout) } else { Err(self.stderr) }
+    }
+}
+
+pub(crate) fn service_account(namespace: &str, name: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name, "namespace": namespace } })
+}
+
+fn etcd(dir: &Path, port: u16) -> Result<Program, String> {
+    let url = format!("http://127.0.0.1:{port}");
+    let mut command = program("kubernetes/etcd")?;
+    command.arg("--data-dir").arg(dir.join("etcd")).args([
+        "--listen-client-urls",
+        &url,
+        "--advertise-client-urls",
+        &url,
+    ]);
+    command.args(["--listen-peer-urls", "http://127.0.0.1:0", "--unsafe-no-fsync"]);
+    Program::start("etcd", &command, dir)
+}
+
+fn api_server(dir: &Path, etcd_port: u16, port: u16) -> Result<Program, String> {
+    write(&dir.join("tokens.csv"), format!("{},admin,admin,system:masters\n", token(dir)))?;
+    // The server creates this pair on its first start, before it reads the keys for the tokens of service accounts.
+    let certificates = dir.join("apiserver");
+    let key = certificates.join("apiserver.key");
+    let mut command = program("kubernetes/kube-apiserver")?;
+    let mut argument = |name: &str, value: &Path| {
+        command.arg(format!("--{name}={}", value.display()));
+    };
+    argument("cert-dir", &certificates);
+    argument("service-account-key-file", &key);
+    argument("service-account-signing-key-file", &key);
+    argument("token-auth-file", &dir.join("tokens.csv"));
+    command.args(["--bind-address=127.0.0.1", &format!("--secure-port={port}")]);
+    command.arg(format!("--etcd-servers=http://127.0.0.1:{etcd_port}"));
+    command.args(["--service-account-issuer=https://kubernetes.default.svc", "--authorization-mode=RBAC"]);
+    command.args(["--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none"]);
+    Program::start("kube-apiserver", &command, dir)
+}
+
+fn kubeconfig_of(dir: &Path, port: u16) -> Value {
+    let cluster = json!({ "server": format!("https://127.0.0.1:{port}"), "insecure-skip-tls-verify": true });
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": "test", "cluster": cluster }],
+        "users": [{ "name": "admin", "user": { "token": token(dir) } }],
+        "contexts": [{ "name": "test", "context": { "cluster": "test", "user": "admin" } }],
+        "current-context": "test",
+    })
+}
+
+/// The administrator's token: the name of the directory, which is random.
+fn token(dir: &Path) -> String {
+    dir.file_name().expect("a temporary directory has a name").to_string_lossy().trim_start_matches('.').to_owned()
+}
+
+/// A file that scripts/setup-cluster provides.
+fn part(path: &str) -> Result<PathBuf, String> {
+    let path = tool("kubectl").with_file_name("../cluster").join(path);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} is missing: run ./scripts/setup-cluster first", path.display()))
+    }
+}
+
+fn program(path: &str) -> Result<Command, String> {
+    part(path).map(Command::new)
+}
+
+fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,76 @@
+//! Tests against a real control plane: etcd, kube-apiserver and istiod, which `scripts/setup-cluster` builds.
+//!
+//! All tests share one control plane. It starts in about 15 seconds, with `--dry-run=server` no test changes it, and it ends with
+//! the tests, however they end.
+
+#![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
+
+mod control_plane;
+mod delivery;
+mod examples;
+mod kinds;
+mod rejected;
+mod server;
+
+#[path = "../support/manifests.rs"]
+mod manifests;
+#[path = "../support/project.rs"]
+mod project;
+#[path = "../support/tools.rs"]
+mod tools;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::control_plane::ControlPlane;
+
+/// A test, by its name.
+type Test = (String, Box<dyn FnOnce(&ControlPlane) + Send>);
+
+/// The test of a function, with the function's name.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        vec![$((stringify!($name).to_owned(), Box::new($name) as Box<dyn FnOnce(&$crate::ControlPlane) + Send>)),*]
+    };
+}
+use tests;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut tests = examples::tests();
+    tests.extend(kinds::tests());
+    tests.extend(rejected::tests());
+
+    let wanted = |name: &String| arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
+    let plane = if !arguments.list && tests.iter().any(|(name, _)| wanted(name)) {
+        start()
+    } else {
+        Err("not started".to_owned())
+    };
+    let trials = tests.into_iter().map(|(name, test)| {
+        let plane = plane.clone();
+        Trial::test(name, move || {
+            test(&*plane?);
+            Ok::<(), Failed>(())
+        })
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    // Before the process exits, which drops nothing.
+    drop(plane);
+    conclusion.exit_code()
+}
+
+/// Starts the control plane. Fails with a text, so that every test fails with the reason.
+fn start() -> Result<Arc<ControlPlane>, String> {
+    let started = catch_unwind(AssertUnwindSafe(ControlPlane::start));
+    let started = started.unwrap_or_else(|panic| Err(message(panic.as_ref())));
+    started.map(Arc::new).map_err(|error| format!("the control plane did not start: {error}"))
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_else(|| "a panic".to_owned())
+}
