@@ -8,6 +8,8 @@ mod pod;
 mod ports;
 mod rules;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod volumes;
 
 use crate::base::Object;
