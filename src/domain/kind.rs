@@ -185,11 +185,7 @@ impl Kind {
             }
             (None, Some(path)) => {
                 let api_version = api_version.ok_or(NotAKind::NoApiVersion)?;
-                Ok(Self {
-                    name: interned(name),
-                    api_version: interned(api_version),
-                    template_path: interned(path),
-                })
+                Ok(Self { name: interned(name), api_version: interned(api_version), template_path: interned(path) })
             }
         }
     }

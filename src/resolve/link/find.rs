@@ -30,7 +30,9 @@ pub(crate) fn find<'a>(
     let mut of_kind: Vec<Linked<'a>> = Vec::new();
     for object in named.iter().copied().filter(|object| wanted.is_kind(object)) {
         match Linked::written(index, object, written) {
-            Ok(linked) => of_kind.extend(linked.filter(|it| of_kind.iter().all(|other| !std::ptr::eq(other.object, it.object)))),
+            Ok(linked) => {
+                of_kind.extend(linked.filter(|it| of_kind.iter().all(|other| !std::ptr::eq(other.object, it.object))))
+            }
             Err(report) => return report_once(*report, sink),
         }
     }
@@ -213,16 +215,15 @@ impl<'a> Linked<'a> {
         written: &Spanned<types::Workload>,
     ) -> Result<Option<Self>, Box<Diagnostic>> {
         let path = written.template_path.as_ref();
-        let of_path = || {
-            Kind::named(&object.kind, Some(&object.api_version), Some(path?.as_str())).ok()
-        };
+        let of_path = || Kind::named(&object.kind, Some(&object.api_version), Some(path?.as_str())).ok();
         let Some(kind) = kind_of(object).or_else(of_path) else { return Ok(None) };
         if let Some(reference) = object.at(&["spec", "workloadRef"]).filter(|_| kind.as_str() == "Rollout") {
             return referenced(index, object, reference, written.key_location());
         }
         match (Self::of_kind(index, object, kind), path) {
             (None, Some(path)) => {
-                let message = format!("the {} `{}` has no pod template at `{}`", object.kind, object.name, path.as_str());
+                let message =
+                    format!("the {} `{}` has no pod template at `{}`", object.kind, object.name, path.as_str());
                 let diagnostic = Diagnostic::error(Code::MC0563, message).at(path.location());
                 let found = nearest(object, &kind.template_path());
                 Err(Box::new(diagnostic.related(found.0, found.1)))
@@ -264,7 +265,8 @@ fn referenced<'a>(
         let help = "let `workloadRef` name a Deployment, or move the pod template into the Rollout";
         return report(format!("takes its pod template from a {kind}"), help);
     }
-    let is_same_place = |object: &&&Object| object.kind == kind && index.namespace_of(object) == index.namespace_of(rollout);
+    let is_same_place =
+        |object: &&&Object| object.kind == kind && index.namespace_of(object) == index.namespace_of(rollout);
     let deployment = index.named(name).iter().find(is_same_place).and_then(|object| Linked::new(index, object));
     match deployment {
         None if !index.base.incomplete => report(
