@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! mesh.toml ─ spec ─► resolve ─► backend ─► layout ─► store
-//!   *.wasm ─ module ──┘         (objects)  (a Tree)  (out/: write, check, prune)
-//!                                             └────► verify
+//!   *.wasm ─ module ──┤         (objects)  (a Tree)  (out/: write, check, prune)
+//! manifests ─ base ───┘                       └────► verify
 //!                                                   (dry runs, in the host or in a real Envoy)
 //! ```
 //!
@@ -11,7 +11,6 @@
 //! only writer of `out/`, and [`verify`] reads the bytes back. All reading goes through a [`world::World`].
 
 mod backend;
-#[expect(dead_code, reason = "nothing reads it yet")]
 mod base;
 pub mod diag;
 mod domain;
@@ -54,6 +53,8 @@ pub struct Input<'a> {
     pub file: &'a Utf8Path,
     /// The names of environments. Empty: all of them.
     pub environments: &'a [String],
+    /// The workloads' own manifests, instead of those that `mesh.base` names: a path, or `-` for standard input.
+    pub base: Option<&'a Utf8Path>,
 }
 
 /// Compiles the environments of a mesh.toml in memory, in the order of their names. `None` if `sink` has errors. Warnings do not
@@ -61,13 +62,15 @@ pub struct Input<'a> {
 #[must_use]
 pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<Vec<Compiled>> {
     let project = spec::load(world, input.file, sink)?;
-    let compiled: Vec<_> = project.environments().iter().map(|spec| environment(world, spec, sink)).collect();
+    let compiled: Vec<_> =
+        project.environments().iter().map(|spec| environment(world, spec, input.base, sink)).collect();
     compiled.into_iter().collect()
 }
 
-fn environment(world: &dyn World, spec: &spec::Spec, sink: &mut Sink) -> Option<Compiled> {
-    let base = base::Base::default();
-    let resolved = resolve::resolve(world, spec, &base, sink);
+fn environment(world: &dyn World, spec: &spec::Spec, given: Option<&Utf8Path>, sink: &mut Sink) -> Option<Compiled> {
+    let out = resolve::out_dir(spec, sink);
+    let loaded = base::load(world, base::Request { spec, out: &out, given }, sink);
+    let resolved = resolve::resolve(world, spec, &out, loaded, sink);
     let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;

@@ -1,5 +1,6 @@
 //! From the documents of a manifest to objects.
 
+use std::io;
 use std::sync::Arc;
 
 use camino::Utf8Path;
@@ -24,17 +25,35 @@ pub(super) fn read(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Manif
     parse(file, &source.text, sink)
 }
 
+/// Reads the manifest at a path from the command line, which can also be a pipe.
+pub(super) fn read_argument(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Manifest {
+    let bytes = world.read_argument(path, Usage::Stream);
+    let Some((file, source)) = content(world.sources(), path, bytes, sink) else {
+        return Manifest { objects: Vec::new(), broken: true };
+    };
+    parse(file, &source.text, sink)
+}
+
 /// The text of a file of the base. An error goes to `sink`.
 pub(super) fn source(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<(FileId, Arc<Source>)> {
-    let bytes = match world.read(path, Usage::Manifest) {
+    content(world.sources(), path, world.read(path, Usage::Manifest), sink)
+}
+
+fn content(
+    sources: &Sources,
+    path: &Utf8Path,
+    bytes: io::Result<Arc<[u8]>>,
+    sink: &mut Sink,
+) -> Option<(FileId, Arc<Source>)> {
+    let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(error) => {
-            let location = Location::whole(world.sources().id(path));
+            let location = Location::whole(sources.id(path));
             sink.push(Diagnostic::error(Code::MC0502, format!("`{path}` cannot be read: {error}")).at(location));
             return None;
         }
     };
-    text(world.sources(), path, &bytes, sink)
+    text(sources, path, &bytes, sink)
 }
 
 /// Adds the text of a file to the sources. An error goes to `sink` if it is not UTF-8.

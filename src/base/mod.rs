@@ -2,10 +2,19 @@
 //!
 //! Every value keeps its location, so that a diagnostic can label the line of mesh.toml and the line of the manifest.
 
+mod directory;
+mod entry;
+mod kustomize;
+mod layout;
+mod load;
 mod manifest;
 mod node;
+mod ours;
+mod unique;
 mod yaml;
 
+pub(crate) use layout::Layout;
+pub(crate) use load::{Loaded, Request, load};
 #[cfg(test)]
 pub(crate) use manifest::read_text;
 pub(crate) use node::{Entry, Node, Value};

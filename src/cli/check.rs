@@ -8,7 +8,7 @@ use mesh_compile::{Input, compile, store};
 
 use super::report::{Reporter, plural};
 use super::verify::{Cache, DryRun};
-use super::{Outcome, spec_file};
+use super::{Outcome, Project};
 
 /// Compare out/ with what mesh.toml renders
 ///
@@ -26,10 +26,10 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
-        let spec = spec_file(world, file);
+    pub(super) fn run(&self, world: &dyn World, project: &Project, reporter: &Reporter<'_>) -> Outcome {
+        let spec = project.file(world);
         let mut sink = Sink::new();
-        let input = Input { file: &spec, environments: &[] };
+        let input = project.input(&spec);
         let compiled = compile(world, &input, &mut sink).and_then(|all| all.into_iter().next());
         let Some(compiled) = compiled else { return reporter.diagnostics(sink) };
         let tree = &compiled.tree;

@@ -15,8 +15,9 @@ mod verify;
 
 use std::process::ExitCode;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mesh_compile::Input;
 use mesh_compile::diag::render::{Color, Format};
 use mesh_compile::diag::visible;
 use mesh_compile::world::{Disk, FileKind, World};
@@ -45,6 +46,9 @@ struct Global {
     /// Path to mesh.toml [default: the nearest one, from the current directory upward]
     #[arg(short, long, global = true, value_name = "FILE")]
     file: Option<Utf8PathBuf>,
+    /// The workloads' own manifests: a directory, a file, or `-` for standard input [default: `mesh.base` in mesh.toml]
+    #[arg(long, global = true, value_name = "PATH|-")]
+    base: Option<Utf8PathBuf>,
     /// Format of the diagnostics
     #[arg(long, global = true, value_enum, default_value_t = FormatArg::Text, value_name = "FORMAT")]
     format: FormatArg,
@@ -155,11 +159,11 @@ impl Cli {
         };
         let color = if choice == anstream::ColorChoice::Never { Color::Plain } else { Color::Styled };
         let reporter = &Reporter::new(world.sources(), format, color, global.quiet, global.verbose);
-        let file = global.file;
+        let project = &Project { file: global.file, base: global.base };
         match command {
-            Command::Render(command) => command.run(world, file, reporter),
-            Command::Check(command) => command.run(world, file, reporter),
-            Command::Verify(command) => command.run(world, file, reporter),
+            Command::Render(command) => command.run(world, project, reporter),
+            Command::Check(command) => command.run(world, project, reporter),
+            Command::Verify(command) => command.run(world, project, reporter),
             Command::Inspect(command) => command.run(world, reporter),
             Command::Slim(command) => command.run(world, reporter),
             Command::Init(command) => command.run(world, reporter),
@@ -170,15 +174,29 @@ impl Cli {
     }
 }
 
-/// The mesh.toml to work on: the named one, or the nearest one from the current directory upward.
-fn spec_file(world: &dyn World, named: Option<Utf8PathBuf>) -> Utf8PathBuf {
-    const NAME: &str = "mesh.toml";
-    if let Some(named) = named {
-        // A directory stands for the mesh.toml in it.
-        return if world.kind(&named) == Some(FileKind::Directory) { named.join(NAME) } else { named };
+/// What the options of the command line select.
+#[derive(Debug)]
+struct Project {
+    file: Option<Utf8PathBuf>,
+    base: Option<Utf8PathBuf>,
+}
+
+impl Project {
+    /// What to compile, with the mesh.toml at `file`.
+    fn input<'a>(&'a self, file: &'a Utf8Path) -> Input<'a> {
+        Input { file, environments: &[], base: self.base.as_deref() }
     }
-    let depth = world.canonical(".".into()).map_or(1, |dir| dir.ancestors().count());
-    let upward = std::iter::successors(Some(Utf8PathBuf::new()), |dir| Some(dir.join("..")));
-    let mut candidates = upward.map(|dir| dir.join(NAME)).take(depth);
-    candidates.find(|file| world.kind(file) == Some(FileKind::File)).unwrap_or_else(|| NAME.into())
+
+    /// The mesh.toml to work on: the named one, or the nearest one from the current directory upward.
+    fn file(&self, world: &dyn World) -> Utf8PathBuf {
+        const NAME: &str = "mesh.toml";
+        if let Some(named) = &self.file {
+            // A directory stands for the mesh.toml in it.
+            return if world.kind(named) == Some(FileKind::Directory) { named.join(NAME) } else { named.clone() };
+        }
+        let depth = world.canonical(".".into()).map_or(1, |dir| dir.ancestors().count());
+        let upward = std::iter::successors(Some(Utf8PathBuf::new()), |dir| Some(dir.join("..")));
+        let mut candidates = upward.map(|dir| dir.join(NAME)).take(depth);
+        candidates.find(|file| world.kind(file) == Some(FileKind::File)).unwrap_or_else(|| NAME.into())
+    }
 }

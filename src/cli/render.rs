@@ -9,7 +9,7 @@ use mesh_compile::{Input, Tree, compile, stream};
 
 use super::report::{Reporter, line, plural, stdout};
 use super::verify::{Cache, DryRun};
-use super::{Outcome, spec_file};
+use super::{Outcome, Project};
 
 /// Write the manifests to out/
 ///
@@ -31,10 +31,10 @@ pub(super) struct Render {
 }
 
 impl Render {
-    pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
-        let spec = spec_file(world, file);
+    pub(super) fn run(&self, world: &dyn World, project: &Project, reporter: &Reporter<'_>) -> Outcome {
+        let spec = project.file(world);
         let mut sink = Sink::new();
-        let input = Input { file: &spec, environments: &[] };
+        let input = project.input(&spec);
         let compiled = compile(world, &input, &mut sink).and_then(|all| all.into_iter().next());
         let Some(compiled) = compiled else { return reporter.diagnostics(sink) };
         let tree = &compiled.tree;

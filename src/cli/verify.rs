@@ -13,7 +13,7 @@ use mesh_compile::{Compiled, Input, compile};
 
 use super::progress::Bar;
 use super::report::{Reporter, cannot_write, stdout};
-use super::{Outcome, junit, spec_file};
+use super::{Outcome, Project, junit};
 
 /// Dry-run every filter and run the tests in mesh.toml
 ///
@@ -92,9 +92,9 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 impl Verify {
-    pub(super) fn run(&self, world: &dyn World, file: Option<Utf8PathBuf>, reporter: &Reporter<'_>) -> Outcome {
+    pub(super) fn run(&self, world: &dyn World, project: &Project, reporter: &Reporter<'_>) -> Outcome {
         let mut sink = Sink::new();
-        let report = self.report(world, file, reporter, &mut sink);
+        let report = self.report(world, project, reporter, &mut sink);
         let mut outcome = outcome(report.as_ref());
         if let (Some(report), Some(path)) = (&report, &self.junit)
             && let Err(error) = write(path, junit::document(report).as_bytes())
@@ -118,13 +118,7 @@ impl Verify {
     }
 
     /// `None` if it could not be done; `sink` has the reason.
-    fn report(
-        &self,
-        world: &dyn World,
-        file: Option<Utf8PathBuf>,
-        reporter: &Reporter<'_>,
-        sink: &mut Sink,
-    ) -> Option<Report> {
+    fn report(&self, world: &dyn World, project: &Project, reporter: &Reporter<'_>, sink: &mut Sink) -> Option<Report> {
         let options = Options {
             workloads: self.what.clone(),
             engine: self.engine(),
@@ -139,7 +133,8 @@ impl Verify {
                 );
                 return None;
             }
-            let input = Input { file: &spec_file(world, file), environments: &[] };
+            let file = project.file(world);
+            let input = project.input(&file);
             let compiled = compile(world, &input, sink)?.into_iter().next()?;
             return bar(world, reporter, |progress| {
                 verify(world, &compiled.tree, &compiled.suites, &options, sink, progress)

@@ -19,6 +19,12 @@ pub(crate) const STATUS: &str = "sidecar.istio.io/status";
 pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
 /// `REDIRECT`, `TPROXY` or `NONE`.
 pub(crate) const INTERCEPTION_MODE: &str = "sidecar.istio.io/interceptionMode";
+/// The ports whose traffic does not pass the proxy, separated by commas.
+pub(crate) const EXCLUDE_INBOUND_PORTS: &str = "traffic.sidecar.istio.io/excludeInboundPorts";
+/// The ports whose traffic passes the proxy, or `*`.
+pub(crate) const INCLUDE_INBOUND_PORTS: &str = "traffic.sidecar.istio.io/includeInboundPorts";
+/// The image of the proxy.
+pub(crate) const PROXY_IMAGE: &str = "sidecar.istio.io/proxyImage";
 /// The namespace's label for injection.
 pub(crate) const INJECTION: &str = "istio-injection";
 /// The revision of the control plane, on a namespace or a pod.

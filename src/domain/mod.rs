@@ -10,6 +10,7 @@ mod log_level;
 mod mount;
 pub(crate) mod names;
 mod on_failure;
+pub(crate) mod path;
 mod provider;
 mod runtime;
 

@@ -1,23 +1,20 @@
 //! mesh.lock of a complete render.
 
-use std::collections::BTreeMap;
-
-use camino::Utf8PathBuf;
-
 use super::File;
 use crate::objects::{Digests, Lock, LockedModule};
-use crate::resolve::mesh::Module;
+use crate::resolve::mesh::{Mesh, Module};
 
 /// Lists the files and the modules that they were made from.
-pub(super) fn new(modules: &BTreeMap<Utf8PathBuf, Module>, files: &[File]) -> Lock {
+pub(super) fn new(mesh: &Mesh, files: &[File]) -> Lock {
     let module = |module: &Module| LockedModule {
         sha256: module.original.digest.to_string(),
         size: module.original.bytes.len(),
         slim_size: module.slim.as_ref().map(|slim| slim.bytes.len()),
         abi: module.original.report.abi.ok().flatten().map(|abi| abi.to_string()),
     };
-    Lock::new(
+    let lock = Lock::new(
         files.iter().map(|file| (file.path.clone(), Digests::One(file.digest.to_string()))).collect(),
-        modules.iter().map(|(path, it)| (path.clone(), module(it))).collect(),
-    )
+        mesh.modules.iter().map(|(path, it)| (path.clone(), module(it))).collect(),
+    );
+    if mesh.base_is_given { lock.with_stream() } else { lock }
 }

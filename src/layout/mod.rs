@@ -12,12 +12,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::domain::Digest;
-use crate::objects::Object;
+use crate::objects::{Lock, Object};
 use crate::resolve::mesh::Mesh;
 use crate::yaml;
 
 /// The name of the lock in `out/`. Its suffix is neither YAML's nor JSON's: GitOps tools read every such file as an object.
-pub(crate) const LOCK: &str = "mesh.lock";
+pub(crate) const LOCK: &str = Lock::NAME;
 /// The name of the file that lists the others.
 pub(crate) const KUSTOMIZATION: &str = "kustomization.yaml";
 
@@ -55,7 +55,7 @@ pub(crate) fn tree(mesh: &Mesh, dir: Utf8PathBuf, objects: impl ParallelIterator
     let kustomization = kustomization::object(&mesh.layout, &files);
     files.push(File::new(KUSTOMIZATION.to_owned(), &[&generated], &kustomization));
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let lock = lock::new(&mesh.modules, &files).to_toml(&generated).into_bytes();
+    let lock = lock::new(mesh, &files).to_toml(&generated).into_bytes();
     files.push(File { path: LOCK.to_owned(), digest: Digest::of(&lock), bytes: lock });
     Tree { dir, files }
 }

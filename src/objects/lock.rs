@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-/// The version of the format that is written.
+/// The version of the format that is written, and that of a lock that records its base.
 const VERSION: u32 = 2;
+const VERSION_WITH_BASE: u32 = 3;
 /// Stands for the digest of a file that does not exist yet.
 const ABSENT: &str = "absent";
 /// The oldest version that is read. In it, each file has exactly one digest.
@@ -17,12 +18,23 @@ const OLDEST: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lock {
     version: u32,
+    /// Where the workloads' manifests came from, if mesh.toml does not say.
+    #[serde(default)]
+    base: Option<LockedBase>,
     /// Path from `out/` to the SHA-256 of the bytes.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, Digests>,
     /// Path from mesh.toml to the module as it was rendered.
     #[serde(default)]
     modules: BTreeMap<Utf8PathBuf, LockedModule>,
+}
+
+/// Where the workloads' manifests came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LockedBase {
+    /// From the command line. What it named is not recorded: it exists on one machine only.
+    Stream,
 }
 
 /// The SHA-256 digests that a file may have: one after a complete render. While a render is under way there are several: that
@@ -89,7 +101,20 @@ impl Default for Digests {
 
 impl Lock {
     pub(crate) const fn new(files: BTreeMap<String, Digests>, modules: BTreeMap<Utf8PathBuf, LockedModule>) -> Self {
-        Self { version: VERSION, files, modules }
+        Self { version: VERSION, base: None, files, modules }
+    }
+
+    /// The name of the file in `out/`.
+    pub(crate) const NAME: &str = "mesh.lock";
+
+    /// Records that the command line named the base.
+    pub(crate) fn with_stream(self) -> Self {
+        Self { version: VERSION_WITH_BASE, base: Some(LockedBase::Stream), ..self }
+    }
+
+    /// Whether the command line of the render named the base.
+    pub(crate) const fn used_stream(&self) -> bool {
+        matches!(self.base, Some(LockedBase::Stream))
     }
 
     /// Adds a digest that a file will have. Returns whether the lock changed.
@@ -119,7 +144,11 @@ impl Lock {
 
     /// The lock as TOML, below a line of comment.
     pub(crate) fn to_toml(&self, comment: &str) -> String {
-        let mut text = format!("# {comment}\nversion = {}\n\n[files]\n", self.version);
+        let mut text = format!("# {comment}\nversion = {}\n", self.version);
+        if self.used_stream() {
+            text.push_str("base = \"stream\"\n");
+        }
+        text.push_str("\n[files]\n");
         entries(&mut text, &self.files);
         text.push_str("\n[modules]\n");
         entries(&mut text, &self.modules);
@@ -134,13 +163,13 @@ impl Lock {
     /// Reads a lock of this version or an older one. An error states what is wrong with it, as the end of a sentence.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut lock: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        if !(OLDEST..=VERSION).contains(&lock.version) {
+        if !(OLDEST..=VERSION_WITH_BASE).contains(&lock.version) {
             return Err(format!(
-                "its version is {}, but this mesh-compile supports only versions {OLDEST} to {VERSION}",
+                "its version is {}, but this mesh-compile supports only versions {OLDEST} to {VERSION_WITH_BASE}",
                 lock.version
             ));
         }
-        lock.version = VERSION;
+        lock.version = if lock.used_stream() { VERSION_WITH_BASE } else { VERSION };
         match lock.files.keys().find(|path| !is_inside(Utf8Path::new(path.as_str()))) {
             Some(path) => Err(format!("`{path}` is not inside the output directory")),
             None => Ok(lock),

@@ -3,10 +3,9 @@
 use mesh_compile_module::Module;
 use serde_json::Value;
 
-use super::volumes::json;
+use super::mesh;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::limits::{ANNOTATIONS, CONFIG_MAP, group};
-use crate::spec::types;
 
 /// Reports a module that does not fit into a ConfigMap. `file` is the module before it was slimmed.
 pub(super) fn config_map(path: &str, file: &Module, module: &Module, location: Location, sink: &mut Sink) {
@@ -40,12 +39,11 @@ fn elsewhere(diagnostic: Diagnostic) -> Diagnostic {
 }
 
 /// Reports volumes and mounts that leave too little room in the pod's annotations.
-pub(super) fn annotations(workload: &types::Workload, filters: usize, location: Location, sink: &mut Sink) {
+pub(super) fn annotations(workload: &mesh::Workload, filters: usize, location: Location, sink: &mut Sink) {
     /// The part of our own entries: two names, a path, and one ConfigMap per filter.
     const OURS: usize = 512;
-    let size =
-        |entries| json(entries).into_iter().map(|entry| Value::Object(entry).to_string().len() + 1).sum::<usize>();
-    let entries = size(workload.volumes()) + size(workload.volume_mounts());
+    let entries = workload.volumes.iter().chain(&workload.volume_mounts);
+    let entries: usize = entries.map(|entry| Value::Object(entry.clone()).to_string().len() + 1).sum();
     let size = entries + OURS * (filters + 1);
     if size > ANNOTATIONS {
         let message = format!(

@@ -8,6 +8,7 @@ use mesh_compile_module as module;
 use serde_json::{Map, Value};
 
 use super::modules::DeliveredModule;
+pub(crate) use crate::base::Layout;
 use crate::diag::Location;
 use crate::domain::{
     Direction, FilterName, FilterType, Insert, Istio, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName,
@@ -21,6 +22,8 @@ pub(crate) struct Mesh {
     /// The file name of mesh.toml, for the first line of every file.
     pub(crate) spec: String,
     pub(crate) layout: Layout,
+    /// Whether the command line names the base, which mesh.lock records.
+    pub(crate) base_is_given: bool,
     /// Labels on every object that is not a patch.
     pub(crate) labels: BTreeMap<LabelKey, LabelValue>,
     /// The oldest version of any proxy.
@@ -37,15 +40,6 @@ pub(crate) struct Mesh {
     pub(crate) workloads: Vec<Workload>,
     /// By workload, then in the order in which a request passes them.
     pub(crate) attachments: Vec<Attachment>,
-}
-
-/// The form of kustomization.yaml.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// A Kustomization on the base at this path, relative to `out/`.
-    Overlay { base: Utf8PathBuf },
-    /// A Component.
-    Component,
 }
 
 /// The file of a module, and the slimmed module if any filter embeds that.

@@ -5,11 +5,11 @@ mod capabilities;
 mod configuration;
 mod filters;
 mod kinds;
-mod layout;
 mod limits;
 mod link;
 pub(crate) mod mesh;
 pub(crate) mod modules;
+mod out_dir;
 pub(crate) mod roster;
 mod settings;
 pub(crate) mod template;
@@ -20,14 +20,15 @@ mod workloads;
 
 use std::collections::BTreeSet;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::base::Base;
+use crate::base::{Base, Loaded};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::Spec;
 use crate::world::World;
 use link::Index;
 use mesh::Mesh;
+pub(crate) use out_dir::out_dir;
 use roster::Entry;
 use template::{MeshVars, Templates};
 use traffic::suite::{Proxies, Suite};
@@ -47,8 +48,18 @@ pub(crate) struct Resolved<'a> {
 }
 
 /// Resolves the spec. The result must be rendered only if `sink` has no errors.
-pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, base: &Base, sink: &mut Sink) -> Resolved<'a> {
-    let settings = settings::resolve(world, spec, sink);
+///
+/// `out` is the output directory, relative to mesh.toml's directory.
+pub(crate) fn resolve<'a>(
+    world: &'a dyn World,
+    spec: &'a Spec,
+    out: &Utf8Path,
+    loaded: Loaded,
+    sink: &mut Sink,
+) -> Resolved<'a> {
+    let none = Base::default();
+    let base = loaded.base.as_ref().unwrap_or(&none);
+    let settings = settings::resolve(spec, sink);
     let modules = modules::read(world, spec, &settings, sink);
     let by_path = modules::by_path(spec, &modules);
     let vars = MeshVars {
@@ -79,7 +90,8 @@ pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, base: &Base, sin
     let workloads = workloads.into_iter().map(|workload| workload.mesh).collect();
     let mesh = Mesh {
         spec: spec.file_name().to_owned(),
-        layout: settings.layout,
+        layout: loaded.layout,
+        base_is_given: loaded.given,
         labels: settings.labels,
         istio: settings.istio,
         root_namespace: settings.root_namespace,
@@ -89,7 +101,7 @@ pub(crate) fn resolve<'a>(world: &'a dyn World, spec: &'a Spec, base: &Base, sin
         workloads,
         attachments,
     };
-    Resolved { mesh, templates, out: spec.dir().join(settings.out), suites, proxies }
+    Resolved { mesh, templates, out: spec.dir().join(out), suites, proxies }
 }
 
 /// Reports a file without workloads, and filters that no workload uses.

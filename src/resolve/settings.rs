@@ -2,14 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
-
-use super::layout;
-use super::mesh::Layout;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{Istio, LabelKey, LabelValue, Namespace, Provider};
 use crate::spec::{Spanned, Spec};
-use crate::world::World;
 
 /// What applies to every filter and workload.
 #[derive(Debug)]
@@ -20,15 +15,11 @@ pub(super) struct Settings {
     pub(super) root_namespace: Option<Namespace>,
     pub(super) istio: Istio,
     pub(super) labels: BTreeMap<LabelKey, LabelValue>,
-    pub(super) layout: Layout,
-    /// `out/`, relative to mesh.toml's directory.
-    pub(super) out: Utf8PathBuf,
 }
 
-pub(super) fn resolve(world: &dyn World, spec: &Spec, sink: &mut Sink) -> Settings {
+pub(super) fn resolve(spec: &Spec, sink: &mut Sink) -> Settings {
     provider(spec, sink);
     proxy_version(spec, sink);
-    let out = layout::out_dir(spec, sink);
     let namespace = match &spec.mesh.namespace {
         Some(written) => namespace(written, sink),
         None if spec.unread.mesh => None,
@@ -38,14 +29,7 @@ pub(super) fn resolve(world: &dyn World, spec: &Spec, sink: &mut Sink) -> Settin
         Some(written) => self::namespace(written, sink),
         None => Namespace::new("istio-system").ok(),
     };
-    Settings {
-        namespace,
-        root_namespace,
-        istio: istio(spec, sink),
-        labels: mesh_labels(spec, sink),
-        layout: layout::layout(world, spec, &out, sink),
-        out,
-    }
+    Settings { namespace, root_namespace, istio: istio(spec, sink), labels: mesh_labels(spec, sink) }
 }
 
 /// The namespace, or `None` if an error was reported.

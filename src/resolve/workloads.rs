@@ -84,14 +84,7 @@ fn workload<'a>(
     let Inputs { world, spec, filters, .. } = *inputs;
     let written = entry.written;
     let name = name(entry, sink);
-    let namespace = entry.namespace.clone();
-    let patch_namespace = match (&written.patch_namespace, entry.object()) {
-        (Some(empty), _) if empty.is_empty() => None,
-        (Some(namespace), _) => settings::namespace(namespace, sink),
-        // Kustomize finds an object that sets no namespace only by a patch that sets none.
-        (None, Some(object)) if object.namespace.is_none() => None,
-        (None, _) => namespace.clone(),
-    };
+    let (namespace, patch_namespace) = namespaces(entry, sink);
     let selector = selector(inputs, entry, sink);
     let mount_path = match &written.mount_path {
         Some(path) => volumes::mount_path(path, sink),
@@ -107,10 +100,6 @@ fn workload<'a>(
     let volume = volumes::volume_name(spec, entry.location, &scope, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
-    if by == MountBy::Annotation {
-        let location = written.volumes.as_ref().map_or(entry.location, Spanned::location);
-        limits::annotations(written, uses.len(), location, sink);
-    }
     volumes::check_own(spec, entry, (&volume, &path), sink);
     let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
     let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
@@ -122,7 +111,8 @@ fn workload<'a>(
         namespace,
         patch_namespace,
         selector,
-        has_selector: entry.linked.is_some() || written.selector.as_ref().is_some_and(|selector| !selector.is_empty()),
+        // The object's selector is reported if it cannot be used.
+        has_selector: written.selector.as_ref().map_or(entry.linked.is_some(), |selector| !selector.is_empty()),
         mount: Mount { by, own_container, path, volume },
         log,
         volumes: volumes::json(written.volumes()),
@@ -130,13 +120,35 @@ fn workload<'a>(
         location: entry.location,
         selector_location: written.selector.as_ref().map_or(entry.location, Spanned::key_location),
     };
+    link::excluded_namespace(entry, &mesh, sink);
     if let Some(linked) = entry.linked {
         link::check(inputs, entry, &linked, (&mesh, &uses, &existing), sink);
     }
     if by == MountBy::Annotation {
         existing.add_to(&mut mesh);
+        let location = written.volumes.as_ref().map_or(entry.location, Spanned::location);
+        limits::annotations(&mesh, uses.len(), location, sink);
     }
     Some(Workload { entry, mesh, uses })
+}
+
+/// The namespace, and the one in the patch's metadata. `None` if an error was reported, and for a patch without one.
+fn namespaces(entry: &Entry<'_>, sink: &mut Sink) -> (Option<Namespace>, Option<Namespace>) {
+    let namespace = entry.namespace.clone();
+    let of_object = entry.object().and_then(|object| Some((object.namespace.as_deref()?, object.location)));
+    if let (None, None, Some((text, location))) = (&namespace, &entry.written.namespace, of_object) {
+        let reason = Namespace::new(text).err().unwrap_or_default();
+        let message = format!("`{text}` is not a valid namespace: {reason}");
+        sink.push(Diagnostic::error(Code::MC0201, message).at(location));
+    }
+    let of_patch = match (&entry.written.patch_namespace, entry.object()) {
+        (Some(empty), _) if empty.is_empty() => None,
+        (Some(namespace), _) => settings::namespace(namespace, sink),
+        // Kustomize finds an object that sets no namespace only by a patch that sets none.
+        (None, Some(object)) if object.namespace.is_none() => None,
+        (None, _) => namespace.clone(),
+    };
+    (namespace, of_patch)
 }
 
 fn name(entry: &Entry<'_>, sink: &mut Sink) -> Option<ObjectName> {

@@ -71,11 +71,16 @@ impl World for Disk {
     fn read_argument(&self, path: &Utf8Path, usage: Usage) -> io::Result<Arc<[u8]>> {
         self.once(path, || {
             let file = File::open(path)?;
-            match kind(file.metadata()?.file_type()) {
+            let metadata = file.metadata()?;
+            match kind(metadata.file_type()) {
                 FileKind::Directory => FileKind::Directory.rejected().map_or_else(|| Ok(Vec::new()), Err),
-                FileKind::File | FileKind::Other => bounded(file, usage),
+                FileKind::File | FileKind::Other => bounded(file, metadata.len(), usage),
             }
         })
+    }
+
+    fn standard_input(&self, usage: Usage) -> io::Result<Arc<[u8]>> {
+        self.once("-".into(), || bounded(io::stdin().lock(), 0, usage))
     }
 
     fn read_current(&self, path: &Utf8Path, usage: Usage) -> io::Result<Vec<u8>> {
@@ -127,13 +132,13 @@ fn regular(path: &Utf8Path, usage: Usage) -> io::Result<Vec<u8>> {
     if metadata.len() > usage.limit() {
         return Err(usage.too_large());
     }
-    bounded(File::open(path)?, usage)
+    bounded(File::open(path)?, metadata.len(), usage)
 }
 
 /// Reads to the end, or to the first byte over the limit: files of `/proc` have no size, and files grow.
-fn bounded(file: File, usage: Usage) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len().min(usage.limit());
+fn bounded(input: impl io::Read, size: u64, usage: Usage) -> io::Result<Vec<u8>> {
+    let size = size.min(usage.limit());
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default() + 1);
-    file.take(usage.limit() + 1).read_to_end(&mut bytes)?;
+    input.take(usage.limit() + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > usage.limit() { Err(usage.too_large()) } else { Ok(bytes) }
 }

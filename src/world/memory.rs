@@ -11,6 +11,9 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use super::{FileKind, Usage, World};
 use crate::diag::Sources;
 
+/// The file that stands for standard input.
+const STANDARD_INPUT: &str = "dev/stdin";
+
 /// Files and variables in memory. The directories are those that the paths of the files lead through, and the clock stands still.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -31,6 +34,12 @@ impl Memory {
     pub fn file(mut self, path: impl AsRef<Utf8Path>, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(normal(path.as_ref()), content.into().into());
         self
+    }
+
+    /// Sets what standard input contains.
+    #[must_use]
+    pub fn with_standard_input(self, content: impl Into<Vec<u8>>) -> Self {
+        self.file(STANDARD_INPUT, content)
     }
 
     /// Sets an environment variable.
@@ -56,6 +65,10 @@ impl World for Memory {
 
     fn read_argument(&self, path: &Utf8Path, usage: Usage) -> io::Result<Arc<[u8]>> {
         self.read(path, usage)
+    }
+
+    fn standard_input(&self, usage: Usage) -> io::Result<Arc<[u8]>> {
+        self.read(STANDARD_INPUT.into(), usage)
     }
 
     fn read_current(&self, path: &Utf8Path, usage: Usage) -> io::Result<Vec<u8>> {

@@ -38,6 +38,12 @@ pub trait World: Sync {
     /// The path cannot be read, is a directory, or has more bytes than the limit of its use.
     fn read_argument(&self, path: &Utf8Path, usage: Usage) -> io::Result<Arc<[u8]>>;
 
+    /// Standard input to its end. It is read once: later calls return the same bytes.
+    ///
+    /// # Errors
+    /// It cannot be read, or has more bytes than the limit of its use.
+    fn standard_input(&self, usage: Usage) -> io::Result<Arc<[u8]>>;
+
     /// The current content of a regular file, for files that the program itself writes. The bytes are not kept.
     ///
     /// # Errors
@@ -89,6 +95,8 @@ pub enum Usage {
     Module,
     /// A manifest of a workload, or a kustomization.
     Manifest,
+    /// The manifests of all workloads.
+    Stream,
     /// The configuration of a filter.
     Configuration,
     /// A file of `out/`.
@@ -106,7 +114,7 @@ impl Usage {
         match self {
             Self::Configuration => 16 * MIB,
             Self::Spec | Self::Manifest | Self::Output | Self::Cache => 64 * MIB,
-            Self::Module => 256 * MIB,
+            Self::Module | Self::Stream => 256 * MIB,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The pages of `mesh-compile explain` are correct: each example produces the diagnostic of its page, each fix produces none.
 //!
 //! Examples are fences that begin with ` ```toml `. If an example has no `[filters…]` table, the test adds the filter `demo`. If
-//! it has no `[workloads…]` table, the test adds the workload `web`, which uses `demo`.
+//! it has no `[workloads…]` table, the test adds the workload `web`, which uses `demo`. A fence that begins with ` ```yaml ` is the
+//! base. A fix that has only one of the two fences changes the example's.
 
 use std::error::Error;
 
@@ -109,9 +110,9 @@ fn each_example_produces_the_code_of_its_page() -> Outcome {
         }
         for example in examples {
             let found = findings(dir, code, &example)?;
-            assert!(found.contains(&code.as_str()), "{}: produces {found:?} from\n{example}", code.as_str());
+            assert!(found.contains(&code.as_str()), "{}: produces {found:?} from\n{example:?}", code.as_str());
             let others: Vec<_> = found.iter().filter(|id| **id != code.as_str()).collect();
-            assert!(others.is_empty(), "{}: also produces {others:?} from\n{example}", code.as_str());
+            assert!(others.is_empty(), "{}: also produces {others:?} from\n{example:?}", code.as_str());
         }
     }
     assert_eq!(without, WITHOUT_EXAMPLE.map(|(id, _)| id));
@@ -126,7 +127,7 @@ fn no_fix_produces_a_diagnostic() -> Outcome {
     for &code in Code::ALL {
         for fix in excerpts(code, "## Fix") {
             let found = findings(dir, code, &fix)?;
-            assert!(found.is_empty(), "{}: produces {found:?} from\n{fix}", code.as_str());
+            assert!(found.is_empty(), "{}: produces {found:?} from\n{fix:?}", code.as_str());
             fixes += 1;
         }
     }
@@ -159,21 +160,26 @@ fn temp_dir() -> Result<tempfile::TempDir, Box<dyn Error>> {
 }
 
 /// The codes that the compiler reports for an example, each once.
-fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static str>, Box<dyn Error>> {
-    let declares = |table: &str| excerpt.lines().any(|line| line.starts_with(table));
+fn findings(dir: &Utf8Path, code: Code, excerpt: &Excerpt) -> Result<Vec<&'static str>, Box<dyn Error>> {
+    let spec = &excerpt.toml;
+    let declares = |table: &str| spec.lines().any(|line| line.starts_with(table));
     let whole = WITHOUT_PREAMBLE.contains(&code.as_str());
     let mut text = String::new();
+    if !excerpt.yaml.is_empty() {
+        std::fs::write(dir.join("base.yaml"), &excerpt.yaml)?;
+        text.push_str("[mesh]\nbase = \"base.yaml\"\n\n");
+    }
     for (table, preamble) in [("[filters", FILTER), ("[workloads", WORKLOAD)] {
         if !whole && !declares(table) {
             text.push_str(preamble);
         }
     }
-    text.push_str(excerpt);
+    text.push_str(spec);
     let file = dir.join("mesh.toml");
     std::fs::write(&file, text)?;
     let mut sink = Sink::new();
     let world = Disk::new();
-    let rendered = compile(&world, &Input { file: &file, environments: &[] }, &mut sink);
+    let rendered = compile(&world, &Input { file: &file, environments: &[], base: None }, &mut sink);
     assert_eq!(
         rendered.is_none(),
         sink.has_errors(),
@@ -186,19 +192,56 @@ fn findings(dir: &Utf8Path, code: Code, excerpt: &str) -> Result<Vec<&'static st
     Ok(codes)
 }
 
-/// The TOML fences in a section of a page.
-fn excerpts(code: Code, section: &str) -> Vec<String> {
-    let mut excerpts = Vec::new();
-    let (mut here, mut open): (bool, Option<String>) = (false, None);
+/// A mesh.toml, and its base if there is any.
+#[derive(Debug, Default, Clone)]
+struct Excerpt {
+    toml: String,
+    yaml: String,
+}
+
+/// The fences in a section of a page. A base and the mesh.toml after it are one excerpt.
+fn excerpts(code: Code, section: &str) -> Vec<Excerpt> {
+    let mut excerpts: Vec<Excerpt> = Vec::new();
+    let mut last = Excerpt::default();
+    let (mut here, mut pending) = (false, false);
+    let mut open: Option<(&str, String)> = None;
     for line in code.page().lines() {
         match (&mut open, line) {
-            (Some(_), "```") => excerpts.extend(open.take()),
-            (Some(excerpt), line) => excerpt.extend([line, "\n"]),
-            (None, "```toml") if here => open = Some(String::new()),
-            (None, line) if line.starts_with("## ") => here = line == section,
+            (Some(_), "```") => {
+                let (language, text) = open.take().expect("it is open");
+                // A part of a kustomization is no base.
+                if language == "yaml" && !text.contains("apiVersion:") {
+                    continue;
+                }
+                // A base alone, or a mesh.toml after another one, is an excerpt of its own.
+                if language == "yaml" && pending {
+                    excerpts.push(last.clone());
+                }
+                pending = here && language == "yaml";
+                if language == "yaml" {
+                    last.yaml = text
+                } else {
+                    last.toml = text
+                }
+                if here && language == "toml" {
+                    excerpts.push(last.clone());
+                }
+            }
+            (Some((_, excerpt)), line) => excerpt.extend([line, "\n"]),
+            (None, "```toml") => open = Some(("toml", String::new())),
+            (None, "```yaml") => open = Some(("yaml", String::new())),
+            (None, line) if line.starts_with("## ") => {
+                if pending {
+                    excerpts.push(last.clone());
+                }
+                (here, pending) = (line == section, false);
+            }
             _ => {}
         }
     }
     assert!(open.is_none(), "{}: an unterminated fence", code.as_str());
+    if pending {
+        excerpts.push(last);
+    }
     excerpts
 }

@@ -111,6 +111,11 @@ impl Wanted<'_> {
             return self.elsewhere(of_kind, first, namespace);
         }
         let diagnostic = Diagnostic::error(Code::MC0520, format!("the base has no {}", self.what()));
+        if let Some(first) = named.iter().find(|object| kind_of(object).is_some() && self.is_kind(object)) {
+            return Diagnostic::error(Code::MC0520, format!("the {} of the base has no pod template", self.what()))
+                .at(self.at)
+                .related(first.location, "nothing to patch");
+        }
         if let ([first, ..], Some(kind)) = (named, &self.written.kind) {
             return diagnostic
                 .at_label(kind.location(), format!("wanted: {}", kind.0))

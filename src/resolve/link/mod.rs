@@ -21,7 +21,7 @@ pub(super) use find::find;
 pub(super) use index::Index;
 pub(super) use log_level::merge as log_level;
 use pod::Pod;
-pub(super) use rules::{check, shared_selectors};
+pub(super) use rules::{check, excluded_namespace, shared_selectors};
 pub(super) use selector::of as selector;
 pub(super) use volumes::{Existing, existing};
 

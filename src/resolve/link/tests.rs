@@ -59,7 +59,14 @@ fn resolve(toml: &str, base: &str) -> (Vec<Diagnostic>, Mesh) {
     assert!(!sink.has_errors(), "{base}: {:#?}", sink.into_sorted(world.sources()));
     let base = Base { objects, ..Base::default() };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let mesh = crate::resolve::resolve(&world, &spec, &base, &mut sink).mesh;
+    let mesh = crate::resolve::resolve(
+        &world,
+        &spec,
+        "out".into(),
+        crate::base::Loaded { base: Some(base), ..Default::default() },
+        &mut sink,
+    )
+    .mesh;
     let found = sink.into_sorted(world.sources()).into_iter().filter(|it| it.code != Code::MC0112);
     (found.collect(), mesh)
 }
@@ -154,6 +161,20 @@ fn the_message_says_what_the_base_has_instead() {
 }
 
 #[test]
+fn an_object_that_has_nothing_to_patch_is_an_error() {
+    let none = "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\nspec: { replicas: 1 }\n";
+    let bad = web("", "").replace("{ name: web }", "{ name: web, namespace: Shop }");
+    expect(&["MC0520"], &[(PLAIN, none.to_owned())]);
+    expect(&["MC0201"], &[(PLAIN, bad)]);
+}
+
+#[test]
+fn an_empty_selector_is_none() {
+    let empty = "output.envoy-filters = 'per-workload'\nworkloads.web = { selector = {}, filters = ['f'] }";
+    assert_eq!(resolve(empty, &web("", "")).1.workloads.iter().filter(|it| it.has_selector).count(), 0);
+}
+
+#[test]
 fn an_ambiguous_name_is_an_error() {
     let two = web("", "") + &workload("DaemonSet", "web", "", "");
     let spaces = ["shop", "admin"]
@@ -177,7 +198,13 @@ fn an_incomplete_base_reports_nothing_as_missing() {
     let objects = read_text(world.sources(), "base.yaml".into(), &web("", ""), &mut sink);
     let base = Base { objects, incomplete: true, ..Base::default() };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let _ = crate::resolve::resolve(&world, &spec, &base, &mut sink);
+    let _ = crate::resolve::resolve(
+        &world,
+        &spec,
+        "out".into(),
+        crate::base::Loaded { base: Some(base), ..Default::default() },
+        &mut sink,
+    );
     let found: Vec<_> = sink.into_sorted(world.sources()).iter().map(|it| it.code).collect();
     assert!(!found.contains(&Code::MC0520), "{found:?}");
 }
@@ -207,7 +234,7 @@ fn a_selector_that_matches_other_workloads_is_an_error() {
     let subset = web("", "") + &canary("app: web, track: canary");
     let equal = web("", "") + &canary("app: web");
     assert_eq!(codes(&both(per_workload), &subset), ["MC0524"]);
-    assert_eq!(codes(&both(per_workload), &equal), ["MC0524", "MC0524"]);
+    assert_eq!(codes(&both(per_workload), &equal), ["MC0524"]);
     assert_eq!(codes(&both(""), &equal), [""; 0]);
     // The gate's label is on pods with the filter alone. Without the gate, the other pods have no module.
     let other = format!("{per_workload}\nworkloads.web.filters = ['f']\nworkloads.canary.filters = ['n']");
@@ -408,6 +435,20 @@ fn proxy_settings_that_contradict_are_an_error() {
         &[
             (PLAIN, config("interceptionMode: NONE")),
             (PLAIN, annotated("sidecar.istio.io/interceptionMode: NONE")),
+            (
+                &port(8080),
+                annotated("traffic.sidecar.istio.io/excludeInboundPorts: '9090, 8080'")
+                    + &service("app: web", "{ port: 8080 }"),
+            ),
+            (
+                &port(8080),
+                annotated("traffic.sidecar.istio.io/includeInboundPorts: '9090'")
+                    + &service("app: web", "{ port: 8080 }"),
+            ),
+            (
+                &port(8080),
+                annotated("traffic.sidecar.istio.io/includeInboundPorts: ''") + &service("app: web", "{ port: 8080 }"),
+            ),
             (PLAIN, config("- a")),
             (PLAIN, config("a: [")),
             (old, image("1.27.3")),
@@ -417,6 +458,20 @@ fn proxy_settings_that_contradict_are_an_error() {
         &[],
         &[
             (PLAIN, config("concurrency: 2")),
+            (
+                &port(8080),
+                annotated("traffic.sidecar.istio.io/excludeInboundPorts: '9090'")
+                    + &service("app: web", "{ port: 8080 }"),
+            ),
+            (
+                &port(8080),
+                annotated("traffic.sidecar.istio.io/includeInboundPorts: '*'") + &service("app: web", "{ port: 8080 }"),
+            ),
+            (
+                PLAIN,
+                annotated("traffic.sidecar.istio.io/excludeInboundPorts: '8080'")
+                    + &service("app: web", "{ port: 8080 }, { port: 81 }"),
+            ),
             (PLAIN, config("interceptionMode: NONE") + sidecar),
             (outbound, config("interceptionMode: NONE")),
             (old, image("1.28.0")),

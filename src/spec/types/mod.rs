@@ -16,6 +16,7 @@ pub(crate) use workload::{Bindings, Use, UseSettings, Workload};
 
 use super::Spanned;
 use super::decode::by_kind;
+use crate::diag::Location;
 use crate::domain::Provider;
 
 // Only the schema uses it: the entries are decoded one by one.
@@ -55,12 +56,35 @@ pub(crate) struct Mesh {
     pub(crate) root_namespace: Option<Spanned<String>>,
     /// The distribution of the control plane. Default: `istio`.
     pub(crate) provider: Option<Spanned<Provider>>,
-    /// The kustomization directory of the workloads' own manifests, relative to this file.
-    pub(crate) base: Option<Spanned<String>>,
+    /// The workloads' own manifests: a kustomization directory, a directory of YAML, a file, or a list of these, relative to this
+    /// file.
+    pub(crate) base: Option<Spanned<Base>>,
     /// An RE2 expression on the Istio version of a proxy, written to `match.proxy.proxyVersion` of every EnvoyFilter.
     pub(crate) proxy_version: Option<Spanned<String>>,
     /// Labels to add to every ConfigMap and EnvoyFilter.
     pub(crate) labels: BTreeMap<String, Spanned<String>>,
+}
+
+/// The paths of manifests.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Base {
+    /// A directory or a file.
+    One(String),
+    /// Directories and files.
+    Several(Vec<Spanned<String>>),
+}
+
+by_kind! { Base { string => One, array => Several } }
+
+impl Spanned<Base> {
+    /// The paths and where they are written, in the order of the file.
+    pub(crate) fn entries(&self) -> Vec<(&str, Location)> {
+        match &**self {
+            Base::One(path) => vec![(path, self.location())],
+            Base::Several(paths) => paths.iter().map(|path| (path.as_str(), path.location())).collect(),
+        }
+    }
 }
 
 /// Where the manifests are written, and in which form.
@@ -69,7 +93,8 @@ pub(crate) struct Mesh {
 pub(crate) struct Output {
     /// The output directory, relative to this file. Default: `out`.
     pub(crate) dir: Option<Spanned<String>>,
-    /// The form of kustomization.yaml. Default: `overlay` with a base, `component` without.
+    /// The form of kustomization.yaml. Default: `overlay` over kustomization directories, `component`
+    /// otherwise.
     pub(crate) layout: Option<Spanned<Layout>>,
     /// Whether the workloads of a namespace share one EnvoyFilter per filter. Default: `shared` with the gate, `per-workload`
     /// without.

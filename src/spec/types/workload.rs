@@ -56,11 +56,6 @@ pub(crate) struct Workload {
 }
 
 impl Workload {
-    /// `direction`, or its default.
-    pub(crate) fn direction(&self) -> Direction {
-        self.direction.as_deref().copied().unwrap_or_default()
-    }
-
     /// `filters`, none by default.
     pub(crate) fn filters(&self) -> &[Spanned<Use>] {
         self.filters.as_deref().map_or(&[], Vec::as_slice)

@@ -15,6 +15,7 @@ mod selector_labels;
 mod shared_selector;
 mod taken;
 
+pub(crate) use excluded_namespace::check as excluded_namespace;
 pub(crate) use shared_selector::check as shared_selectors;
 
 use super::index::Index;
@@ -48,11 +49,10 @@ pub(crate) struct Context<'a> {
 
 type Rule = fn(&Context<'_>, &mut Sink);
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 9] = [
     selector_labels::check,
     injection::check,
     host_network::check,
-    excluded_namespace::check,
     taken::check,
     proxy_container::check,
     proxy_config::check,

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::Context;
 use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::domain::annotation::{INTERCEPTION_MODE, PROXY_CONFIG};
+use crate::domain::annotation::{
+    EXCLUDE_INBOUND_PORTS, INCLUDE_INBOUND_PORTS, INTERCEPTION_MODE, PROXY_CONFIG, PROXY_IMAGE,
+};
 use crate::domain::{Direction, Istio};
 use crate::resolve::link::pod::text;
 
@@ -26,6 +28,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     if let Some((mode, location)) = mode.filter(|(mode, _)| mode == "NONE") {
         interception(context, &mode, location, sink);
     }
+    ports(context, sink);
     version(context, sink);
 }
 
@@ -52,10 +55,33 @@ fn interception(context: &Context<'_>, mode: &str, location: Location, sink: &mu
     );
 }
 
+/// Ports whose traffic does not pass the proxy, because no rule of iptables redirects it.
+fn ports(context: &Context<'_>, sink: &mut Sink) {
+    let pod = context.linked.pod;
+    let list = |key| pod.annotation(key).map(|it| (it.value, it.node.location));
+    let (excluded, included) = (list(EXCLUDE_INBOUND_PORTS), list(INCLUDE_INBOUND_PORTS));
+    let has = |list: &str, port: u16| list.split(',').any(|it| it.trim() == "*" || it.trim().parse() == Ok(port));
+    for one in context.uses.iter().filter(|one| one.scope.direction == Direction::Inbound) {
+        let Some(port) = one.scope.port else { continue };
+        let outside = excluded.filter(|(list, _)| has(list, port));
+        let Some((_, location)) = outside.or_else(|| included.filter(|(list, _)| !has(list, port))) else { continue };
+        sink.push(
+            Diagnostic::error(
+                Code::MC0533,
+                format!("traffic to port {port} does not pass the proxy of {}", context.name()),
+            )
+            .at_label(one.port_location, "for this port")
+            .related(location, "excludes it")
+            .note("the filter would never see a request")
+            .help("correct the annotation, or remove `port`"),
+        );
+    }
+}
+
 /// A proxy that is pinned to an older version than mesh.toml promises.
 fn version(context: &Context<'_>, sink: &mut Sink) {
     let pod = context.linked.pod;
-    let annotation = pod.annotation("sidecar.istio.io/proxyImage").map(|it| (it.value, it.node.location));
+    let annotation = pod.annotation(PROXY_IMAGE).map(|it| (it.value, it.node.location));
     let image = pod.proxy().and_then(|proxy| Some((text(proxy, "image")?, proxy.get("image")?.location)));
     for (image, location) in annotation.into_iter().chain(image) {
         let Some(version) = version_of(image).filter(|version| *version < context.istio) else { continue };

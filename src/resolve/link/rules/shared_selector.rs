@@ -19,15 +19,23 @@ pub(crate) fn check(spec: &Spec, index: &Index<'_>, members: &[Member<'_>], sink
     if !is_per_workload(spec) {
         return;
     }
-    let by_object: BTreeMap<_, &BTreeSet<&str>> =
-        members.iter().filter_map(|(_, filters, linked)| Some((linked.as_ref()?.object.location, filters))).collect();
+    let by_object: BTreeMap<_, (&Workload, &BTreeSet<&str>)> = members
+        .iter()
+        .filter_map(|(workload, filters, linked)| Some((linked.as_ref()?.object.location, (*workload, filters))))
+        .collect();
     let pods = Pods::new(index, |linked| !has_gate(spec) || by_object.contains_key(&linked.object.location));
     for (workload, filters, linked) in members {
         let Some(linked) = linked else { continue };
+        // Two selectors that match each other's pods are one conflict.
+        let is_known = |other: &Linked<'_>| {
+            let theirs = by_object.get(&other.object.location);
+            theirs.is_some_and(|(them, _)| them.location < workload.location && has_all(linked.pod, them))
+        };
         let others = pods.matched(workload).filter(|other| other.object.location != linked.object.location);
+        let others = others.filter(|other| !is_known(other));
         let shares = |other: &Linked<'_>| {
             let theirs = by_object.get(&other.object.location);
-            theirs.map(|theirs| theirs.intersection(filters).next().copied())
+            theirs.map(|(_, theirs)| theirs.intersection(filters).next().copied())
         };
         let mut conflicts = others.filter_map(|other| match shares(other) {
             Some(Some(filter)) => Some((other, Some(filter))),
