@@ -1,5 +1,7 @@
 //! The kind of a workload: `kind`, `api-version` and `template-path`.
 
+use std::collections::BTreeSet;
+
 use crate::base::Object;
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::{Kind, NotAKind, names};
@@ -45,6 +47,37 @@ pub(super) fn resolve(
             });
             Err(Reported)
         }
+    }
+}
+
+/// Reports a kind in the condition of a binding that no workload can have. `declared`: the kinds of the workloads.
+pub(super) fn check_condition(written: &Spanned<types::KindName>, declared: &BTreeSet<&str>, sink: &mut Sink) {
+    let name = written.0.as_str();
+    if declared.contains(name) {
+        return;
+    }
+    match Kind::named(name, None, None) {
+        Ok(_) => {}
+        Err(NotAKind::Refused(refused)) => sink.push(
+            Diagnostic::error(Code::MC0560, format!("a {name} cannot run filters"))
+                .at(written.location())
+                .note(refused.reason)
+                .help("remove it from `kinds`"),
+        ),
+        Err(_) => {
+            let diagnostic = unknown(name, written.location());
+            sink.push(if diagnostic.help.is_empty() { diagnostic.help("remove it from `kinds`") } else { diagnostic });
+        }
+    }
+}
+
+/// A kind that is neither known nor close to a known one has no help yet.
+fn unknown(name: &str, at: Location) -> Diagnostic {
+    let known: Vec<&str> = Kind::known().map(|(name, _)| name).collect();
+    let diagnostic = Diagnostic::error(Code::MC0561, format!("`{name}` is not a known kind of workload")).at(at);
+    match suggest(name, known.iter().copied()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => diagnostic.note(format!("known kinds: `{}`", known.join("`, `"))),
     }
 }
 
@@ -98,19 +131,15 @@ fn report(name: &str, error: &NotAKind, written: &Spanned<types::Workload>) -> D
 
 fn no_template_path(name: &str, written: &Spanned<types::Workload>) -> Diagnostic {
     const PATH: &str = "`template-path`, the keys that lead to it, such as `template-path = \"spec.template\"`";
-    let known: Vec<&str> = Kind::known().map(|(name, _)| name).collect();
     if written.api_version.is_some() {
         let message = format!("mesh-compile does not know where a {name} keeps its pod template");
         return Diagnostic::error(Code::MC0561, message).at(location(written)).help(format!("add {PATH}"));
     }
-    let diagnostic = Diagnostic::error(Code::MC0561, format!("`{name}` is not a known kind of workload"));
-    let diagnostic = diagnostic.at(location(written));
-    match suggest(name, known.iter().copied()) {
-        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic
-            .note(format!("known kinds: `{}`", known.join("`, `")))
-            .help(format!("for a custom resource with a pod template, add `api-version` and {PATH}")),
+    let diagnostic = unknown(name, location(written));
+    if diagnostic.help.is_empty() {
+        return diagnostic.help(format!("for a custom resource with a pod template, add `api-version` and {PATH}"));
     }
+    diagnostic
 }
 
 /// Reports values that no object can have.

@@ -119,7 +119,10 @@ fn unused(spec: &Spec, roster: &[Entry<'_>], sink: &mut Sink) {
         );
         return;
     }
-    let used: BTreeSet<&str> = roster.iter().flat_map(|entry| &entry.uses).map(|one| one.written.filter()).collect();
+    let of_workloads = roster.iter().flat_map(|entry| &entry.uses).map(|one| one.written.filter());
+    // A binding that matches nothing is reported itself.
+    let of_bindings = spec.bindings.iter().flat_map(|binding| &binding.filters).map(|one| one.filter());
+    let used: BTreeSet<&str> = of_workloads.chain(of_bindings).collect();
     // A name that is not declared may be the misspelled name of any filter.
     if !used.iter().all(|name| spec.filters.contains_key(*name) || unread.filters.contains(*name)) {
         return;

@@ -93,7 +93,8 @@ fn differs(with: &UseSettings) -> bool {
     !Keys::from(with).is_empty() || with.port.is_some() || with.insert.is_some() || with.direction.is_some()
 }
 
-fn undefined(spec: &Spec, name: &str, location: Location, sink: &mut Sink) {
+/// Reports a filter that does not exist.
+pub(super) fn undefined(spec: &Spec, name: &str, location: Location, sink: &mut Sink) {
     let unread = &spec.unread;
     if unread.any || spec.filters.contains_key(name) || unread.filters.contains(name) {
         return; // the filter exists and its errors are reported, or it may be among what could not be read

@@ -34,6 +34,13 @@ impl<T> Spanned<T> {
         self.key_location
     }
 
+    /// A value without a location.
+    #[cfg(test)]
+    pub(crate) fn test(value: T) -> Self {
+        let location = Location::whole(Sources::new().add("test".into(), ""));
+        Self { value, location, key_location: location }
+    }
+
     /// Another value with the same location.
     pub(crate) const fn with<U>(&self, value: U) -> Spanned<U> {
         Spanned { value, location: self.location, key_location: self.key_location }

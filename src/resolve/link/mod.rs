@@ -8,6 +8,7 @@ mod pod;
 mod ports;
 mod rules;
 mod selector;
+mod sidecar;
 #[cfg(test)]
 mod tests;
 mod volumes;
@@ -21,8 +22,10 @@ pub(super) use find::find;
 pub(super) use index::Index;
 pub(super) use log_level::merge as log_level;
 use pod::Pod;
+pub(super) use pod::Text;
 pub(super) use rules::{check, excluded_namespace, shared_selectors};
 pub(super) use selector::of as selector;
+pub(super) use sidecar::is_missing as has_no_sidecar;
 pub(super) use volumes::{Existing, existing};
 
 /// The object of a workload.

@@ -1,8 +1,21 @@
 //! The roster: the workloads to render, and the filters that each of them uses. A workload is declared by its table, or it is an
 //! object of the base that a binding matches.
 
+mod bindings;
+mod labels;
+mod merge;
+mod opt_out;
+mod patterns;
+mod suitable;
+mod unmatched;
+mod without_filters;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+
+use bindings::Bindings;
+use merge::Conflicts;
+use opt_out::OptOuts;
 
 use super::kinds;
 use super::link::{self, Index, Linked};
@@ -83,12 +96,30 @@ pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings,
     roster.extend(others.filter_map(|object| undeclared(index, object, spec, settings)));
     unique_keys(&mut roster);
     roster.sort_by(|a, b| a.key.cmp(&b.key));
-    for entry in &mut roster {
-        let own = entry.written.filters().iter();
-        entry.uses = own.map(|written| BoundUse { written, origin: Origin::Own }).collect();
-    }
+    let kinds: BTreeSet<&str> = roster.iter().filter_map(|entry| Some(entry.kind?.as_str())).collect();
+    let conditions = spec.bindings.iter().filter_map(|binding| binding.kinds.as_ref()).flatten();
+    conditions.for_each(|kind| kinds::check_condition(kind, &kinds, sink));
+    bind(spec, index, &mut roster, sink);
     roster.retain(|entry| entry.table.is_some() || !entry.uses.is_empty());
     roster
+}
+
+/// Fills in the uses.
+fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &mut Sink) {
+    let mut bindings = Bindings::new(spec, sink);
+    let bound = bindings.apply(roster, index);
+    let (mut opt_outs, mut conflicts) = (OptOuts::default(), Conflicts::default());
+    for (entry, bound) in roster.iter_mut().zip(&bound) {
+        let opt_out = opt_outs.of(spec, entry, bound, sink);
+        entry.uses = merge::merge(spec, entry, bound, &opt_out, &mut conflicts);
+        if let (None, Some(Origin::Binding(index))) = (entry.table, entry.uses.first().map(|one| one.origin)) {
+            entry.location = spec.bindings[index].location();
+        }
+    }
+    without_filters::report(spec, roster, sink);
+    unmatched::report(spec, index.base, roster, &bindings, sink);
+    opt_outs.report(spec, sink);
+    conflicts.report(spec, sink);
 }
 
 /// The entry of a table.

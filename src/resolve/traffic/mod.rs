@@ -105,7 +105,7 @@ macro_rules! written {
 }
 
 impl Check<'_> {
-    fn test(&mut self, written: &Spanned<traffic::Test>, default: Direction, listeners: &[Listener<'_>]) -> Test {
+    fn test(&mut self, written: &Spanned<traffic::Test>, default: Direction, all: &[Listener<'_>]) -> Test {
         let location = written.name.location();
         if written.name.trim().is_empty() || written.name.contains(char::is_control) {
             let help = "describe in one line what the test shows: `name = \"adds the header\"`";
@@ -117,8 +117,9 @@ impl Check<'_> {
             (Some(TestDirection::Gateway), _) | (None, Direction::Gateway) => Direction::Gateway,
         };
         let sees = |it: &&Listener<'_>| it.direction == direction || it.direction == Direction::Any;
-        let listeners: Vec<_> = listeners.iter().filter(sees).collect();
-        if listeners.is_empty() {
+        let listeners: Vec<_> = all.iter().filter(sees).collect();
+        // A workload without filters is reported itself.
+        if listeners.is_empty() && !all.is_empty() {
             self.bypassed(direction, written);
         }
         Test {

@@ -174,9 +174,10 @@ impl<'a> Shape<'a> {
         let section = sections.iter().find_map(|(name, schema)| {
             let schema = self.resolve(schema);
             let entry = schema.get("additionalProperties").filter(|entry| entry.is_object());
-            let (keys, owner) = match entry {
-                Some(entry) => (self.resolve(entry), format!("`[{name}.NAME]`")),
-                None => (schema, format!("`[{name}]`")),
+            let (keys, owner) = match (entry, schema.get("items")) {
+                (Some(entry), _) => (self.resolve(entry), format!("`[{name}.NAME]`")),
+                (None, Some(item)) => (self.resolve(item), format!("`[[{name}]]`")),
+                (None, None) => (schema, format!("`[{name}]`")),
             };
             keys["properties"].get(key).map(|_| owner)
         });

@@ -6,7 +6,9 @@ use crate::resolve::mesh::Workload;
 use crate::resolve::roster::Entry;
 use crate::spec::Spanned;
 
-const EXCLUDED: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
+/// The namespaces.
+pub(in crate::resolve::link) const EXCLUDED: [&str; 4] =
+    ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
 
 pub(crate) fn check(entry: &Entry<'_>, workload: &Workload, sink: &mut Sink) {
     let namespace = workload.namespace.as_str();

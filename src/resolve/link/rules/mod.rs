@@ -3,7 +3,7 @@
 //! A rule is an error if the filter would certainly not run, or would break the pods. It is a warning if an object outside the
 //! base may make the difference, such as a Service or a namespace's label.
 
-mod excluded_namespace;
+pub(super) mod excluded_namespace;
 mod gateway;
 mod host_network;
 mod injection;
