@@ -13,6 +13,7 @@
 mod backend;
 mod base;
 pub mod diag;
+pub mod discover;
 mod domain;
 pub mod inspect;
 mod layout;
