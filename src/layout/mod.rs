@@ -88,7 +88,7 @@ fn object_file(generated: &str, object: &Object) -> File {
             File::new(path, &[generated], object)
         }
         Object::Patch { namespace, patch } => {
-            let kind = patch.kind.as_str().to_ascii_lowercase();
+            let kind = patch.kind.qualified().to_ascii_lowercase();
             let path = format!("{PATCHES}{namespace}/{kind}-{}.yaml", patch.metadata.name);
             File::new(path, &[generated, ARGO_SKIP], patch)
         }

@@ -22,7 +22,7 @@ fn has_name(suite: &Suite, name: &str) -> bool {
 
 /// The workload's names in the objects, from short to long.
 fn names(Suite { kind, namespace, name, .. }: &Suite) -> [String; 3] {
-    [name.clone(), format!("{namespace}/{name}"), format!("{kind}/{namespace}/{name}")]
+    [name.clone(), format!("{namespace}/{name}"), format!("{}/{namespace}/{name}", kind.qualified())]
 }
 
 fn unknown(suites: &[Suite], name: &str) -> Diagnostic {

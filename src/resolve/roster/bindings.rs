@@ -146,7 +146,10 @@ pub(super) fn has_no_condition(binding: &Binding) -> bool {
 }
 
 pub(super) fn has_kind(binding: &Binding, entry: &Entry<'_>) -> bool {
-    binding.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| **kind == entry.kind))
+    binding
+        .kinds
+        .as_ref()
+        .is_none_or(|kinds| kinds.iter().any(|kind| entry.kind.is_some_and(|it| it.as_str() == kind.0)))
 }
 
 pub(super) fn has_labels(binding: &Binding, entry: &Entry<'_>) -> bool {

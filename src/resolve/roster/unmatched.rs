@@ -7,7 +7,7 @@ use super::patterns::Pattern;
 use super::{Entry, labels};
 use crate::base::Base;
 use crate::diag::{Code, Diagnostic, Sink, suggest};
-use crate::domain::Kind;
+use crate::spec::types::KindName;
 use crate::spec::{Binding, Spanned, Spec};
 
 /// Namespaces that people exclude to be safe, whether the base uses them or not.
@@ -259,9 +259,9 @@ impl Known<'_> {
     }
 }
 
-fn no_kind(kinds: &[Spanned<Kind>], diagnostic: Diagnostic) -> Diagnostic {
+fn no_kind(kinds: &[Spanned<KindName>], diagnostic: Diagnostic) -> Diagnostic {
     kinds.iter().fold(diagnostic, |diagnostic, kind| {
-        diagnostic.related(kind.location(), format!("no workload is a {}", kind.as_str()))
+        diagnostic.related(kind.location(), format!("no workload is a {}", kind.0))
     })
 }
 
