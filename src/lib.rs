@@ -13,6 +13,7 @@
 mod backend;
 mod base;
 pub mod diag;
+pub mod discover;
 mod domain;
 pub mod inspect;
 mod layout;
@@ -88,6 +89,16 @@ pub fn show(world: &dyn World, input: &Input<'_>, query: &show::Query, sink: &mu
     let filters = project.environments().iter().flat_map(|spec| spec.filters.keys()).map(String::as_str).collect();
     let workloads = query.select(workloads, &filters, sink);
     (!sink.has_errors()).then_some(show::Report { workloads })
+}
+
+/// The objects of a kustomization, a directory or a file as JSON, as the compiler sees them. `None` if some of them are unknown or
+/// `sink` has errors. For the tests that compare them with those of kustomize.
+#[doc(hidden)]
+#[must_use]
+pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Vec<serde_json::Value>> {
+    let base = base::preview(world, &[path.to_owned()], "out".into(), sink);
+    let known = !base.incomplete && !sink.has_errors();
+    known.then(|| base.objects.iter().map(|object| object.root.to_json()).collect())
 }
 
 fn environment(world: &dyn World, spec: &spec::Spec, given: Option<&Utf8Path>, sink: &mut Sink) -> Option<Compiled> {

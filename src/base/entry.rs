@@ -43,7 +43,7 @@ pub(super) fn kind(world: &dyn World, path: &Utf8Path) -> Option<EntryKind> {
 }
 
 /// Whether kustomize can build the directory.
-pub(super) fn is_kustomization(world: &dyn World, dir: &Utf8Path) -> bool {
+pub(crate) fn is_kustomization(world: &dyn World, dir: &Utf8Path) -> bool {
     KUSTOMIZATION.iter().any(|name| world.kind(&dir.join(name)) == Some(FileKind::File))
 }
 

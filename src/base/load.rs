@@ -103,6 +103,13 @@ fn read_entries(world: &dyn World, entries: &[Entry], out: &Utf8Path, sink: &mut
     Base { objects, incomplete }
 }
 
+/// The objects at paths that the user typed, before a mesh.toml names them. `out` is where its `out/` will be.
+pub(crate) fn preview(world: &dyn World, paths: &[Utf8PathBuf], out: &Utf8Path, sink: &mut Sink) -> Base {
+    let read: Vec<Base> = paths.iter().map(|path| given(world, path, out, sink)).collect();
+    let incomplete = read.iter().any(|base| base.incomplete);
+    Base { objects: unique(read.into_iter().map(|base| base.objects).collect(), sink), incomplete }
+}
+
 /// The objects of what the command line names.
 fn given(world: &dyn World, given: &Utf8Path, out: &Utf8Path, sink: &mut Sink) -> Base {
     const STREAM: &str = "<stdin>";

@@ -13,8 +13,9 @@ mod ours;
 mod unique;
 mod yaml;
 
+pub(crate) use entry::is_kustomization;
 pub(crate) use layout::Layout;
-pub(crate) use load::{Loaded, Request, load};
+pub(crate) use load::{Loaded, Request, load, preview};
 #[cfg(test)]
 pub(crate) use manifest::read_text;
 pub(crate) use node::{Entry, Node, Value};

@@ -1,116 +1,273 @@
 //! `mesh-compile init`
 
-use std::io;
+mod files;
+mod proposal;
+mod repository;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use clap::Args;
 use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink};
+use mesh_compile::discover::{Discovery, candidates, discover, is_kustomization};
 use mesh_compile::world::World;
-use mesh_compile::world::write::create;
+use mesh_compile::{Input, compile};
 
+use self::files::{File, Written};
+use self::proposal::Proposal;
+use self::repository::Repository;
 use super::Outcome;
 use super::report::Reporter;
 
-/// Create a project with a filter, CI and a pre-commit hook
+/// Create a mesh.toml with a filter, CI and a pre-commit hook, in a new directory or an existing repository
 ///
-/// Never overwrites a file. Fails if the directory already contains a mesh.toml, and keeps other existing files.
+/// In a repository, `init` finds the workloads' manifests and proposes the workloads in them. It never changes a file that exists
+/// or the settings of git. Fails if the directory already contains a mesh.toml.
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// Directory of the project, created if it does not exist
     #[arg(default_value = ".")]
     dir: Utf8PathBuf,
+    /// The workloads' manifests: a kustomization, a directory, a file, or `-` for standard input; can be repeated [default: what
+    /// is found below DIR]
+    #[arg(long, value_name = "PATH")]
+    base: Vec<Utf8PathBuf>,
 }
-
-/// A file of a new project.
-struct Template {
-    path: &'static str,
-    bytes: &'static [u8],
-    executable: bool,
-}
-
-macro_rules! templates {
-    ($($path:literal from $source:literal $($executable:ident)?;)*) => {
-        &[$(Template { path: $path, bytes: include_bytes!($source), executable: templates!(@ $($executable)?) }),*]
-    };
-    (@ executable) => { true };
-    (@) => { false };
-}
-
-const TEMPLATES: &[Template] = templates! {
-    "mesh.toml" from "init/mesh.toml";
-    "mesh.schema.json" from "../../schema/mesh.schema.json";
-    ".gitattributes" from "init/gitattributes";
-    ".gitignore" from "init/gitignore";
-    ".githooks/pre-commit" from "init/pre-commit" executable;
-    ".github/workflows/mesh-compile.yaml" from "init/workflow.yaml";
-    "filter/Cargo.toml" from "init/filter/Cargo.toml.in";
-    "filter/Cargo.lock" from "init/filter/Cargo.lock";
-    "filter/README.md" from "init/filter/README.md";
-    "filter/src/lib.rs" from "init/filter/src/lib.rs";
-    "filter/src/config.rs" from "init/filter/src/config.rs";
-    "filter/src/edit.rs" from "init/filter/src/edit.rs";
-    "filter/src/json.rs" from "init/filter/src/json.rs";
-    "filter/src/name.rs" from "init/filter/src/name.rs";
-    "filter/src/plugin.rs" from "init/filter/src/plugin.rs";
-    "filter/example-filter.wasm" from "init/filter/example-filter.wasm";
-};
 
 impl Init {
     pub(super) fn run(&self, world: &dyn World, reporter: &Reporter<'_>) -> Outcome {
+        let dir = self.dir.strip_prefix(".").unwrap_or(&self.dir);
+        let project = &Project { world, dir, repository: Repository::of(world, dir) };
         let mut sink = Sink::new();
-        let spec = self.dir.join("mesh.toml");
-        if world.link_kind(&spec).is_some() {
-            let message = format!("`{spec}` already exists");
-            sink.push(
-                diagnostic(world, Severity::Error, &spec, message).help("delete it, or choose another directory"),
-            );
+        let Some((files, plan)) = self.plan(project, &mut sink).filter(|_| !sink.has_errors()) else {
+            return reporter.diagnostics(sink);
+        };
+        let mut sink = Sink::new();
+        if !project.write(&files, reporter, &mut sink) {
             return reporter.diagnostics(sink);
         }
-        for template in TEMPLATES {
-            let path = self.dir.join(template.path);
-            match create(&path, template.bytes, template.executable) {
-                Ok(()) => reporter.verbose(&format!("create {path}")),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    sink.push(diagnostic(
-                        world,
-                        Severity::Warning,
-                        &path,
-                        format!("`{path}` already exists and was kept"),
-                    ));
-                }
-                Err(error) => {
-                    sink.push(diagnostic(world, Severity::Error, &path, format!("cannot create `{path}`: {error}")));
-                    break;
-                }
-            }
+        if !plan.is_stream {
+            let input = Input { file: &dir.join("mesh.toml"), environments: &[], base: None };
+            // Only for the diagnostics: what is still missing before the first render.
+            let _ = compile(world, &input, &mut sink);
         }
         let outcome = reporter.diagnostics(sink);
-        if outcome == Outcome::Success {
-            if world.kind(&self.dir.join(".git")).is_none() && self.inside_repository(world) {
-                reporter.info("this directory is not the root of the git repository: move .github and .githooks to the root, and pass `-f DIR/mesh.toml` to the commands in them");
-            }
-            let spec = spec.strip_prefix(".").unwrap_or(&spec);
-            let cd = if self.dir == "." { String::new() } else { format!("cd '{}' && ", self.dir) };
-            reporter.info(&format!("created {spec}: run `{cd}mesh-compile render`, then commit out/"));
-            reporter.info("run `git config core.hooksPath .githooks` to check out/ before each commit");
-        }
+        project.explain(&plan, outcome, reporter);
         outcome
     }
-}
 
-impl Init {
-    /// Whether a parent directory is the root of a git repository.
-    fn inside_repository(&self, world: &dyn World) -> bool {
-        let dir = world.canonical(&self.dir).unwrap_or_default();
-        dir.ancestors().skip(1).any(|parent| world.kind(&parent.join(".git")).is_some())
+    /// The files to write, and what they are made from.
+    fn plan(&self, project: &Project<'_>, sink: &mut Sink) -> Option<(Vec<File>, Plan)> {
+        let Project { world, dir, .. } = *project;
+        let spec = dir.join("mesh.toml");
+        if world.link_kind(&spec).is_some() {
+            let message = format!("`{spec}` already exists");
+            sink.push(project.error(&spec, message).help("delete it, or choose another directory"));
+            return None;
+        }
+        let Some(filter_dir) = files::filter_dir(world, dir) else {
+            let [first, second] = files::FILTER_DIRS.map(|name| dir.join(name));
+            let message = format!("`{first}` and `{second}` already exist");
+            sink.push(project.error(&first, message).help("rename one of them, or choose another directory"));
+            return None;
+        };
+        let found = if self.base.is_empty() { discover(world, dir) } else { Discovery::default() };
+        if found.ambiguous {
+            sink.push(project.ambiguous(&found));
+            return None;
+        }
+        let is_stream = self.base.iter().any(|path| path == "-");
+        let base = if self.base.is_empty() { found.base.clone() } else { project.relative(&self.base) };
+        let has_kustomization = |path: &Utf8PathBuf| is_kustomization(world, &dir.join(path));
+        let is_inside = base.iter().any(|path| encloses(path) && has_kustomization(path));
+        let is_overlay = !is_stream && !is_inside && base.iter().all(has_kustomization);
+        let typed =
+            if self.base.is_empty() { base.iter().map(|path| dir.join(path)).collect() } else { self.base.clone() };
+        let workloads = candidates(world, &typed, &dir.join("out"), sink);
+        if workloads.is_empty() && !base.is_empty() && !sink.has_errors() {
+            let paths = list(&base.iter().map(|path| project.shown(path)).collect::<Vec<_>>());
+            let message = format!("{paths} contain{} no workload", if base.len() == 1 { "s" } else { "" });
+            sink.push(project.error(&typed[0], message).help("name others with `--base PATH`"));
+        }
+        let text = Proposal { filter_dir, base: &base, is_inside, workloads: &workloads }.text();
+        let mut files = files::files(filter_dir, &project.left_out());
+        // Last, so that `init` can be run again after an error.
+        files.push(files::spec(text));
+        Some((files, Plan { found, base, is_stream, is_overlay, has_workloads: !workloads.is_empty() }))
     }
 }
 
-fn diagnostic(world: &dyn World, severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
-    let location = Location::whole(world.sources().id(path));
-    let diagnostic = match severity {
-        Severity::Error => Diagnostic::error(Code::MC0708, message),
-        Severity::Warning => Diagnostic::warning(Code::MC0708, message),
-    };
-    diagnostic.at(location)
+/// What a new mesh.toml is made from.
+#[derive(Debug)]
+struct Plan {
+    found: Discovery,
+    /// Relative to the project.
+    base: Vec<Utf8PathBuf>,
+    is_stream: bool,
+    /// Whether out/ is a kustomization on the base. A component otherwise.
+    is_overlay: bool,
+    has_workloads: bool,
+}
+
+/// The directory in which `init` works.
+struct Project<'a> {
+    world: &'a dyn World,
+    /// As the user would type it: empty for the current directory.
+    dir: &'a Utf8Path,
+    repository: Repository,
+}
+
+impl Project<'_> {
+    fn diagnostic(&self, severity: Severity, path: &Utf8Path, message: String) -> Diagnostic {
+        let diagnostic = match severity {
+            Severity::Error => Diagnostic::error(Code::MC0708, message),
+            Severity::Warning => Diagnostic::warning(Code::MC0708, message),
+        };
+        diagnostic.at(Location::whole(self.world.sources().id(path)))
+    }
+
+    fn error(&self, path: &Utf8Path, message: String) -> Diagnostic {
+        self.diagnostic(Severity::Error, path, message)
+    }
+
+    /// Several kustomizations that declare the same workloads.
+    fn ambiguous(&self, found: &Discovery) -> Diagnostic {
+        let paths = list(&found.base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
+        let message = format!("{paths} declare the same workloads");
+        let first = found.base.first().map(|path| self.dir.join(path)).unwrap_or_default();
+        self.error(&first, message).help("choose one with `--base PATH`")
+    }
+
+    /// Paths that the user typed, relative to the project.
+    fn relative(&self, paths: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
+        let absolute = |path: &Utf8Path| repository::absolute(self.world, path);
+        let relative = |path: &Utf8PathBuf| {
+            if path == "-" || self.dir == "" {
+                return path.clone();
+            }
+            let (Some(path), Some(dir)) = (absolute(path), absolute(self.dir)) else { return path.clone() };
+            let common = path.components().zip(dir.components()).take_while(|(a, b)| a == b).count();
+            let up = dir.components().skip(common).map(|_| "..");
+            let down = path.components().skip(common).map(|part| part.as_str());
+            up.chain(down).collect()
+        };
+        paths.iter().map(relative).collect()
+    }
+
+    /// Directories of templates that would have no effect, or that the repository has its own way for.
+    fn left_out(&self) -> Vec<&'static str> {
+        let is_nested = self.repository.project != "";
+        let mut left_out = Vec::new();
+        if is_nested {
+            left_out.push(".github/");
+        }
+        if is_nested || self.repository.hook.is_some() {
+            left_out.push(".githooks/");
+        }
+        left_out
+    }
+
+    /// Writes the files. Returns whether all of them exist.
+    fn write(&self, files: &[File], reporter: &Reporter<'_>, sink: &mut Sink) -> bool {
+        for file in files {
+            let path = self.dir.join(&file.path);
+            match file.write(self.world, self.dir) {
+                Written::Created => reporter.verbose(&format!("create {path}")),
+                Written::UpToDate => {}
+                Written::Kept(missing) => {
+                    let kept =
+                        self.diagnostic(Severity::Warning, &path, format!("`{path}` already exists and was kept"));
+                    let add = |lines: &[String]| format!("add {}", list(lines));
+                    sink.push(if missing.is_empty() { kept } else { kept.help(add(&missing)) });
+                }
+                Written::Failed(error) => {
+                    sink.push(self.error(&path, format!("cannot create `{path}`: {error}")));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// A path of the project as the user would type it.
+    fn shown(&self, path: &Utf8Path) -> String {
+        let path = if self.dir == "" || path == "-" { path.to_owned() } else { self.dir.join(path) };
+        let shown = path.as_str().trim_end_matches("/.");
+        if shown.is_empty() { ".".to_owned() } else { shown.to_owned() }
+    }
+
+    /// Says what was found and what to do next.
+    fn explain(&self, plan: &Plan, outcome: Outcome, reporter: &Reporter<'_>) {
+        let Plan { found, base, is_stream, is_overlay, has_workloads } = plan;
+        if !base.is_empty() && !is_stream {
+            let paths = list(&base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
+            let others = found.kustomizations.iter().any(|path| !base.contains(path));
+            let choose = if others { "; to choose others, delete mesh.toml and pass them with `--base`" } else { "" };
+            reporter.info(&format!("the workloads' manifests: {paths}{choose}"));
+        }
+        if !is_overlay && !base.is_empty() {
+            let out = self.shown("out".into());
+            reporter.info(&format!(
+                "to apply the filters, list `{out}` under `components` of the kustomization that applies the workloads"
+            ));
+        }
+        for overlay in &found.overlays {
+            let (path, base) = (self.shown(&overlay.path), self.shown(&overlay.base));
+            let out = self.shown("out".into());
+            reporter.info(&if overlay.renames {
+                format!("`{path}` renames the objects of `{base}`, which the filters' ConfigMaps cannot follow: start again with `--base {path}`")
+            } else {
+                format!("to give `{path}` the filters, replace `{base}` by `{out}` in its resources")
+            });
+        }
+        if !has_workloads {
+            for chart in &found.charts {
+                let chart = self.shown(chart);
+                reporter.info(&format!(
+                    "found a Helm chart: to start from its workloads, delete mesh.toml and run `helm template NAME {chart} | mesh-compile init --base -`"
+                ));
+            }
+        }
+        let at =
+            if self.dir == "" { String::new() } else { format!(" -f {}", quoted(&self.shown("mesh.toml".into()))) };
+        let created = format!("created {}", self.shown("mesh.toml".into()));
+        let stream = if *is_stream { " --base -" } else { "" };
+        let pipe = if *is_stream { "COMMAND | " } else { "" };
+        let next = format!("run `{pipe}mesh-compile render{at}{stream}`, then commit out/");
+        reporter.info(&match outcome {
+            Outcome::Success => format!("{created}: {next}"),
+            _ => format!("{created}: fix the errors above, {next}"),
+        });
+        let check = format!("{pipe}mesh-compile check --verify{at}{stream}");
+        self.explain_hooks(&check, reporter);
+    }
+
+    fn explain_hooks(&self, check: &str, reporter: &Reporter<'_>) {
+        let is_nested = self.repository.project != "";
+        match &self.repository.hook {
+            _ if self.repository.is_hooked => {}
+            Some(hook) => reporter.info(&format!("to check out/ before each commit, run `{check}` in {hook}")),
+            None if is_nested => reporter.info(&format!("to check out/, run `{check}` in CI and before each commit")),
+            None => reporter.info("run `git config core.hooksPath .githooks` to check out/ before each commit"),
+        }
+    }
+}
+
+/// Whether the project's out/ is inside a directory, given relative to the project.
+fn encloses(path: &Utf8Path) -> bool {
+    path.components().all(|part| matches!(part, Utf8Component::CurDir | Utf8Component::ParentDir))
+}
+
+/// An argument for a shell.
+fn quoted(path: &str) -> String {
+    let is_plain = path.chars().all(|char| char.is_ascii_alphanumeric() || "/._-+@:".contains(char));
+    if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+/// `a`, `b` and `c`
+fn list(items: &[impl AsRef<str>]) -> String {
+    let items: Vec<String> = items.iter().map(|item| format!("`{}`", item.as_ref())).collect();
+    match items.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+        None => String::new(),
+    }
 }

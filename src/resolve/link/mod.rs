@@ -1,6 +1,7 @@
 //! Links the workloads of mesh.toml to the objects of the base: fills in what mesh.toml leaves out, merges what a patch would
 //! replace, and reports what would keep a filter from running.
 
+mod candidates;
 mod find;
 pub(crate) mod index;
 mod log_level;
@@ -18,6 +19,8 @@ use crate::domain::{Direction, Kind};
 use crate::spec::Spec;
 use crate::spec::types::{EnvoyFilters, Gate};
 
+pub use candidates::Candidate;
+pub(crate) use candidates::candidates;
 pub(super) use find::find;
 pub(super) use index::Index;
 pub(super) use log_level::merge as log_level;

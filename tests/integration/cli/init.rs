@@ -1,11 +1,12 @@
 //! `mesh-compile init`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::project::{Project, Ran, repository};
+use crate::project::{Entry, Project, Ran, repository};
 
 #[test]
 fn a_new_project_renders() {
@@ -46,18 +47,225 @@ fn init_writes_the_demo_filter_of_this_repository() {
 #[test]
 fn init_keeps_files_that_exist() {
     let project = Project::empty();
-    for (path, text) in [(".gitignore", "/mine\n"), ("filter/src/lib.rs", "// mine\n"), ("README.md", "mine")] {
+    let mine = [(".gitignore", "/mine\n"), ("filter/src/lib.rs", "// mine\n"), ("README.md", "mine")];
+    for (path, text) in mine {
         project.write(path, text);
     }
-    project.run(&["init"]).ends(0, &["./.gitignore", "filter/src/lib.rs"]);
-    assert_eq!(project.read(".gitignore"), "/mine\n");
-    assert_eq!(project.read("filter/src/lib.rs"), "// mine\n");
-    assert_eq!(project.read("README.md"), "mine");
-    project.run(&["render"]).ends(0, &[]);
+    project.run(&["init"]).ends(0, &["`.gitignore` already exists", "help: add `/example-filter/target`"]);
+    for (path, text) in mine {
+        assert_eq!(project.read(path), text);
+    }
+    assert!(!project.path("filter/Cargo.toml").exists());
+    project.run(&["check", "--verify"]).ends(1, &[]);
+    project.run(&["render", "--verify"]).ends(0, &[]);
     let blocked = Project::empty();
     blocked.write("new", "a file");
     blocked.run(&["init", "new"]).ends(2, &["new"]);
     assert_eq!(blocked.read("new"), "a file");
+    let taken = Project::empty();
+    taken.write("filter/main.go", "package main\n");
+    taken.write("example-filter/main.go", "package main\n");
+    taken.run(&["init"]).ends(2, &["`filter` and `example-filter` already exist"]);
+    assert!(!taken.path("mesh.toml").exists());
+}
+
+#[test]
+fn init_can_be_run_again_without_its_mesh_toml() {
+    let project = Project::empty();
+    project.run(&["init"]).ends(0, &[]);
+    let before = project.tree("");
+    project.remove("mesh.toml");
+    let ran = project.run(&["init"]).ends(0, &["created mesh.toml"]);
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+    let entries = |tree: BTreeMap<String, Entry>| tree.into_keys().collect::<Vec<_>>();
+    assert_eq!(entries(project.tree("")), entries(before));
+}
+
+/// A Deployment and its Service.
+fn manifests(name: &str) -> String {
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  selector:
+    matchLabels:
+      app: {name}
+  template:
+    metadata:
+      labels:
+        app: {name}
+    spec:
+      containers:
+      - name: app
+        image: app:1
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: {name}
+spec:
+  selector:
+    app: {name}
+  ports:
+  - name: http
+    port: 80
+    targetPort: 8080
+"
+    )
+}
+
+/// Asserts that a new project is complete: it renders, is then up to date, and its tests pass.
+#[track_caller]
+fn is_green(project: &Project, more: &[&str]) {
+    let run = |arguments: &[&str]| project.run(&[arguments, more].concat()).ends(0, &[]);
+    run(&["render"]);
+    run(&["check", "--verify"]);
+    run(&["verify"]);
+}
+
+#[test]
+fn a_kustomization_at_the_root_lists_out_as_a_component() {
+    let project = Project::empty();
+    project.write("kustomization.yaml", "resources:\n- web.yaml\n");
+    project.write("web.yaml", manifests("web"));
+    project.run(&["init"]).ends(0, &["manifests: `.`", "list `out` under `components`"]);
+    let spec = project.read("mesh.toml");
+    for part in ["base = \".\"", "layout = \"component\"", "[workloads.web]\nfilters = "] {
+        assert!(spec.contains(part), "{spec}");
+    }
+    is_green(&project, &[]);
+    project.write("kustomization.yaml", "resources:\n- web.yaml\ncomponents:\n- out\n");
+    is_green(&project, &[]);
+}
+
+#[test]
+fn what_overlays_share_is_the_base() {
+    let project = Project::empty();
+    project.write("k8s/base/kustomization.yaml", "resources: [web.yaml, api.yaml]\n");
+    project.write("k8s/base/web.yaml", manifests("web"));
+    project.write("k8s/base/api.yaml", manifests("api"));
+    project.write("k8s/dev/kustomization.yaml", "resources: [../base]\nnamespace: dev\n");
+    project.write("k8s/prod/kustomization.yaml", "resources: [../base]\nnamePrefix: prod-\n");
+    project
+        .run(&["init"])
+        .ends(0, &["manifests: `k8s/base`; to choose others", "to give `k8s/dev` the filters", "`--base k8s/prod`"]);
+    let spec = project.read("mesh.toml");
+    assert!(spec.contains("[workloads.api]\nfilters") && spec.contains("# [workloads.web]\n# filters"), "{spec}");
+    is_green(&project, &[]);
+}
+
+#[test]
+fn a_monorepo_has_a_base_for_each_service() {
+    let project = Project::empty();
+    for name in ["cart", "web"] {
+        project.write(format!("services/{name}/base/kustomization.yaml"), "resources: [all.yaml]\n");
+        project.write(format!("services/{name}/base/all.yaml"), manifests(name));
+        for overlay in ["dev", "prod"] {
+            project.write(format!("services/{name}/{overlay}/kustomization.yaml"), "resources: [../base]\n");
+        }
+    }
+    project.run(&["init"]).ends(0, &["`services/cart/base` and `services/web/base`"]);
+    is_green(&project, &[]);
+    project.remove("mesh.toml");
+    project.remove("out");
+    project.run(&["init", "--base", "services/web/prod"]).ends(0, &["manifests: `services/web/prod`"]);
+    assert!(project.read("mesh.toml").contains("[workloads.web]"));
+    is_green(&project, &[]);
+}
+
+#[test]
+fn copies_for_each_environment_ask_for_a_choice() {
+    let project = Project::empty();
+    for environment in ["dev", "prod"] {
+        project.write(format!("{environment}/kustomization.yaml"), "resources: [web.yaml]\n");
+        project.write(format!("{environment}/web.yaml"), manifests("web"));
+    }
+    let before = project.tree("");
+    project.run(&["init"]).ends(2, &["`dev` and `prod` declare the same workloads", "`--base PATH`"]);
+    assert_eq!(project.tree(""), before);
+    project.run(&["init", "--base", "prod"]).ends(0, &[]);
+    is_green(&project, &[]);
+}
+
+#[test]
+fn a_chart_is_read_from_a_stream() {
+    let project = Project::empty();
+    project.write("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
+    project.write("chart/templates/web.yaml", manifests("{{ .Release.Name }}"));
+    project.run(&["init"]).ends(0, &["helm template NAME chart | mesh-compile init --base -"]);
+    is_green(&project, &[]);
+    project.remove("mesh.toml");
+    project.remove("out");
+    let stream = |arguments: &[&str]| {
+        let mut command = project.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // The program may end without reading all of it.
+        let _ = child.stdin.take().unwrap().write_all(manifests("shop").as_bytes());
+        Ran::of(&child.wait_with_output().unwrap())
+    };
+    stream(&["init", "--base", "-"]).ends(0, &["`COMMAND | mesh-compile render --base -`"]);
+    assert!(project.read("mesh.toml").contains("[workloads.shop]"));
+    stream(&["render", "--base", "-"]).ends(0, &[]);
+    stream(&["check", "--verify", "--base", "-"]).ends(0, &[]);
+    stream(&["init", "other", "--base", "missing"]).ends(2, &["`missing`"]);
+    assert!(!project.path("other").exists());
+}
+
+#[test]
+fn a_repository_keeps_its_hooks() {
+    for (file, text) in [
+        (".husky/pre-commit", "npm test\n"),
+        (".pre-commit-config.yaml", "repos: []\n"),
+        (".git/hooks/pre-commit", "#!/bin/sh\n"),
+    ] {
+        let project = Project::empty();
+        git(&project, &["init", "-q"]);
+        project.write(file, text);
+        let config = project.read(".git/config");
+        let ran = project.run(&["init"]).ends(0, &[&format!("run `mesh-compile check --verify` in {file}")]);
+        assert!(!ran.stderr.contains("core.hooksPath"), "{}", ran.stderr);
+        assert!(!project.path(".githooks").exists());
+        assert_eq!((project.read(file).as_str(), project.read(".git/config")), (text, config));
+    }
+    let project = Project::empty();
+    git(&project, &["init", "-q"]);
+    git(&project, &["config", "core.hooksPath", "tools/hooks"]);
+    project.run(&["init"]).ends(0, &["in tools/hooks/pre-commit"]);
+    project.write("tools/hooks/pre-commit", "mesh-compile check\n");
+    project.remove("mesh.toml");
+    let ran = project.run(&["init"]).ends(0, &[]);
+    assert!(!ran.stderr.contains("hooks"), "{}", ran.stderr);
+}
+
+/// The files of CI and of hooks have no effect below the root of a repository.
+#[test]
+fn a_directory_of_a_repository_gets_no_files_for_its_root() {
+    let project = Project::empty();
+    git(&project, &["init", "-q"]);
+    project.write("deploy/base/kustomization.yaml", "resources: [web.yaml]\n");
+    project.write("deploy/base/web.yaml", manifests("web"));
+    project.run(&["init", "deploy"]).ends(
+        0,
+        &[
+            "the workloads' manifests: `deploy/base`",
+            "created deploy/mesh.toml: run `mesh-compile render -f deploy/mesh.toml`",
+            "run `mesh-compile check --verify -f deploy/mesh.toml` in CI",
+        ],
+    );
+    assert!(!project.path("deploy/.github").exists() && !project.path("deploy/.githooks").exists());
+    is_green(&project, &["-f", "deploy/mesh.toml"]);
+    project.write("two words/README.md", "");
+    project.run(&["init", "two words", "--base", "deploy/base"]).ends(0, &["-f 'two words/mesh.toml'"]);
+    assert!(project.read("two words/mesh.toml").contains("base = \"../deploy/base\""));
+    is_green(&project, &["-f", "two words/mesh.toml"]);
+}
+
+fn git(project: &Project, arguments: &[&str]) {
+    let ran = Command::new("git").args(arguments).current_dir(project.path("")).output().unwrap();
+    assert!(ran.status.success(), "git {arguments:?}");
 }
 
 /// The hook checks what is staged: it rejects a commit when out/ is rendered but not added.
@@ -65,12 +273,8 @@ fn init_keeps_files_that_exist() {
 fn the_hook_of_a_new_project_checks_what_is_staged() {
     let project = Project::empty();
     project.run(&["init"]).ends(0, &[]);
-    let git = |arguments: &[&str]| {
-        let ran = Command::new("git").args(arguments).current_dir(project.path("")).output().unwrap();
-        assert!(ran.status.success(), "git {arguments:?}");
-    };
-    git(&["init", "-q"]);
-    git(&["add", "--all"]);
+    git(&project, &["init", "-q"]);
+    git(&project, &["add", "--all"]);
     let bin = Path::new(env!("CARGO_BIN_EXE_mesh-compile")).parent().unwrap();
     let hook = || {
         let path = format!("{}:/usr/bin:/bin", bin.display());
@@ -81,6 +285,6 @@ fn the_hook_of_a_new_project_checks_what_is_staged() {
     assert_eq!(hook().code, Some(1));
     project.run(&["render"]).ends(0, &[]);
     assert_eq!(hook().code, Some(1));
-    git(&["add", "--all"]);
+    git(&project, &["add", "--all"]);
     hook().ends(0, &[]);
 }
