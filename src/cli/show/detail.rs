@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::table::used;
 
 /// The columns of the labels.
-const LABEL: usize = 16;
+const LABEL: usize = 18;
 /// The columns of the values. The source of a wider value follows it at once.
 const VALUE: usize = 34;
 /// The lines of a configuration that is a text.
