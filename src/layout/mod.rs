@@ -96,7 +96,7 @@ fn object_file(generated: &str, object: &Object) -> File {
 
 /// The path of a workload's patch.
 pub(crate) fn patch_path(namespace: &str, kind: Kind, name: &str) -> String {
-    format!("{PATCHES}{namespace}/{}-{name}.yaml", kind.as_str().to_ascii_lowercase())
+    format!("{PATCHES}{namespace}/{}-{name}.yaml", kind.qualified().to_ascii_lowercase())
 }
 
 /// The first comment of every file.

@@ -4,6 +4,7 @@ mod attachments;
 mod capabilities;
 mod configuration;
 mod filters;
+mod kinds;
 mod limits;
 mod link;
 pub(crate) mod mesh;

@@ -1,14 +1,16 @@
 //! Workloads by the names that the command line uses for them.
 
+use std::borrow::Cow;
+
 use crate::diag::{Code, Diagnostic, Sink, suggest};
 
 /// What a workload can be called.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Name<'a> {
     /// The name of its table in mesh.toml.
     pub(crate) key: &'a str,
-    /// Such as `Deployment`.
-    pub(crate) kind: &'a str,
+    /// Such as `Deployment`, or `CloneSet.apps.kruise.io`.
+    pub(crate) kind: Cow<'a, str>,
     pub(crate) namespace: &'a str,
     pub(crate) name: &'a str,
 }
@@ -20,7 +22,7 @@ const SHORT: [(&str, &str); 6] = [
     ("ds", "daemonset"),
     ("cj", "cronjob"),
     ("ro", "rollout"),
-    ("ksvc", "service"),
+    ("ksvc", "knativeservice"),
 ];
 
 /// Whether each workload is named; all are if there are no names. A name is that of a table in mesh.toml, or, as kubectl writes
@@ -59,8 +61,8 @@ impl Name<'_> {
 
     /// Whether the kind is written as kubectl accepts it: `Deployment`, `deployments`, `deploy` or `deployment.apps`.
     fn is_of_kind(&self, written: &str) -> bool {
-        let written = written.split('.').next().unwrap_or_default().to_ascii_lowercase();
-        let kind = self.kind.to_ascii_lowercase();
+        let first = |text: &str| text.split('.').next().unwrap_or_default().to_ascii_lowercase();
+        let (written, kind) = (first(written), first(&self.kind));
         written == kind || written.strip_suffix('s') == Some(&kind) || SHORT.contains(&(&written, &kind))
     }
 
@@ -91,9 +93,9 @@ mod tests {
     use crate::diag::Sources;
 
     const ALL: [Name<'_>; 3] = [
-        Name { key: "front", kind: "Deployment", namespace: "shop", name: "web" },
-        Name { key: "back/web", kind: "Deployment", namespace: "back", name: "web" },
-        Name { key: "api", kind: "Rollout", namespace: "back", name: "api" },
+        Name { key: "front", kind: Cow::Borrowed("Deployment"), namespace: "shop", name: "web" },
+        Name { key: "back/web", kind: Cow::Borrowed("Deployment"), namespace: "back", name: "web" },
+        Name { key: "api", kind: Cow::Borrowed("Rollout"), namespace: "back", name: "api" },
     ];
 
     fn selected(names: &[&str]) -> (Vec<&'static str>, Vec<Diagnostic>) {

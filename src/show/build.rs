@@ -59,15 +59,15 @@ impl<'a> Builder<'a> {
             }
             None => Vec::new(),
         };
-        let patch = rendered.map(|_| {
-            let path = patch_path(&namespace, entry.kind, entry.name);
+        let patch = rendered.map(|(workload, ..)| {
+            let path = patch_path(&namespace, workload.kind, workload.name.as_str());
             self.resolved.out.join(path).to_string()
         });
         let reason = rendered.is_none().then(|| "it opts out of bindings".to_owned());
         Workload {
             environment: self.spec.environment.clone(),
             key: entry.key.clone(),
-            kind: entry.kind.as_str(),
+            kind: entry.kind.map(|kind| kind.qualified().into_owned()).unwrap_or_default(),
             name: entry.name.to_owned(),
             table: entry.table.map(|table| self.places.place(table.key_location())),
             manifest: entry.object().map(|object| self.places.place(object.location)),
@@ -96,7 +96,7 @@ impl<'a> Builder<'a> {
             let from = from.map(|from| self.places.place(from));
             settings.insert(key, Setting { value, from });
         };
-        add("kind", entry.kind.as_str().into(), kind);
+        add("kind", entry.kind.map(|kind| kind.as_str()).into(), kind);
         add("namespace", entry.namespace.as_ref().map(ToString::to_string).into(), namespace);
         add("direction", json(&entry.direction()), direction);
         let Some(resolved) = resolved else { return settings };

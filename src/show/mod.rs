@@ -41,8 +41,8 @@ pub struct Workload {
     /// The name of its table in mesh.toml. Without a table, its name, after its namespace and kind where the name alone is not
     /// unique.
     pub key: String,
-    /// Such as `Deployment`.
-    pub kind: &'static str,
+    /// Such as `Deployment`, or `CloneSet.apps.kruise.io` for a kind that mesh-compile does not know.
+    pub kind: String,
     /// The namespace of its pods.
     pub namespace: String,
     /// The name of the object.

@@ -60,7 +60,7 @@ impl Query {
 
 fn name(workload: &Workload) -> Name<'_> {
     let Workload { key, kind, namespace, name, .. } = workload;
-    Name { key, kind, namespace, name }
+    Name { key, kind: kind.as_str().into(), namespace, name }
 }
 
 fn unknown_namespace(namespace: &str, all: &[Workload], sink: &mut Sink) {

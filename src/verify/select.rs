@@ -8,7 +8,7 @@ use crate::resolve::traffic::suite::Suite;
 pub(super) fn select<'a>(suites: &'a [Suite], names: &[String], sink: &mut Sink) -> Vec<&'a Suite> {
     let name = |suite: &'a Suite| {
         let Suite { key, kind, namespace, name, .. } = suite;
-        Name { key, kind, namespace, name }
+        Name { key, kind: kind.qualified(), namespace, name }
     };
     let known: Vec<Name<'_>> = suites.iter().map(name).collect();
     let selected = select::select(&known, names, sink);

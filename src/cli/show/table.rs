@@ -44,7 +44,7 @@ pub(super) fn used(filter: &Filter) -> String {
 
 fn identity(workload: &Workload) -> [String; 4] {
     let environment = workload.environment.clone().unwrap_or_default();
-    [environment, workload.namespace.clone(), workload.kind.to_owned(), workload.name.clone()]
+    [environment, workload.namespace.clone(), workload.kind.clone(), workload.name.clone()]
 }
 
 /// Left-aligned columns, three blanks apart. A column that is empty everywhere is left out.

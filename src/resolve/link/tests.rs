@@ -1,5 +1,7 @@
 //! Each rule on its own: a mesh.toml and a base, and what is reported.
 
+mod kinds;
+
 use super::*;
 use crate::base::{Base, Loaded, read_text};
 use crate::diag::{Code, Diagnostic, Sink};
@@ -89,7 +91,7 @@ fn kind_namespace_and_selector_come_from_the_object() {
     let (found, mesh) = resolve(PLAIN, base);
     assert_eq!(found, []);
     let [workload] = mesh.workloads.as_slice() else { panic!("{mesh:?}") };
-    assert_eq!((workload.kind, workload.namespace.as_str()), (Kind::StatefulSet, "shop"));
+    assert_eq!((workload.kind.as_str(), workload.namespace.as_str()), ("StatefulSet", "shop"));
     assert_eq!(workload.patch_namespace.as_ref().map(|it| it.as_str()), Some("shop"));
     let selector: Vec<_> = workload.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(selector, ["app=web"]);

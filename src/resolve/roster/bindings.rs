@@ -117,7 +117,9 @@ impl<'a> Bindings<'a> {
             if !others[index] || !name.accepts() || !namespace.accepts() {
                 continue;
             }
-            match unsuitable.filter(|_| !name.exact) {
+            // `kinds` can name CronJobs only one by one.
+            let is_meant = |it: Unsuitable| name.exact || it == Unsuitable::CronJob && binding.kinds.is_some();
+            match unsuitable.filter(|it| !is_meant(*it)) {
                 Some(unsuitable) => {
                     applied.left_out = Some(unsuitable);
                     let matches = &mut self.matches[index];
@@ -156,7 +158,10 @@ pub(super) fn has_no_condition(binding: &Binding) -> bool {
 }
 
 pub(super) fn has_kind(binding: &Binding, entry: &Entry<'_>) -> bool {
-    binding.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| **kind == entry.kind))
+    binding
+        .kinds
+        .as_ref()
+        .is_none_or(|kinds| kinds.iter().any(|kind| entry.kind.is_some_and(|it| it.as_str() == kind.0)))
 }
 
 pub(super) fn has_labels(binding: &Binding, entry: &Entry<'_>) -> bool {

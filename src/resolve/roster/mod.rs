@@ -10,6 +10,7 @@ mod suitable;
 mod unmatched;
 mod without_filters;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bindings::Bindings;
@@ -17,6 +18,7 @@ use merge::Conflicts;
 use opt_out::OptOuts;
 use suitable::Unsuitable;
 
+use super::kinds;
 use super::link::{self, Index, Linked};
 use super::settings::{self, Settings};
 use crate::base::Object;
@@ -41,7 +43,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) linked: Option<Linked<'a>>,
     /// The name of the object in Kubernetes. It may not be valid.
     pub(crate) name: &'a str,
-    pub(crate) kind: Kind,
+    /// `None` if an error was reported.
+    pub(crate) kind: Option<Kind>,
     /// `None` if an error was reported.
     pub(crate) namespace: Option<Namespace>,
     /// The filters, in the order in which they process a request. No two have the same name, except in a list of the workload's
@@ -108,6 +111,9 @@ pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings,
     roster.extend(others.filter_map(|object| undeclared(index, object, spec, settings)));
     unique_keys(&mut roster);
     roster.sort_by(|a, b| a.key.cmp(&b.key));
+    let kinds: BTreeSet<&str> = roster.iter().filter_map(|entry| Some(entry.kind?.as_str())).collect();
+    let conditions = spec.bindings.iter().filter_map(|binding| binding.kinds.as_ref()).flatten();
+    conditions.for_each(|kind| kinds::check_condition(kind, &kinds, sink));
     let left_out = bind(spec, index, &mut roster, sink);
     let is_bound = |entry: &Entry<'_>| entry.table.is_some() || !entry.uses.is_empty();
     let (bound, unbound): (Vec<_>, Vec<_>) = roster.into_iter().zip(left_out).partition(|(entry, _)| is_bound(entry));
@@ -143,8 +149,18 @@ fn declared<'a>(
     sink: &mut Sink,
 ) -> Entry<'a> {
     let name = table.name.as_ref().map_or(key, |name| name.as_str());
-    let linked = link::find(index, key, table, spec.mesh.namespace.as_ref(), sink);
-    let kind = linked.map(|it| it.kind).or(table.kind.as_deref().copied()).unwrap_or_default();
+    let (kind, linked) = match kinds::resolve(table, index.all_named(name), sink) {
+        Ok(kind) => {
+            let linked = link::find(index, key, table, spec.mesh.namespace.as_ref(), sink);
+            if kind.is_none() && linked.is_none() && index.base.incomplete {
+                kinds::no_api_version(table, sink);
+            }
+            (linked.map(|it| it.kind).or(kind), linked)
+        }
+        Err(kinds::Reported) => (None, None),
+    };
+    // The Deployment that a Rollout refers to has another name.
+    let name = linked.map_or(name, |linked| linked.object.name.as_str());
     let namespace = match &table.namespace {
         Some(namespace) => settings::namespace(namespace, sink),
         None => linked.map_or_else(|| settings.namespace.clone(), |it| namespace_of(it.object, settings)),
@@ -164,7 +180,7 @@ fn undeclared<'a>(index: &Index<'a>, object: &'a Object, spec: &'a Spec, setting
         location: object.location,
         linked: Some(linked),
         name: &object.name,
-        kind: linked.kind,
+        kind: Some(linked.kind),
         namespace: namespace_of(object, settings),
         uses: Vec::new(),
     })
@@ -182,7 +198,7 @@ fn namespace_of(object: &Object, settings: &Settings) -> Option<Namespace> {
 fn unique_keys(roster: &mut [Entry<'_>]) {
     let forms = |entry: &Entry<'_>| {
         let namespace = entry.namespace.as_ref().map_or("", Namespace::as_str);
-        let (kind, name) = (entry.kind.as_str(), entry.name);
+        let (kind, name) = (entry.kind.map_or_else(Cow::default, Kind::qualified), entry.name);
         [name.to_owned(), format!("{namespace}/{name}"), format!("{kind}/{namespace}/{name}")]
     };
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

@@ -63,7 +63,7 @@ fn a_suite_identifies_its_workload() {
     );
     assert!(codes.is_empty(), "{codes:?}");
     let [one, two] = suites.as_slice() else { panic!("{suites:#?}") };
-    assert_eq!((one.kind, one.namespace.as_str(), one.name.as_str()), ("StatefulSet", "shop", "web"));
+    assert_eq!((one.kind.as_str(), one.namespace.as_str(), one.name.as_str()), ("StatefulSet", "shop", "web"));
     assert_eq!(one.labels, [("app".to_owned(), "web".to_owned())].into());
     assert_eq!((one.tests.len(), two.tests.len()), (0, 1));
     let text = |location: &Location| world.sources().get(location.file).text[location.bytes()].to_owned();
