@@ -20,6 +20,7 @@ mod layout;
 mod module;
 mod objects;
 mod resolve;
+pub mod show;
 mod spec;
 pub mod store;
 pub mod verify;
@@ -66,13 +67,7 @@ pub struct Input<'a> {
 /// stop the compilation.
 #[must_use]
 pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<Vec<Compiled>> {
-    let project = spec::load(world, input.file, input.environments, sink)?;
-    if input.base == Some("-".into()) && project.environments().len() > 1 {
-        let message = "several environments cannot share standard input";
-        let help = "name one environment, such as `--env prod --base -`";
-        sink.push(diag::Diagnostic::error(diag::Code::MC0708, message).help(help));
-        return None;
-    }
+    let project = load(world, input, sink)?;
     let mut compiled = Vec::new();
     for spec in project.environments() {
         sink.enter(spec.environment.as_deref());
@@ -83,6 +78,41 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
     let dirs = project.environments().iter().map(|spec| spec.output.dir.as_ref().map(spec::Spanned::location));
     store::places::apart(&compiled, &dirs.collect::<Vec<_>>(), sink);
     (!sink.has_errors()).then_some(compiled)
+}
+
+fn load(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<spec::Project> {
+    let project = spec::load(world, input.file, input.environments, sink)?;
+    if input.base == Some("-".into()) && project.environments().len() > 1 {
+        let message = "several environments cannot share standard input";
+        let help = "name one environment, such as `--env prod --base -`";
+        sink.push(diag::Diagnostic::error(diag::Code::MC0708, message).help(help));
+        return None;
+    }
+    Some(project)
+}
+
+/// What each workload of a mesh.toml gets. `None` if `sink` has errors, such as a name in `query` that no workload has.
+#[must_use]
+pub fn show(world: &dyn World, input: &Input<'_>, query: &show::Query, sink: &mut Sink) -> Option<show::Report> {
+    let project = load(world, input, sink)?;
+    let mut workloads = Vec::new();
+    for spec in project.environments() {
+        sink.enter(spec.environment.as_deref());
+        let out = resolve::out_dir(spec, sink);
+        let loaded = base::load(world, base::Request { spec, out: &out, given: input.base }, sink);
+        let resolved = resolve::resolve(world, spec, &out, &loaded, sink);
+        let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
+        if !sink.has_errors() {
+            workloads.extend(show::workloads(world.sources(), spec, &resolved, &plan));
+        }
+        sink.enter(None);
+    }
+    if sink.has_errors() {
+        return None;
+    }
+    let filters = project.environments().iter().flat_map(|spec| spec.filters.keys()).map(String::as_str).collect();
+    let workloads = query.select(workloads, &filters, sink);
+    (!sink.has_errors()).then_some(show::Report { workloads })
 }
 
 /// The objects of a kustomization, a directory or a file as JSON, as the compiler sees them. `None` if some of them are unknown or
@@ -102,10 +132,11 @@ fn environment(
     given: Option<&Utf8Path>,
     sink: &mut Sink,
 ) -> Option<Compiled> {
-    let root = resolve::out_dir(spec, sink);
-    let out = spec.environment.as_ref().map_or_else(|| root.clone(), |name| root.join(name));
+    let out = resolve::out_dir(spec, sink);
+    let root = if spec.environment.is_some() { out.parent().unwrap_or(&out) } else { &out };
+    let root = spec.dir().join(root);
     let loaded = base::load(world, base::Request { spec, out: &out, given }, sink);
-    let resolved = resolve::resolve(world, spec, &out, loaded, sink);
+    let resolved = resolve::resolve(world, spec, &out, &loaded, sink);
     let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;
@@ -113,11 +144,5 @@ fn environment(
     let objects = backend::envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
     let suites = verify::Suites::new(resolved.suites, resolved.proxies);
-    Some(Compiled {
-        environment: spec.environment.clone(),
-        declared: declared.to_vec(),
-        root: spec.dir().join(root),
-        tree,
-        suites,
-    })
+    Some(Compiled { environment: spec.environment.clone(), declared: declared.to_vec(), root, tree, suites })
 }

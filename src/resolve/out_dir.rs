@@ -7,8 +7,14 @@ use crate::domain::path::{normal, relative};
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
 
-/// `output.dir`, normalized. The directory must hold nothing else: files that were not rendered are drift.
+/// The output directory, normalized: `output.dir`, or that of the environment in it. It must hold nothing else: files that were not
+/// rendered are drift.
 pub(crate) fn out_dir(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
+    let root = root(spec, sink);
+    spec.environment.as_ref().map_or(root.clone(), |name| root.join(name))
+}
+
+fn root(spec: &Spec, sink: &mut Sink) -> Utf8PathBuf {
     let default = Utf8PathBuf::from("out");
     let Some(written) = &spec.output.dir else { return default };
     let reason = match normal(Utf8Path::new(written.as_str())) {

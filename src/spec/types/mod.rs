@@ -16,7 +16,7 @@ pub(crate) use binding::Binding;
 pub(super) use environment::{Defaults, Overlay};
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
 pub(crate) use include::{Include, IncludeSettings, IncludedTable};
-pub(crate) use workload::{Bindings, Use, UseSettings, Workload};
+pub(crate) use workload::{Bindings, KindName, Use, UseSettings, Workload};
 
 use super::decode::by_kind;
 use super::{Spanned, Value};
