@@ -68,6 +68,16 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
     compiled.into_iter().collect()
 }
 
+/// The objects of a kustomization, a directory or a file as JSON, as the compiler sees them. `None` if some of them are unknown or
+/// `sink` has errors. For the tests that compare them with those of kustomize.
+#[doc(hidden)]
+#[must_use]
+pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Vec<serde_json::Value>> {
+    let base = base::preview(world, &[path.to_owned()], "out".into(), sink);
+    let known = !base.incomplete && !sink.has_errors();
+    known.then(|| base.objects.iter().map(|object| object.root.to_json()).collect())
+}
+
 fn environment(world: &dyn World, spec: &spec::Spec, given: Option<&Utf8Path>, sink: &mut Sink) -> Option<Compiled> {
     let out = resolve::out_dir(spec, sink);
     let loaded = base::load(world, base::Request { spec, out: &out, given }, sink);

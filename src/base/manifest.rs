@@ -95,8 +95,12 @@ type Inherited = (String, String);
 /// Adds the object of a document, or those in its list.
 fn object(mut root: Node, inherited: Option<&Inherited>, manifest: &mut Manifest, sink: &mut Sink) {
     if let Some((api_version, kind)) = inherited {
-        root.set_default("apiVersion", api_version);
-        root.set_default("kind", kind);
+        let location = root.location;
+        for (key, text) in [("apiVersion", api_version), ("kind", kind)] {
+            if root.get(key).is_none() && matches!(root.value, Value::Map(_)) {
+                root.set_text(key, text, location);
+            }
+        }
     }
     let head = match head(&root) {
         Ok(head) => head,

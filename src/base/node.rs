@@ -61,6 +61,18 @@ impl Node {
         }
     }
 
+    /// The value as JSON, without the places.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Boolean(value) => (*value).into(),
+            Value::Number(number) => number.clone().into(),
+            Value::String(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(entries) => entries.iter().map(|it| (it.key.clone(), it.value.to_json())).collect(),
+        }
+    }
+
     /// The text of a string.
     pub(crate) fn as_str(&self) -> Option<&str> {
         match &self.value {
@@ -77,14 +89,74 @@ impl Node {
         }
     }
 
-    /// Adds an entry with a string to a map that lacks the key. It gets the location of the map.
-    pub(super) fn set_default(&mut self, key: &str, text: &str) {
-        let location = self.location;
-        if let Value::Map(entries) = &mut self.value
-            && entries.iter().all(|entry| entry.key != key)
-        {
-            let value = Self { value: Value::String(text.to_owned()), location };
-            entries.push(Entry { key: key.to_owned(), key_location: location, value });
+    /// The value at a path of map keys, to change it.
+    pub(super) fn at_mut(&mut self, path: &[&str]) -> Option<&mut Self> {
+        path.iter().try_fold(self, |node, key| node.get_mut(key))
+    }
+
+    /// Sets the value of a key. What is not a map becomes one.
+    pub(super) fn set(&mut self, key: &str, key_location: Location, value: Self) {
+        if let Some(old) = self.get_mut(key) {
+            *old = value;
+            return;
+        }
+        let entry = Entry { key: key.to_owned(), key_location, value };
+        match &mut self.value {
+            Value::Map(entries) => entries.push(entry),
+            other => *other = Value::Map(vec![entry]),
+        }
+    }
+
+    /// Sets the value of a key to a string.
+    pub(super) fn set_text(&mut self, key: &str, text: &str, location: Location) {
+        self.set(key, location, Self::text(text, location));
+    }
+
+    /// The value of a key, which is created as an empty map if it is missing or null.
+    pub(super) fn map_mut(&mut self, key: &str, location: Location) -> Option<&mut Self> {
+        if self.get(key).is_none_or(|value| matches!(value.value, Value::Null)) {
+            self.set(key, location, Self { value: Value::Map(Vec::new()), location });
+        }
+        self.get_mut(key)
+    }
+
+    /// Removes a key of a map.
+    pub(super) fn remove(&mut self, key: &str) -> Option<Self> {
+        let Value::Map(entries) = &mut self.value else { return None };
+        let index = entries.iter().position(|entry| entry.key == key)?;
+        Some(entries.remove(index).value)
+    }
+
+    /// The elements of a list, to change them.
+    pub(super) fn items_mut(&mut self) -> &mut [Self] {
+        match &mut self.value {
+            Value::List(items) => items,
+            _ => &mut [],
+        }
+    }
+
+    /// A string.
+    pub(super) fn text(text: &str, location: Location) -> Self {
+        Self { value: Value::String(text.to_owned()), location }
+    }
+
+    pub(super) const fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    /// Whether two values are equal, wherever they are written. The order of a map's keys doesn't count.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::Null, Value::Null) => true,
+            (Value::Boolean(a), Value::Boolean(b)) => a == b,
+            (Value::Number(a), Value::Number(b)) => a == b,
+            (Value::String(a), Value::String(b)) => a == b,
+            (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
+            (Value::Map(a), Value::Map(b)) => {
+                let equal = |entry: &Entry| other.get(&entry.key).is_some_and(|value| entry.value.same(value));
+                a.len() == b.len() && a.iter().all(equal)
+            }
+            _ => false,
         }
     }
 }

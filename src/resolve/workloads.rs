@@ -103,7 +103,7 @@ fn workload<'a>(
     volumes::check_own(spec, entry, (&volume, &path), sink);
     let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
     let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
-    let existing = entry.linked.map(|linked| link::existing(&linked, sink)).unwrap_or_default();
+    let existing = entry.linked.map(|linked| link::existing(&linked, entry.location, sink)).unwrap_or_default();
     let log = written.wasm_log_level.as_ref().map(|level| link::log_level(entry.linked.as_ref(), level, sink));
     let mut mesh = mesh::Workload {
         kind: entry.kind,

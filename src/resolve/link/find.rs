@@ -104,10 +104,12 @@ impl Wanted<'_> {
         }
         if let ([first, ..], Some(kind)) = (named, &self.written.kind) {
             return diagnostic
-                .at_label(kind.location(), format!("wanted: {}", kind.as_str()))
+                .at(kind.location())
                 .related(first.location, format!("`{}` is a {}", self.name, first.kind))
                 .help(match kind_of(first) {
-                    Some(found) => format!("set `kind = \"{}\"`, or remove `kind`: the base knows it", found.as_str()),
+                    Some(found) => {
+                        format!("set `kind = \"{}\"`, or remove `kind`: it comes from the base", found.as_str())
+                    }
                     None => pods_of(&first.kind),
                 });
         }
@@ -145,7 +147,7 @@ impl Wanted<'_> {
             .at(namespace.location())
             .related(first.object.location, format!("it is in {}", namespaces.join(" and ")))
             .help(match namespaces.as_slice() {
-                [_] => format!("remove `{key}`: the base knows the namespace"),
+                [_] => format!("remove `{key}`: it comes from the base"),
                 _ => format!("set `{key}` to one of them"),
             })
     }

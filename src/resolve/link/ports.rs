@@ -20,6 +20,7 @@ pub(crate) struct Port<'a> {
     pub(crate) protocol: Protocol,
     /// Where the protocol is set, or the port itself.
     pub(crate) protocol_at: Location,
+    /// Where the port of the container is set.
     pub(crate) location: Location,
 }
 
@@ -64,26 +65,22 @@ fn of_service<'a>(service: &'a Object, port: &'a Node, pod: Pod<'a>) -> Option<P
         (Some(udp), ..) if udp.as_str() == Some("UDP") => (Protocol::Udp, udp),
         (_, Some(set), _) => (application(set.as_str().unwrap_or_default(), number_of_port), set),
         (_, None, Some(set)) => (named(set.as_str().unwrap_or_default(), number_of_port), set),
-        (_, None, None) => (named("", number_of_port), port),
+        (_, None, None) => (named("", number_of_port), port.get("port").unwrap_or(port)),
     };
-    let (location, protocol_at) = (port.location, at.location);
+    let location = port.get("targetPort").or_else(|| port.get("port")).unwrap_or(port).location;
+    let protocol_at = at.location;
     Some(Port { service, number: number_of_port, target, protocol, protocol_at, location })
 }
 
 /// A port of Istio's own objects, which name the protocol outright.
 fn entry<'a>(object: &'a Object, port: &'a Node, target: Option<&str>) -> Option<Port<'a>> {
     let number_of_port = number(port.get("number")?)?;
-    let target = target.and_then(|key| number(port.get(key)?)).unwrap_or(number_of_port);
+    let target_node = target.and_then(|key| port.get(key));
+    let target = target_node.and_then(number).unwrap_or(number_of_port);
+    let location = target_node.or_else(|| port.get("number")).unwrap_or(port).location;
     let protocol = named(text(port, "protocol").unwrap_or_default(), 0);
     let protocol_at = port.get("protocol").unwrap_or(port).location;
-    Some(Port {
-        service: object,
-        number: number_of_port,
-        target: Some(target),
-        protocol,
-        protocol_at,
-        location: port.location,
-    })
+    Some(Port { service: object, number: number_of_port, target: Some(target), protocol, protocol_at, location })
 }
 
 /// The protocol of a Service's `appProtocol` (istio/istio, pkg/config/kube/conversion.go).

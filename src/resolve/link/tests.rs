@@ -1,7 +1,7 @@
 //! Each rule on its own: a mesh.toml and a base, and what is reported.
 
 use super::*;
-use crate::base::{Base, read_text};
+use crate::base::{Base, Loaded, read_text};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::resolve::mesh::Mesh;
 use crate::world::{Memory, World as _};
@@ -57,16 +57,13 @@ fn resolve(toml: &str, base: &str) -> (Vec<Diagnostic>, Mesh) {
     assert!(!sink.has_errors(), "{base}: {:#?}", sink.into_sorted(world.sources()));
     let base = Base { objects, ..Base::default() };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let mesh = crate::resolve::resolve(
-        &world,
-        &spec,
-        "out".into(),
-        crate::base::Loaded { base: Some(base), ..Default::default() },
-        &mut sink,
-    )
-    .mesh;
+    let mesh = crate::resolve::resolve(&world, &spec, "out".into(), loaded(base), &mut sink).mesh;
     let found = sink.into_sorted(world.sources()).into_iter().filter(|it| it.code != Code::MC0112);
     (found.collect(), mesh)
+}
+
+fn loaded(base: Base) -> Loaded {
+    Loaded { base: Some(base), ..Loaded::default() }
 }
 
 /// The codes of errors, and of warnings with a `w` before them.
@@ -150,11 +147,11 @@ fn the_message_says_what_the_base_has_instead() {
     let found = help("workloads.wbe.filters = ['f']", &in_shop);
     assert_eq!(found, pair("Deployment `web`", "did you mean `web`?"));
     let found = help("workloads.web = { namespace = 'admin', filters = ['f'] }", &in_shop);
-    assert_eq!(found, pair("it is in the namespace `shop`", "remove `namespace`: the base knows the namespace"));
+    assert_eq!(found, pair("it is in the namespace `shop`", "remove `namespace`: it comes from the base"));
     let found = help("workloads.web = { kind = 'DaemonSet', filters = ['f'] }", &in_shop);
     assert_eq!(
         found,
-        pair("`web` is a Deployment", "set `kind = \"Deployment\"`, or remove `kind`: the base knows it")
+        pair("`web` is a Deployment", "set `kind = \"Deployment\"`, or remove `kind`: it comes from the base")
     );
 }
 
@@ -196,13 +193,7 @@ fn an_incomplete_base_reports_nothing_as_missing() {
     let objects = read_text(world.sources(), "base.yaml".into(), &web("", ""), &mut sink);
     let base = Base { objects, incomplete: true, ..Base::default() };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let _ = crate::resolve::resolve(
-        &world,
-        &spec,
-        "out".into(),
-        crate::base::Loaded { base: Some(base), ..Default::default() },
-        &mut sink,
-    );
+    let _ = crate::resolve::resolve(&world, &spec, "out".into(), loaded(base), &mut sink);
     let found: Vec<_> = sink.into_sorted(world.sources()).iter().map(|it| it.code).collect();
     assert!(!found.contains(&Code::MC0520), "{found:?}");
 }

@@ -45,27 +45,27 @@ impl Entry {
     }
 }
 
-/// Reads both annotations. An annotation that the injector cannot read is reported.
-pub(crate) fn existing(linked: &Linked<'_>, sink: &mut Sink) -> Existing {
-    let mut read = |key| linked.pod.annotation(key).map(|it| entries(it, key, sink)).unwrap_or_default();
+/// Reads both annotations. An annotation that the injector cannot read is reported. `at` is the workload in mesh.toml.
+pub(crate) fn existing(linked: &Linked<'_>, at: Location, sink: &mut Sink) -> Existing {
+    let mut read = |key| linked.pod.annotation(key).map(|it| entries(it, (key, at), sink)).unwrap_or_default();
     Existing { volumes: read(USER_VOLUME), mounts: read(USER_VOLUME_MOUNT) }
 }
 
 /// The injection template ranges over the value and writes `- name: "KEY"`, then the fields of the entry (istio/istio,
 /// manifests/charts/istio-control/istio-discovery/files/injection-template.yaml). So the key is the name, or the index in a list,
 /// unless the entry has its own.
-fn entries(annotation: Text<'_>, key: &str, sink: &mut Sink) -> Vec<Entry> {
+fn entries(annotation: Text<'_>, (key, at): (&str, Location), sink: &mut Sink) -> Vec<Entry> {
     let location = annotation.node.location;
     let named: Vec<(String, Value)> = match serde_json::from_str(annotation.value) {
         Ok(Value::Array(list)) => list.into_iter().enumerate().map(|(i, entry)| (i.to_string(), entry)).collect(),
         Ok(Value::Object(map)) => map.into_iter().collect(),
         Ok(Value::Null) => Vec::new(),
         Ok(_) => {
-            sink.push(invalid(key, location, "it is neither a list nor a map"));
+            sink.push(invalid((key, at), location, "it is neither a list nor a map"));
             return Vec::new();
         }
         Err(error) => {
-            sink.push(invalid(key, location, &error.to_string()));
+            sink.push(invalid((key, at), location, &error.to_string()));
             return Vec::new();
         }
     };
@@ -73,7 +73,7 @@ fn entries(annotation: Text<'_>, key: &str, sink: &mut Sink) -> Vec<Entry> {
     for (name, entry) in named {
         let Value::Object(mut fields) = entry else {
             sink.push(
-                invalid(key, location, &format!("`{name}` has no fields"))
+                invalid((key, at), location, &format!("`{name}` has no fields"))
                     .help("write a list of entries with a `name` each, or a map from names to entries"),
             );
             return Vec::new();
@@ -84,9 +84,10 @@ fn entries(annotation: Text<'_>, key: &str, sink: &mut Sink) -> Vec<Entry> {
     entries
 }
 
-fn invalid(key: &str, location: Location, reason: &str) -> Diagnostic {
+fn invalid((key, at): (&str, Location), location: Location, reason: &str) -> Diagnostic {
     Diagnostic::error(Code::MC0529, format!("the annotation `{key}` of the base is not valid: {reason}"))
-        .at(location)
+        .at(at)
+        .related(location, "not valid")
         .note("the injector fails on it, and no pod is created")
 }
 
@@ -99,7 +100,7 @@ mod tests {
         let location = Location::whole(Sources::new().id("base.yaml".into()));
         let node = crate::base::Node { value: crate::base::Value::String(text.to_owned()), location };
         let mut sink = Sink::new();
-        let found = entries(Text { value: text, node: &node }, USER_VOLUME, &mut sink);
+        let found = entries(Text { value: text, node: &node }, (USER_VOLUME, location), &mut sink);
         if sink.has_errors() {
             return Err(sink.errors());
         }

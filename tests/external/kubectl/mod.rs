@@ -2,6 +2,7 @@
 
 mod manifests;
 mod patches;
+mod streams;
 mod yaml;
 
 use std::path::PathBuf;

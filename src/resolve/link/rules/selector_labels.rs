@@ -19,7 +19,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
                     .related(context.object().location, "its pod template has no such label");
                 match suggest(key, pod.labels().iter().map(|label| label.key.as_str())) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                    None => diagnostic.help("remove `selector`: the base knows the labels"),
+                    None => diagnostic.help("remove `selector`: it comes from the base"),
                 }
             }
         };

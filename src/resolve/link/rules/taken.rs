@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use super::Context;
 use crate::base::Node;
 use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::resolve::link::pod::text;
 use crate::resolve::link::volumes::Entry;
 
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
@@ -47,8 +46,9 @@ struct Taken<'a> {
 impl<'a> Taken<'a> {
     fn add(&mut self, nodes: &'a [Node], field: &str) {
         for node in nodes {
-            if let Some(value) = text(node, field) {
-                self.theirs.entry(trim(value)).or_insert((node.location, None));
+            let Some(value) = node.get(field) else { continue };
+            if let Some(text) = value.as_str() {
+                self.theirs.entry(trim(text)).or_insert((value.location, None));
             }
         }
     }
