@@ -15,11 +15,9 @@ pub(crate) fn tests() -> Vec<Test> {
         a_user_volume_with_the_name_of_another_volume_prevents_the_pod,
         a_user_volume_replaces_a_volume_of_the_same_name_and_type,
         an_envoy_filter_with_an_unknown_field_is_rejected,
+        an_envoy_filter_with_an_unknown_operation_is_rejected,
         an_envoy_filter_with_an_empty_label_is_rejected,
-        an_envoy_filter_without_a_match_is_accepted,
         a_config_map_that_is_too_large_is_rejected,
-        pods_on_the_network_of_the_host_get_no_sidecar,
-        pods_that_decline_get_no_sidecar,
     ]
 }
 
@@ -111,7 +109,7 @@ fn an_envoy_filter_with_an_empty_label_is_rejected(plane: &ControlPlane) {
     assert_rejected(apply(plane, &[envoy_filter(spec)]), "empty");
 }
 
-fn an_envoy_filter_without_a_match_is_accepted(plane: &ControlPlane) {
+fn an_envoy_filter_with_an_unknown_operation_is_rejected(plane: &ControlPlane) {
     let mut spec = good();
     spec["configPatches"][0]["patch"]["operation"] = "INSERT".into();
     assert_rejected(apply(plane, &[envoy_filter(spec)]), "INSERT");
@@ -124,30 +122,4 @@ fn a_config_map_that_is_too_large_is_rejected(plane: &ControlPlane) {
     };
     apply(plane, &[config_map(1 << 20)]).expect("accepted");
     assert_rejected(apply(plane, &[config_map((1 << 20) + 1)]), "Too long");
-}
-
-fn has_sidecar(pod: &Value) -> bool {
-    pod["spec"].to_string().contains("istio-proxy")
-}
-
-fn pods_on_the_network_of_the_host_get_no_sidecar(plane: &ControlPlane) {
-    let metadata = || json!({ "labels": { "app": "web" } });
-    let injected = pod(plane, &deployment(metadata(), json!({}))).expect("accepted");
-    assert!(has_sidecar(&injected));
-    let ignored = pod(plane, &deployment(metadata(), json!({ "hostNetwork": true }))).expect("accepted");
-    assert!(!has_sidecar(&ignored));
-}
-
-fn pods_that_decline_get_no_sidecar(plane: &ControlPlane) {
-    for kind in ["labels", "annotations"] {
-        let metadata = |value: &str| {
-            let mut metadata = json!({ "labels": { "app": "web" } });
-            metadata[kind]["sidecar.istio.io/inject"] = value.into();
-            metadata
-        };
-        for (value, injected) in [("true", true), ("false", false)] {
-            let pod = pod(plane, &deployment(metadata(value), json!({}))).expect("accepted");
-            assert_eq!(has_sidecar(&pod), injected, "{kind}: {value}");
-        }
-    }
 }

@@ -37,8 +37,16 @@ pub(crate) fn apply(plane: &ControlPlane, objects: &[Value]) -> Result<(), Strin
 /// # Errors
 /// What kubectl said.
 pub(crate) fn pods(plane: &ControlPlane, objects: &[(&Value, &Value)]) -> Result<Vec<Value>, String> {
-    let templates: Vec<_> = objects.iter().map(|(object, _)| (*object).clone()).collect();
-    prepare(plane, &templates);
+    let owners: Vec<_> = objects.iter().map(|(object, _)| (*object).clone()).collect();
+    prepare(plane, &owners);
+    pods_of(plane, objects)
+}
+
+/// The same in namespaces that exist.
+///
+/// # Errors
+/// What kubectl said.
+pub(crate) fn pods_of(plane: &ControlPlane, objects: &[(&Value, &Value)]) -> Result<Vec<Value>, String> {
     let pods: Vec<_> = objects.iter().map(|(object, template)| pod(object, template)).collect();
     let accounts: Vec<_> = pods
         .iter()
