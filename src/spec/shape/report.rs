@@ -124,7 +124,8 @@ impl<'a> Shape<'a> {
     /// The types that a schema accepts, in words: `a string or a table`.
     fn types(&self, schema: &'a Value) -> String {
         if let Some(choices) = schema["anyOf"].as_array() {
-            let names: Vec<_> = choices.iter().map(|choice| self.types(choice)).collect();
+            let mut names: Vec<_> = choices.iter().map(|choice| self.types(choice)).collect();
+            names.dedup();
             let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
             return if others.is_empty() { last.to_owned() } else { format!("{} or {last}", others.join(", ")) };
         }

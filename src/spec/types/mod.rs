@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 pub(crate) use binding::Binding;
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
-pub(crate) use workload::{Bindings, Use, UseSettings, Workload};
+pub(crate) use workload::{Bindings, KindName, Use, UseSettings, Workload};
 
 use super::Spanned;
 use super::decode::by_kind;
