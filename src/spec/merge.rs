@@ -64,12 +64,7 @@ pub(super) fn merge<'a>(
 }
 
 /// Adds the named things of the included file at an index.
-fn add<'a>(
-    merged: &mut Table<'a>,
-    table: &mut Table<'a>,
-    (parsed, file): (&[Parsed<'a>], usize),
-    sink: &mut Sink,
-) {
+fn add<'a>(merged: &mut Table<'a>, table: &mut Table<'a>, (parsed, file): (&[Parsed<'a>], usize), sink: &mut Sink) {
     let declares = |file: &Parsed<'_>, section: &str, name: &str| {
         let table = file.root.get(section).and_then(|table| table.get_ref().as_table());
         table.is_some_and(|table| table.contains_key(name))

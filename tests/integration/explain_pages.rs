@@ -15,7 +15,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 49] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 57] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
@@ -70,6 +70,9 @@ const WITHOUT_EXAMPLE: [(&str, &str); 49] = [
     ("MC0706", "needs out/"),
     ("MC0707", "needs out/"),
     ("MC0708", "is about the command line"),
+    ("MC0709", "needs out/"),
+    ("MC0710", "needs out/"),
+    ("MC0711", "needs out/"),
 ];
 
 /// Examples that are complete without additions.
