@@ -103,7 +103,7 @@ impl Verify {
             outcome = Outcome::Error;
         }
         if matches!(reporter.format(), Format::Json) {
-            let empty = Report { engine: self.engine(), workloads: Vec::new(), passed: false };
+            let empty = Report { engine: self.engine(), workloads: Vec::new(), passed: false, assumed: None };
             let product =
                 report.as_ref().unwrap_or(&empty).to_json(&sink.into_sorted(world.sources()), world.sources());
             return if stdout(product.as_bytes()) == Outcome::Success { outcome } else { Outcome::Error };

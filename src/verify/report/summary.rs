@@ -65,7 +65,9 @@ impl Report {
             (1, _) => "; 1 workload has no tests".to_owned(),
             (n, _) => format!("; {n} workloads have no tests"),
         };
-        format!("{}: {result} in {}{untested}", counted.join(", "), self.engine.place())
+        let assumed = self.assumed.filter(|_| tests > 0);
+        let assumed = assumed.map_or_else(String::new, |why| format!("; assumes that all requests are HTTP: {why}"));
+        format!("{}: {result} in {}{untested}{assumed}", counted.join(", "), self.engine.place())
     }
 }
 
