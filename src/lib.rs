@@ -20,6 +20,7 @@ mod layout;
 mod module;
 mod objects;
 mod resolve;
+pub mod show;
 mod spec;
 pub mod store;
 pub mod verify;
@@ -68,6 +69,28 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
     compiled.into_iter().collect()
 }
 
+/// What each workload of a mesh.toml gets. `None` if `sink` has errors, such as a name in `query` that no workload has.
+#[must_use]
+pub fn show(world: &dyn World, input: &Input<'_>, query: &show::Query, sink: &mut Sink) -> Option<show::Report> {
+    let project = spec::load(world, input.file, sink)?;
+    let mut workloads = Vec::new();
+    for spec in project.environments() {
+        let out = resolve::out_dir(spec, sink);
+        let loaded = base::load(world, base::Request { spec, out: &out, given: input.base }, sink);
+        let resolved = resolve::resolve(world, spec, &out, &loaded, sink);
+        let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
+        if !sink.has_errors() {
+            workloads.extend(show::workloads(world.sources(), spec, &resolved, &plan));
+        }
+    }
+    if sink.has_errors() {
+        return None;
+    }
+    let filters = project.environments().iter().flat_map(|spec| spec.filters.keys()).map(String::as_str).collect();
+    let workloads = query.select(workloads, &filters, sink);
+    (!sink.has_errors()).then_some(show::Report { workloads })
+}
+
 /// The objects of a kustomization, a directory or a file as JSON, as the compiler sees them. `None` if some of them are unknown or
 /// `sink` has errors. For the tests that compare them with those of kustomize.
 #[doc(hidden)]
@@ -81,7 +104,7 @@ pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Opti
 fn environment(world: &dyn World, spec: &spec::Spec, given: Option<&Utf8Path>, sink: &mut Sink) -> Option<Compiled> {
     let out = resolve::out_dir(spec, sink);
     let loaded = base::load(world, base::Request { spec, out: &out, given }, sink);
-    let resolved = resolve::resolve(world, spec, &out, loaded, sink);
+    let resolved = resolve::resolve(world, spec, &out, &loaded, sink);
     let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
     if sink.has_errors() {
         return None;

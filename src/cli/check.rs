@@ -1,10 +1,9 @@
 //! `mesh-compile check`
 
-use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::Sink;
 use mesh_compile::world::World;
-use mesh_compile::{Input, compile, store};
+use mesh_compile::{compile, store};
 
 use super::report::{Reporter, plural};
 use super::verify::{Cache, DryRun};

@@ -10,6 +10,7 @@ mod progress;
 mod render;
 mod report;
 mod schema;
+mod show;
 mod slim;
 mod verify;
 
@@ -88,6 +89,7 @@ enum Command {
     Render(render::Render),
     Check(check::Check),
     Verify(verify::Verify),
+    Show(show::Show),
     Inspect(inspect::Inspect),
     Slim(slim::Slim),
     Init(init::Init),
@@ -164,6 +166,7 @@ impl Cli {
             Command::Render(command) => command.run(world, project, reporter),
             Command::Check(command) => command.run(world, project, reporter),
             Command::Verify(command) => command.run(world, project, reporter),
+            Command::Show(command) => command.run(world, project, reporter),
             Command::Inspect(command) => command.run(world, reporter),
             Command::Slim(command) => command.run(world, reporter),
             Command::Init(command) => command.run(world, reporter),

@@ -1,11 +1,10 @@
 //! `mesh-compile render`
 
-use camino::Utf8PathBuf;
 use clap::Args;
 use mesh_compile::diag::Sink;
 use mesh_compile::store::{self, Action, Step};
 use mesh_compile::world::World;
-use mesh_compile::{Input, Tree, compile, stream};
+use mesh_compile::{Tree, compile, stream};
 
 use super::report::{Reporter, line, plural, stdout};
 use super::verify::{Cache, DryRun};

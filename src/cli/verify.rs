@@ -9,7 +9,7 @@ use mesh_compile::diag::{Code, Diagnostic, Sink};
 use mesh_compile::verify::{Engine, Options, Progress, Report, SingleModule, verify, verify_module};
 use mesh_compile::world::World;
 use mesh_compile::world::write::write;
-use mesh_compile::{Compiled, Input, compile};
+use mesh_compile::{Compiled, compile};
 
 use super::progress::Bar;
 use super::report::{Reporter, cannot_write, stdout};

@@ -144,8 +144,8 @@ fn namespaces(entry: &Entry<'_>, sink: &mut Sink) -> (Option<Namespace>, Option<
     let of_patch = match (&entry.written.patch_namespace, entry.object()) {
         (Some(empty), _) if empty.is_empty() => None,
         (Some(namespace), _) => settings::namespace(namespace, sink),
-        // Kustomize finds an object that sets no namespace only by a patch that sets none.
-        (None, Some(object)) if object.namespace.is_none() => None,
+        // kustomize finds an object that sets no namespace by a patch that sets none or `default`.
+        (None, Some(object)) if object.namespace.is_none() => namespace.clone().filter(|it| it.as_str() == "default"),
         (None, _) => namespace.clone(),
     };
     (namespace, of_patch)

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bindings::Bindings;
 use merge::Conflicts;
 use opt_out::OptOuts;
+use suitable::Unsuitable;
 
 use super::kinds;
 use super::link::{self, Index, Linked};
@@ -79,6 +80,11 @@ impl<'a> Entry<'a> {
         in_table.or_else(|| self.object().map(|object| object.location)).unwrap_or(self.location)
     }
 
+    /// The labels of its pods.
+    pub(crate) fn labels(&self) -> Vec<(&'a str, &'a str)> {
+        labels::all(self)
+    }
+
     /// The traffic that filters without a direction of their own see.
     pub(crate) fn direction(&self) -> crate::domain::Direction {
         let written = self.written.direction.as_deref().copied();
@@ -86,8 +92,17 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The roster in the order of the keys.
-pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings, sink: &mut Sink) -> Vec<Entry<'a>> {
+/// The workloads of mesh.toml and of the base.
+#[derive(Debug)]
+pub(crate) struct Roster<'a> {
+    /// The workloads to render, and tables without filters, in the order of their keys.
+    pub(crate) entries: Vec<Entry<'a>>,
+    /// Workloads of the base that no binding adds filters to, and why wildcards leave them out if one matches.
+    pub(crate) unbound: Vec<(Entry<'a>, Option<Unsuitable>)>,
+}
+
+/// The roster.
+pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings, sink: &mut Sink) -> Roster<'a> {
     let tables = spec.workloads.iter();
     let mut roster: Vec<Entry<'a>> =
         tables.map(|(key, table)| declared(spec, key, table, index, settings, sink)).collect();
@@ -99,17 +114,18 @@ pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings,
     let kinds: BTreeSet<&str> = roster.iter().filter_map(|entry| Some(entry.kind?.as_str())).collect();
     let conditions = spec.bindings.iter().filter_map(|binding| binding.kinds.as_ref()).flatten();
     conditions.for_each(|kind| kinds::check_condition(kind, &kinds, sink));
-    bind(spec, index, &mut roster, sink);
-    roster.retain(|entry| entry.table.is_some() || !entry.uses.is_empty());
-    roster
+    let left_out = bind(spec, index, &mut roster, sink);
+    let is_bound = |entry: &Entry<'_>| entry.table.is_some() || !entry.uses.is_empty();
+    let (bound, unbound): (Vec<_>, Vec<_>) = roster.into_iter().zip(left_out).partition(|(entry, _)| is_bound(entry));
+    Roster { entries: bound.into_iter().map(|(entry, _)| entry).collect(), unbound }
 }
 
-/// Fills in the uses.
-fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &mut Sink) {
+/// Fills in the uses. Returns why wildcards leave out each workload, if they do.
+fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &mut Sink) -> Vec<Option<Unsuitable>> {
     let mut bindings = Bindings::new(spec, sink);
-    let bound = bindings.apply(roster, index);
+    let applied = bindings.apply(roster, index);
     let (mut opt_outs, mut conflicts) = (OptOuts::default(), Conflicts::default());
-    for (entry, bound) in roster.iter_mut().zip(&bound) {
+    for (entry, bound) in roster.iter_mut().zip(applied.iter().map(|applied| &applied.bound)) {
         let opt_out = opt_outs.of(spec, entry, bound, sink);
         entry.uses = merge::merge(spec, entry, bound, &opt_out, &mut conflicts);
         if let (None, Some(Origin::Binding(index))) = (entry.table, entry.uses.first().map(|one| one.origin)) {
@@ -120,6 +136,7 @@ fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &
     unmatched::report(spec, index.base, roster, &bindings, sink);
     opt_outs.report(spec, sink);
     conflicts.report(spec, sink);
+    applied.into_iter().map(|applied| applied.left_out).collect()
 }
 
 /// The entry of a table.

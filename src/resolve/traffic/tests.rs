@@ -25,7 +25,8 @@ fn suites_in(text: &str) -> (Memory, (Vec<Suite>, Vec<Code>)) {
     let world = Memory::new().file("it.wasm", module.unwrap()).file("mesh.toml", format!("{filters}\n{text}"));
     let mut sink = Sink::new();
     let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let suites = crate::resolve::resolve(&world, &spec, "out".into(), crate::base::Loaded::default(), &mut sink).suites;
+    let loaded = crate::base::Loaded::default();
+    let suites = crate::resolve::resolve(&world, &spec, "out".into(), &loaded, &mut sink).suites;
     let found = sink.into_sorted(world.sources());
     let codes = found.iter().map(|finding| finding.code).filter(|code| *code != Code::MC0112).collect();
     (world, (suites, codes))

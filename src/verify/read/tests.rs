@@ -41,7 +41,8 @@ pub(in crate::verify) struct Compiled {
 fn compiled(world: &dyn World, spec: &Utf8Path) -> Compiled {
     let mut sink = Sink::new();
     let spec = spec::load(world, spec, &mut sink).expect("valid TOML").into_only();
-    let resolved = resolve::resolve(world, &spec, "out".into(), crate::base::Loaded::default(), &mut sink);
+    let loaded = crate::base::Loaded::default();
+    let resolved = resolve::resolve(world, &spec, "out".into(), &loaded, &mut sink);
     let plan = envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);
     assert_eq!(sink.errors(), 0, "{:#?}", sink.diagnostics());
     let objects = envoy_filter::objects(&resolved.mesh, &plan);
