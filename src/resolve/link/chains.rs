@@ -3,16 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Linked;
 use super::index::{Index, group};
 use super::pod::{Pod, number, text};
 use super::ports::{self, Port, Protocol};
-use super::Linked;
 use crate::base::{Node, Object};
 use crate::domain::Direction;
 use crate::resolve::traffic::suite::{Bypass, Chain, Test};
 
 /// The name that a test's request has unless the test sets one.
 const ANY_HOST: &str = "mesh.test";
+
+/// How a port gets HTTP filters.
+const HTTP_PORT: &str =
+    "if the port carries HTTP, name it `http` or `http-…` in the Service, or set its `appProtocol: http`";
 
 /// The chains of a mesh's proxies.
 #[derive(Debug)]
@@ -43,7 +47,8 @@ impl<'a> Chains<'a> {
             Direction::Inbound => inbound(linked, &ports::of(self.index, linked.object, linked.pod), test.port),
             Direction::Gateway => self.gateway(linked, test.port),
             Direction::Outbound | Direction::Any => {
-                let authorities = test.steps.iter().filter_map(|step| step.exchange.request.headers.first(":authority"));
+                let authorities =
+                    test.steps.iter().filter_map(|step| step.exchange.request.headers.first(":authority"));
                 let mut chains = authorities.map(|authority| {
                     let authority = String::from_utf8_lossy(authority);
                     self.outbound.chain(&authority, linked.namespace, test.port)
@@ -62,11 +67,15 @@ impl<'a> Chains<'a> {
         if servers.is_empty() {
             return Chain::default();
         }
-        let of_port: Vec<&Server<'_>> = servers.iter().filter(|it| port.is_none_or(|port| it.listener == port)).collect();
+        let of_port: Vec<&Server<'_>> =
+            servers.iter().filter(|it| port.is_none_or(|port| it.listener == port)).collect();
         match (of_port.iter().find(|it| it.is_http), of_port.first(), port) {
             (Some(_), ..) => Chain::default(),
             (None, Some(other), _) => Chain::tcp(Bypass {
-                reason: format!("the Gateway `{}` passes the connections of this port on, without HTTP filters", other.gateway.name),
+                reason: format!(
+                    "the Gateway `{}` passes the connections of this port on, without HTTP filters",
+                    other.gateway.name
+                ),
                 at: Some((other.node.location, "not HTTP".to_owned())),
                 help: "send the requests to a port whose server speaks HTTP".to_owned(),
             }),
@@ -97,11 +106,14 @@ fn inbound(linked: &Linked<'_>, ports: &[Port<'_>], port: Option<u16>) -> Chain 
     match (of_port.first(), port) {
         (Some(tcp), _) => {
             let service = format!("{} `{}`", tcp.service.kind, tcp.service.name);
-            let what = port.map_or_else(|| format!("no port of {workload} is HTTP"), |port| format!("port {port} of {workload} is not HTTP"));
+            let what = port.map_or_else(
+                || format!("no port of {workload} is HTTP"),
+                |port| format!("port {port} of {workload} is not HTTP"),
+            );
             Chain::tcp(Bypass {
                 reason: format!("{what}: its chain is a TCP proxy, without HTTP filters"),
-                at: Some((tcp.protocol_at, format!("{service} declares it"))),
-                help: "name the Service's port `http` or `http-…`, or set `appProtocol: http`".to_owned(),
+                at: Some((tcp.protocol_at, format!("the protocol of {service}"))),
+                help: HTTP_PORT.to_owned(),
             })
         }
         (None, None) => Chain::default(),
@@ -168,13 +180,16 @@ impl<'a> Outbound<'a> {
         match (of_port.first(), ports.first(), port) {
             (Some(tcp), ..) => Chain::tcp(Bypass {
                 reason: format!("`{host}` is not HTTP: its listener is a TCP proxy, without HTTP filters"),
-                at: Some((tcp.protocol_at, format!("{} `{}` declares it", tcp.service.kind, tcp.service.name))),
-                help: "name the Service's port `http` or `http-…`, or set `appProtocol: http`".to_owned(),
+                at: Some((tcp.protocol_at, format!("the protocol of {} `{}`", tcp.service.kind, tcp.service.name))),
+                help: HTTP_PORT.to_owned(),
             }),
             (None, Some(other), Some(port)) => Chain::shared_tcp(Bypass {
                 reason: format!("`{host}` has no port {port}, so the connection passes all HTTP filters by"),
-                at: Some((other.location, format!("{} `{}` has port {}", other.service.kind, other.service.name, other.number))),
-                help: format!("set `port = {}`", other.number),
+                at: Some((
+                    other.location,
+                    format!("{} `{}` has port {}", other.service.kind, other.service.name, other.number),
+                )),
+                help: format!("send the request to port {}: `authority = \"{host}:{}\"`", other.number, other.number),
             }),
             (None, _, _) => self.unknown(host, port.unwrap_or(80)),
         }
@@ -189,12 +204,16 @@ impl<'a> Outbound<'a> {
         }
         match of_port.first() {
             Some(tcp) => Chain::tcp(Bypass {
-                reason: format!("no Service of the base has HTTP on port {port}: its listeners are TCP proxies, without HTTP filters"),
-                at: Some((tcp.protocol_at, format!("{} `{}` declares it", tcp.service.kind, tcp.service.name))),
-                help: "name the Service's port `http` or `http-…`, or set `appProtocol: http`".to_owned(),
+                reason: format!(
+                    "no Service of the base has HTTP on port {port}: its listeners are TCP proxies, without HTTP filters"
+                ),
+                at: Some((tcp.protocol_at, format!("the protocol of {} `{}`", tcp.service.kind, tcp.service.name))),
+                help: HTTP_PORT.to_owned(),
             }),
             None => Chain::shared_tcp(Bypass {
-                reason: format!("no Service and no ServiceEntry of the base has the port {port}, so the sidecar has no listener for it"),
+                reason: format!(
+                    "no Service and no ServiceEntry of the base has the port {port}, so the sidecar has no listener for it"
+                ),
                 at: None,
                 help: "add the Service or a ServiceEntry to the base".to_owned(),
             }),
@@ -207,7 +226,9 @@ impl<'a> Outbound<'a> {
             return Chain::default();
         }
         Chain::shared_tcp(Bypass {
-            reason: format!("no Service and no ServiceEntry of the base has the host `{host}`, so the connection passes all HTTP filters by"),
+            reason: format!(
+                "no Service and no ServiceEntry of the base has the host `{host}`, so the connection passes all HTTP filters by"
+            ),
             at: None,
             help: format!("add the Service, or a ServiceEntry with the host `{host}`, to the base"),
         })

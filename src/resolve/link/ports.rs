@@ -64,11 +64,7 @@ fn of_kind<'a>(service: &'a Object, named_port: impl Fn(&str) -> Option<u16>) ->
     }
 }
 
-fn of_service<'a>(
-    service: &'a Object,
-    port: &'a Node,
-    named_port: impl Fn(&str) -> Option<u16>,
-) -> Option<Port<'a>> {
+fn of_service<'a>(service: &'a Object, port: &'a Node, named_port: impl Fn(&str) -> Option<u16>) -> Option<Port<'a>> {
     let number_of_port = number(port.get("port")?)?;
     let target = match port.get("targetPort") {
         None => Some(number_of_port),

@@ -8,7 +8,8 @@ use crate::resolve::traffic::suite::Chain;
 #[track_caller]
 fn chain(workload: &str, test: &str, base: &str) -> (&'static str, String) {
     let toml = format!("workloads.web = {{ filters = ['f'], {workload} tests = [{{ name = 't', {test} }}] }}");
-    let base = format!("{}{base}", web("", "containers: [{ name: web, ports: [{ name: main, containerPort: 9080 }] }]"));
+    let base =
+        format!("{}{base}", web("", "containers: [{ name: web, ports: [{ name: main, containerPort: 9080 }] }]"));
     let (found, suites) = resolve_to(&toml, &base, |resolved| resolved.suites);
     assert!(found.iter().all(|it| it.severity != Severity::Error), "{toml}\n{found:#?}");
     let Chain { is_http, exists, has_port, bypass } = suites[0].tests[0].chain.clone();
@@ -32,7 +33,9 @@ fn of_web(ports: &str) -> String {
 
 #[test]
 fn a_port_that_a_service_targets_has_a_chain_of_its_own() {
-    for ports in ["{ port: 80, targetPort: 9080, name: http }", "{ port: 80, targetPort: main, name: web }", "{ port: 9080 }"] {
+    for ports in
+        ["{ port: 80, targetPort: 9080, name: http }", "{ port: 80, targetPort: main, name: web }", "{ port: 9080 }"]
+    {
         assert_eq!(of("", "port = 9080", &of_web(ports)), "all", "{ports}");
         assert_eq!(of("", "port = 80", &of_web(ports)), "those without a port", "{ports}");
     }
@@ -55,7 +58,9 @@ fn without_a_port_a_request_comes_through_any_service() {
 
 #[test]
 fn a_port_that_is_not_http_has_no_http_filters() {
-    for port in ["name: tcp-x", "name: tls", "name: https", "name: mysql", "appProtocol: tcp, name: http", "name: redis-a"] {
+    for port in
+        ["name: tcp-x", "name: tls", "name: https", "name: mysql", "appProtocol: tcp, name: http", "name: redis-a"]
+    {
         let (filters, reason) = chain("", "port = 9000", &of_web(&format!("{{ port: 9000, {port} }}")));
         assert_eq!((filters, reason.contains("TCP proxy")), ("network", true), "{port}: {reason}");
     }
@@ -66,8 +71,11 @@ fn a_port_that_is_not_http_has_no_http_filters() {
 fn a_sidecar_has_listeners_for_the_services_of_the_mesh() {
     let outbound = "direction = 'outbound',";
     let of_host = |host: &str, base: &str| of(outbound, &format!("request.authority = '{host}'"), base);
-    let api = service("app: api", "{ port: 9080, name: http }, { port: 9000, name: tcp-x }").replace("name: web", "name: api");
-    for host in ["api", "api.default", "api.default.svc", "api.default.svc.cluster.local", "API:9080", "api.default:9080"] {
+    let api = service("app: api", "{ port: 9080, name: http }, { port: 9000, name: tcp-x }")
+        .replace("name: web", "name: api");
+    for host in
+        ["api", "api.default", "api.default.svc", "api.default.svc.cluster.local", "API:9080", "api.default:9080"]
+    {
         assert_eq!(of_host(host, &api), "all", "{host}");
     }
     assert_eq!(of_host("api:9000", &api), "network");
@@ -90,7 +98,9 @@ fn a_service_entry_makes_a_host_known() {
             "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {{ name: e }}\nspec:\n  hosts: [example.com, '*.example.org']\n  ports: [{ports}]\n---\n"
         )
     };
-    let of_host = |host: &str, ports: &str| of("direction = 'outbound',", &format!("request.authority = '{host}'"), &entry(ports));
+    let of_host = |host: &str, ports: &str| {
+        of("direction = 'outbound',", &format!("request.authority = '{host}'"), &entry(ports))
+    };
     let http = "{ number: 8080, name: any, protocol: HTTP }";
     for host in ["example.com", "example.com:8080", "a.example.org", "a.b.example.org"] {
         assert_eq!(of_host(host, http), "all", "{host}");
@@ -130,7 +140,8 @@ fn the_listeners_of_a_gateway_are_those_of_its_gateways() {
     assert_eq!(of("", http), (true, true));
     assert_eq!(of("port = 80", http), (false, false));
     assert_eq!(of("port = 8443", http), (false, false));
-    let tls = |mode: &str| format!("{{ port: {{ number: 443, name: https, protocol: HTTPS }}, tls: {{ mode: {mode} }} }}");
+    let tls =
+        |mode: &str| format!("{{ port: {{ number: 443, name: https, protocol: HTTPS }}, tls: {{ mode: {mode} }} }}");
     assert_eq!(of("port = 8443", &tls("SIMPLE")), (true, true));
     assert_eq!(of("port = 8443", &tls("PASSTHROUGH")), (true, false));
     assert_eq!(of("", &tls("PASSTHROUGH")), (true, false));
