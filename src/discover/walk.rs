@@ -150,7 +150,11 @@ fn workloads(world: &dyn World, path: &Utf8Path) -> Option<Vec<Workload>> {
 }
 
 fn workload(object: &Value) -> Option<Workload> {
-    let kind = Kind::of(object["apiVersion"].as_str()?, object["kind"].as_str()?)?;
+    let kind = Kind::of(object["apiVersion"].as_str()?, object["kind"].as_str()?).ok()??;
+    // The Deployment that a Rollout refers to is found itself.
+    if object["spec"]["workloadRef"].is_object() {
+        return None;
+    }
     let metadata = &object["metadata"];
     let namespace = metadata["namespace"].as_str().map(str::to_owned);
     Some((kind, namespace, metadata["name"].as_str()?.to_owned()))

@@ -2,6 +2,7 @@
 
 pub(crate) mod annotation;
 mod direction;
+pub(crate) mod glob;
 mod insert;
 mod istio;
 mod kind;
@@ -17,7 +18,7 @@ mod runtime;
 pub(crate) use direction::Direction;
 pub(crate) use insert::Insert;
 pub(crate) use istio::Istio;
-pub(crate) use kind::Kind;
+pub(crate) use kind::{Kind, NotAKind};
 pub(crate) use log_level::LogLevel;
 pub(crate) use mount::MountBy;
 pub(crate) use names::{FilterName, LabelKey, LabelValue, Namespace, ObjectName};

@@ -11,7 +11,7 @@ use camino::Utf8PathBuf;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::domain::Digest;
+use crate::domain::{Digest, Kind};
 use crate::objects::{Lock, Object};
 use crate::resolve::mesh::Mesh;
 use crate::yaml;
@@ -88,11 +88,15 @@ fn object_file(generated: &str, object: &Object) -> File {
             File::new(path, &[generated], object)
         }
         Object::Patch { namespace, patch } => {
-            let kind = patch.kind.as_str().to_ascii_lowercase();
-            let path = format!("{PATCHES}{namespace}/{kind}-{}.yaml", patch.metadata.name);
+            let path = patch_path(namespace, patch.kind, &patch.metadata.name);
             File::new(path, &[generated, ARGO_SKIP], patch)
         }
     }
+}
+
+/// The path of a workload's patch.
+pub(crate) fn patch_path(namespace: &str, kind: Kind, name: &str) -> String {
+    format!("{PATCHES}{namespace}/{}-{name}.yaml", kind.qualified().to_ascii_lowercase())
 }
 
 /// The first comment of every file.

@@ -33,7 +33,6 @@ pub(crate) use wasm::{
 };
 pub(crate) use workload::{
     Container, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, USER_VOLUME, USER_VOLUME_MOUNT, WorkloadPatch,
-    WorkloadSpec,
 };
 
 /// Labels, annotations, environment variables: strings by name.

@@ -1,26 +1,62 @@
 //! The strategic-merge patch of a workload: its pod template.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as D;
+use serde::ser::{Error as _, SerializeMap as _};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{Metadata, Strings, is_default};
 use crate::domain::Kind;
 pub(crate) use crate::domain::annotation::{PROXY_CONTAINER, USER_VOLUME, USER_VOLUME_MOUNT};
 
-/// A patch of a Deployment, StatefulSet, DaemonSet or Rollout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+/// A patch of a workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WorkloadPatch {
-    pub(crate) api_version: String,
     pub(crate) kind: Kind,
     pub(crate) metadata: Metadata,
-    pub(crate) spec: WorkloadSpec,
+    pub(crate) template: PodTemplate,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct WorkloadSpec {
-    pub(crate) template: PodTemplate,
+impl WorkloadPatch {
+    /// Reads a patch of the kind. The API version and the kind of the document are those of `kind`.
+    pub(crate) fn read(mut document: Map<String, Value>, kind: Kind) -> Result<Self, serde_json::Error> {
+        let metadata = serde_json::from_value(document.remove("metadata").unwrap_or_default())?;
+        document.retain(|key, _| !matches!(key.as_str(), "apiVersion" | "kind"));
+        let mut rest = Value::Object(document);
+        for key in kind.template_path() {
+            rest = match rest {
+                Value::Object(mut map) if map.len() == 1 => map.remove(key),
+                _ => None,
+            }
+            .ok_or_else(|| D::custom(format_args!("only `{}` is patched", kind.template_path().join("."))))?;
+        }
+        Ok(Self { template: serde_json::from_value(rest)?, kind, metadata })
+    }
+}
+
+impl Serialize for WorkloadPatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let path = self.kind.template_path();
+        let (first, inner) = path.split_first().ok_or_else(|| S::Error::custom("the path is empty"))?;
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("apiVersion", self.kind.api_version())?;
+        map.serialize_entry("kind", self.kind.manifest())?;
+        map.serialize_entry("metadata", &self.metadata)?;
+        map.serialize_entry(first, &Nested(inner, &self.template))?;
+        map.end()
+    }
+}
+
+/// The pod template below these keys.
+struct Nested<'a>(&'a [&'a str], &'a PodTemplate);
+
+impl Serialize for Nested<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.split_first() {
+            Some((key, inner)) => serializer.collect_map([(key, Nested(inner, self.1))]),
+            None => self.1.serialize(serializer),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,12 +4,14 @@ mod attachments;
 mod capabilities;
 mod configuration;
 mod filters;
+mod kinds;
 mod limits;
 mod link;
 pub(crate) mod mesh;
 pub(crate) mod modules;
 mod out_dir;
 pub(crate) mod roster;
+pub(crate) mod select;
 mod settings;
 pub(crate) mod template;
 pub(crate) mod traffic;
@@ -30,7 +32,7 @@ use link::Index;
 pub(crate) use link::candidates;
 use mesh::Mesh;
 pub(crate) use out_dir::out_dir;
-use roster::Entry;
+use roster::{Entry, Roster};
 use template::{MeshVars, Templates};
 use traffic::suite::{Proxies, Suite};
 use workloads::Inputs;
@@ -46,7 +48,11 @@ pub(crate) struct Resolved<'a> {
     /// The tests of each workload, in the order of the workloads.
     pub(crate) suites: Vec<Suite>,
     pub(crate) proxies: Proxies,
+    pub(crate) roster: Roster<'a>,
 }
+
+/// The base of a mesh that names none.
+static NONE: Base = Base { objects: Vec::new(), incomplete: false };
 
 /// Resolves the spec. The result must be rendered only if `sink` has no errors.
 ///
@@ -55,11 +61,10 @@ pub(crate) fn resolve<'a>(
     world: &'a dyn World,
     spec: &'a Spec,
     out: &Utf8Path,
-    loaded: Loaded,
+    loaded: &'a Loaded,
     sink: &mut Sink,
 ) -> Resolved<'a> {
-    let none = Base::default();
-    let base = loaded.base.as_ref().unwrap_or(&none);
+    let base = loaded.base.as_ref().unwrap_or(&NONE);
     let settings = settings::resolve(spec, sink);
     let modules = modules::read(world, spec, &settings, sink);
     let by_path = modules::by_path(spec, &modules);
@@ -70,17 +75,18 @@ pub(crate) fn resolve<'a>(
     };
     let templates = Templates::new(world.sources(), spec, vars);
     let filters = filters::resolve(world, spec, &settings, modules, &templates, sink);
-    let default_namespace = settings.namespace.as_ref().map_or("default", |namespace| namespace.as_str());
+    let of_mesh = spec.mesh.namespace.as_ref().filter(|_| settings.namespace.is_some());
+    let default_namespace = of_mesh.map_or("default", |namespace| namespace.as_str());
     let index = Index::new(base, default_namespace);
     let roster = roster::roster(spec, &index, &settings, sink);
     let workloads = workloads::resolve(
         &Inputs { world, spec, settings: &settings, filters: &filters, index: &index },
-        &roster,
+        &roster.entries,
         &templates,
         sink,
     );
-    unused(spec, &roster, sink);
-    let suites = traffic::resolve(world.sources(), &roster, &workloads, sink);
+    unused(spec, &roster.entries, sink);
+    let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, sink);
     let attachments = attachments::resolve(&filters, &workloads, &templates, sink);
 
     let proxies = Proxies {
@@ -91,7 +97,8 @@ pub(crate) fn resolve<'a>(
     let workloads = workloads.into_iter().map(|workload| workload.mesh).collect();
     let mesh = Mesh {
         spec: spec.file_name().to_owned(),
-        layout: loaded.layout,
+        spec_path: out_dir::spec_from_out(world, spec, out),
+        layout: loaded.layout.clone(),
         base_is_given: loaded.given,
         labels: settings.labels,
         istio: settings.istio,
@@ -102,7 +109,7 @@ pub(crate) fn resolve<'a>(
         workloads,
         attachments,
     };
-    Resolved { mesh, templates, out: spec.dir().join(out), suites, proxies }
+    Resolved { mesh, templates, out: spec.dir().join(out), suites, proxies, roster }
 }
 
 /// Reports a file without workloads, and filters that no workload uses.

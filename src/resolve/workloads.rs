@@ -93,8 +93,8 @@ fn workload<'a>(
     let is_moved = mount_path.as_deref() != Some(MOUNT_PATH);
     let uses = uses::resolve(world, spec, filters, entry, is_moved, sink);
     let by = mount_by(entry, &uses, sink);
-    let (name, namespace) = (name?, namespace?);
-    let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: entry.kind.as_str() };
+    let (kind, name, namespace) = (entry.kind?, name?, namespace?);
+    let vars = WorkloadVars { name: name.as_str(), namespace: namespace.as_str(), kind: kind.as_str() };
     // After a report, the default is used, so that the same run reports the workload's other errors.
     let scope = Scope { filter: None, workload: Some(&vars) };
     let volume = volumes::volume_name(spec, entry.location, &scope, templates, sink);
@@ -106,7 +106,7 @@ fn workload<'a>(
     let existing = entry.linked.map(|linked| link::existing(&linked, entry.location, sink)).unwrap_or_default();
     let log = written.wasm_log_level.as_ref().map(|level| link::log_level(entry.linked.as_ref(), level, sink));
     let mut mesh = mesh::Workload {
-        kind: entry.kind,
+        kind: kind,
         name,
         namespace,
         patch_namespace,
@@ -144,8 +144,8 @@ fn namespaces(entry: &Entry<'_>, sink: &mut Sink) -> (Option<Namespace>, Option<
     let of_patch = match (&entry.written.patch_namespace, entry.object()) {
         (Some(empty), _) if empty.is_empty() => None,
         (Some(namespace), _) => settings::namespace(namespace, sink),
-        // Kustomize finds an object that sets no namespace only by a patch that sets none.
-        (None, Some(object)) if object.namespace.is_none() => None,
+        // kustomize finds an object that sets no namespace by a patch that sets none or `default`.
+        (None, Some(object)) if object.namespace.is_none() => namespace.clone().filter(|it| it.as_str() == "default"),
         (None, _) => namespace.clone(),
     };
     (namespace, of_patch)
@@ -160,7 +160,8 @@ fn name(entry: &Entry<'_>, sink: &mut Sink) -> Option<ObjectName> {
     };
     ObjectName::new(text)
         .map_err(|reason| {
-            let message = format!("`{text}` is not a valid {} name: {reason}", entry.kind.as_str());
+            let kind = entry.kind.map_or("workload", Kind::as_str);
+            let message = format!("`{text}` is not a valid {kind} name: {reason}");
             sink.push(Diagnostic::error(Code::MC0201, message).at(location));
         })
         .ok()
@@ -188,19 +189,19 @@ fn mount_by(entry: &Entry<'_>, uses: &[Use<'_>], sink: &mut Sink) -> MountBy {
     let default = if gateway.is_some() { MountBy::Container } else { MountBy::Annotation };
     let by = written.mount.as_deref().copied().unwrap_or(default);
     let location = written.mount.as_ref().map_or(entry.location, Spanned::location);
-    match (by, gateway) {
-        (MountBy::Annotation, Some(gateway)) => sink.push(
+    match (by, gateway, entry.kind.filter(|kind| !kind.merges_lists())) {
+        (MountBy::Annotation, Some(gateway), _) => sink.push(
             Diagnostic::error(Code::MC0210, "gateways ignore the sidecar annotations, so no module would be mounted")
                 .at_label(location, "mounts by the sidecar annotations")
                 .related(gateway.location, "runs in a gateway")
                 .note("istio/istio#36999: the gateway's injection template has no userVolume")
                 .help("remove `mount`, or set `mount = \"container\"`"),
         ),
-        (MountBy::Container, gateway) if entry.kind == Kind::Rollout => sink.push(
-            Diagnostic::error(Code::MC0214, "the containers of a Rollout cannot be patched")
+        (MountBy::Container, gateway, Some(kind)) => sink.push(
+            Diagnostic::error(Code::MC0214, format!("the containers of a {kind} cannot be patched"))
                 .at(location)
-                .related(entry.kind_location(), "a custom resource")
-                .note("kustomize merges lists only for the kinds it knows: the patch would replace all containers of the Rollout")
+                .related(entry.kind_location(), "kustomize has no schema of it")
+                .note(format!("kustomize merges lists only for the kinds it knows: the patch would replace all containers of the {kind}"))
                 .help(match gateway {
                     Some(_) => "use a Deployment: a gateway ignores the sidecar annotations",
                     None => "mount by annotation, or use a Deployment",

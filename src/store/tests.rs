@@ -89,8 +89,9 @@ impl Out {
     fn tree(&self, spec: &str) -> Tree {
         let world = Memory::new().file(SPEC, spec).file("one.wasm", module(1)).file("two.wasm", module(2));
         let mut sink = Sink::new();
-        let spec = spec::load(&world, SPEC.into(), &mut sink).expect("the file is there").into_only();
-        let resolved = resolve::resolve(&world, &spec, "out".into(), crate::base::Loaded::default(), &mut sink);
+        let spec = spec::load(&world, SPEC.into(), &[], &mut sink).expect("the file is there").into_only();
+        let loaded = crate::base::Loaded::default();
+        let resolved = resolve::resolve(&world, &spec, "out".into(), &loaded, &mut sink);
         let plan = backend::envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);
         assert!(!sink.has_errors(), "{:#?}", sink.into_sorted(world.sources()));
         layout::tree(&resolved.mesh, self.dir.clone(), backend::envoy_filter::objects(&resolved.mesh, &plan))

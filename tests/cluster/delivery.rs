@@ -15,14 +15,11 @@ pub(crate) fn check(pod: &Value, template: &Value, objects: &[Value]) -> usize {
     annotations_are_mounted(pod, template, proxy);
     let filters = of_kind(objects, "EnvoyFilter")
         .filter(|filter| namespace(filter) == namespace(pod) && selects(filter, template))
-        .flat_map(|filter| modules(filter));
+        .flat_map(modules);
     let mut count = 0;
     for file in filters {
-        let (config_map, key) = source(pod, proxy, file);
-        let found = of_kind(objects, "ConfigMap").find(|it| namespace(it) == namespace(pod) && name(it) == config_map);
-        let found = found.unwrap_or_else(|| panic!("{}: no ConfigMap {config_map} for {file}", name(pod)));
-        let module = config_map_value(found, &key);
-        assert!(module.is_some_and(|module| module.starts_with(b"\0asm")), "{}: {config_map} has no {key}", name(pod));
+        let content = content(pod, proxy, file, objects);
+        assert!(content.starts_with(b"\0asm"), "{}: {file} is no module", name(pod));
         count += 1;
     }
     count
@@ -131,8 +128,8 @@ fn modules(filter: &Value) -> Vec<&str> {
     found
 }
 
-/// The ConfigMap and its key that a file in the proxy's container comes from.
-fn source(pod: &Value, proxy: &Value, file: &str) -> (String, String) {
+/// What a file contains in the proxy's container, from the ConfigMaps that are mounted there.
+fn content(pod: &Value, proxy: &Value, file: &str, objects: &[Value]) -> Vec<u8> {
     let at = |mount: &Value| {
         let rest = file.strip_prefix(string(&mount["mountPath"]))?;
         Some(rest.strip_prefix('/')?.to_owned())
@@ -144,17 +141,22 @@ fn source(pod: &Value, proxy: &Value, file: &str) -> (String, String) {
     let volume = named(&pod["spec"]["volumes"], mount).expect("a volume");
     let single = [volume.clone()];
     let sources = volume["projected"]["sources"].as_array().map_or(&single[..], Vec::as_slice);
-    let found: Vec<_> = sources.iter().filter_map(|source| key_of(&source["configMap"], &rest)).collect();
-    let [found] = &found[..] else { panic!("{}: {rest} is {} times in {volume}", name(pod), found.len()) };
-    found.clone()
+    let value = |source: &Value| config_map_file(&source["configMap"], &rest, namespace(pod), objects);
+    let mut found: Vec<_> = sources.iter().filter_map(value).collect();
+    assert_eq!(found.len(), 1, "{}: {rest} is not once in {volume}", name(pod));
+    found.remove(0)
 }
 
-/// The ConfigMap and its key, if this source of a volume has the file.
-fn key_of(config_map: &Value, path: &str) -> Option<(String, String)> {
-    let name = config_map["name"].as_str()?.to_owned();
-    let Some(listed) = config_map["items"].as_array() else { return Some((name, path.to_owned())) };
-    let item = listed.iter().find(|item| item["path"] == path)?;
-    Some((name, string(&item["key"]).to_owned()))
+/// The content of a file of a volume's source, if it is a ConfigMap with that file.
+fn config_map_file(source: &Value, path: &str, at: &str, objects: &[Value]) -> Option<Vec<u8>> {
+    let wanted = source["name"].as_str()?;
+    let mut found = of_kind(objects, "ConfigMap").filter(|it| namespace(it) == at && name(it) == wanted);
+    let config_map = found.next().unwrap_or_else(|| panic!("no ConfigMap {wanted}"));
+    let key = match source["items"].as_array() {
+        Some(listed) => string(&listed.iter().find(|item| item["path"] == path)?["key"]),
+        None => path,
+    };
+    config_map_value(config_map, key)
 }
 
 fn items(list: &Value) -> std::slice::Iter<'_, Value> {

@@ -8,6 +8,7 @@
 mod control_plane;
 mod delivery;
 mod examples;
+mod injection;
 mod kinds;
 mod rejected;
 mod server;
@@ -22,6 +23,7 @@ mod tools;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -41,6 +43,7 @@ use tests;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut tests = examples::tests();
+    tests.extend(injection::tests());
     tests.extend(kinds::tests());
     tests.extend(rejected::tests());
 
@@ -65,8 +68,10 @@ fn main() -> ExitCode {
 
 /// Starts the control plane. Fails with a text, so that every test fails with the reason.
 fn start() -> Result<Arc<ControlPlane>, String> {
+    let clock = Instant::now();
     let started = catch_unwind(AssertUnwindSafe(ControlPlane::start));
     let started = started.unwrap_or_else(|panic| Err(message(panic.as_ref())));
+    eprintln!("the control plane took {:.1} s to start", clock.elapsed().as_secs_f64());
     started.map(Arc::new).map_err(|error| format!("the control plane did not start: {error}"))
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::control_plane::{ControlPlane, service_account};
 use crate::manifests::{name, namespace};
 
-/// The custom resources with a pod template whose controller is not part of the test, so that they only have to be accepted.
+/// Without effect, and the result as JSON.
 const DRY_RUN: [&str; 4] = ["--dry-run=server", "-o", "json", "-f"];
 
 fn list(items: &[Value]) -> String {
@@ -37,8 +37,16 @@ pub(crate) fn apply(plane: &ControlPlane, objects: &[Value]) -> Result<(), Strin
 /// # Errors
 /// What kubectl said.
 pub(crate) fn pods(plane: &ControlPlane, objects: &[(&Value, &Value)]) -> Result<Vec<Value>, String> {
-    let templates: Vec<_> = objects.iter().map(|(object, _)| (*object).clone()).collect();
-    prepare(plane, &templates);
+    let owners: Vec<_> = objects.iter().map(|(object, _)| (*object).clone()).collect();
+    prepare(plane, &owners);
+    pods_of(plane, objects)
+}
+
+/// The same in namespaces that exist.
+///
+/// # Errors
+/// What kubectl said.
+pub(crate) fn pods_of(plane: &ControlPlane, objects: &[(&Value, &Value)]) -> Result<Vec<Value>, String> {
     let pods: Vec<_> = objects.iter().map(|(object, template)| pod(object, template)).collect();
     let accounts: Vec<_> = pods
         .iter()
@@ -49,11 +57,9 @@ pub(crate) fn pods(plane: &ControlPlane, objects: &[(&Value, &Value)]) -> Result
     arguments.extend(DRY_RUN);
     arguments.push("-");
     let created = plane.kubectl(&arguments, &list(&pods)).success()?;
-    let created: Value = serde_json::from_str(&created).map_err(|error| error.to_string())?;
-    match &created["items"] {
-        Value::Array(items) => Ok(items.clone()),
-        _ => Ok(vec![created]),
-    }
+    // kubectl prints one object after the other.
+    let created = serde_json::Deserializer::from_str(&created).into_iter();
+    created.map(|pod| pod.map_err(|error| error.to_string())).collect()
 }
 
 fn pod(object: &Value, template: &Value) -> Value {

@@ -7,7 +7,7 @@
 use std::error::Error;
 
 use camino::Utf8Path;
-use mesh_compile::diag::{Code, Sink};
+use mesh_compile::diag::{Code, Diagnostic, Location, Sink};
 use mesh_compile::world::{Disk, World as _};
 use mesh_compile::{Input, compile};
 
@@ -15,13 +15,27 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 32] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 46] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
     ("MC0303", "needs an invalid module"),
     ("MC0318", "needs a module that crashes Envoy"),
     ("MC0402", "is only reported by `inspect`"),
+    ("MC0502", "needs the files of a base"),
+    ("MC0503", "needs the files of a base"),
+    ("MC0504", "needs the files of a base"),
+    ("MC0505", "needs the files of a base"),
+    ("MC0506", "needs the files of a base"),
+    ("MC0507", "needs the files of a base"),
+    ("MC0508", "needs the files of a base"),
+    ("MC0509", "needs the files of a base"),
+    ("MC0510", "needs the files of a base"),
+    ("MC0511", "needs the files of a base"),
+    ("MC0512", "needs the files of a base"),
+    ("MC0513", "needs the files of a base"),
+    ("MC0514", "needs the files of a base"),
+    ("MC0515", "needs the files of a base"),
     ("MC0601", "needs a dry run"),
     ("MC0602", "needs a dry run"),
     ("MC0603", "needs a dry run"),
@@ -153,6 +167,11 @@ fn temp_dir() -> Result<tempfile::TempDir, Box<dyn Error>> {
     large.resize(large.len() + 0x10_0000, 0);
     write("target/wasm32-wasip1/debug/demo.wasm", &large)?;
     write("filter/large.json", &[b' '; 1_500_001])?;
+    for (path, name) in [("deploy/shop.yaml", "web"), ("deploy/payments/api.yaml", "api")] {
+        let template = "{ metadata: { labels: { app: web } } }";
+        let head = "apiVersion: apps/v1\nkind: Deployment";
+        write(path, format!("{head}\nmetadata: {{ name: {name} }}\nspec: {{ template: {template} }}\n").as_bytes())?;
+    }
     for (path, bytes) in WRONG_FILES {
         write(path, bytes)?;
     }
@@ -163,8 +182,38 @@ fn temp_dir() -> Result<tempfile::TempDir, Box<dyn Error>> {
     Ok(temp)
 }
 
+#[test]
+fn every_rule_about_the_base_labels_the_line_of_mesh_toml_and_the_line_of_the_base() -> Outcome {
+    let temp = temp_dir()?;
+    let dir = Utf8Path::from_path(temp.path()).ok_or("a directory that is not UTF-8")?;
+    let mut rules = 0;
+    for &code in Code::ALL.iter().filter(|code| ("MC0520".."MC0560").contains(&code.as_str())) {
+        for example in excerpts(code, "## Example") {
+            let (world, found) = compiled(dir, code, &example)?;
+            let found = found.into_iter().find(|it| it.code == code).ok_or("not reported")?;
+            let file = |location: Location| world.sources().get(location.file).path.file_name().map(ToOwned::to_owned);
+            let primary = found.primary.as_ref().and_then(|label| file(label.location));
+            assert_eq!(primary.as_deref(), Some("mesh.toml"), "{found:?}");
+            let related = found.related.iter().filter_map(|label| file(label.location));
+            assert!(related.into_iter().any(|name| name != "mesh.toml"), "{found:?}");
+            rules += 1;
+        }
+    }
+    assert!(rules > 15, "found only {rules} examples");
+    Ok(())
+}
+
 /// The codes that the compiler reports for an example, each once.
 fn findings(dir: &Utf8Path, code: Code, excerpt: &Excerpt) -> Result<Vec<&'static str>, Box<dyn Error>> {
+    let (_, found) = compiled(dir, code, excerpt)?;
+    let mut codes: Vec<_> = found.iter().map(|finding| finding.code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    Ok(codes)
+}
+
+/// What the compiler reports for an example.
+fn compiled(dir: &Utf8Path, code: Code, excerpt: &Excerpt) -> Result<(Disk, Vec<Diagnostic>), Box<dyn Error>> {
     let spec = &excerpt.toml;
     let declares = |table: &str| spec.lines().any(|line| line.starts_with(table));
     let whole = WITHOUT_PREAMBLE.contains(&code.as_str());
@@ -190,10 +239,8 @@ fn findings(dir: &Utf8Path, code: Code, excerpt: &Excerpt) -> Result<Vec<&'stati
         "{}: rendered with an error, or failed without one",
         code.as_str()
     );
-    let mut codes: Vec<_> = sink.into_sorted(world.sources()).iter().map(|finding| finding.code.as_str()).collect();
-    codes.sort_unstable();
-    codes.dedup();
-    Ok(codes)
+    let found = sink.into_sorted(world.sources());
+    Ok((world, found))
 }
 
 /// A mesh.toml, and its base if there is any.

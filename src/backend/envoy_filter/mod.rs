@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::domain::{LabelKey, LabelValue};
 use crate::objects::{Object, Strings};
 use crate::resolve::mesh::Mesh;
-pub(crate) use plan::{Plan, plan};
+pub(crate) use plan::{EnvoyFilter, Labels, Patch, Plan, gate_label, plan};
 
 /// The objects of a plan, in no particular order. Each is created on demand: there may be ten thousand.
 pub(crate) fn objects<'a>(mesh: &'a Mesh, plan: &'a Plan<'a>) -> impl ParallelIterator<Item = Object> + use<'a> {

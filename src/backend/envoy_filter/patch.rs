@@ -7,21 +7,20 @@ use super::plan::Patch;
 use crate::domain::MountBy;
 use crate::objects::{
     ConfigMapSource, Container, Entry as _, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, Projected,
-    ProjectedSource, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount, WorkloadPatch, WorkloadSpec,
+    ProjectedSource, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount, WorkloadPatch,
 };
 use crate::resolve::mesh::Workload;
 
 pub(super) fn object(patch: &Patch<'_>) -> WorkloadPatch {
     let workload = patch.workload;
     WorkloadPatch {
-        api_version: workload.kind.api_version().to_owned(),
         kind: workload.kind,
         metadata: Metadata {
             name: workload.name.to_string(),
             namespace: workload.patch_namespace.as_ref().map(ToString::to_string),
             ..Metadata::default()
         },
-        spec: WorkloadSpec { template: pod_template(patch) },
+        template: pod_template(patch),
     }
 }
 

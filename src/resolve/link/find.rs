@@ -3,9 +3,10 @@
 use super::Linked;
 use super::index::{Index, kind_of};
 use super::pod::Pod;
-use crate::base::Object;
+use crate::base::{Node, Object};
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::Kind;
+use crate::resolve::kinds;
 use crate::spec::{Spanned, types};
 
 /// The object of a workload. `None` if there is no base, or no such object, which is reported unless the base is incomplete.
@@ -24,10 +25,17 @@ pub(crate) fn find<'a>(
         None => (key, written.key_location()),
     };
     let wanted = Wanted { name, at, written };
-    let named = index.named(name);
-    let linked: Vec<Linked<'a>> = named.iter().filter_map(|object| Linked::new(index, object)).collect();
-    let of_kind = linked.iter().filter(|it| written.kind.as_ref().is_none_or(|kind| **kind == it.kind));
-    let of_kind: Vec<Linked<'a>> = of_kind.copied().collect();
+    let is_custom = written.template_path.is_some();
+    let named = if is_custom { index.all_named(name) } else { index.named(name) };
+    let mut of_kind: Vec<Linked<'a>> = Vec::new();
+    for object in named.iter().copied().filter(|object| wanted.is_kind(object)) {
+        match Linked::written(index, object, written) {
+            Ok(linked) => {
+                of_kind.extend(linked.filter(|it| of_kind.iter().all(|other| !std::ptr::eq(other.object, it.object))))
+            }
+            Err(report) => return report_once(*report, sink),
+        }
+    }
     let found: Vec<Linked<'a>> = of_kind.iter().filter(|it| wanted.is_namespace(it.object, true)).copied().collect();
     // An object that sets no namespace gets the one of mesh.toml.
     let found = if found.is_empty() {
@@ -55,6 +63,11 @@ pub(crate) fn find<'a>(
     }
 }
 
+fn report_once<T>(report: Diagnostic, sink: &mut Sink) -> Option<T> {
+    sink.push(report);
+    None
+}
+
 struct Wanted<'a> {
     name: &'a str,
     at: Location,
@@ -79,15 +92,16 @@ impl Wanted<'_> {
         }
     }
 
-    /// Whether an object is of the kind that mesh.toml asks for.
+    /// Whether mesh.toml means objects of this kind.
     fn is_kind(&self, object: &Object) -> bool {
-        let wanted = self.written.kind.as_deref();
-        kind_of(object).is_some_and(|kind| wanted.is_none_or(|wanted| *wanted == kind))
+        let Object { api_version, kind, .. } = object;
+        self.written.kind.as_ref().is_none_or(|written| Kind::means(&written.0, api_version, kind))
+            && self.written.api_version.as_ref().is_none_or(|written| written.as_str() == api_version)
     }
 
     fn what(&self) -> String {
         match &self.written.kind {
-            Some(kind) => format!("{} `{}`", kind.as_str(), self.name),
+            Some(kind) => format!("{} `{}`", kind.0, self.name),
             None => format!("workload `{}`", self.name),
         }
     }
@@ -97,7 +111,7 @@ impl Wanted<'_> {
             return self.elsewhere(of_kind, first, namespace);
         }
         let diagnostic = Diagnostic::error(Code::MC0520, format!("the base has no {}", self.what()));
-        if let Some(first) = named.iter().find(|object| self.is_kind(object)) {
+        if let Some(first) = named.iter().find(|object| kind_of(object).is_some() && self.is_kind(object)) {
             return Diagnostic::error(Code::MC0520, format!("the {} of the base has no pod template", self.what()))
                 .at(self.at)
                 .related(first.location, "nothing to patch");
@@ -114,6 +128,9 @@ impl Wanted<'_> {
                 });
         }
         if let [first, ..] = named {
+            if let Some(report) = named.iter().find_map(|object| kinds::refused(object, self.at)) {
+                return report;
+            }
             return diagnostic
                 .at(self.at)
                 .related(first.location, format!("`{}` is a {}", self.name, first.kind))
@@ -182,16 +199,87 @@ fn shown(object: &Object) -> String {
 fn pods_of(kind: &str) -> String {
     match kind {
         "Service" => "name the workload that runs its pods".to_owned(),
-        "Job" | "ReplicaSet" | "Pod" => format!("name the object that creates the {kind}"),
-        _ => "name a Deployment, StatefulSet, DaemonSet or Rollout".to_owned(),
+        _ => "set `template-path` to the keys that lead to its pod template, or name a workload".to_owned(),
     }
 }
 
 impl<'a> Linked<'a> {
     /// An object of the base as a workload. `None` if it is of a kind that cannot be patched, or has no pod template.
     pub(crate) fn new(index: &Index<'a>, object: &'a Object) -> Option<Self> {
-        let kind: Kind = kind_of(object)?;
+        Self::of_kind(index, object, kind_of(object)?)
+    }
+
+    fn of_kind(index: &Index<'a>, object: &'a Object, kind: Kind) -> Option<Self> {
         let pod = Pod::of(object, kind)?;
         Some(Self { object, kind, pod, namespace: index.namespace_of(object) })
+    }
+
+    /// An object of the base as mesh.toml means it: a Rollout may stand for the Deployment that it refers to, and only mesh.toml
+    /// knows where a kind that mesh-compile does not know has its pod template. `None` if the object is no workload.
+    fn written(
+        index: &Index<'a>,
+        object: &'a Object,
+        written: &Spanned<types::Workload>,
+    ) -> Result<Option<Self>, Box<Diagnostic>> {
+        let path = written.template_path.as_ref();
+        let of_path = || Kind::named(&object.kind, Some(&object.api_version), Some(path?.as_str())).ok();
+        let Some(kind) = kind_of(object).or_else(of_path) else { return Ok(None) };
+        if let Some(reference) = object.at(&["spec", "workloadRef"]).filter(|_| kind.as_str() == "Rollout") {
+            return referenced(index, object, reference, written.key_location());
+        }
+        match (Self::of_kind(index, object, kind), path) {
+            (None, Some(path)) => {
+                let message =
+                    format!("the {} `{}` has no pod template at `{}`", object.kind, object.name, path.as_str());
+                let diagnostic = Diagnostic::error(Code::MC0563, message).at(path.location());
+                let found = nearest(object, &kind.template_path());
+                Err(Box::new(diagnostic.related(found.0, found.1)))
+            }
+            (linked, _) => Ok(linked),
+        }
+    }
+}
+
+/// The last value on a path that exists, and what it has instead.
+fn nearest(object: &Object, path: &[&str]) -> (Location, String) {
+    let mut node = &object.root;
+    let mut at = object.location;
+    for key in path {
+        let Some(entry) = node.entry(key) else {
+            let keys: Vec<String> = node.entries().iter().map(|entry| format!("`{}`", entry.key)).collect();
+            let has = if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") };
+            return (at, format!("has no `{key}`, but {has}"));
+        };
+        (node, at) = (&entry.value, entry.key_location);
+    }
+    (at, "is not a map".to_owned())
+}
+
+/// The Deployment that the `workloadRef` of a Rollout names. `None` if it may be in a part of the base that could not be read (argoproj/argo-rollouts, utils/rollout): its template is that of the pods.
+fn referenced<'a>(
+    index: &Index<'a>,
+    rollout: &'a Object,
+    reference: &'a Node,
+    at: Location,
+) -> Result<Option<Linked<'a>>, Box<Diagnostic>> {
+    let text = |key| reference.get(key).and_then(Node::as_str).unwrap_or_default();
+    let (kind, name) = (text("kind"), text("name"));
+    let report = |what: String, help: &str| {
+        let diagnostic = Diagnostic::error(Code::MC0564, format!("the Rollout `{}` {what}", rollout.name)).at(at);
+        Err(Box::new(diagnostic.related(reference.location, format!("refers to {kind} `{name}`")).help(help)))
+    };
+    if kind != "Deployment" {
+        let help = "let `workloadRef` name a Deployment, or move the pod template into the Rollout";
+        return report(format!("takes its pod template from a {kind}"), help);
+    }
+    let is_same_place =
+        |object: &&&Object| object.kind == kind && index.namespace_of(object) == index.namespace_of(rollout);
+    let deployment = index.named(name).iter().find(is_same_place).and_then(|object| Linked::new(index, object));
+    match deployment {
+        None if !index.base.incomplete => report(
+            "takes its pod template from a Deployment that the base does not have".to_owned(),
+            "add the manifest of the Deployment to the base: the patch goes to it",
+        ),
+        linked => Ok(linked),
     }
 }

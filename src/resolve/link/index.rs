@@ -13,6 +13,8 @@ pub(crate) struct Index<'a> {
     pub(crate) base: &'a Base,
     /// Objects that have their own pod template, or that run pods in another way, by name.
     by_name: BTreeMap<&'a str, Vec<&'a Object>>,
+    /// All objects, by name.
+    all_by_name: BTreeMap<&'a str, Vec<&'a Object>>,
     namespaces: BTreeMap<&'a str, &'a Object>,
     /// Services, and ServiceEntries that select pods.
     services: Selectors<'a>,
@@ -30,10 +32,12 @@ impl<'a> Index<'a> {
     /// Indexes the base. Objects without a namespace count as objects of the namespace `default`.
     pub(crate) fn new(base: &'a Base, default: &'a str) -> Self {
         let mut by_name: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
+        let mut all_by_name: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
         let mut namespaces = BTreeMap::new();
         let (mut services, mut sidecars) = (Vec::new(), Vec::new());
         for object in &base.objects {
             let namespace = object.namespace.as_deref().unwrap_or(default);
+            all_by_name.entry(&object.name).or_default().push(object);
             if kind_of(object).is_some() || RUN_PODS.contains(&object.kind.as_str()) {
                 by_name.entry(&object.name).or_default().push(object);
             }
@@ -51,12 +55,17 @@ impl<'a> Index<'a> {
             }
         }
         let (services, sidecars) = (Selectors::new(services), Selectors::new(sidecars));
-        Self { base, by_name, namespaces, services, sidecars, default }
+        Self { base, by_name, all_by_name, namespaces, services, sidecars, default }
     }
 
     /// The objects of this name that run pods, or that users take for something that does.
     pub(crate) fn named(&self, name: &str) -> &[&'a Object] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The objects of this name.
+    pub(crate) fn all_named(&self, name: &str) -> &[&'a Object] {
+        self.all_by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The names of all workloads.
@@ -89,7 +98,7 @@ impl<'a> Index<'a> {
 
 /// The kind of a workload that can be patched.
 pub(crate) fn kind_of(object: &Object) -> Option<Kind> {
-    Kind::of(&object.api_version, &object.kind)
+    Kind::of(&object.api_version, &object.kind).ok().flatten()
 }
 
 /// The API group, empty for the core.

@@ -16,7 +16,7 @@ pub(crate) struct Pod<'a> {
 impl<'a> Pod<'a> {
     /// The pod template of a workload. `None` if it has none.
     pub(crate) fn of(object: &'a Object, kind: Kind) -> Option<Self> {
-        object.at(template_path(kind)).map(|template| Self { template })
+        object.at(&kind.template_path()).map(|template| Self { template })
     }
 
     pub(crate) fn labels(self) -> &'a [Entry] {
@@ -96,13 +96,6 @@ fn router(proxy: &Node) -> Option<&Node> {
     let args = proxy.get("args")?.items();
     let is = |node: Option<&Node>, text| node.and_then(Node::as_str) == Some(text);
     args.get(1).filter(|_| is(args.first(), "proxy") && is(args.get(1), "router"))
-}
-
-/// Where an object of this kind has its pod template.
-const fn template_path(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet | Kind::Rollout => &["spec", "template"],
-    }
 }
 
 /// An entry of a map whose value is a string.

@@ -11,7 +11,7 @@ use crate::spec::Spec;
 /// The labels of `spec.selector.matchLabels`. Labels that the pod template adds to them are left out: some change with every
 /// release. `None` if the object has no such labels, which is reported where the selector is needed.
 pub(crate) fn of(spec: &Spec, linked: &Linked<'_>, at: Location, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
-    let selector = linked.object.at(&["spec", "selector"]);
+    let selector = linked.kind.selector_path().and_then(|path| linked.object.at(&path));
     let expressions = selector.and_then(|it| it.entry("matchExpressions")).filter(|it| !it.value.items().is_empty());
     let labels = selector.and_then(|it| it.get("matchLabels")).map_or(&[][..], Node::entries);
     let labels = labels.iter().filter_map(|it| {
@@ -26,6 +26,7 @@ pub(crate) fn of(spec: &Spec, linked: &Linked<'_>, at: Location, sink: &mut Sink
         let kind = linked.kind.as_str();
         let (place, reason) = match expressions {
             Some(expressions) => (expressions.key_location, "an EnvoyFilter cannot express this"),
+            None if linked.kind.selector_path().is_none() => (linked.object.location, "a kind without a selector"),
             None => (linked.object.location, "has no `spec.selector.matchLabels`"),
         };
         sink.push(

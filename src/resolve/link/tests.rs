@@ -1,5 +1,7 @@
 //! Each rule on its own: a mesh.toml and a base, and what is reported.
 
+mod kinds;
+
 use super::*;
 use crate::base::{Base, Loaded, read_text};
 use crate::diag::{Code, Diagnostic, Sink};
@@ -56,8 +58,8 @@ fn resolve(toml: &str, base: &str) -> (Vec<Diagnostic>, Mesh) {
     let objects = read_text(world.sources(), "base.yaml".into(), base, &mut sink);
     assert!(!sink.has_errors(), "{base}: {:#?}", sink.into_sorted(world.sources()));
     let base = Base { objects, ..Base::default() };
-    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let mesh = crate::resolve::resolve(&world, &spec, "out".into(), loaded(base), &mut sink).mesh;
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
+    let mesh = crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink).mesh;
     let found = sink.into_sorted(world.sources()).into_iter().filter(|it| it.code != Code::MC0112);
     (found.collect(), mesh)
 }
@@ -89,7 +91,7 @@ fn kind_namespace_and_selector_come_from_the_object() {
     let (found, mesh) = resolve(PLAIN, base);
     assert_eq!(found, []);
     let [workload] = mesh.workloads.as_slice() else { panic!("{mesh:?}") };
-    assert_eq!((workload.kind, workload.namespace.as_str()), (Kind::StatefulSet, "shop"));
+    assert_eq!((workload.kind.as_str(), workload.namespace.as_str()), ("StatefulSet", "shop"));
     assert_eq!(workload.patch_namespace.as_ref().map(|it| it.as_str()), Some("shop"));
     let selector: Vec<_> = workload.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
     assert_eq!(selector, ["app=web"]);
@@ -105,7 +107,8 @@ fn an_object_without_a_namespace_gets_the_one_of_mesh_toml() {
         let (found, mesh) = resolve(toml, &web("", ""));
         assert_eq!(found, [], "{toml}");
         assert_eq!(mesh.workloads[0].namespace.as_str(), namespace);
-        assert_eq!(mesh.workloads[0].patch_namespace, None, "{toml}");
+        let of_patch = mesh.workloads[0].patch_namespace.as_ref().map(|it| it.as_str());
+        assert_eq!(of_patch, (namespace == "default").then_some("default"), "{toml}");
     }
 }
 
@@ -192,8 +195,8 @@ fn an_incomplete_base_reports_nothing_as_missing() {
     let mut sink = Sink::new();
     let objects = read_text(world.sources(), "base.yaml".into(), &web("", ""), &mut sink);
     let base = Base { objects, incomplete: true, ..Base::default() };
-    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let _ = crate::resolve::resolve(&world, &spec, "out".into(), loaded(base), &mut sink);
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
+    let _ = crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink);
     let found: Vec<_> = sink.into_sorted(world.sources()).iter().map(|it| it.code).collect();
     assert!(!found.contains(&Code::MC0520), "{found:?}");
 }

@@ -40,6 +40,15 @@ pub(super) struct Matches {
     pub(super) first_left_out: Option<(String, Unsuitable)>,
 }
 
+/// What applies to a workload.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// The bindings, as indices.
+    pub(super) bound: Vec<usize>,
+    /// Why a binding that matches leaves the workload out.
+    pub(super) left_out: Option<Unsuitable>,
+}
+
 /// The patterns that match a namespace, and what each list says of it.
 type OfNamespace = Rc<(Vec<usize>, Vec<Verdict>)>;
 
@@ -67,8 +76,8 @@ impl<'a> Bindings<'a> {
         Self { all, names, namespaces, matches, used_names, used_namespaces }
     }
 
-    /// The bindings that apply to each workload, as indices. Records what is matched.
-    pub(super) fn apply(&mut self, roster: &[Entry<'_>], index: &Index<'_>) -> Vec<Vec<usize>> {
+    /// What applies to each workload. Records what is matched.
+    pub(super) fn apply(&mut self, roster: &[Entry<'_>], index: &Index<'_>) -> Vec<Applied> {
         let mut by_namespace: BTreeMap<&str, OfNamespace> = BTreeMap::new();
         let mut hits = Vec::new();
         let mut bound = Vec::with_capacity(roster.len());
@@ -92,10 +101,10 @@ impl<'a> Bindings<'a> {
         index: &Index<'_>,
         (name_hits, by_name): (&[usize], &[Verdict]),
         of_namespace: &OfNamespace,
-    ) -> Vec<usize> {
+    ) -> Applied {
         let (namespace_hits, by_namespace) = &**of_namespace;
         let unsuitable = suitable::check(entry, index);
-        let mut bound = Vec::new();
+        let mut applied = Applied::default();
         // Whether the conditions of each binding match, apart from its patterns.
         let mut others = vec![false; self.all.len()];
         for (index, binding) in self.all.iter().enumerate() {
@@ -108,15 +117,18 @@ impl<'a> Bindings<'a> {
             if !others[index] || !name.accepts() || !namespace.accepts() {
                 continue;
             }
-            match unsuitable.filter(|_| !name.exact) {
+            // `kinds` can name CronJobs only one by one.
+            let is_meant = |it: Unsuitable| name.exact || it == Unsuitable::CronJob && binding.kinds.is_some();
+            match unsuitable.filter(|it| !is_meant(*it)) {
                 Some(unsuitable) => {
+                    applied.left_out = Some(unsuitable);
                     let matches = &mut self.matches[index];
                     matches.left_out += 1;
                     matches.first_left_out.get_or_insert_with(|| (entry.key.clone(), unsuitable));
                 }
                 None => {
                     self.matches[index].bound += 1;
-                    bound.push(index);
+                    applied.bound.push(index);
                 }
             }
         }
@@ -135,7 +147,7 @@ impl<'a> Bindings<'a> {
                 self.used_namespaces[hit] |= *is_used && name.accepts() && decides;
             }
         }
-        bound
+        applied
     }
 }
 
@@ -146,7 +158,10 @@ pub(super) fn has_no_condition(binding: &Binding) -> bool {
 }
 
 pub(super) fn has_kind(binding: &Binding, entry: &Entry<'_>) -> bool {
-    binding.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| **kind == entry.kind))
+    binding
+        .kinds
+        .as_ref()
+        .is_none_or(|kinds| kinds.iter().any(|kind| entry.kind.is_some_and(|it| it.as_str() == kind.0)))
 }
 
 pub(super) fn has_labels(binding: &Binding, entry: &Entry<'_>) -> bool {

@@ -10,12 +10,15 @@ mod suitable;
 mod unmatched;
 mod without_filters;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bindings::Bindings;
 use merge::Conflicts;
 use opt_out::OptOuts;
+use suitable::Unsuitable;
 
+use super::kinds;
 use super::link::{self, Index, Linked};
 use super::settings::{self, Settings};
 use crate::base::Object;
@@ -40,7 +43,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) linked: Option<Linked<'a>>,
     /// The name of the object in Kubernetes. It may not be valid.
     pub(crate) name: &'a str,
-    pub(crate) kind: Kind,
+    /// `None` if an error was reported.
+    pub(crate) kind: Option<Kind>,
     /// `None` if an error was reported.
     pub(crate) namespace: Option<Namespace>,
     /// The filters, in the order in which they process a request. No two have the same name, except in a list of the workload's
@@ -76,6 +80,11 @@ impl<'a> Entry<'a> {
         in_table.or_else(|| self.object().map(|object| object.location)).unwrap_or(self.location)
     }
 
+    /// The labels of its pods.
+    pub(crate) fn labels(&self) -> Vec<(&'a str, &'a str)> {
+        labels::all(self)
+    }
+
     /// The traffic that filters without a direction of their own see.
     pub(crate) fn direction(&self) -> crate::domain::Direction {
         let written = self.written.direction.as_deref().copied();
@@ -83,8 +92,17 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The roster in the order of the keys.
-pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings, sink: &mut Sink) -> Vec<Entry<'a>> {
+/// The workloads of mesh.toml and of the base.
+#[derive(Debug)]
+pub(crate) struct Roster<'a> {
+    /// The workloads to render, and tables without filters, in the order of their keys.
+    pub(crate) entries: Vec<Entry<'a>>,
+    /// Workloads of the base that no binding adds filters to, and why wildcards leave them out if one matches.
+    pub(crate) unbound: Vec<(Entry<'a>, Option<Unsuitable>)>,
+}
+
+/// The roster.
+pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings, sink: &mut Sink) -> Roster<'a> {
     let tables = spec.workloads.iter();
     let mut roster: Vec<Entry<'a>> =
         tables.map(|(key, table)| declared(spec, key, table, index, settings, sink)).collect();
@@ -93,17 +111,21 @@ pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings,
     roster.extend(others.filter_map(|object| undeclared(index, object, spec, settings)));
     unique_keys(&mut roster);
     roster.sort_by(|a, b| a.key.cmp(&b.key));
-    bind(spec, index, &mut roster, sink);
-    roster.retain(|entry| entry.table.is_some() || !entry.uses.is_empty());
-    roster
+    let kinds: BTreeSet<&str> = roster.iter().filter_map(|entry| Some(entry.kind?.as_str())).collect();
+    let conditions = spec.bindings.iter().filter_map(|binding| binding.kinds.as_ref()).flatten();
+    conditions.for_each(|kind| kinds::check_condition(kind, &kinds, sink));
+    let left_out = bind(spec, index, &mut roster, sink);
+    let is_bound = |entry: &Entry<'_>| entry.table.is_some() || !entry.uses.is_empty();
+    let (bound, unbound): (Vec<_>, Vec<_>) = roster.into_iter().zip(left_out).partition(|(entry, _)| is_bound(entry));
+    Roster { entries: bound.into_iter().map(|(entry, _)| entry).collect(), unbound }
 }
 
-/// Fills in the uses.
-fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &mut Sink) {
+/// Fills in the uses. Returns why wildcards leave out each workload, if they do.
+fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &mut Sink) -> Vec<Option<Unsuitable>> {
     let mut bindings = Bindings::new(spec, sink);
-    let bound = bindings.apply(roster, index);
+    let applied = bindings.apply(roster, index);
     let (mut opt_outs, mut conflicts) = (OptOuts::default(), Conflicts::default());
-    for (entry, bound) in roster.iter_mut().zip(&bound) {
+    for (entry, bound) in roster.iter_mut().zip(applied.iter().map(|applied| &applied.bound)) {
         let opt_out = opt_outs.of(spec, entry, bound, sink);
         entry.uses = merge::merge(spec, entry, bound, &opt_out, &mut conflicts);
         if let (None, Some(Origin::Binding(index))) = (entry.table, entry.uses.first().map(|one| one.origin)) {
@@ -114,6 +136,7 @@ fn bind<'a>(spec: &'a Spec, index: &Index<'a>, roster: &mut [Entry<'a>], sink: &
     unmatched::report(spec, index.base, roster, &bindings, sink);
     opt_outs.report(spec, sink);
     conflicts.report(spec, sink);
+    applied.into_iter().map(|applied| applied.left_out).collect()
 }
 
 /// The entry of a table.
@@ -126,8 +149,18 @@ fn declared<'a>(
     sink: &mut Sink,
 ) -> Entry<'a> {
     let name = table.name.as_ref().map_or(key, |name| name.as_str());
-    let linked = link::find(index, key, table, spec.mesh.namespace.as_ref(), sink);
-    let kind = linked.map(|it| it.kind).or(table.kind.as_deref().copied()).unwrap_or_default();
+    let (kind, linked) = match kinds::resolve(table, index.all_named(name), sink) {
+        Ok(kind) => {
+            let linked = link::find(index, key, table, spec.mesh.namespace.as_ref(), sink);
+            if kind.is_none() && linked.is_none() && index.base.incomplete {
+                kinds::no_api_version(table, sink);
+            }
+            (linked.map(|it| it.kind).or(kind), linked)
+        }
+        Err(kinds::Reported) => (None, None),
+    };
+    // The Deployment that a Rollout refers to has another name.
+    let name = linked.map_or(name, |linked| linked.object.name.as_str());
     let namespace = match &table.namespace {
         Some(namespace) => settings::namespace(namespace, sink),
         None => linked.map_or_else(|| settings.namespace.clone(), |it| namespace_of(it.object, settings)),
@@ -147,7 +180,7 @@ fn undeclared<'a>(index: &Index<'a>, object: &'a Object, spec: &'a Spec, setting
         location: object.location,
         linked: Some(linked),
         name: &object.name,
-        kind: linked.kind,
+        kind: Some(linked.kind),
         namespace: namespace_of(object, settings),
         uses: Vec::new(),
     })
@@ -165,7 +198,7 @@ fn namespace_of(object: &Object, settings: &Settings) -> Option<Namespace> {
 fn unique_keys(roster: &mut [Entry<'_>]) {
     let forms = |entry: &Entry<'_>| {
         let namespace = entry.namespace.as_ref().map_or("", Namespace::as_str);
-        let (kind, name) = (entry.kind.as_str(), entry.name);
+        let (kind, name) = (entry.kind.map_or_else(Cow::default, Kind::qualified), entry.name);
         [name.to_owned(), format!("{namespace}/{name}"), format!("{kind}/{namespace}/{name}")]
     };
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

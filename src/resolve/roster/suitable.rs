@@ -12,6 +12,8 @@ pub(crate) enum Unsuitable {
     NoSidecar,
     /// Its filters would see the traffic of others.
     Gateway,
+    /// Its pods run to completion.
+    CronJob,
 }
 
 impl fmt::Display for Unsuitable {
@@ -19,6 +21,7 @@ impl fmt::Display for Unsuitable {
         f.write_str(match self {
             Self::NoSidecar => "its pods get no sidecar",
             Self::Gateway => "it is a gateway",
+            Self::CronJob => "its pods run to completion",
         })
     }
 }
@@ -31,6 +34,8 @@ pub(super) fn check(entry: &Entry<'_>, index: &Index<'_>) -> Option<Unsuitable> 
         Some(Unsuitable::NoSidecar)
     } else if linked.pod.gateway().is_some() {
         Some(Unsuitable::Gateway)
+    } else if linked.kind.as_str() == "CronJob" {
+        Some(Unsuitable::CronJob)
     } else {
         None
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::bindings::{Bindings, has_kind, has_labels, has_no_condition};
 use super::patterns::Pattern;
 use super::{Entry, labels};
-use crate::base::Base;
+use crate::base::{Base, Object};
 use crate::diag::{Code, Diagnostic, Sink, suggest};
 use crate::domain::Kind;
+use crate::spec::types::KindName;
 use crate::spec::{Binding, Spanned, Spec};
 
 /// Namespaces that people exclude to be safe, whether the base uses them or not.
@@ -137,9 +138,11 @@ impl Known<'_> {
     fn near_name(&self, written: &str, diagnostic: Diagnostic) -> Diagnostic {
         let object = self.base.objects.iter().find(|object| object.name == written);
         if let Some(object) = object.filter(|_| !self.roster.iter().any(|entry| entry.name == written)) {
-            return diagnostic
-                .related(object.location, format!("a {}", object.kind))
-                .help("bindings apply to workloads: name the object that creates the pods");
+            let diagnostic = diagnostic.related(object.location, format!("a {}", object.kind));
+            return match Kind::of(&object.api_version, &object.kind) {
+                Err(refused) => diagnostic.note(refused.reason).help(refused.help),
+                Ok(_) => diagnostic.help("bindings apply to workloads: name the object that creates the pods"),
+            };
         }
         if let Some(entry) = self.roster.iter().find(|entry| entry.key == written && entry.name != written) {
             return diagnostic
@@ -203,8 +206,9 @@ impl Known<'_> {
 
     /// Whether the pattern excludes an object that is no workload, and so would not match anyway.
     fn is_known_otherwise(&self, pattern: &Pattern<'_>) -> bool {
-        const WITH_PODS: [&str; 4] = ["Job", "CronJob", "Pod", "ReplicaSet"];
-        let mut objects = self.base.objects.iter().filter(|object| WITH_PODS.contains(&object.kind.as_str()));
+        let has_pods =
+            |object: &&Object| Kind::of(&object.api_version, &object.kind).is_err_and(|refused| refused.has_pods);
+        let mut objects = self.base.objects.iter().filter(has_pods);
         let mut hits = Vec::new();
         pattern.excludes
             && objects.any(|object| {
@@ -259,9 +263,9 @@ impl Known<'_> {
     }
 }
 
-fn no_kind(kinds: &[Spanned<Kind>], diagnostic: Diagnostic) -> Diagnostic {
+fn no_kind(kinds: &[Spanned<KindName>], diagnostic: Diagnostic) -> Diagnostic {
     kinds.iter().fold(diagnostic, |diagnostic, kind| {
-        diagnostic.related(kind.location(), format!("no workload is a {}", kind.as_str()))
+        diagnostic.related(kind.location(), format!("no workload is a {}", kind.0))
     })
 }
 

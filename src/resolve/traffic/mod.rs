@@ -36,7 +36,7 @@ pub(super) fn resolve(
         tests.insert(entry.key.as_str(), workload(sources, entry, sink));
     }
     let suite = |workload: &Workload<'_>| Suite {
-        kind: workload.mesh.kind.as_str(),
+        kind: workload.mesh.kind,
         namespace: workload.mesh.namespace.to_string(),
         name: workload.mesh.name.to_string(),
         key: workload.entry.key.clone(),

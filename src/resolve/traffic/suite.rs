@@ -7,7 +7,7 @@ use mesh_compile_module::abi::EnvoyMinor;
 use regex::bytes::Regex;
 
 use crate::diag::Location;
-use crate::domain::Direction;
+use crate::domain::{Direction, Kind};
 
 /// A test: one or several exchanges through a workload's whole chain. Each test has its own VMs.
 #[derive(Debug, Clone)]
@@ -131,8 +131,7 @@ pub(crate) struct ExpectedCall {
 /// A workload's tests, and the names that identify its proxy among the rendered objects.
 #[derive(Debug, Clone)]
 pub(crate) struct Suite {
-    /// `Deployment`.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: Kind,
     pub(crate) namespace: String,
     pub(crate) name: String,
     /// The name of its table in mesh.toml.

@@ -24,8 +24,9 @@ fn suites_in(text: &str) -> (Memory, (Vec<Suite>, Vec<Code>)) {
     let filters = "[filters]\na.module = 'it.wasm'\nb.module = 'it.wasm'\n";
     let world = Memory::new().file("it.wasm", module.unwrap()).file("mesh.toml", format!("{filters}\n{text}"));
     let mut sink = Sink::new();
-    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
-    let suites = crate::resolve::resolve(&world, &spec, "out".into(), crate::base::Loaded::default(), &mut sink).suites;
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
+    let loaded = crate::base::Loaded::default();
+    let suites = crate::resolve::resolve(&world, &spec, "out".into(), &loaded, &mut sink).suites;
     let found = sink.into_sorted(world.sources());
     let codes = found.iter().map(|finding| finding.code).filter(|code| *code != Code::MC0112).collect();
     (world, (suites, codes))
@@ -62,7 +63,7 @@ fn a_suite_identifies_its_workload() {
     );
     assert!(codes.is_empty(), "{codes:?}");
     let [one, two] = suites.as_slice() else { panic!("{suites:#?}") };
-    assert_eq!((one.kind, one.namespace.as_str(), one.name.as_str()), ("StatefulSet", "shop", "web"));
+    assert_eq!((one.kind.as_str(), one.namespace.as_str(), one.name.as_str()), ("StatefulSet", "shop", "web"));
     assert_eq!(one.labels, [("app".to_owned(), "web".to_owned())].into());
     assert_eq!((one.tests.len(), two.tests.len()), (0, 1));
     let text = |location: &Location| world.sources().get(location.file).text[location.bytes()].to_owned();

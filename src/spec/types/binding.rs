@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::workload::KindName;
 use super::workload::Use;
-use crate::domain::Kind;
 use crate::spec::Spanned;
 
 /// Filters for all workloads that match every condition. At least one condition is required; `workloads = ["*"]` matches all.
@@ -27,7 +27,7 @@ pub(crate) struct Binding {
     pub(crate) namespaces: Option<Vec<Spanned<String>>>,
     /// Kinds of workloads.
     #[schemars(length(min = 1))]
-    pub(crate) kinds: Option<Vec<Spanned<Kind>>>,
+    pub(crate) kinds: Option<Vec<Spanned<KindName>>>,
     /// The binding's place among the bindings of a workload: filters of a lower order process a request first, and filters in the
     /// workload's own list last. Default: 0.
     pub(crate) order: Option<Spanned<i64>>,

@@ -1,9 +1,11 @@
 //! A workload: `[workloads.NAME]`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::traffic;
 use crate::domain::{Direction, Insert, Kind, LogLevel, MountBy};
@@ -16,8 +18,13 @@ use crate::spec::{Spanned, Table};
 pub(crate) struct Workload {
     /// The name of the object in Kubernetes. Default: the name of this table.
     pub(crate) name: Option<Spanned<String>>,
-    /// The kind of the object. Default: `Deployment`.
-    pub(crate) kind: Option<Spanned<Kind>>,
+    /// The kind of the object. Default: the kind of the base's object, `Deployment` without a base.
+    pub(crate) kind: Option<Spanned<KindName>>,
+    /// The API version of the object, `GROUP/VERSION`, for a kind that mesh-compile does not know. Default: that of the base's
+    /// object.
+    pub(crate) api_version: Option<Spanned<String>>,
+    /// The keys that lead to the pod template, separated by dots, for a kind that mesh-compile does not know: `spec.template`.
+    pub(crate) template_path: Option<Spanned<String>>,
     /// The namespace of the object. Default: `mesh.namespace`.
     pub(crate) namespace: Option<Spanned<String>>,
     /// The namespace in the patch's metadata, for a manifest that sets another one. An empty string writes none. Default: the
@@ -62,6 +69,29 @@ impl Workload {
     /// `volume-mounts`, none by default.
     pub(crate) fn volume_mounts(&self) -> &[Spanned<Table>] {
         self.volume_mounts.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The kind of a workload: one that mesh-compile knows, or any other together with `template-path`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct KindName(pub(crate) String);
+
+/// Any string. Editors offer the known kinds.
+impl JsonSchema for KindName {
+    fn schema_name() -> Cow<'static, str> {
+        "Kind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let known = Kind::known().map(|(name, text)| json!({ "type": "string", "const": name, "description": text }));
+        json_schema!({
+            "description": "The kind of a workload.",
+            "anyOf": [
+                { "type": "string", "description": "A kind that mesh-compile does not know, with `api-version` and `template-path`." },
+                { "oneOf": known.collect::<Vec<_>>() },
+            ],
+        })
     }
 }
 

@@ -24,7 +24,8 @@ use pod::Pod;
 /// The proxy of each suite, in the order of the suites. A workload whose proxy cannot be determined is reported and left out.
 pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink: &mut Sink) -> Vec<Subject> {
     // If an object is missing, the chains differ from those that ship.
-    let Some(objects) = Objects::read(files, proxies, sink) else { return Vec::new() };
+    let kinds = suites.iter().map(|suite| &suite.kind).collect();
+    let Some(objects) = Objects::read(files, &kinds, proxies, sink) else { return Vec::new() };
     let mut known = Known::new();
     let subjects = suites.iter().filter_map(|suite| match subject(suite, &objects, proxies, &mut known) {
         Ok(subject) => {
@@ -48,7 +49,7 @@ fn unreadable(message: String) -> Diagnostic {
 }
 
 fn name(suite: &Suite) -> String {
-    format!("{}/{}/{}", suite.kind, suite.namespace, suite.name)
+    format!("{}/{}/{}", suite.kind.qualified(), suite.namespace, suite.name)
 }
 
 /// Reports the filters of the workload's list that no patch inserts into its proxy: nothing else would show that they do nothing.
@@ -74,7 +75,7 @@ fn subject<'a>(
     proxies: &Proxies,
     known: &mut Known<'a>,
 ) -> Result<Subject, String> {
-    let pod = objects.pod(suite.kind, &suite.namespace, &suite.name)?;
+    let pod = objects.pod(&suite.kind, &suite.namespace, &suite.name)?;
     let mut labels = suite.labels.clone();
     labels.extend(pod.labels.clone());
     let files = pod.files(&suite.namespace, objects)?;

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
+use serde_json::{Map, Value};
 
 use super::config_map::{self, Modules};
 use super::envoy_filter::EnvoyFilter;
 use super::{Pod, unreadable};
 use crate::diag::Sink;
+use crate::domain::Kind;
 use crate::layout::{File, KUSTOMIZATION, PATCHES};
 use crate::objects::{Kustomization, Strings, WorkloadPatch};
 use crate::resolve::traffic::suite::Proxies;
@@ -20,7 +22,7 @@ pub(super) struct Objects {
     /// By namespace; within each in the order of application.
     envoy_filters: BTreeMap<String, Vec<EnvoyFilter>>,
     /// By kind and name: the namespace of a patch may be the one of the base, which kustomize replaces later.
-    pods: BTreeMap<(String, String), Vec<Pod>>,
+    pods: BTreeMap<(Kind, String), Vec<Pod>>,
 }
 
 /// The content of a file.
@@ -28,12 +30,15 @@ pub(super) struct Objects {
 enum Object {
     ConfigMap((String, String), Modules),
     EnvoyFilter(EnvoyFilter),
-    Patch((String, String), Pod),
+    Patch((Kind, String), Pod),
+    /// A patch of a kind that none of the workloads has.
+    Unrelated,
 }
 
 impl Objects {
-    /// Reads the listed files. `None` if an error was reported: a file cannot be read.
-    pub(super) fn read(files: &[File], proxies: &Proxies, sink: &mut Sink) -> Option<Self> {
+    /// Reads the listed files. `None` if an error was reported: a file cannot be read. `kinds`: those of the workloads, which know
+    /// where their pod templates are.
+    pub(super) fn read(files: &[File], kinds: &BTreeSet<&Kind>, proxies: &Proxies, sink: &mut Sink) -> Option<Self> {
         let listed = match listed_paths(files) {
             Ok(listed) => listed,
             Err(reason) => {
@@ -42,8 +47,8 @@ impl Objects {
             }
         };
         let files: Vec<&File> = files.iter().filter(|file| listed.contains(&file.path)).collect();
-        let read: Vec<Result<Object, String>> =
-            files.par_iter().map(|file| object(file, &proxies.istio).map_err(|it| message(&file.path, &it))).collect();
+        let read = |file: &&File| object(file, kinds, &proxies.istio).map_err(|it| message(&file.path, &it));
+        let read: Vec<Result<Object, String>> = files.par_iter().map(read).collect();
         let mut objects = Self::default();
         let before = sink.errors();
         for one in read {
@@ -65,6 +70,7 @@ impl Objects {
             Object::EnvoyFilter(filter) => {
                 self.envoy_filters.entry(filter.namespace.clone()).or_default().push(filter);
             }
+            Object::Unrelated => {}
             Object::Patch(key, pod) => self.pods.entry(key).or_default().push(pod),
         }
     }
@@ -74,8 +80,8 @@ impl Objects {
     }
 
     /// The pod of a workload: from the patch of its namespace, or from a patch that names the namespace.
-    pub(super) fn pod(&self, kind: &str, namespace: &str, name: &str) -> Result<&Pod, String> {
-        let pods = self.pods.get(&(kind.to_owned(), name.to_owned())).map_or(&[][..], Vec::as_slice);
+    pub(super) fn pod(&self, kind: &Kind, namespace: &str, name: &str) -> Result<&Pod, String> {
+        let pods = self.pods.get(&(*kind, name.to_owned())).map_or(&[][..], Vec::as_slice);
         let dir = format!("{PATCHES}{namespace}/");
         let of_namespace = pods.iter().find(|pod| pod.path.starts_with(&dir));
         let named = || pods.iter().find(|pod| pod.namespace.as_deref() == Some(namespace));
@@ -109,7 +115,10 @@ fn yaml<T: serde::de::DeserializeOwned>(file: &File) -> Result<T, String> {
     serde_yaml::from_slice(&file.bytes).map_err(|error| error.to_string())
 }
 
-fn object(file: &File, istio: &str) -> Result<Object, String> {
+fn object(file: &File, kinds: &BTreeSet<&Kind>, istio: &str) -> Result<Object, String> {
+    if file.path.starts_with(PATCHES) {
+        return patch(file, kinds);
+    }
     match kind(file) {
         Some("ConfigMap") => {
             let object: crate::objects::ConfigMap = yaml(file)?;
@@ -117,14 +126,22 @@ fn object(file: &File, istio: &str) -> Result<Object, String> {
             Ok(Object::ConfigMap(key, config_map::modules(object)))
         }
         Some("EnvoyFilter") => EnvoyFilter::new(yaml(file)?, istio).map(Object::EnvoyFilter),
-        Some("Deployment" | "StatefulSet" | "DaemonSet" | "Rollout") => {
-            let patch: WorkloadPatch = yaml(file)?;
-            let key = (patch.kind.as_str().to_owned(), patch.metadata.name.clone());
-            Ok(Object::Patch(key, Pod::read(&file.path, patch)?))
-        }
         Some(other) => Err(format!("unknown kind `{other}`")),
         None => Err("it has no kind".to_owned()),
     }
+}
+
+fn patch(file: &File, kinds: &BTreeSet<&Kind>) -> Result<Object, String> {
+    let document: Map<String, Value> = yaml(file)?;
+    let text = |key: &str| document.get(key).and_then(Value::as_str).ok_or_else(|| format!("it has no {key}"));
+    let (api_version, manifest) = (text("apiVersion")?, text("kind")?);
+    let of_workloads = kinds.iter().find(|kind| kind.api_version() == api_version && kind.manifest() == manifest);
+    let known = || Kind::of(api_version, manifest).ok().flatten();
+    let kind = of_workloads.map(|kind| Kind::clone(kind)).or_else(known);
+    let Some(kind) = kind else { return Ok(Object::Unrelated) };
+    let patch = WorkloadPatch::read(document, kind).map_err(|error| error.to_string())?;
+    let key = (patch.kind, patch.metadata.name.clone());
+    Ok(Object::Patch(key, Pod::read(&file.path, patch)?))
 }
 
 /// The kind of the object in a file, by its line: a look at the first lines spares parsing a module twice.

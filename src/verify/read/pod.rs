@@ -28,7 +28,7 @@ pub(super) struct Pod {
 
 impl Pod {
     pub(super) fn read(path: &str, patch: WorkloadPatch) -> Result<Self, String> {
-        let PodTemplate { metadata: PodMetadata { labels, annotations }, spec } = patch.spec.template;
+        let PodTemplate { metadata: PodMetadata { labels, annotations }, spec } = patch.template;
         let mut volumes: Vec<Volume> = entries(spec.volumes)?;
         volumes.extend(injected::<Volume>(USER_VOLUME, &annotations)?);
         let proxies = spec.containers.into_iter().filter(|container| container.name == PROXY_CONTAINER);

@@ -6,7 +6,7 @@ use mesh_compile_host::FailurePolicy;
 use super::*;
 use crate::backend::envoy_filter;
 use crate::diag::{Code, Location, Sources};
-use crate::domain::Direction;
+use crate::domain::{Direction, Kind};
 use crate::layout::{self, File, Tree};
 use crate::world::{Disk, Memory, World};
 use crate::{resolve, spec};
@@ -14,10 +14,9 @@ use crate::{resolve, spec};
 /// A workload as `Kind/namespace/name` and its labels as `key=value`.
 pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
     let [kind, namespace, name] = workload.split('/').collect::<Vec<_>>()[..] else { panic!("{workload}") };
-    let kinds = ["Deployment", "StatefulSet", "DaemonSet", "Rollout"];
     let label = |label: &&str| label.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
     Suite {
-        kind: kinds.into_iter().find(|known| *known == kind).expect("a kind"),
+        kind: Kind::named(kind, None, None).expect("a kind"),
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         key: name.to_owned(),
@@ -41,8 +40,9 @@ pub(in crate::verify) struct Compiled {
 
 fn compiled(world: &dyn World, spec: &Utf8Path) -> Compiled {
     let mut sink = Sink::new();
-    let spec = spec::load(world, spec, &mut sink).expect("valid TOML").into_only();
-    let resolved = resolve::resolve(world, &spec, "out".into(), crate::base::Loaded::default(), &mut sink);
+    let spec = spec::load(world, spec, &[], &mut sink).expect("valid TOML").into_only();
+    let loaded = crate::base::Loaded::default();
+    let resolved = resolve::resolve(world, &spec, "out".into(), &loaded, &mut sink);
     let plan = envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);
     assert_eq!(sink.errors(), 0, "{:#?}", sink.diagnostics());
     let objects = envoy_filter::objects(&resolved.mesh, &plan);

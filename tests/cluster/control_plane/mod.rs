@@ -79,6 +79,9 @@ impl ControlPlane {
 
     /// Creates or changes objects for good.
     pub(crate) fn apply(&self, objects: &[Value]) -> Result<(), String> {
+        if objects.is_empty() {
+            return Ok(());
+        }
         let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects }).to_string();
         self.kubectl(&["apply", "--server-side", "-f", "-"], &list).success().map(drop)
     }

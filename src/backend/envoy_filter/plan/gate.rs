@@ -20,7 +20,7 @@ pub(super) struct Values {
 }
 
 /// The label of a filter.
-pub(super) fn label(filter: &FilterName) -> LabelKey {
+pub(crate) fn label(filter: &FilterName) -> LabelKey {
     LabelKey::of_filter(PREFIX, filter)
 }
 

@@ -23,6 +23,7 @@ use crate::domain::{Direction, FilterType, Insert, LabelKey, LabelValue, Namespa
 use crate::resolve::mesh::{Mesh, Workload};
 use crate::resolve::template::Templates;
 use crate::spec::{Names, Spec};
+pub(crate) use gate::label as gate_label;
 use options::Options;
 
 /// All objects of a mesh.
