@@ -11,6 +11,7 @@ mod manifest;
 mod node;
 mod ours;
 mod renamed;
+mod scope;
 mod unique;
 mod yaml;
 
