@@ -92,7 +92,10 @@ fn reason(key: &str, text: &str) -> Option<String> {
             Kind::Password => is_password(text),
             Kind::Token => is_random(text),
         };
-        is_secret.then(|| format!("a {}", words(key).join(" ")))
+        is_secret.then(|| {
+            let name = words(key).join(" ");
+            format!("{} {name}", if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
+        })
     })
 }
 

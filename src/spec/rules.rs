@@ -80,9 +80,7 @@ pub(super) fn unknown_environment(name: &str, known: &[String]) -> Diagnostic {
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match suggest(name, known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`? Declared environments: {list}")),
-        None if known.is_empty() => {
-            diagnostic.help(format!("declare it as `[env.{name}]`, or leave out `--env`; no environment is declared"))
-        }
+        None if known.is_empty() => diagnostic.help(format!("declare it as `[env.{name}]`, or leave out `--env`")),
         None => diagnostic.help(format!("declared environments: {list}")),
     }
 }
