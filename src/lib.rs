@@ -27,7 +27,7 @@ pub mod verify;
 pub mod world;
 pub mod yaml;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 pub use domain::Digest;
 pub use layout::{File, Tree, stream};
@@ -42,6 +42,10 @@ use world::World;
 pub struct Compiled {
     /// The name of the environment. `None` if mesh.toml declares no environments.
     pub environment: Option<String>,
+    /// The names of all environments that mesh.toml declares.
+    pub declared: Vec<String>,
+    /// `output.dir`, from the current directory: `out/`, or the directory of all environments' `out/NAME`.
+    pub root: Utf8PathBuf,
     /// The files of `out/`.
     pub tree: Tree,
     /// The tests in mesh.toml.
@@ -63,18 +67,37 @@ pub struct Input<'a> {
 /// stop the compilation.
 #[must_use]
 pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<Vec<Compiled>> {
-    let project = spec::load(world, input.file, sink)?;
-    let compiled: Vec<_> =
-        project.environments().iter().map(|spec| environment(world, spec, input.base, sink)).collect();
-    compiled.into_iter().collect()
+    let project = load(world, input, sink)?;
+    let mut compiled = Vec::new();
+    for spec in project.environments() {
+        sink.enter(spec.environment.as_deref());
+        compiled.push(environment(world, spec, project.declared(), input.base, sink));
+        sink.enter(None);
+    }
+    let compiled: Vec<Compiled> = compiled.into_iter().collect::<Option<_>>()?;
+    let dirs = project.environments().iter().map(|spec| spec.output.dir.as_ref().map(spec::Spanned::location));
+    store::places::apart(&compiled, &dirs.collect::<Vec<_>>(), sink);
+    (!sink.has_errors()).then_some(compiled)
+}
+
+fn load(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<spec::Project> {
+    let project = spec::load(world, input.file, input.environments, sink)?;
+    if input.base == Some("-".into()) && project.environments().len() > 1 {
+        let message = "several environments cannot share standard input";
+        let help = "name one environment, such as `--env prod --base -`";
+        sink.push(diag::Diagnostic::error(diag::Code::MC0708, message).help(help));
+        return None;
+    }
+    Some(project)
 }
 
 /// What each workload of a mesh.toml gets. `None` if `sink` has errors, such as a name in `query` that no workload has.
 #[must_use]
 pub fn show(world: &dyn World, input: &Input<'_>, query: &show::Query, sink: &mut Sink) -> Option<show::Report> {
-    let project = spec::load(world, input.file, sink)?;
+    let project = load(world, input, sink)?;
     let mut workloads = Vec::new();
     for spec in project.environments() {
+        sink.enter(spec.environment.as_deref());
         let out = resolve::out_dir(spec, sink);
         let loaded = base::load(world, base::Request { spec, out: &out, given: input.base }, sink);
         let resolved = resolve::resolve(world, spec, &out, &loaded, sink);
@@ -82,6 +105,7 @@ pub fn show(world: &dyn World, input: &Input<'_>, query: &show::Query, sink: &mu
         if !sink.has_errors() {
             workloads.extend(show::workloads(world.sources(), spec, &resolved, &plan));
         }
+        sink.enter(None);
     }
     if sink.has_errors() {
         return None;
@@ -101,8 +125,16 @@ pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Opti
     known.then(|| base.objects.iter().map(|object| object.root.to_json()).collect())
 }
 
-fn environment(world: &dyn World, spec: &spec::Spec, given: Option<&Utf8Path>, sink: &mut Sink) -> Option<Compiled> {
+fn environment(
+    world: &dyn World,
+    spec: &spec::Spec,
+    declared: &[String],
+    given: Option<&Utf8Path>,
+    sink: &mut Sink,
+) -> Option<Compiled> {
     let out = resolve::out_dir(spec, sink);
+    let root = if spec.environment.is_some() { out.parent().unwrap_or(&out) } else { &out };
+    let root = spec.dir().join(root);
     let loaded = base::load(world, base::Request { spec, out: &out, given }, sink);
     let resolved = resolve::resolve(world, spec, &out, &loaded, sink);
     let plan = backend::envoy_filter::plan(spec, &resolved.mesh, &resolved.templates, sink);
@@ -112,5 +144,5 @@ fn environment(world: &dyn World, spec: &spec::Spec, given: Option<&Utf8Path>, s
     let objects = backend::envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
     let suites = verify::Suites::new(resolved.suites, resolved.proxies);
-    Some(Compiled { environment: spec.environment.clone(), tree, suites })
+    Some(Compiled { environment: spec.environment.clone(), declared: declared.to_vec(), root, tree, suites })
 }

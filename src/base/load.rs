@@ -67,7 +67,24 @@ pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> 
         sink.push(missing(&out));
     }
     let base = read.map(|base| ours::without(base, lock.as_ref()));
+    let layout = beside(layout, base.as_ref(), spec, sink);
     Loaded { base, layout, given: given.is_some() }
+}
+
+/// The layout beside what the base itself does with out/. A base that lists out/ as a component cannot be built on by out/.
+fn beside(layout: Layout, base: Option<&Base>, spec: &Spec, sink: &mut Sink) -> Layout {
+    let listed = base.and_then(|base| base.objects.iter().find_map(|object| object.patched.as_ref()));
+    let (Layout::Overlay { .. }, Some(listed)) = (&layout, listed) else { return layout };
+    if let Some(written) = &spec.output.layout {
+        sink.push(
+            Diagnostic::error(Code::MC0539, "the overlay layout builds on a base that lists out/ itself")
+                .at(written.location())
+                .related(listed.location, "lists out/ as a component")
+                .note("kustomize rejects kustomizations that list each other")
+                .help("remove `layout`, or remove out/ from the base's `components`"),
+        );
+    }
+    Layout::Component
 }
 
 /// The last render had a base that this command lacks.
@@ -151,7 +168,7 @@ fn given(world: &dyn World, given: &Utf8Path, out: &Utf8Path, sink: &mut Sink) -
 
 /// The objects at a path. They may contain duplicates.
 fn read(world: &dyn World, kind: EntryKind, path: &Utf8Path, out: &Utf8Path, sink: &mut Sink) -> Base {
-    let out = world.canonical(out).ok();
+    let out = kustomize::planned(world, out);
     let built = match kind {
         EntryKind::Kustomization => kustomize::build(world, path, out.as_deref(), sink),
         EntryKind::File => {

@@ -184,7 +184,7 @@ fn named(api_version: String, kind: String, root: Node) -> Result<Object, Box<Di
         let message = format!("the {kind} has no `metadata.name`");
         return Err(Box::new(Diagnostic::error(Code::MC0507, message).at(kind_location)));
     };
-    Ok(Object { api_version, kind, namespace, name, location, root })
+    Ok(Object { api_version, kind, namespace, name, location, root, patched: None })
 }
 
 #[cfg(test)]

@@ -45,6 +45,17 @@ pub(crate) struct Object {
     pub(crate) location: Location,
     /// The whole object, a map.
     pub(crate) root: Node,
+    /// The object as our own patches meet it, if a kustomization of the base lists out/ as a component: before its transformers.
+    pub(crate) patched: Option<Patched>,
+}
+
+/// What kustomize knows an object by when it applies the patches of out/.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Patched {
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
+    /// Where the kustomization lists out/.
+    pub(crate) location: Location,
 }
 
 impl Object {

@@ -29,23 +29,45 @@ impl Check {
         let spec = project.file(world);
         let mut sink = Sink::new();
         let input = project.input(&spec);
-        let compiled = compile(world, &input, &mut sink).and_then(|all| all.into_iter().next());
-        let Some(compiled) = compiled else { return reporter.diagnostics(sink) };
-        let tree = &compiled.tree;
-        let differences = store::compare(world, tree, &mut sink);
+        let Some(compiled) = compile(world, &input, &mut sink) else { return reporter.diagnostics(sink) };
+        let survey = store::survey(world, &compiled, &spec, &mut sink);
         if sink.has_errors() {
             return reporter.diagnostics(sink);
         }
-        sink.extend(differences.iter().map(|difference| difference.finding(world, tree, &spec)));
+        let mut up_to_date = Vec::new();
+        let mut findings = Vec::new();
+        if let Some(moved) = survey.moved(world, &spec) {
+            findings.push((None, moved));
+        } else {
+            for one in &compiled {
+                let (tree, environment) = (&one.tree, one.environment.as_deref());
+                let differences = store::compare(world, tree, &mut sink);
+                if differences.is_empty() {
+                    up_to_date.push(tree);
+                }
+                findings.extend(differences.iter().map(|it| (environment, it.finding(world, tree, &spec))));
+            }
+        }
+        if project.environments.is_empty() {
+            findings.extend(survey.gone(world, &spec).map(|finding| (None, finding)));
+        }
+        if sink.has_errors() {
+            return reporter.diagnostics(sink);
+        }
+        let is_same = findings.is_empty();
+        for (environment, finding) in findings {
+            sink.enter(environment);
+            sink.push(finding);
+        }
+        sink.enter(None);
         // The dry run reads the rendered files, which are those of out/ if nothing differs.
         let dry_run = self.verify.then(|| DryRun::run(world, &compiled, self.cache, reporter, &mut sink));
         reporter.diagnostics(sink);
         let verified = dry_run.as_ref().map_or(Outcome::Success, DryRun::outcome);
         dry_run.iter().for_each(|dry_run| dry_run.summarize(reporter));
-        if differences.is_empty() {
+        for tree in up_to_date {
             reporter.info(&format!("{}: {} up to date with {spec}", tree.dir, plural(tree.files.len(), "file")));
-            return verified;
         }
-        if verified == Outcome::Error { verified } else { Outcome::Failure }
+        if is_same || verified == Outcome::Error { verified } else { Outcome::Failure }
     }
 }

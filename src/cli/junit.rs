@@ -25,8 +25,8 @@ fn suite(report: &Report, workload: &Workload) -> TestSuite {
 /// The workload's name; with two engines, also which of them ran it.
 fn name(report: &Report, workload: &Workload) -> String {
     match report.engine {
-        Engine::Both => format!("{} in {}", workload.name, workload.engine.place()),
-        Engine::Embedded | Engine::Envoy => workload.name.clone(),
+        Engine::Both => format!("{} in {}", workload.full_name(), workload.engine.place()),
+        Engine::Embedded | Engine::Envoy => workload.full_name(),
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     fn named(name: &str) -> String {
         let test = Test { name: name.to_owned(), passed: true, ran: true, failures: Vec::new(), exchanges: Vec::new() };
         let (engine, tests) = (Engine::Embedded, vec![test]);
-        let workload = Workload { name: "w".to_owned(), engine, runs: Vec::new(), tests };
+        let workload = Workload { environment: None, name: "w".to_owned(), engine, runs: Vec::new(), tests };
         document(&Report { engine, workloads: vec![workload], passed: true })
     }
 

@@ -50,6 +50,9 @@ struct Global {
     /// The workloads' own manifests: a directory, a file, or `-` for standard input [default: `mesh.base` in mesh.toml]
     #[arg(long, global = true, value_name = "PATH|-")]
     base: Option<Utf8PathBuf>,
+    /// Environment of mesh.toml to work on; repeat the option for several [default: all that mesh.toml declares]
+    #[arg(long = "env", global = true, value_name = "NAME")]
+    environments: Vec<String>,
     /// Format of the diagnostics
     #[arg(long, global = true, value_enum, default_value_t = FormatArg::Text, value_name = "FORMAT")]
     format: FormatArg,
@@ -161,7 +164,7 @@ impl Cli {
         };
         let color = if choice == anstream::ColorChoice::Never { Color::Plain } else { Color::Styled };
         let reporter = &Reporter::new(world.sources(), format, color, global.quiet, global.verbose);
-        let project = &Project { file: global.file, base: global.base };
+        let project = &Project { file: global.file, base: global.base, environments: global.environments };
         match command {
             Command::Render(command) => command.run(world, project, reporter),
             Command::Check(command) => command.run(world, project, reporter),
@@ -182,12 +185,13 @@ impl Cli {
 struct Project {
     file: Option<Utf8PathBuf>,
     base: Option<Utf8PathBuf>,
+    environments: Vec<String>,
 }
 
 impl Project {
     /// What to compile, with the mesh.toml at `file`.
     fn input<'a>(&'a self, file: &'a Utf8Path) -> Input<'a> {
-        Input { file, environments: &[], base: self.base.as_deref() }
+        Input { file, environments: &self.environments, base: self.base.as_deref() }
     }
 
     /// The mesh.toml to work on: the named one, or the nearest one from the current directory upward.

@@ -135,11 +135,14 @@ impl Verify {
             }
             let file = project.file(world);
             let input = project.input(&file);
-            let compiled = compile(world, &input, sink)?.into_iter().next()?;
-            return bar(world, reporter, |progress| {
-                verify(world, &compiled.tree, &compiled.suites, &options, sink, progress)
-            });
+            let compiled = compile(world, &input, sink)?;
+            return environments(world, &compiled, &options, reporter, sink);
         };
+        if !project.environments.is_empty() {
+            let diagnostic = Diagnostic::error(Code::MC0708, "`--env` applies only to the workloads of mesh.toml");
+            sink.push(diagnostic.help("leave it out to verify a single module"));
+            return None;
+        }
         if self.what.len() > 1 {
             let diagnostic = Diagnostic::error(Code::MC0708, format!("`{module}` must be the only argument"));
             sink.push(diagnostic.help("name either workloads or one module"));
@@ -201,19 +204,49 @@ fn is_module(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".wasm")
 }
 
+/// Dry-runs the workloads of each environment, and puts the reports together.
+fn environments(
+    world: &dyn World,
+    compiled: &[Compiled],
+    options: &Options,
+    reporter: &Reporter<'_>,
+    sink: &mut Sink,
+) -> Option<Report> {
+    let mut all = Report { engine: options.engine, workloads: Vec::new(), passed: true };
+    let is_known = |name: &String| compiled.iter().any(|one| one.suites.has(name));
+    for one in compiled {
+        // A workload can exist in some environments only. A name that no environment has is reported.
+        let wanted = options.workloads.iter().filter(|name| one.suites.has(name) || !is_known(name)).cloned();
+        let workloads: Vec<String> = wanted.collect();
+        if workloads.is_empty() && !options.workloads.is_empty() {
+            continue;
+        }
+        let options = Options { workloads, ..options.clone() };
+        sink.enter(one.environment.as_deref());
+        let report = bar(world, reporter, |progress| verify(world, &one.tree, &one.suites, &options, sink, progress));
+        sink.enter(None);
+        let report = report?;
+        all.passed &= report.passed;
+        let in_environment =
+            |workload| mesh_compile::verify::Workload { environment: one.environment.clone(), ..workload };
+        all.workloads.extend(report.workloads.into_iter().map(in_environment));
+    }
+    Some(all)
+}
+
 /// The dry run of all workloads in the embedded host, as part of another command.
 pub(super) struct DryRun(Option<Report>);
 
 impl DryRun {
     pub(super) fn run(
         world: &dyn World,
-        compiled: &Compiled,
+        compiled: &[Compiled],
         cache: Cache,
         reporter: &Reporter<'_>,
         sink: &mut Sink,
     ) -> Self {
         let options = Options { cache: cache.dir(world), ..Options::default() };
-        Self(bar(world, reporter, |progress| verify(world, &compiled.tree, &compiled.suites, &options, sink, progress)))
+        Self(environments(world, compiled, &options, reporter, sink))
     }
 
     pub(super) fn outcome(&self) -> Outcome {
@@ -242,6 +275,7 @@ fn outcome(report: Option<&Report>) -> Outcome {
 /// Writes the summary; with `-v`, also a line for each filter and each test.
 fn summarize(report: &Report, reporter: &Reporter<'_>) {
     for workload in &report.workloads {
+        let name = workload.full_name();
         let place =
             if report.engine == Engine::Both { format!(" in {}", workload.engine.place()) } else { String::new() };
         for run in &workload.runs {
@@ -250,7 +284,7 @@ fn summarize(report: &Report, reporter: &Reporter<'_>) {
                 (true, Some(_)) => "unknown",
                 (true, None) => "passed",
             };
-            reporter.verbose(&format!("{word} {}{place}: the filter {}", workload.name, run.filter));
+            reporter.verbose(&format!("{word} {name}{place}: the filter {}", run.filter));
         }
         for test in &workload.tests {
             let word = if test.passed {
@@ -260,7 +294,7 @@ fn summarize(report: &Report, reporter: &Reporter<'_>) {
             } else {
                 "not run"
             };
-            reporter.verbose(&format!("{word} {}{place}: {}", workload.name, test.name));
+            reporter.verbose(&format!("{word} {name}{place}: {}", test.name));
         }
     }
     reporter.info(&report.summary());

@@ -61,6 +61,8 @@ pub struct Diagnostic {
     /// A log of what happened, shown line by line. A line without indentation is a heading, and `+ ` or `- ` after the
     /// indentation marks what was added or removed.
     pub detail: Vec<String>,
+    /// The environments that it is about, in order. Empty: the whole of mesh.toml.
+    pub environments: Vec<String>,
 }
 
 impl Location {
@@ -142,6 +144,25 @@ impl Diagnostic {
         self
     }
 
+    /// The environments that it is about, as a note: ``in the environments `prod` and `staging` ``.
+    #[must_use]
+    pub(crate) fn environments_note(&self) -> Option<String> {
+        const NAMED: usize = 4;
+        let names: Vec<String> = self.environments.iter().map(|name| format!("`{name}`")).collect();
+        match names.as_slice() {
+            [] => None,
+            [only] => Some(format!("in the environment {only}")),
+            [others @ .., last] if names.len() <= NAMED => {
+                Some(format!("in the environments {} and {last}", others.join(", ")))
+            }
+            [first, second, third, ..] => {
+                let others = names.len() - 3;
+                Some(format!("in the environments {first}, {second}, {third} and {others} others"))
+            }
+            [..] => None,
+        }
+    }
+
     /// Adds lines to the log of what happened.
     #[must_use]
     pub fn detail(mut self, lines: impl IntoIterator<Item = String>) -> Self {
@@ -151,6 +172,7 @@ impl Diagnostic {
 
     fn new(code: Code, severity: Severity, message: String) -> Self {
         let (related, notes, help, detail) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { code, severity, message, primary: None, related, notes, help, detail }
+        let environments = Vec::new();
+        Self { code, severity, message, primary: None, related, notes, help, detail, environments }
     }
 }

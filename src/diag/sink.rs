@@ -9,18 +9,26 @@ use super::{Diagnostic, Files, Label, Location, Severity, Sources};
 pub struct Sink {
     found: Vec<Diagnostic>,
     errors: usize,
+    /// The environment that diagnostics are about at the moment.
+    environment: Option<String>,
 }
 
 impl Sink {
     /// An empty collector.
     #[must_use]
     pub const fn new() -> Self {
-        Self { found: Vec::new(), errors: 0 }
+        Self { found: Vec::new(), errors: 0, environment: None }
+    }
+
+    /// Sets the environment that the following diagnostics are about. `None`: the whole of mesh.toml.
+    pub fn enter(&mut self, environment: Option<&str>) {
+        self.environment = environment.map(str::to_owned);
     }
 
     /// Adds a diagnostic.
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
+        diagnostic.environments.extend(self.environment.clone());
         self.found.push(diagnostic);
     }
 
@@ -48,13 +56,29 @@ impl Sink {
         self.found.extend(other.found);
     }
 
-    /// All diagnostics without duplicates, sorted by path, start offset, code and message. Those without a place come first.
+    /// All diagnostics, sorted by path, start offset, code and message. Those without a place come first. Each one is there once,
+    /// with all environments that it is about.
     #[must_use]
     pub fn into_sorted(self, sources: &Sources) -> Vec<Diagnostic> {
         let files = sources.files();
         let mut found = self.found;
         found.sort_by(|a, b| order(&files, a, b));
-        found.dedup_by(|a, b| order(&files, a, b).is_eq());
+        found.dedup_by(|again, first| {
+            let is_same = order(&files, again, first).is_eq();
+            if is_same {
+                // What is about the whole file once is about the whole file.
+                if first.environments.is_empty() || again.environments.is_empty() {
+                    first.environments.clear();
+                } else {
+                    first.environments.append(&mut again.environments);
+                }
+            }
+            is_same
+        });
+        for diagnostic in &mut found {
+            diagnostic.environments.sort();
+            diagnostic.environments.dedup();
+        }
         found
     }
 }
@@ -65,7 +89,7 @@ impl Extend<Diagnostic> for Sink {
     }
 }
 
-/// A total order over everything that is shown, so that duplicates are adjacent and the order of pushes never decides. Two
+/// A total order over everything that is shown but the environments, so that duplicates are adjacent and the order of pushes never decides. Two
 /// sources with the same path count as the same file.
 fn order(files: &Files, a: &Diagnostic, b: &Diagnostic) -> Ordering {
     let key = |label| key(files, label);

@@ -2,6 +2,7 @@
 
 pub(crate) mod annotation;
 mod direction;
+pub(crate) mod glob;
 mod insert;
 mod istio;
 mod kind;

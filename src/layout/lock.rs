@@ -12,9 +12,10 @@ pub(super) fn new(mesh: &Mesh, files: &[File]) -> Lock {
         slim_size: module.slim.as_ref().map(|slim| slim.bytes.len()),
         abi: module.original.report.abi.ok().flatten().map(|abi| abi.to_string()),
     };
-    let lock = Lock::new(
+    let mut lock = Lock::new(
         files.iter().map(|file| (file.path.clone(), Digests::One(file.digest.to_string()))).collect(),
         mesh.modules.iter().map(|(path, it)| (path.clone(), module(it))).collect(),
     );
+    lock.spec.clone_from(&mesh.spec_path);
     if mesh.base_is_given { lock.with_stream() } else { lock }
 }

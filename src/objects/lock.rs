@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-/// The version of the format that is written, and that of a lock that records its base.
-const VERSION: u32 = 2;
-const VERSION_WITH_BASE: u32 = 3;
+/// The newest version of the format.
+const VERSION: u32 = 3;
+/// The version of a lock without the fields of a newer one.
+const COMMON: u32 = 2;
 /// Stands for the digest of a file that does not exist yet.
 const ABSENT: &str = "absent";
 /// The oldest version that is read. In it, each file has exactly one digest.
@@ -18,6 +19,9 @@ const OLDEST: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lock {
     version: u32,
+    /// The path of mesh.toml from `out/`. `None`: in the directory above it, with the name in the first comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spec: Option<String>,
     /// Where the workloads' manifests came from, if mesh.toml does not say.
     #[serde(default)]
     base: Option<LockedBase>,
@@ -101,7 +105,7 @@ impl Default for Digests {
 
 impl Lock {
     pub(crate) const fn new(files: BTreeMap<String, Digests>, modules: BTreeMap<Utf8PathBuf, LockedModule>) -> Self {
-        Self { version: VERSION, base: None, files, modules }
+        Self { version: VERSION, spec: None, base: None, files, modules }
     }
 
     /// The name of the file in `out/`.
@@ -109,7 +113,7 @@ impl Lock {
 
     /// Records that the command line named the base.
     pub(crate) fn with_stream(self) -> Self {
-        Self { version: VERSION_WITH_BASE, base: Some(LockedBase::Stream), ..self }
+        Self { base: Some(LockedBase::Stream), ..self }
     }
 
     /// Whether the command line of the render named the base.
@@ -144,7 +148,11 @@ impl Lock {
 
     /// The lock as TOML, below a line of comment.
     pub(crate) fn to_toml(&self, comment: &str) -> String {
-        let mut text = format!("# {comment}\nversion = {}\n", self.version);
+        let version = if self.spec.is_some() || self.base.is_some() { VERSION } else { COMMON };
+        let mut text = format!("# {comment}\nversion = {version}\n");
+        if let Some(spec) = &self.spec {
+            text.extend(["spec = ", &toml::Value::from(spec.as_str()).to_string(), "\n"]);
+        }
         if self.used_stream() {
             text.push_str("base = \"stream\"\n");
         }
@@ -163,13 +171,13 @@ impl Lock {
     /// Reads a lock of this version or an older one. An error states what is wrong with it, as the end of a sentence.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut lock: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        if !(OLDEST..=VERSION_WITH_BASE).contains(&lock.version) {
+        if !(OLDEST..=VERSION).contains(&lock.version) {
             return Err(format!(
-                "its version is {}, but this mesh-compile supports only versions {OLDEST} to {VERSION_WITH_BASE}",
+                "its version is {}, but this mesh-compile supports only versions {OLDEST} to {VERSION}",
                 lock.version
             ));
         }
-        lock.version = if lock.used_stream() { VERSION_WITH_BASE } else { VERSION };
+        lock.version = VERSION;
         match lock.files.keys().find(|path| !is_inside(Utf8Path::new(path.as_str()))) {
             Some(path) => Err(format!("`{path}` is not inside the output directory")),
             None => Ok(lock),

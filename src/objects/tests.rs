@@ -231,7 +231,12 @@ fn lock() -> impl Strategy<Value = Lock> {
     let module = (text(), 0..usize::MAX / 2, option::of(0..usize::MAX / 2), option::of(text()))
         .prop_map(|(sha256, size, slim_size, abi)| LockedModule { sha256, size, slim_size, abi });
     let modules = btree_map(path().prop_map(Into::into), module, 0..3);
-    (btree_map(path(), digests, 0..4), modules).prop_map(|(files, modules)| Lock::new(files, modules))
+    let spec = option::of(text());
+    (spec, btree_map(path(), digests, 0..4), modules).prop_map(|(spec, files, modules)| {
+        let mut lock = Lock::new(files, modules);
+        lock.spec = spec;
+        lock
+    })
 }
 
 proptest! {
@@ -290,6 +295,6 @@ fn the_first_version_of_a_lock_is_read() {
     let module = LockedModule { sha256: "34".into(), size: 5, slim_size: None, abi: Some("0.2.1".into()) };
     let files = BTreeMap::from([("a.yaml".into(), Digests::One("12".into()))]);
     assert_eq!(Lock::parse(text), Ok(Lock::new(files, BTreeMap::from([("a.wasm".into(), module)]))));
-    let newer = Lock::parse("version = 3").unwrap_err();
-    assert_eq!(newer, "its version is 3, but this mesh-compile supports only versions 1 to 2");
+    let newer = Lock::parse("version = 4").unwrap_err();
+    assert_eq!(newer, "its version is 4, but this mesh-compile supports only versions 1 to 3");
 }

@@ -21,6 +21,8 @@ use crate::spec::Spanned;
 pub(crate) struct Mesh {
     /// The file name of mesh.toml, for the first line of every file.
     pub(crate) spec: String,
+    /// The path of mesh.toml from `out/`, unless it is in the directory above it.
+    pub(crate) spec_path: Option<String>,
     pub(crate) layout: Layout,
     /// Whether the command line names the base, which mesh.lock records.
     pub(crate) base_is_given: bool,

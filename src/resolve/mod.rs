@@ -97,6 +97,7 @@ pub(crate) fn resolve<'a>(
     let workloads = workloads.into_iter().map(|workload| workload.mesh).collect();
     let mesh = Mesh {
         spec: spec.file_name().to_owned(),
+        spec_path: out_dir::spec_from_out(world, spec, out),
         layout: loaded.layout.clone(),
         base_is_given: loaded.given,
         labels: settings.labels,

@@ -8,6 +8,7 @@ use mesh_compile_module::{LoadContext, Module, NotSlim, Severity};
 
 use super::limits;
 use super::mesh;
+use super::out_dir::from_root;
 use super::settings::Settings;
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::FilterType;
@@ -79,7 +80,7 @@ pub(super) fn by_path(spec: &Spec, modules: &BTreeMap<&str, DeliveredModule>) ->
     for (name, delivered) in modules {
         let Some(filter) = spec.filters.get(*name) else { continue };
         let original = Arc::clone(&delivered.original);
-        let path = Utf8PathBuf::from(filter.module.as_str());
+        let path = from_root(spec, &filter.module);
         let entry = by_path.entry(path).or_insert(mesh::Module { original, slim: None });
         if filter.is_slim() {
             entry.slim = Some(Arc::clone(&delivered.module));

@@ -44,7 +44,7 @@ pub(crate) fn select(all: &[Name<'_>], names: &[String], sink: &mut Sink) -> Vec
 }
 
 impl Name<'_> {
-    fn is(&self, written: &str) -> bool {
+    pub(crate) fn is(&self, written: &str) -> bool {
         let mut parts = written.split('/');
         let is_this = match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(name), None, ..) => name == self.name,

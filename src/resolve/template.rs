@@ -1,4 +1,4 @@
-//! minijinja templates over `mesh`, `workload`, `filter` and `vars`. Strict: an undefined variable is an error at its place.
+//! minijinja templates over `mesh`, `env`, `workload`, `filter` and `vars`. Strict: an undefined variable is an error at its place.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use serde_json::Value as Json;
 use super::mesh::{Plugin, Workload};
 use crate::diag::{Code, Diagnostic, Sink, Sources, suggest};
 use crate::domain::FilterType;
-use crate::spec::types::Var;
-use crate::spec::{Spanned, Spec, Value as Written};
+use crate::spec::{Spanned, Spec, Table, Value as Written, to_json};
 
 /// Renders templates and reports those that fail.
 #[derive(Debug)]
 pub(crate) struct Templates<'a> {
     environment: Environment<'static>,
     sources: &'a Sources,
-    vars: &'a BTreeMap<String, Var>,
+    vars: &'a Table,
     /// Whether variables may be missing because they could not be read.
     incomplete: bool,
-    mesh: MeshVars,
+    /// The values that do not depend on where a template is.
+    globals: Vec<(&'static str, Value)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,14 +58,6 @@ pub(crate) struct Scope<'a> {
     pub(crate) workload: Option<&'a WorkloadVars<'a>>,
 }
 
-#[derive(Serialize)]
-struct Variables<'a> {
-    mesh: &'a MeshVars,
-    vars: &'a BTreeMap<String, Var>,
-    #[serde(flatten)]
-    scope: &'a Scope<'a>,
-}
-
 impl<'a> FilterVars<'a> {
     pub(crate) fn of(plugin: &'a Plugin) -> Self {
         Self {
@@ -97,12 +89,21 @@ impl<'a> Templates<'a> {
         }
         // The output is never HTML.
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        // Booleans in the form of JSON, YAML and TOML, not of Python.
+        // Everything but a string in the form of JSON, not of Python.
         environment.set_formatter(|out, state, value| match value.kind() {
             ValueKind::Bool => Ok(write!(out, "{}", value.is_true())?),
+            ValueKind::Seq | ValueKind::Map | ValueKind::None => {
+                let json = serde_json::to_string(value);
+                Ok(write!(out, "{}", json.map_err(|_| std::fmt::Error)?)?)
+            }
             _ => minijinja::escape_formatter(out, state, value),
         });
-        Self { environment, sources, vars: &spec.vars, incomplete: spec.unread.any, mesh }
+        let vars = Value::from(Serde(&Json::Object(to_json(&spec.vars))));
+        let mut globals = vec![("mesh", Value::from(Serde(&mesh))), ("vars", vars)];
+        if let Some(name) = &spec.environment {
+            globals.push(("env", Value::from_pairs([("name", name.as_str())])));
+        }
+        Self { environment, sources, vars: &spec.vars, incomplete: spec.unread.any, globals }
     }
 
     /// Renders a value. `None` if an error was reported.
@@ -110,7 +111,8 @@ impl<'a> Templates<'a> {
         self.render_at(template, template, scope, sink)
     }
 
-    /// Renders every string of a table; keys stay as they are. `None` if an error was reported.
+    /// Renders every string of a table; keys stay as they are. A string that is a single expression becomes the expression's value,
+    /// such as an integer. `None` if an error was reported.
     pub(crate) fn render_table(
         &self,
         table: &BTreeMap<String, Spanned<Written>>,
@@ -125,7 +127,10 @@ impl<'a> Templates<'a> {
 
     fn render_value(&self, value: &Spanned<Written>, scope: &Scope<'_>, sink: &mut Sink) -> Option<Json> {
         match &**value {
-            Written::String(text) => self.render_at(text, value, scope, sink).map(Json::String),
+            Written::String(text) => {
+                let rendered = self.render_at(text, value, scope, sink)?;
+                Some(self.typed(text, scope).unwrap_or(Json::String(rendered)))
+            }
             Written::Array(items) => {
                 let items: Vec<_> = items.iter().map(|item| self.render_value(item, scope, sink)).collect();
                 items.into_iter().collect::<Option<Vec<_>>>().map(Json::Array)
@@ -180,9 +185,24 @@ impl<'a> Templates<'a> {
         if !is_template(text) {
             return Ok(text.to_owned());
         }
-        let variables = Variables { mesh: &self.mesh, vars: self.vars, scope };
-        let template = self.environment.template_from_str(text)?;
-        template.render(Value::from(Serde(&variables)))
+        self.environment.template_from_str(text)?.render(self.variables(scope))
+    }
+
+    /// The value of a text that is a single expression: `{{ vars.limit }}`.
+    fn typed(&self, text: &str, scope: &Scope<'_>) -> Option<Json> {
+        let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
+        // The marks of whitespace control.
+        let inner = inner.strip_prefix(['-', '+']).unwrap_or(inner);
+        let inner = inner.strip_suffix(['-', '+']).unwrap_or(inner);
+        // Two expressions, `{{ a }}{{ b }}`, do not parse as one.
+        let expression = self.environment.compile_expression(inner).ok()?;
+        serde_json::to_value(expression.eval(self.variables(scope)).ok()?).ok()
+    }
+
+    fn variables(&self, scope: &Scope<'_>) -> Value {
+        let filter = scope.filter.map(|filter| ("filter", Value::from(Serde(filter))));
+        let workload = scope.workload.map(|workload| ("workload", Value::from(Serde(workload))));
+        Value::from_pairs(self.globals.iter().cloned().chain(filter).chain(workload))
     }
 
     fn report<T>(
@@ -230,6 +250,9 @@ impl<'a> Templates<'a> {
         }
         if has_workload {
             known.extend(["workload.name", "workload.namespace", "workload.kind"]);
+        }
+        if self.globals.iter().any(|(name, _)| *name == "env") {
+            known.push("env.name");
         }
         let own = self.vars.keys().map(|name| format!("vars.{name}"));
         known.into_iter().map(str::to_owned).chain(own).collect()

@@ -11,6 +11,7 @@ use super::settings::{self, Settings};
 use super::template::{Scope, Templates, WorkloadVars};
 use super::uses::{self, Use};
 use super::volumes;
+use crate::base::Object;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Direction, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName};
 use crate::spec::{Spanned, Spec};
@@ -144,6 +145,9 @@ fn namespaces(entry: &Entry<'_>, sink: &mut Sink) -> (Option<Namespace>, Option<
     let of_patch = match (&entry.written.patch_namespace, entry.object()) {
         (Some(empty), _) if empty.is_empty() => None,
         (Some(namespace), _) => settings::namespace(namespace, sink),
+        (None, Some(Object { patched: Some(patched), .. })) => {
+            patched.namespace.as_deref().and_then(|text| Namespace::new(text).ok())
+        }
         // kustomize finds an object that sets no namespace by a patch that sets none or `default`.
         (None, Some(object)) if object.namespace.is_none() => namespace.clone().filter(|it| it.as_str() == "default"),
         (None, _) => namespace.clone(),

@@ -3,27 +3,28 @@
 //! toml's own deserializer drops the locations of keys and has no notion of files. This one passes the file, the range of the key
 //! and the range of the value to [`Spanned`](super::Spanned).
 
+use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
-use toml::de::{DeString, DeValue};
+use toml::de::DeValue;
 
 use super::spanned;
-use crate::diag::FileId;
+use super::tree::{self, Node, Value};
+use crate::diag::Location;
 
 /// A value that does not fit its type.
 #[derive(Debug)]
 pub(super) struct Error {
     pub(super) message: String,
-    pub(super) range: Option<Range<usize>>,
+    pub(super) location: Option<Location>,
 }
 
 impl Error {
-    fn within(mut self, range: Range<usize>) -> Self {
-        self.range.get_or_insert(range);
+    fn within(mut self, location: Location) -> Self {
+        self.location.get_or_insert(location);
         self
     }
 }
@@ -38,46 +39,23 @@ impl std::error::Error for Error {}
 
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { message: message.to_string(), range: None }
+        Self { message: message.to_string(), location: None }
     }
 }
 
-/// One value of a file.
-#[derive(Debug, Clone)]
-pub(super) struct Value<'a, 'toml> {
-    pub(super) file: FileId,
-    /// The key of the value. For an element of an array, the element itself.
-    pub(super) key: Range<usize>,
-    pub(super) value: &'a toml::Spanned<DeValue<'toml>>,
-}
-
-impl<'de> Deserializer<'de> for Value<'_, '_> {
+impl<'de> Deserializer<'de> for &Node<'_> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let file = self.file;
-        let result = match self.value.get_ref() {
-            DeValue::String(text) => visitor.visit_str(text),
-            DeValue::Integer(number) => {
-                let (digits, radix) = (number.as_str(), number.radix());
-                match i64::from_str_radix(digits, radix) {
-                    Ok(number) => visitor.visit_i64(number),
-                    Err(_) => {
-                        let number = u64::from_str_radix(digits, radix).map_err(serde::de::Error::custom);
-                        number.and_then(|number| visitor.visit_u64(number))
-                    }
-                }
+        let result = match &self.value {
+            Value::Written(value) => written(self, value.get_ref(), visitor),
+            Value::Table(entries, _) => {
+                let entries = entries.iter().map(|(key, node)| (*key, Cow::Borrowed(node)));
+                visitor.visit_map(Entries { entries, value: None })
             }
-            DeValue::Float(number) => {
-                let number = number.as_str().parse().map_err(serde::de::Error::custom);
-                number.and_then(|number| visitor.visit_f64(number))
-            }
-            DeValue::Boolean(value) => visitor.visit_bool(*value),
-            DeValue::Datetime(time) => visitor.visit_string(time.to_string()),
-            DeValue::Array(items) => visitor.visit_seq(Items { file, items: items.iter() }),
-            DeValue::Table(table) => visitor.visit_map(Entries { file, entries: table.iter(), value: None }),
+            Value::Array(items, _) => visitor.visit_seq(Items(items.iter().map(Cow::Borrowed))),
         };
-        result.map_err(|error: Error| error.within(self.value.span()))
+        result.map_err(|error: Error| error.within(self.location()))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -107,11 +85,11 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        let result = match self.value.get_ref() {
-            DeValue::String(text) => visitor.visit_enum(StrDeserializer::new(text)),
-            _ => Err(serde::de::Error::custom("expected a string")),
+        let result = match self.as_str() {
+            Some(text) => visitor.visit_enum(StrDeserializer::new(text)),
+            None => Err(serde::de::Error::custom("expected a string")),
         };
-        result.map_err(|error: Error| error.within(self.value.span()))
+        result.map_err(|error: Error| error.within(self.location()))
     }
 
     forward_to_deserialize_any! {
@@ -120,9 +98,43 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
     }
 }
 
+/// A value as one file has it.
+fn written<'a, 'de, V: Visitor<'de>>(node: &Node<'a>, value: &'a DeValue<'a>, visitor: V) -> Result<V::Value, Error> {
+    match value {
+        DeValue::String(text) => visitor.visit_str(text),
+        DeValue::Integer(number) => {
+            let (digits, radix) = (number.as_str(), number.radix());
+            match i64::from_str_radix(digits, radix) {
+                Ok(number) => visitor.visit_i64(number),
+                Err(_) => {
+                    let number = u64::from_str_radix(digits, radix).map_err(serde::de::Error::custom);
+                    number.and_then(|number| visitor.visit_u64(number))
+                }
+            }
+        }
+        DeValue::Float(number) => {
+            let number = number.as_str().parse().map_err(serde::de::Error::custom);
+            number.and_then(|number| visitor.visit_f64(number))
+        }
+        DeValue::Boolean(value) => visitor.visit_bool(*value),
+        DeValue::Datetime(time) => visitor.visit_string(time.to_string()),
+        DeValue::Array(items) => {
+            let file = node.file;
+            let item = move |value: &'a toml::Spanned<DeValue<'a>>| {
+                Cow::Owned(Node { file, key: value.span(), value: Value::Written(value) })
+            };
+            visitor.visit_seq(Items(items.iter().map(item)))
+        }
+        DeValue::Table(table) => {
+            let entries = tree::entries(node.file, table).map(|(key, node)| (key, Cow::Owned(node)));
+            visitor.visit_map(Entries { entries, value: None })
+        }
+    }
+}
+
 /// The parts of a [`Spanned`](super::Spanned), in the order in which it reads them.
-struct Parts<'a, 'toml> {
-    of: Value<'a, 'toml>,
+struct Parts<'n, 'a> {
+    of: &'n Node<'a>,
     next: usize,
 }
 
@@ -132,14 +144,14 @@ impl<'de> SeqAccess<'de> for Parts<'_, '_> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let part = self.next;
         self.next += 1;
-        let (key, value) = (self.of.key.clone(), self.of.value.span());
+        let (key, value) = (&self.of.key, self.of.span());
         let offset = match part {
             0 => return seed.deserialize(self.of.file.into_deserializer()).map(Some),
             1 => key.start,
             2 => key.end,
             3 => value.start,
             4 => value.end,
-            5 => return seed.deserialize(self.of.clone()).map(Some),
+            5 => return seed.deserialize(self.of).map(Some),
             _ => return Ok(None),
         };
         seed.deserialize(offset.into_deserializer()).map(Some)
@@ -147,53 +159,40 @@ impl<'de> SeqAccess<'de> for Parts<'_, '_> {
 }
 
 /// The elements of an array.
-struct Items<'a, 'toml> {
-    file: FileId,
-    items: std::slice::Iter<'a, toml::Spanned<DeValue<'toml>>>,
-}
+struct Items<I>(I);
 
-impl<'de> SeqAccess<'de> for Items<'_, '_> {
+impl<'n, 'a: 'n, 'de, I: ExactSizeIterator<Item = Cow<'n, Node<'a>>>> SeqAccess<'de> for Items<I> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        let Some(value) = self.items.next() else { return Ok(None) };
-        seed.deserialize(Value { file: self.file, key: value.span(), value }).map(Some)
+        self.0.next().map(|item| seed.deserialize(&*item)).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len())
+        Some(self.0.len())
     }
 }
 
-/// A key or a value and its place, as the parser keeps them.
-type Parsed<T> = toml::Spanned<T>;
-
 /// The entries of a table.
-struct Entries<'a, 'toml, I: Iterator<Item = (&'a Parsed<DeString<'toml>>, &'a Parsed<DeValue<'toml>>)>>
-where
-    'toml: 'a,
-{
-    file: FileId,
+struct Entries<'n, 'a, I> {
     entries: I,
-    value: Option<Value<'a, 'toml>>,
+    value: Option<Cow<'n, Node<'a>>>,
 }
 
-impl<'a, 'toml: 'a, 'de, I> MapAccess<'de> for Entries<'a, 'toml, I>
-where
-    I: Iterator<Item = (&'a Parsed<DeString<'toml>>, &'a Parsed<DeValue<'toml>>)>,
-{
+impl<'n, 'a: 'n, 'de, I: Iterator<Item = (&'a str, Cow<'n, Node<'a>>)>> MapAccess<'de> for Entries<'n, 'a, I> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
-        self.value = Some(Value { file: self.file, key: key.span(), value });
-        let name = StrDeserializer::<Error>::new(key.get_ref());
-        seed.deserialize(name).map(Some).map_err(|error| error.within(key.span()))
+        let Some((key, node)) = self.entries.next() else { return Ok(None) };
+        let location = node.key_location();
+        self.value = Some(node);
+        let name = StrDeserializer::<Error>::new(key);
+        seed.deserialize(name).map(Some).map_err(|error| error.within(location))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         let value = self.value.take().ok_or_else(|| serde::de::Error::custom("a value without a key"))?;
-        seed.deserialize(value)
+        seed.deserialize(&*value)
     }
 }
 

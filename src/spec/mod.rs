@@ -3,23 +3,30 @@
 //! The [`types`] are the only description of the file. Editors read their JSON schema (`mesh-compile schema`), and [`shape`] checks
 //! the file against the same schema, so editors and renders reject the same files.
 
+mod compiler;
 mod decode;
+mod files;
+mod merge;
 mod place;
 mod read;
+mod rules;
 mod schema;
 mod shape;
 mod spanned;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod tree;
 pub(crate) mod types;
+mod unset;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 use serde::Deserialize;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 pub use schema::schema;
 pub(crate) use spanned::Spanned;
@@ -31,6 +38,7 @@ use crate::world::World;
 use place::Place;
 use shape::Rejected;
 use syntax::Parsed;
+use tree::Node;
 
 /// The whole file. Each entry is well-formed, but nothing is checked against other entries yet.
 #[derive(Debug)]
@@ -46,7 +54,7 @@ pub(crate) struct Spec {
     pub(crate) output: Output,
     pub(crate) rollout: Rollout,
     pub(crate) names: Names,
-    pub(crate) vars: BTreeMap<String, types::Var>,
+    pub(crate) vars: BTreeMap<String, Spanned<Value>>,
     pub(crate) filters: BTreeMap<String, Spanned<Filter>>,
     pub(crate) workloads: BTreeMap<String, Spanned<Workload>>,
     /// In the order of the file.
@@ -62,12 +70,19 @@ pub(crate) struct Spec {
 #[derive(Debug)]
 pub(crate) struct Project {
     environments: Vec<Spec>,
+    /// The names of all environments that mesh.toml declares.
+    declared: Vec<String>,
 }
 
 impl Project {
     /// The spec of each environment, in the order of their names. A single spec without a name if mesh.toml declares none.
     pub(crate) fn environments(&self) -> &[Spec] {
         &self.environments
+    }
+
+    /// The names of all environments that mesh.toml declares, including those that were not loaded.
+    pub(crate) fn declared(&self) -> &[String] {
+        &self.declared
     }
 
     /// The spec of the only environment.
@@ -123,139 +138,204 @@ impl Spec {
     }
 }
 
-/// Reads and decodes the mesh.toml at `path`. Errors go to `sink`, and the result contains everything that could be read. `None` if
-/// there is no text: the file cannot be read, is empty or is not UTF-8.
-pub(crate) fn load(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Option<Project> {
-    let file = read::read(world, path, sink)?;
-    let source = world.sources().get(file);
-    let (root, errors) = DeTable::parse_recoverable(&source.text);
-    let parsed = Parsed { file, text: &source.text, root: root.get_ref() };
-    let errors = syntax::report(parsed, &errors, sink);
-    let rejected = shape::check(parsed, &errors, sink);
-    let spec = decode_file(path, parsed, &rejected, !errors.is_empty(), sink);
-    Some(Project { environments: vec![spec] })
+/// Reads and decodes the mesh.toml at `path` and the files that it includes, for the environments `names`, or for all if there are
+/// none. Errors go to `sink`, and the result contains everything that could be read. `None` if there is no text, if another
+/// version of mesh-compile is required, or if an environment does not exist.
+pub(crate) fn load(world: &dyn World, path: &Utf8Path, names: &[String], sink: &mut Sink) -> Option<Project> {
+    let files = files::read(world, path, sink)?;
+    let trees: Vec<_> = files.par_iter().map(|file| DeTable::parse_recoverable(&file.source.text)).collect();
+    let parsed: Vec<Parsed<'_>> =
+        files.iter().zip(&trees).map(|(file, (root, _))| files::parse(file, root.get_ref())).collect();
+    if !is_for_this_version(parsed[0], sink) {
+        return None;
+    }
+    let mut all_rejected = Vec::with_capacity(files.len());
+    for (file, (_, errors)) in parsed.iter().zip(&trees) {
+        let errors = syntax::report(*file, errors, sink);
+        all_rejected.push(shape::check(*file, &errors, sink));
+    }
+    let known = rules::environments(parsed[0], sink);
+    let unknown: Vec<_> = names.iter().filter(|name| !known.contains(name)).collect();
+    if !unknown.is_empty() {
+        sink.extend(unknown.into_iter().map(|name| rules::unknown_environment(name, &known)));
+        return None;
+    }
+    rules::included(&files, &parsed, &known, sink);
+    let namespaces = rules::namespaces(&files, sink);
+    let loader = Loader { path, files: &files, parsed: &parsed, rejected: &all_rejected, namespaces: &namespaces };
+    let any = trees.iter().any(|(_, errors)| !errors.is_empty());
+    let mut environments = Vec::new();
+    if known.is_empty() {
+        environments.push(loader.load(None, any, sink));
+    }
+    for name in known.iter().filter(|name| names.is_empty() || names.contains(name)) {
+        sink.enter(Some(name));
+        environments.push(loader.load(Some(name), any, sink));
+        sink.enter(None);
+    }
+    Some(Project { environments, declared: known })
 }
 
-fn decode_file(path: &Utf8Path, parsed: Parsed<'_>, rejected: &Rejected, any: bool, sink: &mut Sink) -> Spec {
-    let mut decoder = Decoder { parsed, rejected, sink };
-    let (mesh, output, rollout) = (decoder.section("mesh"), decoder.section("output"), decoder.section("rollout"));
-    let names = decoder.section("names");
-    let mut vars: BTreeMap<String, types::Var> = decoder.entries("vars");
-    let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
-    let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");
-    let (bindings, unread_bindings) = decoder.list("bindings");
-    // A template that uses a rejected variable is not wrong itself.
-    for name in declared(parsed.root, "vars") {
-        vars.entry(name).or_insert(types::Var::Integer(0));
-    }
-    let is_broken = |section: &str| rejected.broken.contains(&Place::default().key(section));
-    let unread = Unread {
-        any,
-        mesh: is_broken("mesh"),
-        output: is_broken("output"),
-        filters: declared(parsed.root, "filters").filter(|name| !filters.contains_key(name)).collect(),
-        workloads: declared(parsed.root, "workloads").any(|name| !workloads.contains_key(&name)),
-        bindings: unread_bindings,
-    };
-    let file = parsed.file;
-    let (dirs, environment) = (BTreeMap::new(), None);
-    Spec {
-        file,
-        dirs,
-        environment,
-        path: path.to_owned(),
-        mesh,
-        output,
-        rollout,
-        names,
-        vars,
-        filters,
-        workloads,
-        bindings,
-        default_workload: Workload::default(),
-        namespaces: BTreeMap::new(),
-        unread,
+/// Whether `mesh.compiler` allows this version. With another version, errors elsewhere in the file would mislead.
+fn is_for_this_version(root: Parsed<'_>, sink: &mut Sink) -> bool {
+    let mesh = tree::entries(root.file, root.root).find(|(key, _)| *key == "mesh").map(|(_, mesh)| mesh);
+    let Some(compiler) = mesh.and_then(|mesh| mesh.get("compiler")) else { return true };
+    let problem = compiler.as_str().and_then(|written| compiler::check(written, compiler.location()));
+    let is_allowed = problem.is_none();
+    sink.extend(problem);
+    is_allowed
+}
+
+/// Decodes environments from the same files.
+struct Loader<'a> {
+    path: &'a Utf8Path,
+    files: &'a [files::File],
+    parsed: &'a [Parsed<'a>],
+    /// What is wrong in each file.
+    rejected: &'a [Rejected],
+    namespaces: &'a BTreeMap<FileId, Vec<Spanned<String>>>,
+}
+
+impl Loader<'_> {
+    fn load(&self, environment: Option<&str>, any: bool, sink: &mut Sink) -> Spec {
+        let mut rejected = self.rejected.iter().fold(Rejected::default(), |all, file| all.merged(file, environment));
+        let sections = merge::merge(self.files, self.parsed, environment, &rejected, sink);
+        shape::complete(&sections, &mut rejected, sink);
+        let mut decoder = Decoder { sections: &sections, rejected: &rejected, sink };
+        let mesh: Mesh = decoder.section("mesh");
+        let (output, rollout, names) =
+            (decoder.section("output"), decoder.section("rollout"), decoder.section("names"));
+        let mut vars: BTreeMap<String, Spanned<Value>> = decoder.entries("vars");
+        let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
+        let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");
+        let (bindings, unread_bindings) = decoder.list("bindings");
+        let default_workload = decoder.default_workload();
+        // A template that uses a rejected variable is not wrong itself.
+        for (name, node) in declared(&sections, "vars") {
+            vars.entry(name.to_owned()).or_insert_with(|| Spanned::at(Value::Scalar(0.into()), node.location()));
+        }
+        if let Some(compiler) = mesh.compiler.as_ref().filter(|_| environment.is_some()) {
+            sink.extend(compiler::check(compiler, compiler.location()));
+        }
+        let is_broken = |section: &str| rejected.broken.contains(&Place::default().key(section));
+        let missing = |section, known: &dyn Fn(&str) -> bool| {
+            let names = declared(&sections, section).into_iter().map(|(name, _)| name.to_owned());
+            names.filter(|name| !known(name)).collect::<BTreeSet<String>>()
+        };
+        let unread = Unread {
+            any,
+            mesh: is_broken("mesh"),
+            output: is_broken("output"),
+            filters: missing("filters", &|name| filters.contains_key(name)),
+            workloads: !missing("workloads", &|name| workloads.contains_key(name)).is_empty(),
+            bindings: unread_bindings,
+        };
+        Spec {
+            file: self.files[0].id,
+            dirs: self.files.iter().map(|file| (file.id, file.dir().to_owned())).collect(),
+            environment: environment.map(str::to_owned),
+            path: self.path.to_owned(),
+            mesh,
+            output,
+            rollout,
+            names,
+            vars,
+            filters,
+            workloads,
+            bindings,
+            default_workload,
+            namespaces: self.namespaces.clone(),
+            unread,
+        }
     }
 }
 
-/// The names in a section, including a section whose own name is misspelled.
-fn declared(root: &DeTable<'_>, section: &str) -> impl Iterator<Item = String> {
-    let is_meant = move |key: &str| key == section || shape::near_section(key) == Some(section);
-    let tables = root.iter().filter(move |(key, _)| is_meant(key.get_ref()));
-    let names = tables.filter_map(|(_, value)| value.get_ref().as_table()).flatten();
-    names.map(|(name, _)| name.get_ref().to_string())
+/// The entries of a section, including those of a section whose own name is misspelled.
+fn declared<'a>(sections: &tree::Table<'a>, section: &str) -> Vec<(&'a str, Node<'a>)> {
+    let is_meant = |key: &str| key == section || shape::near_section(key) == Some(section);
+    let tables = sections.iter().filter(|(key, _)| is_meant(key)).map(|(_, node)| node.clone());
+    tables.flat_map(Node::into_entries).collect()
 }
 
 /// Decodes the entries whose shape is right, each on its own.
-struct Decoder<'a> {
-    parsed: Parsed<'a>,
-    rejected: &'a Rejected,
-    sink: &'a mut Sink,
+struct Decoder<'n, 'a> {
+    sections: &'n tree::Table<'a>,
+    rejected: &'n Rejected,
+    sink: &'n mut Sink,
 }
 
-impl Decoder<'_> {
+impl Decoder<'_, '_> {
     /// One of the fixed tables. Keys that are missing or rejected have their defaults, in a broken table all of them.
     fn section<'de, T: Deserialize<'de> + Default>(&mut self, name: &str) -> T {
         let place = Place::default().key(name);
-        let Some((key, value)) = self.parsed.root.get_key_value(name) else { return T::default() };
+        let Some(node) = self.sections.get(name) else { return T::default() };
         if self.rejected.broken.contains(&place) {
             return T::default();
         }
-        let mut value = value.clone();
-        let DeValue::Table(table) = value.get_mut() else { return T::default() };
-        let keys: Vec<String> = table.keys().map(|key| key.get_ref().to_string()).collect();
-        for key in keys.iter().filter(|key| self.rejected.reported.contains(&place.key(key.as_str()))) {
-            table.remove(key.as_str());
-        }
-        self.decode(decode::Value { file: self.parsed.file, key: key.span(), value: &value }).unwrap_or_default()
+        let mut node = node.clone();
+        let Some(table) = node.entries_mut() else { return T::default() };
+        table.retain(|key, _| !self.rejected.reported.contains(&place.key(*key)));
+        self.decode(&node).unwrap_or_default()
+    }
+
+    /// What `[defaults.workloads]` sets, for a workload without a table.
+    fn default_workload(&mut self) -> Workload {
+        let defaults = self.sections.get("defaults").and_then(|node| node.get("workloads"));
+        defaults.and_then(|node| self.decode(&node)).unwrap_or_default()
     }
 
     /// The entries of a table of named things, without those that are rejected.
     fn entries<'de, T: Deserialize<'de>>(&mut self, name: &str) -> BTreeMap<String, T> {
-        let entries = self.parsed.root.get(name).and_then(|value| value.get_ref().as_table());
+        let section = Place::default().key(name);
         let mut decoded = BTreeMap::new();
-        for (key, value) in entries.into_iter().flatten() {
-            let place = Place::default().key(name).key(key.get_ref().as_ref());
+        let Some(node) = self.sections.get(name) else { return decoded };
+        for key in node.keys() {
+            let place = section.key(key);
             if self.rejected.reported.contains(&place) || self.rejected.broken.contains(&place) {
                 continue;
             }
-            let value = decode::Value { file: self.parsed.file, key: key.span(), value };
-            if let Some(entry) = self.decode(value) {
-                decoded.insert(key.get_ref().to_string(), entry);
-            }
+            let entry = node.get(key).and_then(|entry| self.decode(&entry));
+            decoded.extend(entry.map(|entry| (key.to_owned(), entry)));
         }
         decoded
     }
 
     /// The entries of a list of tables, without those that are rejected, and whether any is missing.
     fn list<'de, T: Deserialize<'de>>(&mut self, name: &str) -> (Vec<Spanned<T>>, bool) {
-        let place = Place::default().key(name);
         let is_meant = |key: &str| key == name || shape::near_section(key) == Some(name);
-        let is_declared = self.parsed.root.iter().any(|(key, _)| is_meant(key.get_ref()));
-        let items = self.parsed.root.get(name).and_then(|value| value.get_ref().as_array());
-        let Some(items) = items.filter(|_| !self.rejected.broken.contains(&place)) else {
+        let is_declared = self.sections.keys().any(|key| is_meant(key));
+        let node = self.sections.get(name).filter(|node| node.is_array());
+        let Some(node) = node.filter(|_| !self.rejected.broken.contains(&Place::default().key(name))) else {
             return (Vec::new(), is_declared);
         };
+        let items = node.clone().into_items();
         let mut decoded = Vec::with_capacity(items.len());
-        for (index, value) in items.iter().enumerate() {
-            let place = place.index(index);
-            if self.rejected.reported.contains(&place) || self.rejected.broken.contains(&place) {
-                continue;
-            }
-            decoded.extend(self.decode(decode::Value { file: self.parsed.file, key: value.span(), value }));
+        for item in items.iter().filter(|item| !self.rejected.items.contains(&item.location())) {
+            decoded.extend(self.decode(item));
         }
         let is_incomplete = decoded.len() < items.len();
         (decoded, is_incomplete)
     }
 
-    fn decode<'de, T: Deserialize<'de>>(&mut self, value: decode::Value<'_, '_>) -> Option<T> {
-        let range = value.value.span();
-        let error = match T::deserialize(value) {
-            Ok(decoded) => return Some(decoded),
-            Err(error) => error,
-        };
-        let location = self.parsed.location(error.range.unwrap_or(range));
-        self.sink.push(Diagnostic::error(Code::MC0103, error.message).at(location));
-        None
+    fn decode<'de, T: Deserialize<'de>>(&mut self, node: &Node<'_>) -> Option<T> {
+        match decode_as(node) {
+            Ok(decoded) => Some(decoded),
+            Err(error) => {
+                let location = error.location.unwrap_or_else(|| node.location());
+                self.sink.push(Diagnostic::error(Code::MC0103, error.message).at(location));
+                None
+            }
+        }
     }
+}
+
+fn decode_as<'de, T: Deserialize<'de>>(node: &Node<'_>) -> Result<T, decode::Error> {
+    T::deserialize(node)
+}
+
+/// The diagnostic for a path that is not relative.
+pub(crate) fn absolute(path: &str) -> Diagnostic {
+    Diagnostic::error(Code::MC0117, format!("`{path}` is an absolute path"))
+        .note("on another machine, the path may not exist or may be a different file")
+        .help("make it relative to the directory of the file that holds it")
 }

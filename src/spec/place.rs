@@ -35,17 +35,47 @@ impl Place {
 
     /// `workloads.web.v1` as an entry of its section: `workloads."web.v1"`.
     pub(super) fn as_dotted_name(&self) -> Option<Self> {
-        match self.0.as_slice() {
+        let (environment, local) = self.0.split_at(self.0.len() - self.local().len());
+        match local {
             [section, Step::Key(name), Step::Key(rest)] => {
-                Some(Self(vec![section.clone(), Step::Key(format!("{name}.{rest}"))]))
+                let name = Step::Key(format!("{name}.{rest}"));
+                Some(Self(environment.iter().chain([section, &name]).cloned().collect()))
             }
             _ => None,
         }
     }
 
+    /// The same place in the merged spec, and the environment whose overlay it is in.
+    pub(super) fn merged(&self) -> (Option<&str>, Self) {
+        let local = self.local();
+        let environment = match self.0.get(1) {
+            Some(Step::Key(name)) if local.len() < self.0.len() => Some(name.as_str()),
+            _ => None,
+        };
+        (environment, Self(local.to_vec()))
+    }
+
+    /// Whether this is the root of the file.
+    pub(super) const fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the value is inside an array, which no other file and no environment adds to.
+    pub(super) fn is_in_array(&self) -> bool {
+        self.0.iter().any(|step| matches!(step, Step::Index(_)))
+    }
+
+    /// The steps from the root of the file, or from an environment's overlay.
+    fn local(&self) -> &[Step] {
+        match self.0.as_slice() {
+            [Step::Key(section), Step::Key(_), local @ ..] if section == "env" => local,
+            all => all,
+        }
+    }
+
     /// Whether the value is inside a test of a workload.
     pub(super) fn is_in_test(&self) -> bool {
-        matches!(self.0.as_slice(), [Step::Key(section), _, Step::Key(tests), ..] if section == "workloads" && tests == "tests")
+        matches!(self.local(), [Step::Key(section), _, Step::Key(tests), ..] if section == "workloads" && tests == "tests")
     }
 
     /// The name of a property of a test.

@@ -1,5 +1,7 @@
 //! The JSON schema of mesh.toml.
 
+use std::sync::OnceLock;
+
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -14,6 +16,12 @@ pub fn schema() -> Value {
     settings.transforms.push(Box::new(RecursiveTransform(Tidy)));
     // No `$id`: Taplo rejects a schema with a relative one.
     settings.into_generator().into_root_schema_for::<types::File>().to_value()
+}
+
+/// The schema, made once.
+pub(super) fn known() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(schema)
 }
 
 /// TOML has no null, and a choice of names reads better as one list.

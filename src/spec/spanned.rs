@@ -34,6 +34,11 @@ impl<T> Spanned<T> {
         self.key_location
     }
 
+    /// A value at a location that is also that of its key.
+    pub(super) const fn at(value: T, location: Location) -> Self {
+        Self { value, location, key_location: location }
+    }
+
     /// A value without a location.
     #[cfg(test)]
     pub(crate) fn test(value: T) -> Self {

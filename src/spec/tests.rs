@@ -7,7 +7,7 @@ use crate::world::{Memory, World as _};
 fn load_text(text: &str) -> (Spec, Vec<Code>, Memory) {
     let world = Memory::new().file("mesh.toml", text);
     let mut sink = Sink::new();
-    let spec = load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
+    let spec = load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
     let codes = sink.into_sorted(world.sources()).iter().map(|diagnostic| diagnostic.code).collect();
     (spec, codes, world)
 }
@@ -64,8 +64,8 @@ fn a_syntax_error_hides_only_its_own_table() {
 
 #[test]
 fn a_wrong_value_hides_only_its_own_key() {
-    let (spec, codes, _) = load_text("[mesh]\nistio = 1.28\nnamespace = 'shop'\n[vars]\na = []\nb = 'x'\n");
-    assert_eq!(codes, [Code::MC0103, Code::MC0103]);
+    let (spec, codes, _) = load_text("[mesh]\nistio = 1.28\nnamespace = 'shop'\n[vars]\na = 2026-01-01\nb = 'x'\n");
+    assert_eq!(codes, [Code::MC0103, Code::MC0116]);
     assert_eq!(spec.mesh.namespace.as_ref().unwrap().as_str(), "shop");
     assert!(spec.mesh.istio.is_none() && !spec.unread.any);
     assert_eq!(spec.vars.len(), 2, "a template that uses `a` is not wrong itself");

@@ -9,6 +9,7 @@
 mod compare;
 mod difference;
 mod merge;
+pub(crate) mod places;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -23,7 +24,9 @@ use crate::world::write::TEMPORARY;
 use crate::world::{Usage, World};
 
 pub use compare::compare;
+pub use places::{Left, Survey, plan_removal, remove, survey};
 pub use write::{Action, Step, exclusive, plan, write};
+use write::{Disk, Real};
 
 fn is_temporary(path: &str) -> bool {
     let random = Utf8Path::new(path).file_name().and_then(|name| name.strip_prefix(TEMPORARY));

@@ -89,7 +89,7 @@ impl Out {
     fn tree(&self, spec: &str) -> Tree {
         let world = Memory::new().file(SPEC, spec).file("one.wasm", module(1)).file("two.wasm", module(2));
         let mut sink = Sink::new();
-        let spec = spec::load(&world, SPEC.into(), &mut sink).expect("the file is there").into_only();
+        let spec = spec::load(&world, SPEC.into(), &[], &mut sink).expect("the file is there").into_only();
         let loaded = crate::base::Loaded::default();
         let resolved = resolve::resolve(&world, &spec, "out".into(), &loaded, &mut sink);
         let plan = backend::envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);

@@ -87,7 +87,7 @@ pub(super) trait Disk: Sync {
     fn remove(&self, dir: &Utf8Path, path: &Utf8Path) -> io::Result<()>;
 }
 
-struct Real;
+pub(super) struct Real;
 
 impl Disk for Real {
     fn create_dirs(&self, dir: &Utf8Path) -> io::Result<()> {

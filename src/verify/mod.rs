@@ -62,6 +62,12 @@ pub struct Suites {
 }
 
 impl Suites {
+    /// Whether a name selects a workload.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.suites.iter().any(|suite| select::has_name(suite, name))
+    }
+
     pub(crate) const fn new(suites: Vec<Suite>, proxies: Proxies) -> Self {
         Self { suites, proxies }
     }

@@ -14,3 +14,8 @@ pub(super) fn select<'a>(suites: &'a [Suite], names: &[String], sink: &mut Sink)
     let selected = select::select(&known, names, sink);
     suites.iter().zip(selected).filter(|(_, is_selected)| *is_selected).map(|(suite, _)| suite).collect()
 }
+
+/// Whether a name selects a suite.
+pub(super) fn has_name(Suite { key, kind, namespace, name, .. }: &Suite, wanted: &str) -> bool {
+    Name { key, kind: kind.qualified(), namespace, name }.is(wanted)
+}

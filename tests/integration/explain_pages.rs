@@ -15,7 +15,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 46] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 49] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
@@ -36,6 +36,9 @@ const WITHOUT_EXAMPLE: [(&str, &str); 46] = [
     ("MC0513", "needs the files of a base"),
     ("MC0514", "needs the files of a base"),
     ("MC0515", "needs the files of a base"),
+    ("MC0522", "needs a kustomization"),
+    ("MC0538", "needs a kustomization"),
+    ("MC0539", "needs a kustomization"),
     ("MC0601", "needs a dry run"),
     ("MC0602", "needs a dry run"),
     ("MC0603", "needs a dry run"),

@@ -118,6 +118,10 @@ impl Builder<'_> {
         self.resources(&kustomization.resources, &dir, &mut resources, sink);
         self.generated.extend(kustomization.generated.iter().cloned());
         for (path, location) in &kustomization.components {
+            if self.is_ours(path, &dir) {
+                resources.iter_mut().for_each(|resource| resource.meet_patches(*location));
+                continue;
+            }
             let Some(component) = self.directory(path, *location, &dir, true, sink) else { continue };
             resources = self.accumulate(component, resources, sink);
         }
@@ -193,6 +197,12 @@ impl Builder<'_> {
         self.incomplete = true;
         let diagnostic = Diagnostic::error(Code::MC0509, format!("`{path}` does not exist")).at(location);
         sink.push(diagnostic.help("the path is relative to the kustomization's directory"));
+    }
+
+    /// Whether an entry names out/, which may not exist yet.
+    fn is_ours(&self, path: &str, dir: &Utf8Path) -> bool {
+        let real = planned(self.world, &clean(&dir.join(path)));
+        real.is_some() && real.as_deref() == self.skip
     }
 
     /// Opens a directory that a kustomization lists. `None` for our own output and for what is reported.
@@ -314,6 +324,15 @@ impl Builder<'_> {
         let read = yaml::parse(file, &source.text, sink);
         (!read.broken).then_some(read.documents)
     }
+}
+
+/// The canonical path of a directory that may not exist yet.
+pub(super) fn planned(world: &dyn World, dir: &Utf8Path) -> Option<Utf8PathBuf> {
+    if let Ok(real) = world.canonical(dir) {
+        return Some(real);
+    }
+    let parent = dir.parent().map(|parent| if parent == "" { ".".into() } else { parent })?;
+    Some(world.canonical(parent).ok()?.join(dir.file_name()?))
 }
 
 /// What an entry of `resources` names.

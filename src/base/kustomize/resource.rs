@@ -1,8 +1,9 @@
 //! An object on its way through kustomizations.
 
 use super::super::load::effective;
-use super::super::{Node, Object};
+use super::super::{Node, Object, Patched};
 use super::scope::is_cluster_scoped;
+use crate::diag::Location;
 
 /// An object, and the names that it had before.
 #[derive(Debug, Clone)]
@@ -68,6 +69,12 @@ impl Resource {
     /// The id in the file.
     pub(super) fn original(&self) -> Id {
         self.previous.first().cloned().unwrap_or_else(|| Id::of(&self.object))
+    }
+
+    /// Keeps the present name and namespace, by which the patches of out/ find the object.
+    pub(super) fn meet_patches(&mut self, location: Location) {
+        let Object { namespace, name, .. } = &self.object;
+        self.object.patched = Some(Patched { namespace: namespace.clone(), name: name.clone(), location });
     }
 
     /// Keeps the present id, before a change of the name or the namespace.

@@ -58,6 +58,9 @@ fn body(files: &Files, diagnostic: &Diagnostic) -> String {
     for note in &diagnostic.notes {
         let _ = write!(out, "\nnote: {}", visible_lines(note));
     }
+    if let Some(note) = diagnostic.environments_note() {
+        let _ = write!(out, "\nnote: {}", visible_lines(&note));
+    }
     for help in &diagnostic.help {
         let _ = write!(out, "\nhelp: {}", visible_lines(help));
     }

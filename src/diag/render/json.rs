@@ -33,6 +33,9 @@ struct Entry<'a> {
     /// Omitted if empty.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     detail: &'a [String],
+    /// Omitted if empty.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    environments: &'a [String],
 }
 
 #[derive(Debug, Serialize)]
@@ -101,6 +104,7 @@ impl<'a> Entry<'a> {
             notes: &diagnostic.notes,
             related: diagnostic.related.iter().map(|label| Related::new(label, files)).collect(),
             detail: &diagnostic.detail,
+            environments: &diagnostic.environments,
         }
     }
 }

@@ -21,6 +21,7 @@ fn diagnostic(sources: &Sources) -> Diagnostic {
         notes: vec![hostile.clone()],
         help: vec![hostile.clone()],
         detail: vec![hostile.clone(), format!("  {hostile}")],
+        environments: vec![hostile.clone(), hostile.clone()],
     }
 }
 

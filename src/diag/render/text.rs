@@ -115,6 +115,7 @@ fn notes<'a>(diagnostic: &'a Diagnostic, files: &Files) -> Vec<Message<'a>> {
     });
     let facts = diagnostic.notes.iter().map(|note| visible_lines(note));
     let help = diagnostic.help.iter().map(|help| visible_lines(help));
-    let facts = primary.chain(related).chain(facts);
+    let environments = diagnostic.environments_note().map(|note| Cow::Owned(visible_lines(&note).into_owned()));
+    let facts = primary.chain(related).chain(facts).chain(environments);
     facts.map(|text| Level::NOTE.message(text)).chain(help.map(|text| Level::HELP.message(text))).collect()
 }

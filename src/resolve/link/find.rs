@@ -82,6 +82,11 @@ impl Wanted<'_> {
 
     /// kustomize takes no namespace and `default` for the same.
     fn is_namespace(&self, object: &Object, exactly: bool) -> bool {
+        if object.patched.is_some() {
+            // Transformers change the namespace after the patch. The rule about them looks at `patch-namespace`.
+            let wanted = self.written.namespace.as_ref().map(|it| it.as_str());
+            return wanted.is_none_or(|wanted| effective(object.namespace.as_deref()) == wanted);
+        }
         let Some(wanted) = self.namespace().map(|it| it.as_str()) else { return true };
         match object.namespace.as_deref() {
             Some(namespace) => namespace == wanted || (wanted.is_empty() && namespace == "default"),
@@ -186,6 +191,11 @@ impl Wanted<'_> {
             (true, true) => "set `kind` or `namespace`",
         })
     }
+}
+
+/// kustomize takes no namespace and `default` for the same.
+fn effective(namespace: Option<&str>) -> &str {
+    namespace.unwrap_or("default")
 }
 
 /// The namespace of an object as text.

@@ -58,7 +58,7 @@ fn resolve(toml: &str, base: &str) -> (Vec<Diagnostic>, Mesh) {
     let objects = read_text(world.sources(), "base.yaml".into(), base, &mut sink);
     assert!(!sink.has_errors(), "{base}: {:#?}", sink.into_sorted(world.sources()));
     let base = Base { objects, ..Base::default() };
-    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
     let mesh = crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink).mesh;
     let found = sink.into_sorted(world.sources()).into_iter().filter(|it| it.code != Code::MC0112);
     (found.collect(), mesh)
@@ -195,7 +195,7 @@ fn an_incomplete_base_reports_nothing_as_missing() {
     let mut sink = Sink::new();
     let objects = read_text(world.sources(), "base.yaml".into(), &web("", ""), &mut sink);
     let base = Base { objects, incomplete: true, ..Base::default() };
-    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
     let _ = crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink);
     let found: Vec<_> = sink.into_sorted(world.sources()).iter().map(|it| it.code).collect();
     assert!(!found.contains(&Code::MC0520), "{found:?}");

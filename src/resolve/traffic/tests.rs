@@ -24,7 +24,7 @@ fn suites_in(text: &str) -> (Memory, (Vec<Suite>, Vec<Code>)) {
     let filters = "[filters]\na.module = 'it.wasm'\nb.module = 'it.wasm'\n";
     let world = Memory::new().file("it.wasm", module.unwrap()).file("mesh.toml", format!("{filters}\n{text}"));
     let mut sink = Sink::new();
-    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
     let loaded = crate::base::Loaded::default();
     let suites = crate::resolve::resolve(&world, &spec, "out".into(), &loaded, &mut sink).suites;
     let found = sink.into_sorted(world.sources());

@@ -12,8 +12,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::place::Place;
-use super::schema;
+use super::schema::known as schema;
 use super::syntax::Parsed;
+use super::tree::{self, Node};
 use crate::diag::{Code, Location, Sink};
 #[cfg(test)]
 pub(super) use keyword::KEYWORDS;
@@ -26,42 +27,57 @@ pub(super) struct Rejected {
     pub(super) reported: BTreeSet<Place>,
     /// Tables of the file, and entries of tables of named things, with a syntax error inside.
     pub(super) broken: BTreeSet<Place>,
+    /// Elements of arrays of tables, such as `[[bindings]]`, with an error inside.
+    pub(super) items: BTreeSet<Location>,
+    /// Entries whose name most likely contains a dot that is not quoted.
+    pub(super) dotted: BTreeSet<Place>,
+}
+
+impl Rejected {
+    /// Adds what is rejected in another file, at its place in the merged spec of an environment.
+    #[must_use]
+    pub(super) fn merged(mut self, file: &Self, environment: Option<&str>) -> Self {
+        let merged = |places: &BTreeSet<Place>| {
+            let places = places.iter().map(Place::merged).filter(|(of, _)| of.is_none() || *of == environment);
+            places.map(|(_, place)| place).collect::<Vec<_>>()
+        };
+        self.reported.extend(merged(&file.reported));
+        self.broken.extend(merged(&file.broken));
+        self.dotted.extend(merged(&file.dotted));
+        self.items.extend(&file.items);
+        self
+    }
 }
 
 /// Reports every value whose shape is wrong. Entries with a syntax error inside, at the offsets `errors`, are skipped.
 pub(super) fn check(parsed: Parsed<'_>, errors: &[usize], sink: &mut Sink) -> Rejected {
     let schema = schema();
-    let mut shape = Shape { schema: &schema, parsed, sink, rejected: Rejected::default() };
-    let sections: BTreeSet<&str> = parsed.root.keys().map(|key| key.get_ref().as_ref()).collect();
-    for (key, value) in parsed.root {
-        let section = Entry { place: Place::default().key(key.get_ref().as_ref()), key: key.span(), value };
-        let Some(of_section) = schema["properties"].get(key.get_ref().as_ref()) else {
-            if !shape.is_broken(&section, errors) {
-                shape.unknown_key(&schema, &section, &sections);
-            }
-            continue;
-        };
-        match (shape.resolve(of_section).get("additionalProperties"), value.get_ref()) {
-            (Some(of_entry @ Value::Object(_)), DeValue::Table(entries)) => {
-                for entry in section.entries(entries) {
-                    if !shape.is_broken(&entry, errors) {
-                        shape.entry(of_entry, &entry);
-                    }
+    let mut shape = Shape { schema, parsed, sink, rejected: Rejected::default() };
+    shape.sections(schema, parsed.root, &Place::default(), errors);
+    shape.rejected
+}
+
+/// Reports and rejects filters and workloads that lack a required key, after everything that could set it is merged.
+pub(super) fn complete(sections: &tree::Table<'_>, rejected: &mut Rejected, sink: &mut Sink) {
+    let schema = schema();
+    for section in ["filters", "workloads"] {
+        let Some(entries) = sections.get(section) else { continue };
+        let of_entry =
+            report::resolve(schema, &report::resolve(schema, &schema["properties"][section])["additionalProperties"]);
+        let names = entries.keys();
+        for name in &names {
+            let Some(entry) = entries.get(name).filter(Node::is_table) else { continue };
+            let place = Place::default().key(section).key(*name);
+            if !rejected.broken.contains(&place) && !rejected.dotted.contains(&place) {
+                let present: BTreeSet<&str> = entry.keys().into_iter().collect();
+                let before = sink.errors();
+                report::missing_keys(of_entry, &present, (&place, entry.key_location()), &names, sink);
+                if sink.errors() > before {
+                    rejected.reported.insert(place);
                 }
             }
-            (_, DeValue::Array(items)) if shape.resolve(of_section)["type"] == "array" => {
-                for (i, value) in items.iter().enumerate() {
-                    let entry = Entry { place: section.place.index(i), key: value.span(), value };
-                    if !shape.is_broken(&entry, errors) {
-                        shape.entry(&shape.resolve(of_section)["items"], &entry);
-                    }
-                }
-            }
-            _ if !shape.is_broken(&section, errors) => shape.entry(of_section, &section),
-            _ => {}
         }
     }
-    shape.rejected
 }
 
 /// A value, its path and the range of its key.
@@ -87,6 +103,50 @@ struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
+    /// The tables of the file, or of an environment.
+    fn sections(&mut self, schema: &'a Value, table: &DeTable<'_>, place: &Place, errors: &[usize]) {
+        let sections: BTreeSet<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
+        for (key, value) in table {
+            let name: &str = key.get_ref();
+            let section = Entry { place: place.key(name), key: key.span(), value };
+            let Some(of_section) = schema["properties"].get(name) else {
+                if !self.is_broken(&section, errors) {
+                    self.unknown_key(schema, &section, &sections);
+                }
+                continue;
+            };
+            let of_entry = self.resolve(of_section).get("additionalProperties");
+            match (of_entry.filter(|it| **it != Value::Bool(false)), value.get_ref()) {
+                (Some(of_entry), DeValue::Table(entries)) => {
+                    for entry in section.entries(entries) {
+                        match entry.value.get_ref() {
+                            DeValue::Table(overlay) if place.is_root() && name == "env" => {
+                                self.sections(self.resolve(of_entry), overlay, &entry.place, errors);
+                            }
+                            _ if !self.is_broken(&entry, errors) => self.entry(of_entry, &entry),
+                            _ => {}
+                        }
+                    }
+                }
+                (_, DeValue::Array(items)) if self.resolve(of_section)["type"] == "array" => {
+                    for (i, value) in items.iter().enumerate() {
+                        let entry = Entry { place: section.place.index(i), key: value.span(), value };
+                        let before = self.sink.errors();
+                        let is_broken = self.is_broken(&entry, errors);
+                        if !is_broken {
+                            self.entry(&self.resolve(of_section)["items"], &entry);
+                        }
+                        if is_broken || self.sink.errors() > before {
+                            self.rejected.items.insert(self.at(&entry));
+                        }
+                    }
+                }
+                _ if !self.is_broken(&section, errors) => self.entry(of_section, &section),
+                _ => {}
+            }
+        }
+    }
+
     fn at(&self, entry: &Entry<'_, '_>) -> Location {
         self.parsed.location(entry.value.span())
     }
@@ -118,13 +178,7 @@ impl<'a> Shape<'a> {
 
     /// Follows `$ref` and the single `allOf` that carries a description.
     fn resolve(&self, schema: &'a Value) -> &'a Value {
-        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/")) {
-            return self.resolve(&self.schema["definitions"][name]);
-        }
-        match schema["allOf"].as_array().map(Vec::as_slice) {
-            Some([only]) => self.resolve(only),
-            _ => schema,
-        }
+        report::resolve(self.schema, schema)
     }
 
     fn value(&mut self, schema: &'a Value, entry: &Entry<'_, '_>) {
@@ -177,14 +231,17 @@ impl<'a> Shape<'a> {
                 (None, _) => self.value(EMPTY, &inner),
             }
         }
-        if !is_dotted {
-            self.missing_keys(schema, &present, entry);
+        if is_dotted {
+            self.rejected.dotted.insert(entry.place.clone());
+        } else if entry.place.is_in_array() {
+            report::missing_keys(schema, &present, (&entry.place, self.key(entry)), &[], self.sink);
         }
     }
 }
 
 /// The section that an unknown key of the file's root most likely means.
 pub(super) fn near_section(key: &str) -> Option<&'static str> {
-    const SECTIONS: [&str; 8] = ["mesh", "output", "rollout", "names", "vars", "filters", "workloads", "bindings"];
+    const SECTIONS: [&str; 10] =
+        ["mesh", "output", "rollout", "names", "vars", "defaults", "filters", "workloads", "bindings", "env"];
     if SECTIONS.contains(&key) { None } else { crate::diag::suggest(key, SECTIONS.into_iter()) }
 }

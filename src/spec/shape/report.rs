@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::keyword::{article, choices, keys, near, summary};
 use super::{Entry, Shape};
-use crate::diag::{Code, Diagnostic, suggest};
+use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::spec::place::Place;
 
 /// The tables of a test, by their names in the schema.
@@ -20,32 +20,51 @@ const TEST_TABLES: [(&str, &str); 6] = [
     ("ExpectedCall", "`expect.calls = [{ … }]`"),
 ];
 
-impl<'a> Shape<'a> {
-    pub(super) fn missing_keys(&mut self, schema: &Value, present: &BTreeSet<&str>, entry: &Entry<'_, '_>) {
-        let Entry { place, .. } = entry;
-        // A key that is present under a misspelled name is reported already.
-        let known = |key: &str| schema["properties"].get(key).is_some();
-        let meant: Vec<_> =
-            present.iter().filter(|key| !known(key)).filter_map(|key| near(schema, key, present)).collect();
-        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for key in required.filter(|key| !present.contains(key) && !meant.contains(key)) {
-            let diagnostic = Diagnostic::error(Code::MC0105, format!("`{place}` has no `{key}`")).at(self.key(entry));
-            // A table with tests alone belongs to a workload whose name is misspelled.
-            let is_tests_alone = key == "filters" && present.iter().eq(["tests"].iter());
-            let workloads = self.parsed.root.get("workloads").and_then(|value| value.get_ref().as_table());
-            let others = workloads.into_iter().flat_map(|table| table.keys().map(|key| key.get_ref().as_ref()));
-            let others = others.filter(|name| *name != place.last_key());
-            let meant = is_tests_alone.then(|| suggest(place.last_key(), others)).flatten();
-            self.sink.push(match meant {
-                Some(near) => {
-                    let tests = Place::default().key("workloads").key(near).key("tests");
-                    diagnostic.help(format!("did you mean `[[{tests}]]`?"))
-                }
-                None => diagnostic.help(format!("add `{key} = …`: {}", summary(&schema["properties"][key]))),
-            });
-        }
+/// Follows `$ref` and the single `allOf` that carries a description.
+pub(super) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+    if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/")) {
+        return resolve(root, &root["definitions"][name]);
     }
+    match schema["allOf"].as_array().map(Vec::as_slice) {
+        Some([only]) => resolve(root, only),
+        _ => schema,
+    }
+}
 
+/// Reports the required keys that are not present in the table at a place, whose key is at a location. `names`: the names of the
+/// tables of its kind.
+pub(super) fn missing_keys(
+    schema: &Value,
+    present: &BTreeSet<&str>,
+    (place, key_location): (&Place, Location),
+    names: &[&str],
+    sink: &mut Sink,
+) {
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let missing: Vec<_> = required.filter(|key| !present.contains(key)).collect();
+    if missing.is_empty() {
+        return;
+    }
+    // A key that is present under a misspelled name is reported already.
+    let known = |key: &str| schema["properties"].get(key).is_some();
+    let meant: Vec<_> = present.iter().filter(|key| !known(key)).filter_map(|key| near(schema, key, present)).collect();
+    for key in missing.into_iter().filter(|key| !meant.contains(key)) {
+        let diagnostic = Diagnostic::error(Code::MC0105, format!("`{place}` has no `{key}`")).at(key_location);
+        // A table with tests alone belongs to a workload whose name is misspelled.
+        let is_tests_alone = key == "filters" && present.iter().eq(["tests"].iter());
+        let others = names.iter().copied().filter(|name| *name != place.last_key());
+        let meant = is_tests_alone.then(|| suggest(place.last_key(), others)).flatten();
+        sink.push(match meant {
+            Some(near) => {
+                let tests = Place::default().key("workloads").key(near).key("tests");
+                diagnostic.help(format!("did you mean `[[{tests}]]`?"))
+            }
+            None => diagnostic.help(format!("add `{key} = …`: {}", summary(&schema["properties"][key]))),
+        });
+    }
+}
+
+impl<'a> Shape<'a> {
     pub(super) fn choice(&mut self, schema: &Value, text: &str, entry: &Entry<'_, '_>) {
         let names = choices(schema);
         if names.is_empty() || names.contains(&text) {
@@ -171,16 +190,21 @@ impl<'a> Shape<'a> {
     /// The table that has `key`.
     fn owner(&self, key: &str) -> Option<String> {
         let sections = self.schema["properties"].as_object()?;
-        let section = sections.iter().find_map(|(name, schema)| {
-            let schema = self.resolve(schema);
-            let entry = schema.get("additionalProperties").filter(|entry| entry.is_object());
-            let (keys, owner) = match (entry, schema.get("items")) {
-                (Some(entry), _) => (self.resolve(entry), format!("`[{name}.NAME]`")),
-                (None, Some(item)) => (self.resolve(item), format!("`[[{name}]]`")),
-                (None, None) => (schema, format!("`[{name}]`")),
-            };
-            keys["properties"].get(key).map(|_| owner)
-        });
+        if key == "unset" {
+            return Some("`[env.NAME]`".to_owned());
+        }
+        let section = sections.iter().filter(|(name, _)| !matches!(name.as_str(), "defaults" | "env")).find_map(
+            |(name, schema)| {
+                let schema = self.resolve(schema);
+                let entry = schema.get("additionalProperties").filter(|entry| entry.is_object());
+                let (keys, owner) = match (entry, schema.get("items")) {
+                    (Some(entry), _) => (self.resolve(entry), format!("`[{name}.NAME]`")),
+                    (None, Some(item)) => (self.resolve(item), format!("`[[{name}]]`")),
+                    (None, None) => (schema, format!("`[{name}]`")),
+                };
+                keys["properties"].get(key).map(|_| owner)
+            },
+        );
         let is_of_use = key != "filter" && self.has_key("UseSettings", key);
         let of_use = is_of_use.then(|| format!("a workload's list: `filters = [{{ filter = \"NAME\", {key} = … }}]`"));
         let of_test = || self.has_key("Test", key).then(|| TEST_TABLES[0].1.to_owned());

@@ -1,7 +1,9 @@
 //! The tables of mesh.toml. Their documentation is the schema's: editors show it.
 
 mod binding;
+mod environment;
 mod filter;
+mod include;
 pub(crate) mod traffic;
 mod workload;
 
@@ -11,11 +13,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use binding::Binding;
+pub(super) use environment::{Defaults, Overlay};
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
+pub(crate) use include::{Include, IncludeSettings, IncludedTable};
 pub(crate) use workload::{Bindings, KindName, Use, UseSettings, Workload};
 
-use super::Spanned;
 use super::decode::by_kind;
+use super::{Spanned, Value};
 use crate::diag::Location;
 use crate::domain::Provider;
 
@@ -34,13 +38,18 @@ pub(super) struct File {
     /// The names of the generated objects, as minijinja templates.
     names: Option<Names>,
     /// Your own values for templates: `{{ vars.NAME }}`.
-    vars: Option<BTreeMap<String, Var>>,
+    vars: Option<BTreeMap<String, Value>>,
+    /// What every filter and every workload sets that does not set it itself.
+    defaults: Option<Defaults>,
     /// The Wasm filters, by name.
     filters: Option<BTreeMap<String, Filter>>,
     /// The workloads that run filters, by name.
     workloads: Option<BTreeMap<String, Workload>>,
     /// Filters for many workloads.
     bindings: Option<Vec<Binding>>,
+    /// The environments, by name. Each one is rendered to a directory of its own, with its table merged over the rest of the
+    /// file: tables merge, and everything else is replaced.
+    env: Option<BTreeMap<String, Overlay>>,
 }
 
 /// The mesh to render manifests for.
@@ -63,6 +72,10 @@ pub(crate) struct Mesh {
     pub(crate) proxy_version: Option<Spanned<String>>,
     /// Labels to add to every ConfigMap and EnvoyFilter.
     pub(crate) labels: BTreeMap<String, Spanned<String>>,
+    /// The versions of mesh-compile that may render this file, such as `>=0.2, <0.3`. Default: any.
+    pub(crate) compiler: Option<Spanned<String>>,
+    /// Files to include. Paths are relative to the file that holds them.
+    include: Option<Vec<Spanned<Include>>>,
 }
 
 /// The paths of manifests.
@@ -169,17 +182,3 @@ pub(crate) struct Names {
     /// The name of the volume in the pod. Default: `wasmfilters-dir`.
     pub(crate) volume: Option<Spanned<String>>,
 }
-
-/// A value for templates.
-#[derive(Debug, Clone, PartialEq, JsonSchema, serde::Serialize)]
-#[serde(untagged)]
-pub(crate) enum Var {
-    /// A string.
-    String(String),
-    /// An integer.
-    Integer(i64),
-    /// `true` or `false`.
-    Boolean(bool),
-}
-
-by_kind! { Var { string => String, integer => Integer, boolean => Boolean } }

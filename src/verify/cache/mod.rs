@@ -82,7 +82,13 @@ mod tests {
             failures: Vec::new(),
             exchanges: vec![serde_json::json!({ "a": 1 })],
         };
-        Workload { name: name.to_owned(), engine: Engine::Embedded, runs: vec![run], tests: vec![test] }
+        Workload {
+            environment: None,
+            name: name.to_owned(),
+            engine: Engine::Embedded,
+            runs: vec![run],
+            tests: vec![test],
+        }
     }
 
     fn dir() -> (tempfile::TempDir, Utf8PathBuf) {

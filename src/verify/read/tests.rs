@@ -40,7 +40,7 @@ pub(in crate::verify) struct Compiled {
 
 fn compiled(world: &dyn World, spec: &Utf8Path) -> Compiled {
     let mut sink = Sink::new();
-    let spec = spec::load(world, spec, &mut sink).expect("valid TOML").into_only();
+    let spec = spec::load(world, spec, &[], &mut sink).expect("valid TOML").into_only();
     let loaded = crate::base::Loaded::default();
     let resolved = resolve::resolve(world, &spec, "out".into(), &loaded, &mut sink);
     let plan = envoy_filter::plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);

@@ -61,6 +61,9 @@ pub struct Report {
 /// The report of one workload in one engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
+    /// The environment that it is in. `None` if mesh.toml declares no environments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// `Deployment/default/productpage-v1`, or a module's file.
     pub name: String,
     /// Never [`Engine::Both`].
@@ -130,6 +133,7 @@ pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, fai
         }
     };
     Workload {
+        environment: None,
         name: subject.name.clone(),
         engine,
         runs: subject.plugins.iter().zip(outcomes).map(run).collect(),
@@ -154,6 +158,15 @@ fn failures_of(subject: &Subject, outcome: Option<&TestOutcome>, failures: &[Fai
 }
 
 impl Workload {
+    /// The name, after that of the environment.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        match &self.environment {
+            Some(environment) => format!("{environment}: {}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
     /// Whether no filter and no test failed.
     #[must_use]
     pub fn passed(&self) -> bool {
@@ -182,7 +195,8 @@ impl Report {
             message: Some("Envoy would reject the module".to_owned()),
             unsupported: false,
         };
-        let workload = Workload { name: single.file.to_string(), engine, runs: vec![run], tests: Vec::new() };
+        let name = single.file.to_string();
+        let workload = Workload { environment: None, name, engine, runs: vec![run], tests: Vec::new() };
         Self { engine, workloads: vec![workload], passed: false }
     }
 }

@@ -28,12 +28,16 @@ impl Report {
     /// `3 workloads, 2 filters, 7 tests: all passed in the embedded host`, and the number of workloads without tests.
     #[must_use]
     pub fn summary(&self) -> String {
-        let workloads: BTreeSet<&str> = self.workloads.iter().map(|it| it.name.as_str()).collect();
+        let workloads: BTreeSet<_> = self.workloads.iter().map(|it| (&it.environment, &it.name)).collect();
+        let environments: BTreeSet<_> = self.workloads.iter().filter_map(|it| it.environment.as_deref()).collect();
         let runs = || self.workloads.iter().flat_map(|it| &it.runs);
         let filters: BTreeSet<&str> = runs().map(|run| run.filter.as_str()).collect();
         let failing: BTreeSet<&str> = runs().filter(|run| !run.passed()).map(|run| run.filter.as_str()).collect();
         let count_tests = |selected: fn(&Test) -> bool| {
-            let tests = self.workloads.iter().flat_map(|it| it.tests.iter().map(move |test| (&it.name, test)));
+            let tests = self
+                .workloads
+                .iter()
+                .flat_map(|it| it.tests.iter().map(move |test| ((&it.environment, &it.name), test)));
             let names = tests.filter(|(_, test)| selected(test)).map(|(workload, test)| (workload, &test.name));
             names.collect::<BTreeSet<_>>().len()
         };
@@ -57,15 +61,19 @@ impl Report {
             problems.push(format!("{} not run", plural(not_run, "test")));
         }
         let result = if problems.is_empty() { "all passed".to_owned() } else { problems.join(", ") };
-        let untested: BTreeSet<&str> =
-            self.workloads.iter().filter(|it| it.tests.is_empty()).map(|it| it.name.as_str()).collect();
+        let untested = self.workloads.iter().filter(|it| it.tests.is_empty());
+        let untested: BTreeSet<_> = untested.map(|it| (&it.environment, &it.name)).collect();
         let untested = match (untested.len(), tests) {
             (0, _) => String::new(),
             (_, 0) => "; there are no tests".to_owned(),
             (1, _) => "; 1 workload has no tests".to_owned(),
             (n, _) => format!("; {n} workloads have no tests"),
         };
-        format!("{}: {result} in {}{untested}", counted.join(", "), self.engine.place())
+        let environments = match environments.len() {
+            0 => String::new(),
+            n => format!(" in {}", plural(n, "environment")),
+        };
+        format!("{}{environments}: {result} in {}{untested}", counted.join(", "), self.engine.place())
     }
 }
 

@@ -20,7 +20,7 @@ fn config_maps_share_the_modules() {
     let module = wat::parse_str(module).unwrap();
     let world = Memory::new().file("mesh.toml", text).file("it.wasm", module.clone()).file("copy.wasm", module);
     let mut sink = Sink::new();
-    let spec = crate::spec::load(&world, "mesh.toml".into(), &mut sink).unwrap().into_only();
+    let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
     let loaded = crate::base::Loaded::default();
     let resolved = crate::resolve::resolve(&world, &spec, "out".into(), &loaded, &mut sink);
     let plan = plan(&spec, &resolved.mesh, &resolved.templates, &mut sink);

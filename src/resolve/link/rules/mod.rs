@@ -14,6 +14,7 @@ mod proxy_container;
 mod selector_labels;
 mod shared_selector;
 mod taken;
+mod transformers;
 
 pub(crate) use excluded_namespace::check as excluded_namespace;
 pub(crate) use shared_selector::check as shared_selectors;
@@ -49,7 +50,7 @@ pub(crate) struct Context<'a> {
 
 type Rule = fn(&Context<'_>, &mut Sink);
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     selector_labels::check,
     injection::check,
     host_network::check,
@@ -59,6 +60,7 @@ const RULES: [Rule; 9] = [
     port::check,
     protocol::check,
     gateway::check,
+    transformers::check,
 ];
 
 /// Applies all rules to a workload.
