@@ -213,10 +213,8 @@ impl Project<'_> {
         let at = if self.dir == "" { String::new() } else { format!(" -f {}", quoted(&spec)) };
         let (pipe, stream) = if plan.is_stream { ("COMMAND | ", " --base -") } else { ("", "") };
         let first = if outcome == Outcome::Success { "" } else { "fix the errors above, " };
-        reporter.info(&format!(
-            "created {spec}: {first}run `{pipe}mesh-compile render{at}{stream}`, then commit {}",
-            self.shown("out/".into())
-        ));
+        let cd = if self.dir == "" { String::new() } else { format!("cd {} && ", quoted(self.dir.as_str())) };
+        reporter.info(&format!("created {spec}: {first}run `{cd}{pipe}mesh-compile render{stream}`, then commit out/"));
         let check = format!("{pipe}mesh-compile check --verify{at}{stream}");
         match &self.repository.hook {
             _ if self.repository.is_hooked => {}

@@ -259,14 +259,16 @@ fn a_directory_of_a_repository_gets_no_files_for_its_root() {
         0,
         &[
             "the workloads' manifests in `deploy/base`",
-            "created deploy/mesh.toml: run `mesh-compile render -f deploy/mesh.toml`",
+            "created deploy/mesh.toml: run `cd deploy && mesh-compile render`, then commit out/",
             "run `mesh-compile check --verify -f deploy/mesh.toml` in CI",
         ],
     );
     assert!(!project.path("deploy/.github").exists() && !project.path("deploy/.githooks").exists());
     is_green(&project, &["-f", "deploy/mesh.toml"]);
     project.write("two words/README.md", "");
-    project.run(&["init", "two words", "--base", "deploy/base"]).ends(0, &["-f 'two words/mesh.toml'"]);
+    project
+        .run(&["init", "two words", "--base", "deploy/base"])
+        .ends(0, &["`cd 'two words' && mesh-compile render`", "-f 'two words/mesh.toml'"]);
     assert!(project.read("two words/mesh.toml").contains("base = \"../deploy/base\""));
     is_green(&project, &["-f", "two words/mesh.toml"]);
 }
