@@ -8,7 +8,8 @@ use super::entry::{self, Entry, EntryKind};
 use super::layout::{Known, Layout, layout};
 use super::manifest::{self, Manifest};
 use super::unique::unique;
-use super::{Base, Object, kustomize, ours};
+use super::yaml::Dialect;
+use super::{Base, Object, kustomize, ours, renamed};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::objects::Lock;
 use crate::spec::Spec;
@@ -65,6 +66,9 @@ pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> 
     let recorded = lock.as_ref().is_some_and(Lock::used_stream);
     if given.is_none() && recorded && matches!(known, Known::Nothing) {
         sink.push(missing(&out));
+    }
+    if let (Some(base), Some(lock)) = (&read, &lock) {
+        renamed::check(base, lock, sink);
     }
     let base = read.map(|base| ours::without(base, lock.as_ref()));
     let layout = beside(layout, base.as_ref(), spec, sink);
@@ -142,7 +146,7 @@ fn given(world: &dyn World, given: &Utf8Path, out: &Utf8Path, sink: &mut Sink) -
         let Some((file, source)) = manifest::text(world.sources(), STREAM.into(), &bytes, sink) else {
             return Base { objects: Vec::new(), incomplete: true };
         };
-        let Manifest { objects, broken } = manifest::parse(file, &source.text, sink);
+        let Manifest { objects, broken } = manifest::parse(file, &source.text, Dialect::Kubectl, sink);
         if objects.is_empty() && !broken {
             let help = "check that the command before the pipe succeeds";
             return fail("standard input contains no manifests".to_owned(), help, sink);
@@ -172,7 +176,7 @@ fn read(world: &dyn World, kind: EntryKind, path: &Utf8Path, out: &Utf8Path, sin
     let built = match kind {
         EntryKind::Kustomization => kustomize::build(world, path, out.as_deref(), sink),
         EntryKind::File => {
-            let Manifest { objects, broken } = manifest::read(world, path, sink);
+            let Manifest { objects, broken } = manifest::read(world, path, Dialect::Kubectl, sink);
             return Base { objects, incomplete: broken };
         }
         EntryKind::Directory => return directory(world, path, out.as_deref(), sink),
@@ -199,7 +203,7 @@ fn directory(world: &dyn World, dir: &Utf8Path, out: Option<&Utf8Path>, sink: &m
             Part::Kustomization(_) => None,
         })
         .collect();
-    let mut manifests = read_all(world, &files, sink).into_iter();
+    let mut manifests = read_all(world, &files, Dialect::Kubectl, sink).into_iter();
     let mut base = Base::default();
     for part in &parts {
         let more = match part {
@@ -219,7 +223,7 @@ fn directory(world: &dyn World, dir: &Utf8Path, out: Option<&Utf8Path>, sink: &m
 }
 
 /// Reads manifests in parallel. The results are in the order of the paths.
-pub(super) fn read_all(world: &dyn World, paths: &[Utf8PathBuf], sink: &mut Sink) -> Vec<Manifest> {
+pub(super) fn read_all(world: &dyn World, paths: &[Utf8PathBuf], dialect: Dialect, sink: &mut Sink) -> Vec<Manifest> {
     // The order of the files' ids must not depend on the threads.
     for path in paths {
         world.sources().id(path);
@@ -228,7 +232,7 @@ pub(super) fn read_all(world: &dyn World, paths: &[Utf8PathBuf], sink: &mut Sink
         .par_iter()
         .map(|path| {
             let mut sink = Sink::new();
-            (manifest::read(world, path, &mut sink), sink)
+            (manifest::read(world, path, dialect, &mut sink), sink)
         })
         .collect();
     read.into_iter()

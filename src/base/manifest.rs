@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
+use super::yaml::Dialect;
 use super::{Node, Object, Value, yaml};
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink, Source, Sources};
 use crate::world::{Usage, World};
@@ -18,11 +19,11 @@ pub(super) struct Manifest {
 }
 
 /// Reads the manifest at `path`, which diagnostics show as `path`.
-pub(super) fn read(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Manifest {
+pub(super) fn read(world: &dyn World, path: &Utf8Path, dialect: Dialect, sink: &mut Sink) -> Manifest {
     let Some((file, source)) = source(world, path, sink) else {
         return Manifest { objects: Vec::new(), broken: true };
     };
-    parse(file, &source.text, sink)
+    parse(file, &source.text, dialect, sink)
 }
 
 /// Reads the manifest at a path from the command line, which can also be a pipe.
@@ -31,7 +32,7 @@ pub(super) fn read_argument(world: &dyn World, path: &Utf8Path, sink: &mut Sink)
     let Some((file, source)) = content(world.sources(), path, bytes, sink) else {
         return Manifest { objects: Vec::new(), broken: true };
     };
-    parse(file, &source.text, sink)
+    parse(file, &source.text, Dialect::Kubectl, sink)
 }
 
 /// The text of a file of the base. An error goes to `sink`.
@@ -76,12 +77,12 @@ pub(super) fn text(sources: &Sources, path: &Utf8Path, bytes: &[u8], sink: &mut 
 /// The objects of a text.
 #[cfg(test)]
 pub(crate) fn read_text(sources: &Sources, path: &Utf8Path, text: &str, sink: &mut Sink) -> Vec<Object> {
-    parse(sources.add(path, text), text, sink).objects
+    parse(sources.add(path, text), text, Dialect::Kubectl, sink).objects
 }
 
 /// The objects of a stream of YAML or JSON documents.
-pub(super) fn parse(file: FileId, text: &str, sink: &mut Sink) -> Manifest {
-    let read = yaml::parse(file, text, sink);
+pub(super) fn parse(file: FileId, text: &str, dialect: Dialect, sink: &mut Sink) -> Manifest {
+    let read = yaml::parse(file, text, dialect, sink);
     let mut manifest = Manifest { objects: Vec::with_capacity(read.documents.len()), broken: read.broken };
     for document in read.documents {
         object(document, None, &mut manifest, sink);

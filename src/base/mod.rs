@@ -10,6 +10,8 @@ mod load;
 mod manifest;
 mod node;
 mod ours;
+mod renamed;
+mod scope;
 mod unique;
 mod yaml;
 

@@ -127,6 +127,14 @@ impl Node {
         Some(entries.remove(index).value)
     }
 
+    /// The entries of a map, to change them.
+    pub(super) fn entries_mut(&mut self) -> &mut [Entry] {
+        match &mut self.value {
+            Value::Map(entries) => entries,
+            _ => &mut [],
+        }
+    }
+
     /// The elements of a list, to change them.
     pub(super) fn items_mut(&mut self) -> &mut [Self] {
         match &mut self.value {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Object;
 use super::load::effective;
+use super::scope::is_cluster_scoped;
 use crate::diag::{Code, Diagnostic, Sink};
 
 /// The objects of all groups. Two groups may both contain an object, such as their namespace, if they agree on it; within a group,
@@ -13,7 +14,10 @@ pub(super) fn unique(groups: Vec<Vec<Object>>, sink: &mut Sink) -> Vec<Object> {
     let mut known: BTreeMap<(String, String, String, String), (usize, usize)> = BTreeMap::new();
     for (group, list) in groups.into_iter().enumerate() {
         for object in list {
-            let namespace = effective(object.namespace.as_deref()).to_owned();
+            let namespace = match is_cluster_scoped(&object.api_version, &object.kind) {
+                true => String::new(),
+                false => effective(object.namespace.as_deref()).to_owned(),
+            };
             let key = (object.name.clone(), namespace, object.kind.clone(), object.group().to_owned());
             match known.get(&key) {
                 None => {

@@ -86,12 +86,17 @@ pub(crate) fn resolve<'a>(
         sink,
     );
     unused(spec, &roster.entries, sink);
-    let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, sink);
+    let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, &index, sink);
     let attachments = attachments::resolve(&filters, &workloads, &templates, sink);
 
     let proxies = Proxies {
         envoy: settings.istio.envoy_minor(),
         istio: settings.istio.to_string(),
+        assumed: match &loaded.base {
+            None => Some("mesh.toml names no base"),
+            Some(base) if base.incomplete => Some("a part of the base is not known"),
+            Some(_) => None,
+        },
         root_namespace: settings.root_namespace.as_ref().map_or_else(String::new, ToString::to_string),
     };
     let workloads = workloads.into_iter().map(|workload| workload.mesh).collect();

@@ -18,7 +18,7 @@ use crate::resolve::roster::{BoundUse, Entry, Origin};
 use crate::spec::types::UseSettings;
 use crate::spec::{Spanned, Spec, types};
 
-/// The workloads of one environment, in the order of their keys. The spec must have been resolved without errors.
+/// The workloads of one environment, by namespace, name and kind. The spec must have been resolved without errors.
 pub(crate) fn workloads(sources: &Sources, spec: &Spec, resolved: &Resolved<'_>, plan: &Plan<'_>) -> Vec<Workload> {
     let mut builder = Builder { spec, resolved, objects: Objects::new(plan), places: Places::new(sources) };
     let attachments = resolved.mesh.attachments_by_workload();
@@ -35,7 +35,7 @@ pub(crate) fn workloads(sources: &Sources, spec: &Spec, resolved: &Resolved<'_>,
         };
         workloads.push(Workload { reason: Some(reason), ..builder.workload(entry, None) });
     }
-    workloads.sort_by(|a, b| a.key.cmp(&b.key));
+    workloads.sort_by(|a, b| (&a.namespace, &a.name, &a.kind).cmp(&(&b.namespace, &b.name, &b.kind)));
     workloads
 }
 
@@ -150,7 +150,7 @@ impl<'a> Builder<'a> {
             sha256: plugin.module.module.digest.to_string(),
             config_map: self.objects.config_map(&workload.namespace, &plugin.name).to_owned(),
             envoy_filter: found.map_or_else(String::new, |found| found.name.to_string()),
-            shared: attachment.as_declared && found.is_some_and(|found| found.selector.len() < 2),
+            shared: found.is_some_and(|found| found.is_shared),
             priority: found.map_or(0, |found| found.priority),
             gate: gate.map(|(label, value)| Gate { label, value }),
         }

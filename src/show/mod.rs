@@ -20,7 +20,7 @@ pub use query::Query;
 /// What the workloads get.
 #[derive(Debug)]
 pub struct Report {
-    /// By environment, then by the name of their tables.
+    /// By environment, namespace, name and kind.
     pub workloads: Vec<Workload>,
 }
 

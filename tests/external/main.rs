@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
 mod asm_recipe;
+mod base;
 mod envoy;
 mod kubectl;
 mod mesh;

@@ -45,16 +45,16 @@ pub(super) fn apply(root: &mut Node, operation: &Operation) -> Result<(), String
     match operation.name {
         Name::Add => add(root, &path, operation.value.clone().unwrap_or_else(null)),
         Name::Remove => remove(root, &path).map(|_| ()),
-        Name::Replace => {
-            *find(root, &path)? = operation.value.clone().unwrap_or_else(null);
-            Ok(())
-        }
+        Name::Replace => replace(root, &path, operation.value.clone().unwrap_or_else(null)),
         Name::Move => {
             let value = remove(root, &pointer(&operation.from)?)?;
             add(root, &path, value)
         }
         Name::Copy => {
-            let value = find(root, &pointer(&operation.from)?)?.clone();
+            let from = pointer(&operation.from)?;
+            let parents = from.len().saturating_sub(1);
+            find(root, &from[..parents])?;
+            let value = find(root, &from).map_or_else(|_| null(), |value| value.clone());
             add(root, &path, value)
         }
         Name::Test => {
@@ -108,6 +108,20 @@ fn add(root: &mut Node, path: &[String], value: Node) -> Result<(), String> {
         }
         _ => return Err(format!("`{last}` of the path is neither in a map nor in a list")),
     }
+    Ok(())
+}
+
+/// A key of a map need not exist.
+fn replace(root: &mut Node, path: &[String], value: Node) -> Result<(), String> {
+    if let Some((last, parents)) = path.split_last() {
+        let parent = find(root, parents)?;
+        if matches!(parent.value, Value::Map(_)) {
+            let location = value.location;
+            parent.set(last, location, value);
+            return Ok(());
+        }
+    }
+    *find(root, path)? = value;
     Ok(())
 }
 

@@ -101,7 +101,8 @@ impl Labels {
         if self.selectors || self.templates {
             TEMPLATES.iter().for_each(|field| field.add_entries(resource, &self.pairs));
         }
-        if self.selectors || self.volume_claims {
+        // kubectl 1.35 counts the claims of a StatefulSet to its templates; kustomize 5.8 has an option for them.
+        if self.selectors || self.templates || self.volume_claims {
             VOLUME_CLAIMS.add_entries(resource, &self.pairs);
         }
         if self.selectors {

@@ -17,15 +17,15 @@ mod names;
 mod patch_file;
 mod patches;
 mod resource;
-mod scope;
 mod select;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::entry::KUSTOMIZATION;
 use super::load::read_all;
-use super::{Base, Node, Value, manifest, yaml};
-use crate::diag::{Code, Diagnostic, Location, Sink};
+use super::yaml::Dialect;
+use super::{Base, Entry, Node, Value, manifest, yaml};
+use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
 use crate::world::{FileKind, World};
 use file::{Kustomization, Reader, Text};
 use gaps::Gap;
@@ -99,8 +99,9 @@ impl Builder<'_> {
         }
         let (file, source) = manifest::source(self.world, &path, sink)?;
         let errors = sink.errors();
-        let documents = yaml::parse(file, &source.text, sink).documents;
-        let Some(root) = documents.first() else {
+        let documents = yaml::parse(file, &source.text, Dialect::Kubectl, sink).documents;
+        let says = |entry: &Entry| !matches!(entry.key.as_str(), "apiVersion" | "kind") && !entry.value.is_null();
+        let Some(root) = documents.first().filter(|root| root.entries().iter().any(says)) else {
             if sink.errors() == errors {
                 sink.push(Diagnostic::error(Code::MC0509, "the kustomization is empty").at(Location::whole(file)));
             }
@@ -140,7 +141,7 @@ impl Builder<'_> {
                 Place::Directory | Place::Nothing => None,
             })
             .collect();
-        let mut manifests = read_all(self.world, &files, sink).into_iter();
+        let mut manifests = read_all(self.world, &files, Dialect::Kustomize, sink).into_iter();
         for (place, (path, location)) in places.iter().zip(entries) {
             match place {
                 Place::Nothing => {}
@@ -302,8 +303,8 @@ impl Builder<'_> {
                 continue;
             };
             let Some(change) = patch_file::change(&mut Reader { sink }, documents, entry.location) else { continue };
-            let PatchEntry { target, allow_name_change, allow_kind_change, location, .. } = entry;
-            let patch = Patch { change, target, allow_name_change, allow_kind_change, location };
+            let PatchEntry { target, legacy, allow_name_change, allow_kind_change, location, .. } = entry;
+            let patch = Patch { change, target, legacy, allow_name_change, allow_kind_change, location };
             let unread = Unread { generated: &self.generated, any: self.incomplete };
             patches::apply(patch, resources, unread, sink);
         }
@@ -321,8 +322,9 @@ impl Builder<'_> {
         }
         let path = self.file(path, *location, dir, sink)?;
         let (file, source) = manifest::source(self.world, &path, sink)?;
-        let read = yaml::parse(file, &source.text, sink);
-        (!read.broken).then_some(read.documents)
+        let errors = sink.errors();
+        let documents = patch(file, &source.text, sink);
+        (sink.errors() == errors).then_some(documents)
     }
 }
 
@@ -343,15 +345,23 @@ enum Place {
     Nothing,
 }
 
+/// The documents of a patch. kustomize reads operations as kubectl does, but strategic-merge patches as it reads manifests.
+fn patch(file: FileId, text: &str, sink: &mut Sink) -> Vec<Node> {
+    let documents = yaml::parse(file, text, Dialect::Kustomize, sink).documents;
+    match documents.first().map(|first| &first.value) {
+        Some(Value::List(_)) => yaml::parse(file, text, Dialect::Kubectl, sink).documents,
+        _ => documents,
+    }
+}
+
 /// The documents of a patch within a kustomization. Every value gets the place of the whole text: YAML may have folded it.
 fn inline(text: &str, location: Location, sink: &mut Sink) -> Option<Vec<Node>> {
     let mut found = Sink::new();
-    let read = yaml::parse(location.file, text, &mut found);
+    let mut documents = patch(location.file, text, &mut found);
     if let Some(first) = found.diagnostics().first() {
         sink.push(Diagnostic::error(Code::MC0509, format!("the patch is not valid: {}", first.message)).at(location));
         return None;
     }
-    let mut documents = read.documents;
     documents.iter_mut().for_each(|document| relocate(document, location));
     Some(documents)
 }

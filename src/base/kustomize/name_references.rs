@@ -107,7 +107,6 @@ fn refer(resource: &mut Resource, renamed: &Renamed) {
     for (referent, _, path) in OTHERS.iter().filter(|(_, referrer, _)| *referrer == kind) {
         let wanted = match path {
             ["roleRef", _] => resource.object.root.at(&["roleRef", "kind"]),
-            ["spec", "scaleTargetRef", _] => resource.object.root.at(&["spec", "scaleTargetRef", "kind"]),
             _ => None,
         };
         if wanted.and_then(Node::as_str).is_none_or(|wanted| wanted == *referent) {

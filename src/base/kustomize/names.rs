@@ -1,9 +1,9 @@
 //! `namespace`, `namePrefix` and `nameSuffix`.
 
+use super::super::scope::is_cluster_scoped;
 use super::super::{Node, Value};
 use super::fields::visit;
 use super::resource::Resource;
-use super::scope::is_cluster_scoped;
 use crate::diag::Location;
 
 /// Moves an object into a namespace. Source: api/filters/namespace.

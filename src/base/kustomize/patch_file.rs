@@ -11,6 +11,8 @@ use crate::diag::Location;
 pub(super) struct PatchEntry {
     pub(super) source: PatchSource,
     pub(super) target: Option<Selector>,
+    /// Whether it is listed under `patchesStrategicMerge`.
+    pub(super) legacy: bool,
     pub(super) allow_name_change: bool,
     pub(super) allow_kind_change: bool,
     pub(super) location: Location,
@@ -36,7 +38,7 @@ impl PatchEntry {
         let location = text.1;
         let inline = text.0.contains(['\n', '{']);
         let source = if inline { PatchSource::Inline(text) } else { PatchSource::Path(text) };
-        Self { source, target: None, allow_name_change: false, allow_kind_change: false, location }
+        Self { source, target: None, legacy: true, allow_name_change: false, allow_kind_change: false, location }
     }
 
     /// An entry of `patches` or `patchesJson6902`.
@@ -64,6 +66,7 @@ impl PatchEntry {
         Some(Self {
             source,
             target,
+            legacy: false,
             allow_name_change: option("allowNameChange"),
             allow_kind_change: option("allowKindChange"),
             location: value.location,

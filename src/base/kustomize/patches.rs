@@ -1,6 +1,6 @@
 //! Applies patches. Source: api/internal/builtins/PatchTransformer.go.
 
-use super::super::{Node, Object};
+use super::super::{Node, Object, Value};
 use super::json_patch::{self, Operation};
 use super::merge::merge;
 use super::merge_keys::Schema;
@@ -14,6 +14,8 @@ use crate::diag::{Code, Diagnostic, Location, Sink};
 pub(super) struct Patch {
     pub(super) change: Change,
     pub(super) target: Option<Selector>,
+    /// Whether it is listed under `patchesStrategicMerge`.
+    pub(super) legacy: bool,
     pub(super) allow_name_change: bool,
     pub(super) allow_kind_change: bool,
     pub(super) location: Location,
@@ -30,7 +32,7 @@ pub(super) struct Unread<'a> {
 
 /// Applies a patch to the objects that it names or selects.
 pub(super) fn apply(patch: Patch, resources: &mut Vec<Resource>, unread: Unread<'_>, sink: &mut Sink) {
-    let Patch { change, target, allow_name_change, allow_kind_change, location } = patch;
+    let Patch { change, target, legacy, allow_name_change, allow_kind_change, location } = patch;
     let allowed = Allowed { name: allow_name_change, kind: allow_kind_change };
     match (change, target) {
         (Change::Json(_), None) => {
@@ -49,6 +51,7 @@ pub(super) fn apply(patch: Patch, resources: &mut Vec<Resource>, unread: Unread<
                 sink.push(Diagnostic::error(Code::MC0511, message).at(location));
                 return;
             };
+            let document = as_strings(document.clone());
             let selected: Vec<bool> = resources.iter().map(|resource| target.matches(resource)).collect();
             let mut selected = selected.into_iter();
             resources.retain_mut(|resource| {
@@ -57,6 +60,7 @@ pub(super) fn apply(patch: Patch, resources: &mut Vec<Resource>, unread: Unread<
         }
         (Change::Strategic(documents), None) => {
             for document in documents {
+                let document = if legacy { as_strings(document) } else { document };
                 if let Some(index) = named(&document, location, resources, unread, sink)
                     && !merge_into(&mut resources[index], document, allowed, sink)
                 {
@@ -65,6 +69,23 @@ pub(super) fn apply(patch: Patch, resources: &mut Vec<Resource>, unread: Unread<
             }
         }
     }
+}
+
+/// The patch with labels and annotations as strings: kustomize reads them so if it applies a patch to selected objects, null
+/// included.
+fn as_strings(mut patch: Node) -> Node {
+    for map in ["labels", "annotations"] {
+        for entry in patch.at_mut(&["metadata", map]).into_iter().flat_map(Node::entries_mut) {
+            let text = match &entry.value.value {
+                Value::Null => "null".to_owned(),
+                Value::Boolean(value) => value.to_string(),
+                Value::Number(number) => number.to_string(),
+                Value::String(_) | Value::List(_) | Value::Map(_) => continue,
+            };
+            entry.value.value = Value::String(text);
+        }
+    }
+    patch
 }
 
 /// What a patch may change besides the rest.

@@ -1,8 +1,8 @@
 //! An object on its way through kustomizations.
 
 use super::super::load::effective;
+use super::super::scope::is_cluster_scoped;
 use super::super::{Node, Object, Patched};
-use super::scope::is_cluster_scoped;
 use crate::diag::Location;
 
 /// An object, and the names that it had before.

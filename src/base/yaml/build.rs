@@ -8,13 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use granit_parser::{Event, ScalarStyle, Tag};
 
 use super::super::{Entry, Node, Value};
-use super::{report, scalar};
+use super::{Dialect, report, scalar};
 use crate::diag::{Diagnostic, FileId, Location, Sink};
 
 /// Builds the tree of one document after the other.
 pub(super) struct Builder<'a> {
     file: FileId,
     text: &'a str,
+    dialect: Dialect,
     open: Vec<Open>,
     root: Option<Node>,
     anchors: BTreeMap<usize, Anchor>,
@@ -52,11 +53,11 @@ struct Key {
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(file: FileId, text: &'a str) -> Self {
+    pub(super) fn new(file: FileId, text: &'a str, dialect: Dialect) -> Self {
         // Real aliases repeat labels and resources. Ten times the text leaves room for every honest use.
         let budget = (16 << 20) + text.len().saturating_mul(10);
         let (open, anchors) = (Vec::new(), BTreeMap::new());
-        Self { file, text, open, root: None, anchors, budget, start: 0, failed: false }
+        Self { file, text, dialect, open, root: None, anchors, budget, start: 0, failed: false }
     }
 
     /// Where the document that is being read starts.
@@ -84,7 +85,7 @@ impl<'a> Builder<'a> {
             Event::DocumentStart(..) => self.start = at.start,
             Event::Scalar(text, style, anchor, tag) => {
                 let at = at.start..self.trimmed(&at);
-                let value = scalar_value(&text, style, tag.as_deref());
+                let value = scalar_value(&text, style, tag.as_deref(), self.dialect);
                 let merges = style == ScalarStyle::Plain && text == "<<";
                 let node = Node { value, location: Location::new(self.file, at) };
                 self.add(node, anchor, merges, sink);
@@ -224,7 +225,7 @@ impl<'a> Builder<'a> {
 }
 
 /// The value of a scalar. Quoted scalars are strings.
-fn scalar_value(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
+fn scalar_value(text: &str, style: ScalarStyle, tag: Option<&Tag>, dialect: Dialect) -> Value {
     match tag.and_then(Tag::core_suffix) {
         Some("str") => Value::String(text.to_owned()),
         Some("binary") => {
@@ -232,8 +233,8 @@ fn scalar_value(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
             let bytes = STANDARD.decode(packed).unwrap_or_default();
             Value::String(String::from_utf8_lossy(&bytes).into_owned())
         }
-        Some(_) => scalar::plain(text),
-        None if style == ScalarStyle::Plain && tag.is_none() => scalar::plain(text),
+        Some(_) => scalar::plain(text, dialect),
+        None if style == ScalarStyle::Plain && tag.is_none() => scalar::plain(text, dialect),
         None => Value::String(text.to_owned()),
     }
 }

@@ -32,14 +32,23 @@ pub(super) struct Documents {
     pub(super) broken: bool,
 }
 
+/// Who reads a file first. They disagree on `on`, `yes`, `n` and the like without quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// YAML 1.1: they are booleans.
+    Kubectl,
+    /// They are strings, and kustomize writes them with quotes.
+    Kustomize,
+}
+
 /// Parses a stream of documents. Errors go to `sink`; the documents around a broken one are read.
-pub(super) fn parse(file: FileId, text: &str, sink: &mut Sink) -> Documents {
+pub(super) fn parse(file: FileId, text: &str, dialect: Dialect, sink: &mut Sink) -> Documents {
     let mut options = granit_parser::options! { flow_nesting_limit: DEPTH, block_nesting_limit: DEPTH };
     options.set_emit_comments(false);
     // kubectl reads long keys too.
     options.simple_key_max_lookahead = 64 << 10;
     let mut parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder::new(file, text);
+    let mut builder = Builder::new(file, text, dialect);
     let mut documents = Documents::default();
     let (mut errors, mut events) = (0, 0);
     loop {

@@ -6,9 +6,14 @@
 use serde_json::Number;
 
 use super::super::Value;
+use super::Dialect;
 
 /// The value of a plain scalar.
-pub(super) fn plain(text: &str) -> Value {
+pub(super) fn plain(text: &str, dialect: Dialect) -> Value {
+    let is_word = |text: &str| text.len() <= 3 && !matches!(text, "" | "~");
+    if dialect == Dialect::Kustomize && is_word(text) && matches!(plain(text, Dialect::Kubectl), Value::Boolean(_)) {
+        return Value::String(text.to_owned());
+    }
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Value::Boolean(true),
@@ -51,8 +56,8 @@ fn integer(text: &str) -> Option<Number> {
     if negative {
         return 0_i64.checked_sub_unsigned(magnitude).map(Number::from);
     }
-    // A sign allows no number beyond i64: only `ParseUint` reads those.
-    (!text.starts_with('+') || i64::try_from(magnitude).is_ok()).then(|| Number::from(magnitude))
+    // Kubernetes has no larger integers: these become floats.
+    i64::try_from(magnitude).ok().map(Number::from)
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
@@ -89,7 +94,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        match plain(text) {
+        match plain(text, Dialect::Kubectl) {
             Value::Null => "null".to_owned(),
             Value::Boolean(value) => value.to_string(),
             Value::Number(number) => number.to_string(),
@@ -115,6 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn kustomize_knows_fewer_booleans() {
+        for text in ["on", "Y", "no", "OFF"] {
+            assert!(matches!(plain(text, Dialect::Kustomize), Value::String(_)), "{text}");
+        }
+        for text in ["true", "False"] {
+            assert!(matches!(plain(text, Dialect::Kustomize), Value::Boolean(_)), "{text}");
+        }
+    }
+
+    #[test]
     fn numbers_are_those_of_go() {
         let numbers = [
             ("0", "0"),
@@ -132,7 +147,7 @@ mod tests {
             ("1.5", "1.5"),
             (".5", "0.5"),
             ("1.", "1"),
-            ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551615", "1.8446744073709552e+19"),
             ("-9223372036854775808", "-9223372036854775808"),
             ("18446744073709551616", "1.8446744073709552e+19"),
         ];

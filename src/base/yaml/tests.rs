@@ -7,7 +7,7 @@ fn read(text: &str) -> (Vec<String>, Vec<String>) {
     let sources = Sources::new();
     let file = sources.add("a.yaml".into(), text);
     let mut sink = Sink::new();
-    let read = parse(file, text, &mut sink);
+    let read = parse(file, text, Dialect::Kubectl, &mut sink);
     let found = sink.into_sorted(&sources);
     assert_eq!(read.broken, !found.is_empty());
     let show = |one: &crate::diag::Diagnostic| {
@@ -75,7 +75,7 @@ fn every_value_knows_its_place() {
     let text = "a:\n  b: 'x'\n  c:\n  - 10\n  - |\n    y\n\n# end\n";
     let sources = Sources::new();
     let file = sources.add("a.yaml".into(), text);
-    let documents = parse(file, text, &mut Sink::new()).documents;
+    let documents = parse(file, text, Dialect::Kubectl, &mut Sink::new()).documents;
     let at = |path: &[&str]| documents[0].at(path).map(|node| &text[node.location.bytes()]);
     assert_eq!(at(&["a", "b"]), Some("'x'"));
     assert_eq!(at(&["a", "c"]), Some("10\n  - |\n    y"));

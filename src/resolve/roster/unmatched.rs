@@ -63,7 +63,7 @@ impl Known<'_> {
             };
             return diagnostic
                 .note(format!("`{key}` is left out because {reason}{others}"))
-                .help("wildcards and labels do not mean such workloads: list them in `workloads` by name");
+                .help("wildcards and labels leave out such workloads: to include one, list its name in `workloads`");
         }
         if self.roster.is_empty() {
             return diagnostic
@@ -73,7 +73,7 @@ impl Known<'_> {
         let mut diagnostic = diagnostic;
         let (mut is_any, mut conditions) = (false, Vec::new());
         for (name, count, reason) in self.conditions(index, binding) {
-            conditions.push(format!("{count} match `{name}`"));
+            conditions.push(format!("{count} {} `{name}`", if count == 1 { "matches" } else { "match" }));
             if count == 0 {
                 is_any = true;
                 diagnostic = reason(self, diagnostic);
@@ -84,7 +84,7 @@ impl Known<'_> {
         }
         let total = self.roster.len();
         diagnostic
-            .note(format!("of {total} workloads, {}, but none match all", list(&conditions)))
+            .note(format!("of {total} workloads, {}, but none matches all", list(&conditions)))
             .help("loosen one of the conditions")
     }
 

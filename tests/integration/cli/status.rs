@@ -21,6 +21,10 @@ const COMMAND_LINES: &[(i32, &[&str])] = &[
     (0, &["verify", "one.wasm"]),
     (1, &["verify", "-f", "failing.toml"]),
     (2, &["verify", "-f", "broken.toml"]),
+    (0, &["show"]),
+    (0, &["show", "web", "-n", "shop", "-l", "app=web"]),
+    (2, &["show", "wbe"]),
+    (2, &["show", "-f", "broken.toml"]),
     (0, &["inspect", "one.wasm", "two.wasm"]),
     (1, &["inspect", "one.wasm", "text.wasm"]),
     (2, &["inspect", "none.wasm"]),
@@ -85,7 +89,7 @@ fn json_has_an_error_if_and_only_if_the_status_is_not_0() {
         assert_eq!(ran.code, Some(*status), "{line:?}: {}", ran.stderr);
         let mut errors = 0;
         // A report goes to standard output, diagnostics alone to standard error. Other products are the same in any format.
-        let is_report = ["verify", "inspect"].contains(&line[0]);
+        let is_report = ["verify", "inspect", "show"].contains(&line[0]);
         for stream in [Some(ran.stdout).filter(|_| is_report), Some(ran.stderr)].into_iter().flatten() {
             assert!(stream.lines().count() <= 1, "{line:?}: {stream}");
             if !stream.is_empty() {

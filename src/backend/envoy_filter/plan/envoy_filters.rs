@@ -14,6 +14,9 @@ use crate::domain::{Insert, Namespace};
 use crate::resolve::mesh::{Attachment, Workload};
 use crate::resolve::template::{FilterVars, Scope, WorkloadVars};
 
+/// The key of `[names]` for objects that workloads share.
+const SHARED: &str = "shared-envoy-filter";
+
 /// The EnvoyFilters, and each workload's gate labels in the order of the workloads.
 pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> (Vec<EnvoyFilter>, Vec<Labels>) {
     let mesh = context.mesh;
@@ -110,7 +113,7 @@ impl<'a> Planner<'a> {
         let plugin = &self.context.mesh.plugins[one.plugin];
         let template = Template {
             kind: "EnvoyFilter",
-            key: "shared-envoy-filter",
+            key: SHARED,
             written: self.context.names.shared_envoy_filter.as_ref(),
             default: "wasm-{{ filter.name }}",
         };
@@ -154,6 +157,7 @@ impl<'a> Planner<'a> {
             self.planned.push(EnvoyFilter {
                 namespace,
                 name,
+                is_shared: template.key == SHARED,
                 selector,
                 priority,
                 direction: scope.direction,

@@ -66,6 +66,8 @@ pub(crate) struct Patch<'a> {
 pub(crate) struct EnvoyFilter {
     pub(crate) namespace: Namespace,
     pub(crate) name: ObjectName,
+    /// Whether it is for all workloads of the namespace that use the filter as declared.
+    pub(crate) is_shared: bool,
     /// Never empty.
     pub(crate) selector: Labels,
     /// Ascending in the order in which a request passes the filters, except for `insert = "first"`: the last one applied becomes
