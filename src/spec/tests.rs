@@ -1,5 +1,7 @@
 //! What `load` reads, and the locations of values.
 
+mod overlay;
+
 use super::*;
 use crate::world::{Memory, World as _};
 

@@ -71,11 +71,18 @@ fn a_shuffled_file_has_the_same_content() {
 fn the_order_and_the_notation_of_tables_change_nothing() {
     let (project, outs) = fresh();
     for (dir, expected) in outs {
-        let file = dir.join("mesh.toml");
-        let table: toml::Table = project.read(&file).parse().unwrap();
+        // mesh.toml and the files that it includes.
+        let files =
+            project.files(&dir).into_keys().filter(|file| file.ends_with(".toml") && !file.ends_with("Cargo.toml"));
+        let tables: Vec<(PathBuf, toml::Table)> =
+            files.map(|file| dir.join(file)).map(|file| (file.clone(), project.read(&file).parse().unwrap())).collect();
         for seed in 0..30 {
-            let shuffled = Shuffler::new(seed).file(&table);
-            project.write(&file, &shuffled);
+            let mut shuffled = String::new();
+            for (file, table) in &tables {
+                let text = Shuffler::new(seed).file(table);
+                project.write(file, &text);
+                shuffled.push_str(&text);
+            }
             Ran::of(&render(&project, &dir).output().unwrap()).ends(0, &[]);
             assert_same(&project.files(dir.join("out")), &expected, &shuffled);
             project.remove(dir.join("out"));

@@ -19,6 +19,8 @@ use crate::diag::{Code, Location, Sink};
 #[cfg(test)]
 pub(super) use keyword::KEYWORDS;
 use keyword::accepts;
+#[cfg(test)]
+pub(super) use report::resolve;
 
 /// The entries that are not decoded.
 #[derive(Debug, Default)]

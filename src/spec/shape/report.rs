@@ -21,7 +21,7 @@ const TEST_TABLES: [(&str, &str); 6] = [
 ];
 
 /// Follows `$ref` and the single `allOf` that carries a description.
-pub(super) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
+pub(in crate::spec) fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/definitions/")) {
         return resolve(root, &root["definitions"][name]);
     }
