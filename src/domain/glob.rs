@@ -1,34 +1,36 @@
-//! Patterns of names: `*` stands for any characters, `?` for one.
+//! Patterns of names: `*` stands for any characters, `?` for one, `[ab]` for one of several, `{a,b}` for one of several texts.
 
-/// Whether the whole name matches the pattern.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut read) = (0, 0);
-    // The last `*`, and how much of the name it takes.
-    let mut star: Option<(usize, usize)> = None;
-    while read < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, read));
-                at += 1;
-            }
-            Some(&c) if c == '?' || c == name[read] => {
-                at += 1;
-                read += 1;
-            }
-            _ => {
-                let Some((of_star, taken)) = star else { return false };
-                star = Some((of_star, taken + 1));
-                (at, read) = (of_star + 1, taken + 1);
-            }
-        }
+use globset::{Glob, GlobBuilder, GlobMatcher};
+
+/// The characters that make a text a pattern.
+const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
+
+/// Compiles a pattern.
+///
+/// # Errors
+/// Why the text is not a valid pattern, as the end of a sentence.
+pub(crate) fn compile(pattern: &str) -> Result<Glob, String> {
+    if pattern.is_empty() {
+        return Err("it is empty".into());
     }
-    pattern[at..].iter().all(|&c| c == '*')
+    // In the name of an object or a file, every character is like any other.
+    let glob = GlobBuilder::new(pattern).literal_separator(false).backslash_escape(false).build();
+    glob.map_err(|error| error.kind().to_string())
+}
+
+/// Compiles a pattern for several names. `None` if it is not valid.
+pub(crate) fn matcher(pattern: &str) -> Option<GlobMatcher> {
+    compile(pattern).ok().map(|glob| glob.compile_matcher())
+}
+
+/// Whether the whole name matches the pattern. No name matches a pattern that is not valid.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    matcher(pattern).is_some_and(|matcher| matcher.is_match(name))
 }
 
 /// Whether the text is a pattern, and not a name itself.
 pub(crate) fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?'])
+    text.contains(WILDCARDS)
 }
 
 #[cfg(test)]
@@ -45,11 +47,31 @@ mod tests {
             ("team-*", "team-a"),
             ("*-v?", "a-b-v1"),
             ("a*b*c", "aXbbYc"),
+            ("*", "a.b-c"),
+            ("v[12]", "v2"),
+            ("{a,b}-*", "b-1"),
         ] {
             assert!(matches(pattern, name), "{pattern} {name}");
         }
-        for (pattern, name) in [("a", ""), ("", "a"), ("?", ""), ("team-*", "teams"), ("a*b", "abc"), ("a?", "a")] {
+        for (pattern, name) in [
+            ("a", ""),
+            ("", "a"),
+            ("?", ""),
+            ("team-*", "teams"),
+            ("a*b", "abc"),
+            ("a?", "a"),
+            ("v?", "v10"),
+            ("{a,b}-*", "c-1"),
+            ("[a", "[a"),
+        ] {
             assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_is_not_valid_has_a_reason() {
+        for pattern in ["", "[a", "{a", "a]b[", "{a,{b}"] {
+            assert!(compile(pattern).is_err(), "{pattern}");
         }
     }
 }

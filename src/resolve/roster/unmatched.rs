@@ -141,6 +141,9 @@ impl Known<'_> {
             let diagnostic = diagnostic.related(object.location, format!("a {}", object.kind));
             return match Kind::of(&object.api_version, &object.kind) {
                 Err(refused) => diagnostic.note(refused.reason).help(refused.help),
+                Ok(_) if object.at(&["spec", "workloadRef"]).is_some() => {
+                    diagnostic.help("name the Deployment that its `workloadRef` refers to")
+                }
                 Ok(_) => diagnostic.help("bindings apply to workloads: name the object that creates the pods"),
             };
         }

@@ -60,6 +60,7 @@ fn walk(world: &dyn World, dir: &Utf8Path, parts: &[&str], found: &mut Vec<Utf8P
         Err(error) => return Err(Failure::Unreadable(listed.to_owned(), error)),
     };
     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let matcher = glob::matcher(part);
     for (name, kind) in entries {
         // As in a shell, a name with a leading dot must be written out: editors keep such files beside the real ones.
         if name.starts_with('.') && !part.starts_with('.') {
@@ -70,7 +71,7 @@ fn walk(world: &dyn World, dir: &Utf8Path, parts: &[&str], found: &mut Vec<Utf8P
             if kind == FileKind::Directory {
                 walk(world, &dir.join(name), parts, found)?;
             }
-        } else if glob::matches(part, &name) {
+        } else if matcher.as_ref().is_some_and(|matcher| matcher.is_match(&name)) {
             step(world, dir.join(name), rest, found)?;
         }
     }
