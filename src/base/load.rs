@@ -9,7 +9,7 @@ use super::layout::{Known, Layout, layout};
 use super::manifest::{self, Manifest};
 use super::unique::unique;
 use super::yaml::Dialect;
-use super::{Base, Object, kustomize, ours};
+use super::{Base, Object, kustomize, ours, renamed};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::objects::Lock;
 use crate::spec::Spec;
@@ -66,6 +66,9 @@ pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> 
     let recorded = lock.as_ref().is_some_and(Lock::used_stream);
     if given.is_none() && recorded && matches!(known, Known::Nothing) {
         sink.push(missing(&out));
+    }
+    if let (Some(base), Some(lock)) = (&read, &lock) {
+        renamed::check(base, lock, sink);
     }
     let base = read.map(|base| ours::without(base, lock.as_ref()));
     let layout = beside(layout, base.as_ref(), spec, sink);

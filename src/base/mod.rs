@@ -10,6 +10,7 @@ mod load;
 mod manifest;
 mod node;
 mod ours;
+mod renamed;
 mod scope;
 mod unique;
 mod yaml;

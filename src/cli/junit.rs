@@ -93,7 +93,7 @@ mod tests {
         let test = Test { name: name.to_owned(), passed: true, ran: true, failures: Vec::new(), exchanges: Vec::new() };
         let (engine, tests) = (Engine::Embedded, vec![test]);
         let workload = Workload { environment: None, name: "w".to_owned(), engine, runs: Vec::new(), tests };
-        document(&Report { engine, workloads: vec![workload], passed: true })
+        document(&Report { engine, workloads: vec![workload], passed: true, assumed: None })
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Verify {
             outcome = Outcome::Error;
         }
         if matches!(reporter.format(), Format::Json) {
-            let empty = Report { engine: self.engine(), workloads: Vec::new(), passed: false };
+            let empty = Report { engine: self.engine(), workloads: Vec::new(), passed: false, assumed: None };
             let product =
                 report.as_ref().unwrap_or(&empty).to_json(&sink.into_sorted(world.sources()), world.sources());
             return if stdout(product.as_bytes()) == Outcome::Success { outcome } else { Outcome::Error };
@@ -212,7 +212,7 @@ fn environments(
     reporter: &Reporter<'_>,
     sink: &mut Sink,
 ) -> Option<Report> {
-    let mut all = Report { engine: options.engine, workloads: Vec::new(), passed: true };
+    let mut all = Report { engine: options.engine, workloads: Vec::new(), passed: true, assumed: None };
     let is_known = |name: &String| compiled.iter().any(|one| one.suites.has(name));
     for one in compiled {
         // A workload can exist in some environments only. A name that no environment has is reported.
@@ -227,6 +227,7 @@ fn environments(
         sink.enter(None);
         let report = report?;
         all.passed &= report.passed;
+        all.assumed = all.assumed.or(report.assumed);
         let in_environment =
             |workload| mesh_compile::verify::Workload { environment: one.environment.clone(), ..workload };
         all.workloads.extend(report.workloads.into_iter().map(in_environment));

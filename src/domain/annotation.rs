@@ -1,6 +1,8 @@
 //! The annotations and labels of pods and namespaces that Istio reads (istio/api, annotation/annotations.yaml and
 //! label/labels.yaml). istiod reads them from the pod template, never from the workload's own metadata.
 
+/// The SHA-256 of the module in a ConfigMap, which marks the ConfigMaps of out/.
+pub(crate) const MODULE_DIGEST: &str = "wasm.mesh-compile.dev/sha256";
 /// The volumes that the sidecar injector adds to the pod.
 pub(crate) const USER_VOLUME: &str = "sidecar.istio.io/userVolume";
 /// The mounts that the sidecar injector adds to the proxy's container.

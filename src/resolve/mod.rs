@@ -11,6 +11,7 @@ pub(crate) mod mesh;
 pub(crate) mod modules;
 mod out_dir;
 pub(crate) mod roster;
+mod secrets;
 pub(crate) mod select;
 mod settings;
 pub(crate) mod template;
@@ -86,12 +87,19 @@ pub(crate) fn resolve<'a>(
         sink,
     );
     unused(spec, &roster.entries, sink);
-    let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, sink);
+    let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, &index, sink);
+    let of_uses = workloads.iter().flat_map(|workload| &workload.uses).filter_map(|one| one.configuration.as_ref());
+    secrets::check(spec, filters.values().filter_map(|filter| filter.configuration.as_ref()).chain(of_uses), sink);
     let attachments = attachments::resolve(&filters, &workloads, &templates, sink);
 
     let proxies = Proxies {
         envoy: settings.istio.envoy_minor(),
         istio: settings.istio.to_string(),
+        assumed: match &loaded.base {
+            None => Some("mesh.toml names no base"),
+            Some(base) if base.incomplete => Some("a part of the base is not known"),
+            Some(_) => None,
+        },
         root_namespace: settings.root_namespace.as_ref().map_or_else(String::new, ToString::to_string),
     };
     let workloads = workloads.into_iter().map(|workload| workload.mesh).collect();

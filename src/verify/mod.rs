@@ -95,7 +95,8 @@ pub fn verify(
     if sink.errors() > before {
         return None;
     }
-    run::run(world, &subjects, options, sink, progress)
+    let report = run::run(world, &subjects, options, sink, progress)?;
+    Some(Report { assumed: suites.proxies.assumed, ..report })
 }
 
 /// Dry-runs one module by itself. `None` if that was not possible, which is reported.

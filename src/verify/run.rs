@@ -32,7 +32,7 @@ pub(super) fn run(
     let workloads = workloads.map_err(|error| sink.push(*error)).ok()?;
     let passed = !findings.has_errors();
     findings.report(options.engine, sink);
-    Some(Report { engine: options.engine, workloads, passed })
+    Some(Report { engine: options.engine, workloads, passed, assumed: None })
 }
 
 struct Runner<'a> {

@@ -9,7 +9,7 @@ use mesh_compile_module::abi::EnvoyMinor;
 use crate::diag::Location;
 use crate::domain::{Digest, Direction, FilterType};
 use crate::objects::{self, Any, PluginConfig};
-use crate::resolve::traffic::suite::Test;
+use crate::resolve::traffic::suite::{Bypass, Chain, Test};
 
 /// A workload to verify.
 #[derive(Debug, Clone)]
@@ -121,8 +121,15 @@ impl Plugin {
 }
 
 impl ChainEntry {
-    /// Whether the plugin is in the listener that the test's requests arrive at.
+    /// Whether the plugin is in the chain that the test's requests meet.
     pub(crate) fn sees(&self, test: &Test) -> bool {
+        let Chain { is_http, exists, has_port, bypass: _ } = test.chain;
+        let has_chain = exists && (is_http || self.chain == FilterType::Network);
+        has_chain && self.is_meant(test) && (has_port || self.port.is_none())
+    }
+
+    /// Whether the plugin is in the listener of the test, whatever the base says.
+    fn is_meant(&self, test: &Test) -> bool {
         (self.direction == Direction::Any || self.direction == test.direction)
             && self.port.is_none_or(|port| test.port == Some(port))
     }
@@ -137,6 +144,13 @@ impl Subject {
     /// The network chain of that listener.
     pub(crate) fn network_chain(&self, test: &Test) -> Vec<&ChainEntry> {
         self.chain(FilterType::Network, test)
+    }
+
+    /// Why none of the filters of the test's listener sees its requests in the mesh. `None` if any does.
+    pub(crate) fn bypass<'a>(&self, test: &'a Test) -> Option<&'a Bypass> {
+        let sees_any = self.plugins.iter().any(|entry| entry.sees(test));
+        let means_any = self.plugins.iter().any(|entry| entry.is_meant(test));
+        test.chain.bypass.as_ref().filter(|_| means_any && !sees_any)
     }
 
     fn chain(&self, chain: FilterType, test: &Test) -> Vec<&ChainEntry> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::plan::ConfigMap;
 use super::{FLUX_NO_SUBSTITUTE, labels, strings};
+use crate::domain::annotation::MODULE_DIGEST;
 use crate::objects::{self, Binary, Metadata};
 use crate::resolve::mesh::Mesh;
 
@@ -17,13 +18,8 @@ const FLUX_NO_PRUNE: (&str, &str) = ("kustomize.toolkit.fluxcd.io/prune", "disab
 pub(super) fn object(mesh: &Mesh, config_map: &ConfigMap) -> objects::ConfigMap {
     let ConfigMap { namespace, name, key, module, original, immutable } = config_map;
     let (digest, size) = (original.digest.to_string(), original.bytes.len().to_string());
-    let annotations = [
-        ARGO_SYNC,
-        FLUX_NO_PRUNE,
-        FLUX_NO_SUBSTITUTE,
-        ("wasm.mesh-compile.dev/sha256", &digest),
-        ("wasm.mesh-compile.dev/size", &size),
-    ];
+    let annotations =
+        [ARGO_SYNC, FLUX_NO_PRUNE, FLUX_NO_SUBSTITUTE, (MODULE_DIGEST, &digest), ("wasm.mesh-compile.dev/size", &size)];
     objects::ConfigMap {
         api_version: objects::CoreV1::default(),
         kind: objects::ConfigMapKind::default(),

@@ -2,6 +2,7 @@
 //! replace, and reports what would keep a filter from running.
 
 mod candidates;
+mod chains;
 mod find;
 pub(crate) mod index;
 mod log_level;
@@ -21,6 +22,7 @@ use crate::spec::types::{EnvoyFilters, Gate};
 
 pub use candidates::Candidate;
 pub(crate) use candidates::candidates;
+pub(super) use chains::Chains;
 pub(super) use find::find;
 pub(super) use index::Index;
 pub(super) use log_level::merge as log_level;

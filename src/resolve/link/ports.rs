@@ -47,19 +47,28 @@ pub(crate) fn of<'a>(index: &Index<'a>, object: &'a Object, pod: Pod<'a>) -> Vec
 }
 
 fn ports<'a>(service: &'a Object, pod: Pod<'a>) -> Vec<Port<'a>> {
+    of_kind(service, |name| pod.named_port(name))
+}
+
+/// The ports of a Service or ServiceEntry as its clients see them, whatever pods it selects.
+pub(super) fn declared(service: &Object) -> Vec<Port<'_>> {
+    of_kind(service, |_| None)
+}
+
+fn of_kind<'a>(service: &'a Object, named_port: impl Fn(&str) -> Option<u16>) -> Vec<Port<'a>> {
     let ports = service.at(&["spec", "ports"]).map_or(&[][..], Node::items);
     if group(service).is_empty() {
-        ports.iter().filter_map(|port| of_service(service, port, pod)).collect()
+        ports.iter().filter_map(|port| of_service(service, port, &named_port)).collect()
     } else {
         ports.iter().filter_map(|port| entry(service, port, Some("targetPort"))).collect()
     }
 }
 
-fn of_service<'a>(service: &'a Object, port: &'a Node, pod: Pod<'a>) -> Option<Port<'a>> {
+fn of_service<'a>(service: &'a Object, port: &'a Node, named_port: impl Fn(&str) -> Option<u16>) -> Option<Port<'a>> {
     let number_of_port = number(port.get("port")?)?;
     let target = match port.get("targetPort") {
         None => Some(number_of_port),
-        Some(target) => number(target).or_else(|| pod.named_port(target.as_str()?)),
+        Some(target) => number(target).or_else(|| named_port(target.as_str()?)),
     };
     let (protocol, at) = match (port.get("protocol"), port.get("appProtocol"), port.get("name")) {
         (Some(udp), ..) if udp.as_str() == Some("UDP") => (Protocol::Udp, udp),

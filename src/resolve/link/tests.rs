@@ -1,10 +1,12 @@
 //! Each rule on its own: a mesh.toml and a base, and what is reported.
 
+mod chains;
 mod kinds;
 
 use super::*;
 use crate::base::{Base, Loaded, read_text};
 use crate::diag::{Code, Diagnostic, Sink};
+use crate::resolve::Resolved;
 use crate::resolve::mesh::Mesh;
 use crate::world::{Memory, World as _};
 
@@ -43,6 +45,11 @@ fn service(selector: &str, ports: &str) -> String {
 
 /// What is reported, and the mesh.
 fn resolve(toml: &str, base: &str) -> (Vec<Diagnostic>, Mesh) {
+    resolve_to(toml, base, |resolved| resolved.mesh)
+}
+
+/// What is reported, and a part of the result.
+fn resolve_to<T>(toml: &str, base: &str, part: fn(Resolved<'_>) -> T) -> (Vec<Diagnostic>, T) {
     const HTTP: &str = r#"(module (func (export "proxy_abi_version_0_2_1")) (memory (export "memory") 1)
         (func (export "malloc") (param i32) (result i32) (i32.const 0))
         (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0)))"#;
@@ -59,9 +66,9 @@ fn resolve(toml: &str, base: &str) -> (Vec<Diagnostic>, Mesh) {
     assert!(!sink.has_errors(), "{base}: {:#?}", sink.into_sorted(world.sources()));
     let base = Base { objects, ..Base::default() };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
-    let mesh = crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink).mesh;
+    let part = part(crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink));
     let found = sink.into_sorted(world.sources()).into_iter().filter(|it| it.code != Code::MC0112);
-    (found.collect(), mesh)
+    (found.collect(), part)
 }
 
 fn loaded(base: Base) -> Loaded {

@@ -74,16 +74,18 @@ impl<'a> Patterns<'a> {
         for (index, list) in lists.enumerate() {
             let mut of_list = List::default();
             for written in list {
-                match glob::compile(text(written)) {
+                let text = text(written);
+                let compiled = if text.is_empty() { Err("it is empty".into()) } else { glob::compile(text) };
+                match compiled {
                     Ok(glob) => {
                         let excludes = written.starts_with('!');
                         of_list.includes |= !excludes;
-                        builder.add(glob);
+                        builder.add(glob.glob().clone());
                         all.push(Pattern { written, list: index, excludes });
                     }
                     Err(reason) => {
                         of_list.broken = true;
-                        let message = match text(written) {
+                        let message = match text {
                             "" => "the pattern is empty".to_owned(),
                             _ => format!("`{}` is not a valid pattern: {reason}", written.as_str()),
                         };

@@ -14,11 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_compile_host::{Callout, Exchange, Property, Scenario};
 
+use super::link::{Chains, Index};
 use super::roster::Entry;
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
 use crate::domain::Direction;
-use crate::resolve::traffic::suite::{Step, Suite, Test};
+use crate::resolve::traffic::suite::{Chain, Step, Suite, Test};
 use crate::spec::Spanned;
 use crate::spec::types::traffic;
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
@@ -29,12 +30,21 @@ pub(super) fn resolve(
     sources: &Sources,
     roster: &[Entry<'_>],
     resolved: &[Workload<'_>],
+    index: &Index<'_>,
     sink: &mut Sink,
 ) -> Vec<Suite> {
     let mut tests = BTreeMap::new();
     for entry in roster {
         tests.insert(entry.key.as_str(), workload(sources, entry, sink));
     }
+    let chains = tests.values().any(|tests| !tests.is_empty()).then(|| Chains::new(index)).flatten();
+    let mut of_workload = |workload: &Workload<'_>| {
+        let mut tests = tests.remove(workload.entry.key.as_str()).unwrap_or_default();
+        if let (Some(chains), Some(linked)) = (&chains, &workload.entry.linked) {
+            tests.iter_mut().for_each(|test| test.chain = chains.of(linked, test));
+        }
+        tests
+    };
     let suite = |workload: &Workload<'_>| Suite {
         kind: workload.mesh.kind,
         namespace: workload.mesh.namespace.to_string(),
@@ -43,7 +53,7 @@ pub(super) fn resolve(
         labels: workload.mesh.selector.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         location: workload.mesh.location,
         filters: workload.uses.iter().map(|one| (one.filter.plugin.name.to_string(), one.name_location)).collect(),
-        tests: tests.remove(workload.entry.key.as_str()).unwrap_or_default(),
+        tests: of_workload(workload),
     };
     resolved.iter().map(suite).collect()
 }
@@ -126,6 +136,7 @@ impl Check<'_> {
             name: written.name.to_string(),
             direction,
             port: written.port.or_else(|| self.port(&listeners, location)),
+            chain: Chain::default(),
             scenario: Scenario {
                 time: self.time(written.time.as_ref()),
                 seed: written.seed.unwrap_or(0),

@@ -19,10 +19,63 @@ pub(crate) struct Test {
     pub(crate) direction: Direction,
     /// The port of that listener, as a patch's `portNumber` names it. `None`: a port that no filter names.
     pub(crate) port: Option<u16>,
+    /// The filters of that listener.
+    pub(crate) chain: Chain,
     /// Everything around the requests that filters can observe.
     pub(crate) scenario: Scenario,
     /// Never empty. All exchanges run on the same VMs, one after the other.
     pub(crate) steps: Vec<Step>,
+}
+
+/// The filter chain that requests meet in the mesh, as far as the base says. By default, one with all filters of its listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// Whether it has HTTP filters.
+    pub(crate) is_http: bool,
+    /// Whether it has network filters: it does unless the proxy does not listen.
+    pub(crate) exists: bool,
+    /// Whether it belongs to one port, which a patch's `portNumber` can match.
+    pub(crate) has_port: bool,
+    /// Why some filters are not in it.
+    pub(crate) bypass: Option<Bypass>,
+}
+
+/// Why requests bypass filters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bypass {
+    /// A sentence without its period.
+    pub(crate) reason: String,
+    /// The place in the base, and a label.
+    pub(crate) at: Option<(Location, String)>,
+    pub(crate) help: String,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self { is_http: true, exists: true, has_port: true, bypass: None }
+    }
+}
+
+impl Chain {
+    /// The TCP proxy of a port.
+    pub(crate) fn tcp(bypass: Bypass) -> Self {
+        Self { is_http: false, bypass: Some(bypass), ..Self::default() }
+    }
+
+    /// The chain that all ports without a chain of their own share.
+    pub(crate) fn shared(bypass: Bypass) -> Self {
+        Self { has_port: false, bypass: Some(bypass), ..Self::default() }
+    }
+
+    /// The TCP proxy that all hosts without a listener share.
+    pub(crate) fn shared_tcp(bypass: Bypass) -> Self {
+        Self { is_http: false, has_port: false, bypass: Some(bypass), ..Self::default() }
+    }
+
+    /// No chain: the proxy does not listen.
+    pub(crate) fn none(bypass: Bypass) -> Self {
+        Self { is_http: false, exists: false, has_port: false, bypass: Some(bypass) }
+    }
 }
 
 /// An exchange and its expectations.
@@ -152,6 +205,8 @@ pub(crate) struct Proxies {
     pub(crate) istio: String,
     /// The minor version of the Envoy that it ships.
     pub(crate) envoy: EnvoyMinor,
+    /// Why the base does not say which chain a request meets, if it does not.
+    pub(crate) assumed: Option<&'static str>,
     /// EnvoyFilters in this namespace apply to the pods of every namespace.
     pub(crate) root_namespace: String,
 }

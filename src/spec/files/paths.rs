@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Near(String),
     Directory,
     Unreadable(Utf8PathBuf, io::Error),
+    /// The pattern is not valid, with the reason.
+    Invalid(String),
 }
 
 /// The files below `dir`, in the order of their paths.
@@ -54,13 +56,13 @@ fn walk(world: &dyn World, dir: &Utf8Path, parts: &[&str], found: &mut Vec<Utf8P
         walk(world, dir, if rest.is_empty() { &["*"] } else { rest }, found)?;
     }
     let listed = if dir == "" { Utf8Path::new(".") } else { dir };
+    let pattern = glob::compile(part).map_err(Failure::Invalid)?;
     let mut entries = match world.list(listed) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
         Err(error) => return Err(Failure::Unreadable(listed.to_owned(), error)),
     };
     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let matcher = glob::matcher(part);
     for (name, kind) in entries {
         // As in a shell, a name with a leading dot must be written out: editors keep such files beside the real ones.
         if name.starts_with('.') && !part.starts_with('.') {
@@ -71,7 +73,7 @@ fn walk(world: &dyn World, dir: &Utf8Path, parts: &[&str], found: &mut Vec<Utf8P
             if kind == FileKind::Directory {
                 walk(world, &dir.join(name), parts, found)?;
             }
-        } else if matcher.as_ref().is_some_and(|matcher| matcher.is_match(&name)) {
+        } else if pattern.is_match(&name) {
             step(world, dir.join(name), rest, found)?;
         }
     }
@@ -133,6 +135,8 @@ mod tests {
     fn a_pattern_matches_files_in_the_order_of_their_paths() {
         assert_eq!(found("*.toml"), ["a.toml", "b.toml"]);
         assert_eq!(found("?.toml"), ["a.toml", "b.toml"]);
+        assert_eq!(found("[!b].toml"), ["a.toml"]);
+        assert_eq!(found("t/{a,x}/m.toml"), ["t/a/m.toml"]);
         assert_eq!(found(".*.toml"), [".c.toml"]);
         assert_eq!(found("t/*/m.toml"), ["t/a/m.toml", "t/b/m.toml"]);
         assert_eq!(found("t/**/m.toml"), ["t/a/m.toml", "t/b/m.toml", "t/b/x/m.toml"]);

@@ -5,7 +5,7 @@ use mesh_compile_host::{Callout, Exchange, Fields, Message, Property, Response, 
 
 use crate::domain::Digest;
 use crate::resolve::traffic::suite::{
-    Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Step, Test,
+    Chain, Expect, Expected, ExpectedCall, ExpectedField, ExpectedUpstream, LocalReply, Matcher, Step, Test,
 };
 use crate::verify::subject::{ChainEntry, Module, Plugin, Subject};
 
@@ -81,10 +81,13 @@ impl Key {
     }
 
     fn test(&mut self, test: &Test) {
-        let Test { name, location: _, direction, port, scenario, steps } = test;
+        let Test { name, location: _, direction, port, chain, scenario, steps } = test;
         let Scenario { time, seed, properties, callouts, any_cluster } = scenario;
         self.text(name);
         self.variant((direction, port));
+        // Why a chain lacks filters does not change a result.
+        let Chain { is_http, exists, has_port, bypass: _ } = chain;
+        [is_http, exists, has_port].into_iter().for_each(|flag| self.flag(*flag));
         self.number(*time);
         self.number(*seed);
         self.flag(*any_cluster);

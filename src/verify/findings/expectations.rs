@@ -6,7 +6,7 @@ use mesh_compile_host::outcome::{Effect, End};
 use super::trace;
 use super::{ChainEntry, Diagnostic, Fault, Subject, of_fault};
 use crate::diag::Code;
-use crate::resolve::traffic::suite::Test;
+use crate::resolve::traffic::suite::{Bypass, Test};
 use crate::verify::judge::Failure;
 use crate::verify::outcome::TestOutcome;
 
@@ -14,6 +14,14 @@ use crate::verify::outcome::TestOutcome;
 pub(super) fn not_run(subject: &Subject, test: &Test, fault: &Fault) -> Diagnostic {
     let message = format!("`{}`: the test `{}` could not be run", subject.name, test.name);
     of_fault(fault, message).at(test.location).note(&fault.message)
+}
+
+/// A test whose requests no filter sees in the mesh.
+pub(super) fn bypassed(subject: &Subject, test: &Test, bypass: &Bypass) -> Diagnostic {
+    let message = format!("`{}`: no filter sees the requests of the test `{}`", subject.name, test.name);
+    let finding = Diagnostic::error(Code::MC0619, message).at(test.location);
+    let finding = bypass.at.iter().fold(finding, |finding, (location, label)| finding.related(*location, label));
+    finding.note(&bypass.reason).help(&bypass.help)
 }
 
 /// Callbacks in which a filter can resume a request that it paused.

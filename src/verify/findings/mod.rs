@@ -61,6 +61,11 @@ impl Findings {
             }
         }
         for (number, (test, outcome)) in subject.tests.iter().zip(&outcome.tests).enumerate() {
+            // What else happens to requests that bypass the filters says nothing.
+            if let Some(bypass) = subject.bypass(test) {
+                self.add_for_workload(subject, engine, &test.name, expectations::bypassed(subject, test, bypass));
+                continue;
+            }
             if let Some(fault) = &outcome.fault {
                 self.add_for_workload(subject, engine, &fault.message, expectations::not_run(subject, test, fault));
             }

@@ -32,6 +32,10 @@ pub(crate) struct Failure {
 /// Every expectation of the test that was not met. An exchange that did not complete is one failure, whatever it should have given. So
 /// is a test that could not be run.
 pub(crate) fn judge(subject: &Subject, test: &Test, outcome: &TestOutcome) -> Vec<Failure> {
+    if let Some(bypass) = subject.bypass(test) {
+        let message = format!("no filter sees the requests: {}", bypass.reason);
+        return vec![Failure { step: 0, location: test.location, message, expected: None, found: None }];
+    }
     let mut failures = Vec::new();
     if let Some(fault) = &outcome.fault {
         let message = format!("the test could not be run: {}", fault.message);

@@ -74,6 +74,7 @@ fn test(steps: Vec<Expect>) -> Test {
         location: at(1),
         direction: Direction::Inbound,
         port: None,
+        chain: Default::default(),
         scenario: Scenario::default(),
         steps: steps.into_iter().map(step).collect(),
     }

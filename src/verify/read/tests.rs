@@ -28,7 +28,7 @@ pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
 }
 
 fn proxies(istio: &str) -> Proxies {
-    Proxies { istio: istio.to_owned(), envoy: 40, root_namespace: "istio-system".to_owned() }
+    Proxies { istio: istio.to_owned(), envoy: 40, assumed: None, root_namespace: "istio-system".to_owned() }
 }
 
 /// What a mesh.toml renders to.

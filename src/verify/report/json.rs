@@ -12,6 +12,7 @@ impl Report {
     pub fn to_json(&self, diagnostics: &[Diagnostic], sources: &Sources) -> String {
         let mut report = json::JsonDocument::new(diagnostics, sources);
         report.extra.insert("engine".into(), self.engine.as_str().into());
+        report.extra.insert("assumed".into(), self.assumed.into());
         report.extra.insert("runs".into(), self.workloads.iter().flat_map(Workload::runs_json).collect());
         report.extra.insert("exchanges".into(), self.workloads.iter().flat_map(Workload::exchanges_json).collect());
         report.to_line()

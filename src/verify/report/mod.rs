@@ -56,6 +56,8 @@ pub struct Report {
     pub workloads: Vec<Workload>,
     /// Whether there is no error.
     pub passed: bool,
+    /// Why it is assumed that every port speaks HTTP. `None` if the base says which requests the filters see.
+    pub assumed: Option<&'static str>,
 }
 
 /// The report of one workload in one engine.
@@ -197,6 +199,6 @@ impl Report {
         };
         let name = single.file.to_string();
         let workload = Workload { environment: None, name, engine, runs: vec![run], tests: Vec::new() };
-        Self { engine, workloads: vec![workload], passed: false }
+        Self { engine, workloads: vec![workload], passed: false, assumed: None }
     }
 }

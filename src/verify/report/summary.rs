@@ -69,11 +69,13 @@ impl Report {
             (1, _) => "; 1 workload has no tests".to_owned(),
             (n, _) => format!("; {n} workloads have no tests"),
         };
+        let assumed = self.assumed.filter(|_| tests > 0);
+        let assumed = assumed.map_or_else(String::new, |why| format!("; assumes that all requests are HTTP: {why}"));
         let environments = match environments.len() {
             0 => String::new(),
             n => format!(" in {}", plural(n, "environment")),
         };
-        format!("{}{environments}: {result} in {}{untested}", counted.join(", "), self.engine.place())
+        format!("{}{environments}: {result} in {}{untested}{assumed}", counted.join(", "), self.engine.place())
     }
 }
 

@@ -292,7 +292,7 @@ fn each_remark_is_one_warning() {
 fn json_has_every_run_and_every_exchange() {
     let web = web();
     let (found, workloads) = found(&[(&web, &outcome(step()))], Engine::Embedded);
-    let report = Report { engine: Engine::Embedded, workloads, passed: false };
+    let report = Report { engine: Engine::Embedded, workloads, passed: false, assumed: None };
     let json: serde_json::Value = serde_json::from_str(&report.to_json(&found, &sources())).expect("JSON");
     assert_eq!((&json["version"], &json["engine"]), (&1.into(), &"embedded".into()));
     assert_eq!(json["diagnostics"][0]["code"], "MC0610");
@@ -322,7 +322,7 @@ fn the_summary_counts_workloads_filters_and_tests() {
     let passed = Outcome { plugins: vec![fine()], tests: Vec::new() };
     let summary = |of: &[(&Subject, &Outcome)], engine| {
         let (_, workloads) = found(of, engine);
-        Report { engine, workloads, passed: true }.summary()
+        Report { engine, workloads, passed: true, assumed: None }.summary()
     };
     let [api, old, web] = &subjects[..] else { panic!("{}", subjects.len()) };
     let failed = outcome(step());

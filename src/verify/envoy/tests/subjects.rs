@@ -60,6 +60,7 @@ pub(super) fn test(steps: Vec<Step>) -> Test {
         location: nowhere(),
         direction: Direction::Inbound,
         port: None,
+        chain: Default::default(),
         scenario: Scenario::default(),
         steps,
     }
