@@ -156,18 +156,21 @@ fn clean(template: &mut Node, known: &Known, added: &Added) {
     }
 }
 
-/// The mounts of the proxy's container, and the container itself if nothing else is in it.
+/// The mounts of the proxy's container, and the container itself if nothing else is in it. A pod whose only container it is has it
+/// without us: a gateway.
 fn container(spec: &mut Node, is_mount: &dyn Fn(&serde_json::Value) -> bool) {
     let Some(Value::List(containers)) = spec.get_mut("containers").map(|containers| &mut containers.value) else {
         return;
     };
+    let others = containers.iter().any(|it| it.get("name").and_then(Node::as_str) != Some(PROXY_CONTAINER));
     containers.retain_mut(|container| {
         if container.get("name").and_then(Node::as_str) != Some(PROXY_CONTAINER) {
             return true;
         }
         let before = container.entries().len();
         remove_from_list(container, "volumeMounts", is_mount);
-        let ours = container.entries().len() < before
+        let ours = others
+            && container.entries().len() < before
             && container.entries().iter().all(|entry| matches!(entry.key.as_str(), "name" | "image"))
             && container.get("image").and_then(Node::as_str) == Some("auto");
         !ours
