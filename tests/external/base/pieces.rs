@@ -168,7 +168,7 @@ fn template(random: &mut Random, name: &str, indent: usize) -> String {
 /// A strategic-merge patch for an object, with its head.
 pub(super) fn strategic(random: &mut Random, object: &Object) -> String {
     let head = object.head();
-    let metadata = ["  labels: {added: x}\n", "  labels: {app: null}\n", "  annotations: {note: 'no', more: x}\n"];
+    let metadata = ["  labels: {added: x}\n", "  labels: {tier: null}\n", "  annotations: {note: 'no', more: x}\n"];
     if !object.has_template() || random.one_in(4) {
         return match object.kind {
             "Service" if random.one_in(2) => format!(
