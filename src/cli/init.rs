@@ -78,7 +78,12 @@ impl Init {
         let base = if self.base.is_empty() { found.base.clone() } else { project.relative(&self.base) };
         let has_kustomization = |path: &Utf8PathBuf| is_kustomization(world, &dir.join(path));
         let is_inside = base.iter().any(|path| encloses(path) && has_kustomization(path));
-        let is_overlay = !is_stream && !is_inside && base.iter().all(has_kustomization);
+        let component = if is_inside {
+            Some(Component::Inside)
+        } else {
+            let is_overlay = !is_stream && base.iter().all(has_kustomization);
+            (!is_overlay).then_some(Component::Beside)
+        };
         let typed =
             if self.base.is_empty() { base.iter().map(|path| dir.join(path)).collect() } else { self.base.clone() };
         let workloads = candidates(world, &typed, &dir.join("out"), sink);
@@ -88,10 +93,10 @@ impl Init {
             sink.push(project.error(&typed[0], message).help("name others with `--base PATH`"));
         }
         let text = Proposal { filter_dir, base: &base, is_inside, workloads: &workloads }.text();
-        let mut files = files::files(filter_dir, &project.left_out());
+        let mut files = files::files(filter_dir, &project.left_out(is_stream));
         // Last, so that `init` can be run again after an error.
         files.push(files::spec(text));
-        Some((files, Plan { found, base, is_stream, is_overlay, has_workloads: !workloads.is_empty() }))
+        Some((files, Plan { found, base, is_stream, component, has_workloads: !workloads.is_empty() }))
     }
 }
 
@@ -102,9 +107,18 @@ struct Plan {
     /// Relative to the project.
     base: Vec<Utf8PathBuf>,
     is_stream: bool,
-    /// Whether out/ is a kustomization on the base. A component otherwise.
-    is_overlay: bool,
+    /// Which component out/ is. `None` if it is a kustomization on the base.
+    component: Option<Component>,
     has_workloads: bool,
+}
+
+/// Where a component is that a kustomization has to list.
+#[derive(Debug, Clone, Copy)]
+enum Component {
+    /// Below the only kustomization of the base.
+    Inside,
+    /// Beside manifests without a kustomization, or without a path.
+    Beside,
 }
 
 /// The directory in which `init` works.
@@ -144,22 +158,20 @@ impl Project<'_> {
                 return path.clone();
             }
             let (Some(path), Some(dir)) = (absolute(path), absolute(self.dir)) else { return path.clone() };
-            let common = path.components().zip(dir.components()).take_while(|(a, b)| a == b).count();
-            let up = dir.components().skip(common).map(|_| "..");
-            let down = path.components().skip(common).map(|part| part.as_str());
-            up.chain(down).collect()
+            self::relative(&path, &dir)
         };
         paths.iter().map(relative).collect()
     }
 
     /// Directories of templates that would have no effect, or that the repository has its own way for.
-    fn left_out(&self) -> Vec<&'static str> {
-        let is_nested = self.repository.project != "";
+    fn left_out(&self, is_stream: bool) -> Vec<&'static str> {
+        // Nobody but the user knows the command that writes the stream.
+        let has_no_effect = is_stream || self.repository.project != "";
         let mut left_out = Vec::new();
-        if is_nested {
+        if has_no_effect {
             left_out.push(".github/");
         }
-        if is_nested || self.repository.hook.is_some() {
+        if has_no_effect || self.repository.hook.is_some() {
             left_out.push(".githooks/");
         }
         left_out
@@ -196,57 +208,62 @@ impl Project<'_> {
 
     /// Says what was found and what to do next.
     fn explain(&self, plan: &Plan, outcome: Outcome, reporter: &Reporter<'_>) {
-        let Plan { found, base, is_stream, is_overlay, has_workloads } = plan;
-        if !base.is_empty() && !is_stream {
-            let paths = list(&base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
-            let others = found.kustomizations.iter().any(|path| !base.contains(path));
-            let choose = if others { "; to choose others, delete mesh.toml and pass them with `--base`" } else { "" };
-            reporter.info(&format!("the workloads' manifests: {paths}{choose}"));
-        }
-        if !is_overlay && !base.is_empty() {
-            let out = self.shown("out".into());
-            reporter.info(&format!(
-                "to apply the filters, list `{out}` under `components` of the kustomization that applies the workloads"
-            ));
-        }
-        for overlay in &found.overlays {
-            let (path, base) = (self.shown(&overlay.path), self.shown(&overlay.base));
-            let out = self.shown("out".into());
-            reporter.info(&if overlay.renames {
-                format!("`{path}` renames the objects of `{base}`, which the filters' ConfigMaps cannot follow: start again with `--base {path}`")
-            } else {
-                format!("to give `{path}` the filters, replace `{base}` by `{out}` in its resources")
-            });
-        }
-        if !has_workloads {
-            for chart in &found.charts {
-                let chart = self.shown(chart);
-                reporter.info(&format!(
-                    "found a Helm chart: to start from its workloads, delete mesh.toml and run `helm template NAME {chart} | mesh-compile init --base -`"
-                ));
-            }
-        }
-        let at =
-            if self.dir == "" { String::new() } else { format!(" -f {}", quoted(&self.shown("mesh.toml".into()))) };
-        let created = format!("created {}", self.shown("mesh.toml".into()));
-        let stream = if *is_stream { " --base -" } else { "" };
-        let pipe = if *is_stream { "COMMAND | " } else { "" };
-        let next = format!("run `{pipe}mesh-compile render{at}{stream}`, then commit out/");
-        reporter.info(&match outcome {
-            Outcome::Success => format!("{created}: {next}"),
-            _ => format!("{created}: fix the errors above, {next}"),
-        });
+        self.explain_base(plan, reporter);
+        let spec = self.shown("mesh.toml".into());
+        let at = if self.dir == "" { String::new() } else { format!(" -f {}", quoted(&spec)) };
+        let (pipe, stream) = if plan.is_stream { ("COMMAND | ", " --base -") } else { ("", "") };
+        let first = if outcome == Outcome::Success { "" } else { "fix the errors above, " };
+        let cd = if self.dir == "" { String::new() } else { format!("cd {} && ", quoted(self.dir.as_str())) };
+        reporter.info(&format!("created {spec}: {first}run `{cd}{pipe}mesh-compile render{stream}`, then commit out/"));
         let check = format!("{pipe}mesh-compile check --verify{at}{stream}");
-        self.explain_hooks(&check, reporter);
-    }
-
-    fn explain_hooks(&self, check: &str, reporter: &Reporter<'_>) {
-        let is_nested = self.repository.project != "";
         match &self.repository.hook {
             _ if self.repository.is_hooked => {}
             Some(hook) => reporter.info(&format!("to check out/ before each commit, run `{check}` in {hook}")),
-            None if is_nested => reporter.info(&format!("to check out/, run `{check}` in CI and before each commit")),
-            None => reporter.info("run `git config core.hooksPath .githooks` to check out/ before each commit"),
+            None if self.left_out(plan.is_stream).is_empty() => {
+                reporter.info("run `git config core.hooksPath .githooks` to check out/ before each commit");
+            }
+            None => reporter.info(&format!("to check out/, run `{check}` in CI and before each commit")),
+        }
+    }
+
+    /// Says where the workloads come from, and how the filters reach the cluster with them.
+    fn explain_base(&self, plan: &Plan, reporter: &Reporter<'_>) {
+        let Plan { found, base, .. } = plan;
+        if !found.base.is_empty() {
+            let paths = list(&base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
+            let others = found.kustomizations.iter().any(|path| !base.contains(path));
+            let choose =
+                if others { "; to use others, delete mesh.toml and run `mesh-compile init --base PATH`" } else { "" };
+            reporter.info(&format!("found the workloads' manifests in {paths}{choose}"));
+        }
+        let out = self.shown("out".into());
+        match plan.component {
+            None => {}
+            Some(Component::Inside) => reporter.info(&format!(
+                "to apply the filters, list `{}` under `components` of the kustomization in `{}`",
+                relative("out".into(), &base[0]),
+                self.shown(&base[0])
+            )),
+            Some(Component::Beside) => reporter.info(&format!(
+                "to apply the filters, list `{out}` under `components` of the kustomization that applies the workloads"
+            )),
+        }
+        for overlay in &found.overlays {
+            let (path, base) = (self.shown(&overlay.path), self.shown(&overlay.base));
+            reporter.info(&if overlay.renames {
+                format!(
+                    "`{path}` renames the objects of `{base}`, which the filters' ConfigMaps cannot follow: start again with `--base {path}`"
+                )
+            } else {
+                let (base, out) = (relative(&overlay.base, &overlay.path), relative("out".into(), &overlay.path));
+                format!("to give the filters to `{path}`, replace `{base}` by `{out}` in its resources")
+            });
+        }
+        for chart in found.charts.iter().filter(|_| !plan.has_workloads) {
+            let chart = quoted(&self.shown(chart));
+            reporter.info(&format!(
+                "found a Helm chart: to start from its workloads, delete mesh.toml and run `helm template NAME {chart} | mesh-compile init --base -`"
+            ));
         }
     }
 }
@@ -254,6 +271,19 @@ impl Project<'_> {
 /// Whether the project's out/ is inside a directory, given relative to the project.
 fn encloses(path: &Utf8Path) -> bool {
     path.components().all(|part| matches!(part, Utf8Component::CurDir | Utf8Component::ParentDir))
+}
+
+/// A path as it is written in a directory. Both are relative to the same directory, or absolute.
+fn relative(path: &Utf8Path, dir: &Utf8Path) -> Utf8PathBuf {
+    let parts = |path: &Utf8Path| -> Vec<String> {
+        let parts = path.components().filter(|part| *part != Utf8Component::CurDir);
+        parts.map(|part| part.as_str().to_owned()).collect()
+    };
+    let (path, dir) = (parts(path), parts(dir));
+    let common = path.iter().zip(&dir).take_while(|(a, b)| a == b).count();
+    let up = dir[common..].iter().map(|_| "..");
+    let relative: Utf8PathBuf = up.chain(path[common..].iter().map(String::as_str)).collect();
+    if relative == "" { ".".into() } else { relative }
 }
 
 /// An argument for a shell.

@@ -41,7 +41,17 @@ impl<'a> From<&'a types::UseSettings> for Keys<'a> {
     }
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    /// `config`, if it is set.
+    pub(super) const fn table(&self) -> Option<&'a Spanned<Table>> {
+        self.table
+    }
+
+    /// `config-text`, if it is set.
+    pub(super) const fn text(&self) -> Option<&'a Spanned<String>> {
+        self.text
+    }
+
     /// The keys that are set, and where.
     fn set(&self) -> impl Iterator<Item = (&'static str, Location)> {
         let table = self.table.map(|written| ("config", written.key_location()));
@@ -97,7 +107,7 @@ fn file(world: &dyn World, spec: &Spec, path: &Spanned<String>, sink: &mut Sink)
         }
         Err(error) => {
             let message = format!("cannot read the configuration `{written}`: {error}");
-            let note = "the path is relative to mesh.toml's directory";
+            let note = spec.relative_note(path.location());
             sink.push(Diagnostic::error(Code::MC0115, message).at(path.location()).note(note));
             None
         }

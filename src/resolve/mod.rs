@@ -11,6 +11,7 @@ pub(crate) mod mesh;
 pub(crate) mod modules;
 mod out_dir;
 pub(crate) mod roster;
+mod secrets;
 pub(crate) mod select;
 mod settings;
 pub(crate) mod template;
@@ -87,6 +88,8 @@ pub(crate) fn resolve<'a>(
     );
     unused(spec, &roster.entries, sink);
     let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, &index, sink);
+    let of_uses = workloads.iter().flat_map(|workload| &workload.uses).filter_map(|one| one.configuration.as_ref());
+    secrets::check(spec, filters.values().filter_map(|filter| filter.configuration.as_ref()).chain(of_uses), sink);
     let attachments = attachments::resolve(&filters, &workloads, &templates, sink);
 
     let proxies = Proxies {
@@ -141,7 +144,7 @@ fn unused(spec: &Spec, roster: &[Entry<'_>], sink: &mut Sink) {
         return;
     }
     for (name, filter) in spec.filters.iter().filter(|(name, _)| !used.contains(name.as_str())) {
-        sink.push(
+        sink.push_if_everywhere(
             Diagnostic::warning(Code::MC0112, format!("no workload uses the filter `{name}`"))
                 .at(filter.key_location())
                 .note("it is not rendered"),

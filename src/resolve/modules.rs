@@ -42,7 +42,7 @@ pub(super) fn read<'a>(
         let module = match files.get(&file(spec, filter)) {
             Some(Ok(module)) => module,
             Some(Err(error)) => {
-                sink.push(rejection(world, &file(spec, filter), path, error).at(location));
+                sink.push(rejection(world, spec, filter, error).at(location));
                 continue;
             }
             None => {
@@ -141,12 +141,13 @@ pub(super) fn absolute(path: &str) -> Diagnostic {
         .help("make it relative to mesh.toml's directory")
 }
 
-fn rejection(world: &dyn World, file: &Utf8Path, path: &str, error: &ModuleError) -> Diagnostic {
+fn rejection(world: &dyn World, spec: &Spec, filter: &types::Filter, error: &ModuleError) -> Diagnostic {
+    let path = filter.module.as_str();
     match error {
         ModuleError::Read(error) => {
             let diagnostic = Diagnostic::error(Code::MC0115, format!("cannot read the module `{path}`: {error}"))
-                .note("the path is relative to mesh.toml's directory");
-            match neighbor(world, file) {
+                .note(spec.relative_note(filter.module.location()));
+            match neighbor(world, &file(spec, filter)) {
                 Some(near) => diagnostic.help(format!("did you mean `{}`?", Utf8Path::new(path).with_file_name(near))),
                 None => diagnostic.help("build the module first, or correct the path"),
             }

@@ -254,7 +254,12 @@ impl<'a> Templates<'a> {
         if self.globals.iter().any(|(name, _)| *name == "env") {
             known.push("env.name");
         }
-        let own = self.vars.keys().map(|name| format!("vars.{name}"));
+        let own = self.vars.keys().map(|name| {
+            // Another name would be read as an expression: `a-b` is a subtraction.
+            let is_identifier = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            if is_identifier { format!("vars.{name}") } else { format!("vars[{name:?}]") }
+        });
         known.into_iter().map(str::to_owned).chain(own).collect()
     }
 }

@@ -157,7 +157,7 @@ impl Failure {
         let diagnostic = match self {
             Self::Absolute => return super::absolute(written).at(path.location()),
             Self::NoMatch => Diagnostic::error(Code::MC0123, format!("no file matches `{written}`"))
-                .note("`*` and `?` match within a name, and `**` matches any number of directories"),
+                .note("`*`, `?`, `[…]` and `{…}` match within a name, and `**` matches any number of directories"),
             Self::Missing => Diagnostic::error(Code::MC0123, format!("the included file `{written}` does not exist")),
             Self::Near(near) => {
                 let message = format!("the included file `{written}` does not exist");
@@ -167,6 +167,9 @@ impl Failure {
             }
             Self::Directory => Diagnostic::error(Code::MC0123, format!("`{written}` is a directory"))
                 .help(format!("to include its files, write `{}/*.toml`", written.trim_end_matches('/'))),
+            Self::Invalid(reason) => {
+                Diagnostic::error(Code::MC0123, format!("`{written}` is not a valid pattern: {reason}"))
+            }
             Self::Unreadable(dir, error) => {
                 Diagnostic::error(Code::MC0123, format!("cannot list `{dir}` to find `{written}`: {error}"))
             }

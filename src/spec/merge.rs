@@ -14,7 +14,7 @@ use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
 pub(super) const NAMED: [&str; 3] = ["vars", "filters", "workloads"];
 /// The arrays that all files contribute to.
 const LISTS: [&str; 1] = ["bindings"];
-/// The keys of a filter or of a use of which only one can be set: one of them replaces the default of another.
+/// The keys of a filter of which only one can be set.
 const CONFIGURATIONS: [&str; 3] = ["config", "config-text", "config-file"];
 
 /// The tables of a file, without its environments.
@@ -45,9 +45,9 @@ pub(super) fn merge<'a>(
     let mut rest = tables.split_off(1);
     let mut merged = tables.pop().unwrap_or_default();
     let mut defaults: Vec<Option<Node<'a>>> = vec![None];
-    for table in &mut rest {
+    for (index, table) in rest.iter_mut().enumerate() {
         defaults.push(table.remove("defaults"));
-        add(&mut merged, table, sink);
+        add(&mut merged, table, (parsed, index + 1), sink);
     }
     // The lists of included files are complete, so the overlay of mesh.toml replaces only its own.
     if let Some(overlay) = environment.and_then(|name| overlay(parsed[0], name)) {
@@ -63,8 +63,12 @@ pub(super) fn merge<'a>(
     merged
 }
 
-/// Adds the named things of an included file.
-fn add<'a>(merged: &mut Table<'a>, table: &mut Table<'a>, sink: &mut Sink) {
+/// Adds the named things of the included file at an index.
+fn add<'a>(merged: &mut Table<'a>, table: &mut Table<'a>, (parsed, file): (&[Parsed<'a>], usize), sink: &mut Sink) {
+    let declares = |file: &Parsed<'_>, section: &str, name: &str| {
+        let table = file.root.get(section).and_then(|table| table.get_ref().as_table());
+        table.is_some_and(|table| table.contains_key(name))
+    };
     for section in NAMED {
         let Some(entries) = table.remove(section).filter(Node::is_table) else { continue };
         let Some(known) = merged.get_mut(section) else {
@@ -74,6 +78,10 @@ fn add<'a>(merged: &mut Table<'a>, table: &mut Table<'a>, sink: &mut Sink) {
         let Some(known) = known.entries_mut() else { continue };
         for (name, entry) in entries.into_entries() {
             match known.get(name) {
+                // The overlay of an environment that changes another file's entry is reported already.
+                Some(_)
+                    if !declares(&parsed[file], section, name)
+                        && parsed.iter().any(|file| declares(file, section, name)) => {}
                 Some(first) => sink.push(twice(section, name, first.key_location(), entry.key_location())),
                 None => drop(known.insert(name, entry)),
             }
@@ -125,7 +133,12 @@ fn apply<'a>(table: &mut Table<'a>, mut overlay: Table<'a>, sink: &mut Sink) {
         let Some(known) = below.entries_mut() else { continue };
         for (name, entry) in entries {
             match known.get_mut(name) {
-                Some(below) if !is_named || section == "vars" || entry.is_table() => below.overlay(entry),
+                Some(below) if !is_named || section == "vars" || entry.is_table() => {
+                    if section == "filters" {
+                        replace_configuration(below, &entry);
+                    }
+                    below.overlay(entry);
+                }
                 Some(_) => {}
                 None => drop(known.insert(name, entry)),
             }
@@ -148,6 +161,15 @@ fn readable<'a>(mut defaults: Node<'a>, rejected: &Rejected) -> Option<Node<'a>>
     Some(defaults)
 }
 
+/// Removes the configuration that another one replaces: a filter has only one of `config`, `config-text` and `config-file`.
+fn replace_configuration(below: &mut Node<'_>, above: &Node<'_>) {
+    if CONFIGURATIONS.iter().any(|key| above.get(key).is_some())
+        && let Some(entries) = below.entries_mut()
+    {
+        entries.retain(|key, _| !CONFIGURATIONS.contains(key) || above.get(key).is_some());
+    }
+}
+
 /// Adds the defaults to every filter and workload: those of its file, then those of the files that include it.
 fn underlay<'a>(merged: &mut Table<'a>, files: &[File], mut defaults: Vec<Option<Node<'a>>>) {
     if defaults.iter().all(Option::is_none) {
@@ -167,11 +189,7 @@ fn underlay<'a>(merged: &mut Table<'a>, files: &[File], mut defaults: Vec<Option
         let Some(entries) = merged.get_mut(section).and_then(Node::entries_mut) else { continue };
         for entry in entries.values_mut() {
             let Some(mut defaults) = of_file.get(&entry.file).and_then(|it| it.get(section)) else { continue };
-            if CONFIGURATIONS.iter().any(|key| entry.get(key).is_some())
-                && let Some(defaults) = defaults.entries_mut()
-            {
-                defaults.retain(|key, _| !CONFIGURATIONS.contains(key) || entry.get(key).is_some());
-            }
+            replace_configuration(&mut defaults, entry);
             entry.underlay(&defaults);
         }
     }

@@ -44,8 +44,8 @@ use tree::Node;
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) file: FileId,
-    /// The directory of each file that the spec consists of: paths are relative to the file that holds them.
-    dirs: BTreeMap<FileId, Utf8PathBuf>,
+    /// The path of each file that the spec consists of: paths in it are relative to its directory.
+    files: BTreeMap<FileId, Utf8PathBuf>,
     /// The environment that this is the spec of. `None` if mesh.toml declares no environments.
     pub(crate) environment: Option<String>,
     /// The path of the file, as the user names it.
@@ -129,7 +129,16 @@ impl Spec {
 
     /// The directory that the paths at a location are relative to: that of the file that holds them.
     pub(crate) fn dir_of(&self, location: Location) -> &Utf8Path {
-        self.dirs.get(&location.file).map_or_else(|| self.dir(), Utf8PathBuf::as_path)
+        let file = self.files.get(&location.file).unwrap_or(&self.path);
+        file.parent().unwrap_or_else(|| "".into())
+    }
+
+    /// The note about a path at a location that leads nowhere.
+    pub(crate) fn relative_note(&self, location: Location) -> String {
+        match self.files.get(&location.file) {
+            Some(file) if location.file != self.file => format!("the path is relative to the directory of `{file}`"),
+            _ => "the path is relative to mesh.toml's directory".to_owned(),
+        }
     }
 
     /// The file as a whole.
@@ -232,7 +241,7 @@ impl Loader<'_> {
         };
         Spec {
             file: self.files[0].id,
-            dirs: self.files.iter().map(|file| (file.id, file.dir().to_owned())).collect(),
+            files: self.files.iter().map(|file| (file.id, file.source.path.clone())).collect(),
             environment: environment.map(str::to_owned),
             path: self.path.to_owned(),
             mesh,

@@ -76,7 +76,7 @@ fn environment_name(name: &str) -> Result<(), &'static str> {
 
 /// The environment that is not declared.
 pub(super) fn unknown_environment(name: &str, known: &[String]) -> Diagnostic {
-    let diagnostic = Diagnostic::error(Code::MC0129, format!("mesh.toml declares no environment `{name}`"));
+    let diagnostic = Diagnostic::error(Code::MC0129, format!("the environment `{name}` is not declared"));
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match suggest(name, known.iter().map(String::as_str)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`? Declared environments: {list}")),
@@ -133,7 +133,8 @@ pub(super) fn namespaces(files: &[File], sink: &mut Sink) -> BTreeMap<FileId, Ve
         let Some(inclusion) = &file.included else { continue };
         let outer = limits.get(&files[inclusion.by].id).cloned();
         if let (Some(outer), Some(own)) = (&outer, &inclusion.namespaces) {
-            for pattern in own.iter().filter(|own| !outer.iter().any(|outer| glob::matches(outer, own))) {
+            let is_within = |own: &str| outer.iter().any(|outer| **outer == *own || matches(outer, own));
+            for pattern in own.iter().filter(|own| !own.starts_with('!') && !is_within(own)) {
                 let message = format!("this file may not give access to the namespaces `{}`", pattern.as_str());
                 let diagnostic = Diagnostic::error(Code::MC0126, message).at(pattern.location());
                 let diagnostic = diagnostic.help("narrow it to namespaces that the file itself may change");
@@ -146,6 +147,10 @@ pub(super) fn namespaces(files: &[File], sink: &mut Sink) -> BTreeMap<FileId, Ve
         }
     }
     limits
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    glob::compile(pattern).is_ok_and(|pattern| pattern.is_match(name))
 }
 
 /// The rules for one included file.
@@ -187,11 +192,10 @@ impl Rules<'_> {
         let list = tables.iter().map(|table| format!("`{}`", table.as_str())).collect::<Vec<_>>().join(", ");
         let name = table.as_str();
         let file = &self.files[self.index].source.path;
-        let label = if tables.is_empty() { "allows no tables".to_owned() } else { format!("allows only {list}") };
         self.sink.push(
             Diagnostic::error(Code::MC0125, format!("`{file}` is not allowed to contain `{prefix}{name}`"))
                 .at_label(node.key_location(), "not allowed in this file")
-                .related(*at, label)
+                .related(*at, format!("allows only {list}"))
                 .help(format!("move the table to another file, or add \"{name}\" to `allow`")),
         );
     }

@@ -29,8 +29,10 @@ pub(super) fn remove(table: &mut Table<'_>, written: &Node<'_>, sink: &mut Sink)
                 let near = keys.fold(Place::default(), |place, key| place.key(key));
                 diagnostic.help(format!("did you mean `{near}`?"))
             }
-            None if path[0] == "defaults" || !matches!(path[0].as_str(), "filters" | "workloads") => diagnostic,
-            None => diagnostic.note("a default is removed where it is set: `defaults.filters` or `defaults.workloads`"),
+            None if depth == 2 && matches!(path[0].as_str(), "filters" | "workloads") => {
+                diagnostic.note("a default is removed where it is set: `defaults.filters` or `defaults.workloads`")
+            }
+            None => diagnostic,
         });
     }
 }

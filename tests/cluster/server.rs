@@ -68,6 +68,15 @@ fn pod(object: &Value, template: &Value) -> Value {
     if pod["metadata"].is_null() {
         pod["metadata"] = json!({});
     }
+    // As the controller of StatefulSets does.
+    for claim in object["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        let claim = &claim["metadata"]["name"];
+        let volume = json!({ "name": claim, "persistentVolumeClaim": { "claimName": claim } });
+        match pod["spec"]["volumes"].as_array_mut() {
+            Some(volumes) => volumes.push(volume),
+            None => pod["spec"]["volumes"] = json!([volume]),
+        }
+    }
     pod["metadata"]["name"] = format!("{}-0", name(object)).into();
     pod["metadata"]["namespace"] = namespace(object).into();
     pod

@@ -15,10 +15,15 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 49] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 57] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
+    ("MC0125", "needs an included file"),
+    ("MC0126", "needs an included file"),
+    ("MC0127", "needs an included file"),
+    ("MC0129", "needs an included file"),
+    ("MC0130", "needs an included file"),
     ("MC0303", "needs an invalid module"),
     ("MC0318", "needs a module that crashes Envoy"),
     ("MC0402", "is only reported by `inspect`"),
@@ -65,6 +70,9 @@ const WITHOUT_EXAMPLE: [(&str, &str); 49] = [
     ("MC0706", "needs out/"),
     ("MC0707", "needs out/"),
     ("MC0708", "is about the command line"),
+    ("MC0709", "needs out/"),
+    ("MC0710", "needs out/"),
+    ("MC0711", "needs out/"),
 ];
 
 /// Examples that are complete without additions.

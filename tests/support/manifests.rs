@@ -59,8 +59,14 @@ pub(crate) fn find<'a>(objects: &'a [Value], kind: &str, at: (&str, &str)) -> &'
 
 /// Every object with a pod template, and the template.
 pub(crate) fn templates(objects: &[Value]) -> Vec<(&Value, &Value)> {
-    let with_template = objects.iter().filter(|object| object["spec"]["template"].is_object());
-    with_template.map(|object| (object, &object["spec"]["template"])).collect()
+    let mut found = Vec::new();
+    for object in objects {
+        let spec = &object["spec"];
+        let template =
+            [&spec["template"], &spec["jobTemplate"]["spec"]["template"]].into_iter().find(|it| it.is_object());
+        found.extend(template.map(|template| (object, template)));
+    }
+    found
 }
 
 pub(crate) fn entries(value: &Value) -> &Map<String, Value> {

@@ -4,7 +4,7 @@ use super::Linked;
 use super::index::{Index, kind_of};
 use super::pod::Pod;
 use crate::base::{Node, Object};
-use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::Kind;
 use crate::resolve::kinds;
 use crate::spec::{Spanned, types};
@@ -142,7 +142,7 @@ impl Wanted<'_> {
                 .help(pods_of(&first.kind));
         }
         let diagnostic = diagnostic.at_label(self.at, "no manifest of the base declares it");
-        match suggest(self.name, index.names()) {
+        match index.suggest(self.name) {
             Some(near) => match index.named(near).iter().find(|it| kind_of(it).is_some()) {
                 Some(object) => diagnostic
                     .related(object.location, format!("{} `{near}`", object.kind))

@@ -1,10 +1,12 @@
 //! The objects of the base by what links them: names, labels and namespaces. Every look-up takes time in proportion to what it
 //! finds, so that linking is linear in the size of the base.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::pod::{Pod, Text};
 use crate::base::{Base, Entry, Node, Object};
+use crate::diag::suggest;
 use crate::domain::Kind;
 
 /// The base, indexed.
@@ -22,7 +24,12 @@ pub(crate) struct Index<'a> {
     sidecars: Selectors<'a>,
     /// The namespace of an object that sets none.
     default: &'a str,
+    /// How many more names may be compared with all names of the base.
+    suggestions: Cell<usize>,
 }
+
+/// A suggestion takes time in proportion to the base. Whoever misspells more names sees the others in the next run.
+const SUGGESTIONS: usize = 20;
 
 /// Kinds that run pods, or that users take for something that does. A name among them is worth telling.
 const RUN_PODS: [&str; 9] =
@@ -55,7 +62,16 @@ impl<'a> Index<'a> {
             }
         }
         let (services, sidecars) = (Selectors::new(services), Selectors::new(sidecars));
-        Self { base, by_name, all_by_name, namespaces, services, sidecars, default }
+        Self {
+            base,
+            by_name,
+            all_by_name,
+            namespaces,
+            services,
+            sidecars,
+            default,
+            suggestions: Cell::new(SUGGESTIONS),
+        }
     }
 
     /// The objects of this name that run pods, or that users take for something that does.
@@ -68,8 +84,15 @@ impl<'a> Index<'a> {
         self.all_by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The name of a workload that `name` is most likely a misspelling of.
+    pub(crate) fn suggest(&self, name: &str) -> Option<&'a str> {
+        let left = self.suggestions.get().checked_sub(1)?;
+        self.suggestions.set(left);
+        suggest(name, self.names())
+    }
+
     /// The names of all workloads.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> {
+    fn names(&self) -> impl Iterator<Item = &'a str> {
         let is_workload = |objects: &&Vec<&Object>| objects.iter().any(|object| kind_of(object).is_some());
         self.by_name.iter().filter(move |(_, objects)| is_workload(objects)).map(|(name, _)| *name)
     }

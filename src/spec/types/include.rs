@@ -10,7 +10,7 @@ use crate::spec::decode::by_kind;
 #[derive(Debug, JsonSchema)]
 #[schemars(untagged)]
 pub(crate) enum Include {
-    /// A path, relative to this file. `*` and `?` match within a name, `**` matches any number of directories.
+    /// A path, relative to this file. `*`, `?`, `[…]` and `{…}` match within a name, `**` matches any number of directories.
     Path(String),
     /// A path, and what the files may contain.
     With(Box<IncludeSettings>),
@@ -22,11 +22,14 @@ by_kind! { Include { string => Path, table => With } }
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct IncludeSettings {
-    /// The path, relative to this file. `*` and `?` match within a name, `**` matches any number of directories.
+    /// The path, relative to this file. `*`, `?`, `[…]` and `{…}` match within a name, `**` matches any number of directories.
     pub(crate) path: Spanned<String>,
     /// The tables that the files may contain. Default: all that an included file can contain.
+    #[schemars(length(min = 1))]
     pub(crate) allow: Option<Spanned<Vec<IncludedTable>>>,
-    /// The namespaces of the workloads that the files may change, with `*` and `?` as in a path. Default: all.
+    /// The namespaces of the workloads that the files may change, with `*`, `?`, `[…]` and `{…}` as wildcards. `!NAMESPACE` excludes.
+    /// Default: all.
+    #[schemars(length(min = 1))]
     pub(crate) namespaces: Option<Spanned<Vec<Spanned<String>>>>,
 }
 

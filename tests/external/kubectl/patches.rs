@@ -74,6 +74,11 @@ fn kubectl_applies_every_patch() {
 fn component() -> Project {
     let project = Project::examples();
     project.edit("mesh.toml", "base = \"examples/bookinfo\"\n", "");
+    for name in ["productpage", "details"] {
+        let header = format!("[workloads.{name}-v1]\n");
+        let selector = format!("selector = {{ app = \"{name}\", version = \"v1\" }}\n");
+        project.edit("mesh.toml", &header, &format!("{header}{selector}"));
+    }
     project.write("mesh.toml", format!("{}\n[output]\ndir = \"component\"\n", project.read("mesh.toml")));
     project
 }
@@ -158,4 +163,24 @@ fn a_manifest_with_a_namespace_needs_the_namespace_of_the_workload() {
     project.edit(details, "  namespace: shop", "  namespace: default");
     project.run(&["render"]).ends(0, &[]);
     find(&build(Path::new(&dir)), "Deployment", ("default", "details-v1"));
+}
+
+/// The base itself lists out/, so that its transformers apply after the patches.
+#[test]
+fn a_base_that_lists_the_component_builds_with_its_own_namespace() {
+    let project = component();
+    owner(&project, "../examples/bookinfo", "namespace: shop\n");
+    project.edit("mesh.toml", "[mesh]\n", "[mesh]\nbase = \"owner\"\n");
+    project.run(&["render"]).ends(0, &[]);
+    let built = build(&project.path("owner"));
+    let template = &find(&built, "Deployment", ("shop", "details-v1"))["spec"]["template"];
+    assert!(template["metadata"]["annotations"]["sidecar.istio.io/userVolume"].is_string());
+    assert!(of_kind(&built, "ConfigMap").all(|it| namespace(it) == "shop"));
+    project.run(&["check"]).ends(0, &[]);
+
+    owner(&project, "../examples/bookinfo", "namePrefix: prod-\n");
+    for name in ["productpage-v1", "details-v1"] {
+        project.edit("mesh.toml", &format!("[workloads.{name}]"), &format!("[workloads.prod-{name}]"));
+    }
+    project.run(&["render"]).ends(2, &["MC0538"]);
 }

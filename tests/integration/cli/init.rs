@@ -130,7 +130,7 @@ fn a_kustomization_at_the_root_lists_out_as_a_component() {
     let project = Project::empty();
     project.write("kustomization.yaml", "resources:\n- web.yaml\n");
     project.write("web.yaml", manifests("web"));
-    project.run(&["init"]).ends(0, &["manifests: `.`", "list `out` under `components`"]);
+    project.run(&["init"]).ends(0, &["manifests in `.`", "list `out` under `components` of the kustomization in `.`"]);
     let spec = project.read("mesh.toml");
     for part in ["base = \".\"", "layout = \"component\"", "[workloads.web]\nfilters = "] {
         assert!(spec.contains(part), "{spec}");
@@ -148,9 +148,14 @@ fn what_overlays_share_is_the_base() {
     project.write("k8s/base/api.yaml", manifests("api"));
     project.write("k8s/dev/kustomization.yaml", "resources: [../base]\nnamespace: dev\n");
     project.write("k8s/prod/kustomization.yaml", "resources: [../base]\nnamePrefix: prod-\n");
-    project
-        .run(&["init"])
-        .ends(0, &["manifests: `k8s/base`; to choose others", "to give `k8s/dev` the filters", "`--base k8s/prod`"]);
+    project.run(&["init"]).ends(
+        0,
+        &[
+            "manifests in `k8s/base`; to use others",
+            "to give the filters to `k8s/dev`, replace `../base` by `../../out`",
+            "`--base k8s/prod`",
+        ],
+    );
     let spec = project.read("mesh.toml");
     assert!(spec.contains("[workloads.api]\nfilters") && spec.contains("# [workloads.web]\n# filters"), "{spec}");
     is_green(&project, &[]);
@@ -170,7 +175,7 @@ fn a_monorepo_has_a_base_for_each_service() {
     is_green(&project, &[]);
     project.remove("mesh.toml");
     project.remove("out");
-    project.run(&["init", "--base", "services/web/prod"]).ends(0, &["manifests: `services/web/prod`"]);
+    project.run(&["init", "--base", "services/web/prod"]).ends(0, &["created mesh.toml"]);
     assert!(project.read("mesh.toml").contains("[workloads.web]"));
     is_green(&project, &[]);
 }
@@ -196,8 +201,9 @@ fn a_chart_is_read_from_a_stream() {
     project.write("chart/templates/web.yaml", manifests("{{ .Release.Name }}"));
     project.run(&["init"]).ends(0, &["helm template NAME chart | mesh-compile init --base -"]);
     is_green(&project, &[]);
-    project.remove("mesh.toml");
-    project.remove("out");
+    for path in ["mesh.toml", "out", ".github", ".githooks"] {
+        project.remove(path);
+    }
     let stream = |arguments: &[&str]| {
         let mut command = project.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -206,7 +212,9 @@ fn a_chart_is_read_from_a_stream() {
         let _ = child.stdin.take().unwrap().write_all(manifests("shop").as_bytes());
         Ran::of(&child.wait_with_output().unwrap())
     };
-    stream(&["init", "--base", "-"]).ends(0, &["`COMMAND | mesh-compile render --base -`"]);
+    stream(&["init", "--base", "-"])
+        .ends(0, &["`COMMAND | mesh-compile render --base -`", "`COMMAND | mesh-compile check"]);
+    assert!(!project.path(".github").exists());
     assert!(project.read("mesh.toml").contains("[workloads.shop]"));
     stream(&["render", "--base", "-"]).ends(0, &[]);
     stream(&["check", "--verify", "--base", "-"]).ends(0, &[]);
@@ -250,15 +258,17 @@ fn a_directory_of_a_repository_gets_no_files_for_its_root() {
     project.run(&["init", "deploy"]).ends(
         0,
         &[
-            "the workloads' manifests: `deploy/base`",
-            "created deploy/mesh.toml: run `mesh-compile render -f deploy/mesh.toml`",
+            "the workloads' manifests in `deploy/base`",
+            "created deploy/mesh.toml: run `cd deploy && mesh-compile render`, then commit out/",
             "run `mesh-compile check --verify -f deploy/mesh.toml` in CI",
         ],
     );
     assert!(!project.path("deploy/.github").exists() && !project.path("deploy/.githooks").exists());
     is_green(&project, &["-f", "deploy/mesh.toml"]);
     project.write("two words/README.md", "");
-    project.run(&["init", "two words", "--base", "deploy/base"]).ends(0, &["-f 'two words/mesh.toml'"]);
+    project
+        .run(&["init", "two words", "--base", "deploy/base"])
+        .ends(0, &["`cd 'two words' && mesh-compile render`", "-f 'two words/mesh.toml'"]);
     assert!(project.read("two words/mesh.toml").contains("base = \"../deploy/base\""));
     is_green(&project, &["-f", "two words/mesh.toml"]);
 }
