@@ -74,6 +74,7 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
         compiled.push(environment(world, spec, project.declared(), input.base, sink));
         sink.enter(None);
     }
+    settle(&project, sink);
     let compiled: Vec<Compiled> = compiled.into_iter().collect::<Option<_>>()?;
     let dirs = project.environments().iter().map(|spec| spec.output.dir.as_ref().map(spec::Spanned::location));
     store::places::apart(&compiled, &dirs.collect::<Vec<_>>(), sink);
@@ -107,6 +108,7 @@ pub fn show(world: &dyn World, input: &Input<'_>, query: &show::Query, sink: &mu
         }
         sink.enter(None);
     }
+    settle(&project, sink);
     if sink.has_errors() {
         return None;
     }
@@ -123,6 +125,12 @@ pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Opti
     let base = base::preview(world, &[path.to_owned()], "out".into(), sink);
     let known = !base.incomplete && !sink.has_errors();
     known.then(|| base.objects.iter().map(|object| object.root.to_json()).collect())
+}
+
+/// Decides about the diagnostics that stand only if every environment has them.
+fn settle(project: &spec::Project, sink: &mut Sink) {
+    let loaded = project.environments().len();
+    sink.settle(loaded, project.declared().len() <= loaded);
 }
 
 fn environment(

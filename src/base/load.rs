@@ -70,7 +70,7 @@ pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> 
     if let (Some(base), Some(lock)) = (&read, &lock) {
         renamed::check(base, lock, sink);
     }
-    let base = read.map(|base| ours::without(base, lock.as_ref()));
+    let base = read.map(|base| ours::without(base, lock.as_ref(), spec));
     let layout = beside(layout, base.as_ref(), spec, sink);
     Loaded { base, layout, given: given.is_some() }
 }

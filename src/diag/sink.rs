@@ -1,6 +1,7 @@
 //! Collects diagnostics, so that one run reports everything that is wrong.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::{Diagnostic, Files, Label, Location, Severity, Sources};
 
@@ -9,6 +10,8 @@ use super::{Diagnostic, Files, Label, Location, Severity, Sources};
 pub struct Sink {
     found: Vec<Diagnostic>,
     errors: usize,
+    /// Diagnostics that count only if every environment has them.
+    pending: Vec<Diagnostic>,
     /// The environment that diagnostics are about at the moment.
     environment: Option<String>,
 }
@@ -17,7 +20,7 @@ impl Sink {
     /// An empty collector.
     #[must_use]
     pub const fn new() -> Self {
-        Self { found: Vec::new(), errors: 0, environment: None }
+        Self { found: Vec::new(), errors: 0, pending: Vec::new(), environment: None }
     }
 
     /// Sets the environment that the following diagnostics are about. `None`: the whole of mesh.toml.
@@ -30,6 +33,35 @@ impl Sink {
         self.errors += usize::from(diagnostic.severity == Severity::Error);
         diagnostic.environments.extend(self.environment.clone());
         self.found.push(diagnostic);
+    }
+
+    /// Adds a diagnostic that stands only if every environment has it. [`Sink::settle`] decides.
+    pub fn push_if_everywhere(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.environments.extend(self.environment.clone());
+        self.pending.push(diagnostic);
+    }
+
+    /// Decides about the diagnostics that stand only if all of the environments have them. `all` is false if there are more
+    /// environments than these: such a diagnostic is a warning then.
+    pub fn settle(&mut self, environments: usize, all: bool) {
+        let mut pending = std::mem::take(&mut self.pending);
+        while let Some(one) = pending.pop() {
+            let is_same = |other: &Diagnostic| {
+                (other.code, &other.message, &other.primary) == (one.code, &one.message, &one.primary)
+            };
+            let (same, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_same);
+            pending = others;
+            let mut seen: BTreeSet<Option<&String>> = BTreeSet::new();
+            seen.extend(same.iter().chain([&one]).map(|it| it.environments.first()));
+            if seen.len() < environments {
+                continue;
+            }
+            for mut one in same.into_iter().chain([one]) {
+                one.severity = if all { one.severity } else { Severity::Warning };
+                self.errors += usize::from(one.severity == Severity::Error);
+                self.found.push(one);
+            }
+        }
     }
 
     /// The number of errors, including duplicates.
@@ -54,6 +86,7 @@ impl Sink {
     pub fn absorb(&mut self, other: Self) {
         self.errors += other.errors;
         self.found.extend(other.found);
+        self.pending.extend(other.pending);
     }
 
     /// All diagnostics, sorted by path, start offset, code and message. Those without a place come first. Each one is there once,
@@ -152,6 +185,29 @@ mod tests {
         let mut sink = Sink::new();
         sink.extend([plain.clone(), plain.clone().note("n"), plain.clone()]);
         assert_eq!(sink.into_sorted(&SOURCES), [plain.clone(), plain.note("n")]);
+    }
+
+    #[test]
+    fn what_one_environment_lacks_does_not_stand() {
+        let codes = |all: bool| {
+            let mut sink = Sink::new();
+            for environment in ["prod", "staging"] {
+                sink.enter(Some(environment));
+                sink.push_if_everywhere(Diagnostic::error(Code::MC0141, "in both"));
+                if environment == "prod" {
+                    sink.push_if_everywhere(Diagnostic::error(Code::MC0141, "in one"));
+                }
+            }
+            assert!(!sink.has_errors());
+            sink.settle(2, all);
+            let errors = sink.has_errors();
+            let found = sink.into_sorted(&SOURCES);
+            assert_eq!(found.iter().map(|it| it.message.as_str()).collect::<Vec<_>>(), ["in both"]);
+            assert_eq!(found[0].environments, ["prod", "staging"]);
+            errors
+        };
+        assert!(codes(true));
+        assert!(!codes(false), "another environment may lack it");
     }
 
     #[test]

@@ -144,7 +144,7 @@ fn unused(spec: &Spec, roster: &[Entry<'_>], sink: &mut Sink) {
         return;
     }
     for (name, filter) in spec.filters.iter().filter(|(name, _)| !used.contains(name.as_str())) {
-        sink.push(
+        sink.push_if_everywhere(
             Diagnostic::warning(Code::MC0112, format!("no workload uses the filter `{name}`"))
                 .at(filter.key_location())
                 .note("it is not rendered"),

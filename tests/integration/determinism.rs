@@ -226,7 +226,8 @@ fn an_older_out_changes_nothing() {
 #[test]
 fn the_stream_contains_the_files() {
     let (project, outs) = fresh();
-    for (dir, expected) in outs {
+    // `--stdout` prints one environment.
+    for (dir, expected) in outs.into_iter().filter(|(_, files)| files.contains_key("mesh.lock")) {
         let stream = Ran::of(&render(&project, &dir).arg("--stdout").output().unwrap()).ends(0, &[]).stdout;
         let files = expected
             .iter()

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::project::Project;
+use crate::project::{Project, repository};
 
 const FENCE: &str = "```console\n";
 const ANYTHING: &str = "…";
 
-/// The commands of the console sessions run in order, in one directory, and must print what the README shows. A line that
+/// The commands of the console sessions run in order, next to a clone of the repository, and must print what the README shows. A line that
 /// consists of `…` stands for any number of lines. `BLESS=1` rewrites the output of the other sessions.
 #[test]
 fn the_console_sessions_of_the_readme_are_true() {
@@ -85,6 +85,7 @@ struct Shell {
 impl Shell {
     fn new() -> Self {
         let project = Project::empty();
+        project.link("mesh-compile", repository());
         project.write("state/directory", project.text_path("").trim_end_matches('/'));
         Self { project }
     }

@@ -59,8 +59,16 @@ const OTHERS: &[(&str, &str, &[&str])] = &[
     ("StatefulSet", "HorizontalPodAutoscaler", &["spec", "scaleTargetRef", "name"]),
 ];
 
-/// The objects of a kind that have or had a name, by kind and name: their namespace and present name.
-type Renamed = BTreeMap<(String, String), Vec<(String, String)>>;
+/// The objects of a kind that have or had a name, by kind and name.
+type Renamed = BTreeMap<(String, String), Vec<Now>>;
+
+/// The present namespace and name of an object, and the namespace that it had with an earlier name.
+#[derive(Debug, PartialEq, Eq)]
+struct Now {
+    namespace: String,
+    name: String,
+    earlier: String,
+}
 
 /// Corrects the references in all objects.
 pub(super) fn correct(resources: &mut [Resource]) {
@@ -69,7 +77,8 @@ pub(super) fn correct(resources: &mut [Resource]) {
         let Some(now) = resource.ids().last() else { continue };
         for id in &resource.previous {
             let known = renamed.entry((id.kind.clone(), id.name.clone())).or_default();
-            let target = (now.namespace().to_owned(), now.name.clone());
+            let earlier = id.namespace().to_owned();
+            let target = Now { namespace: now.namespace().to_owned(), name: now.name.clone(), earlier };
             if !known.contains(&target) {
                 known.push(target);
             }
@@ -91,9 +100,11 @@ fn refer(resource: &mut Resource, renamed: &Renamed) {
         let Some(known) = renamed.get(&(referent.to_owned(), name.clone())) else { return };
         let mut here = known
             .iter()
-            .filter(|(other, _)| *other == namespace || other.starts_with('_') || namespace.starts_with('_'));
-        if let (Some((_, new)), None) = (here.next(), here.next()) {
-            name.clone_from(new);
+            .filter(|now| now.namespace == namespace || now.namespace.starts_with('_') || namespace.starts_with('_'));
+        if let Some(new) = here.next()
+            && here.all(|other| other.name == new.name)
+        {
+            name.clone_from(&new.name);
         }
     };
     if let Some(path) = pod(&kind) {
@@ -125,9 +136,11 @@ fn account(subject: &mut Node, renamed: &Renamed) {
         return;
     }
     let Some(name) = text("name") else { return };
-    let Some([(namespace, new)]) = renamed.get(&("ServiceAccount".to_owned(), name)).map(Vec::as_slice) else { return };
+    let Some(known) = renamed.get(&("ServiceAccount".to_owned(), name)) else { return };
+    let earlier = text("namespace").unwrap_or_else(|| "default".to_owned());
+    let Some(Now { namespace, name, .. }) = known.iter().find(|now| now.earlier == earlier) else { return };
     let location = subject.location;
-    subject.set_text("name", new, location);
+    subject.set_text("name", name, location);
     subject.set_text("namespace", namespace, location);
 }
 

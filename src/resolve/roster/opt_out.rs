@@ -69,7 +69,7 @@ impl<'a> OptOuts<'a> {
             return;
         }
         for (location, (name, key, _)) in self.names.into_iter().filter(|(_, (.., is_used))| !is_used) {
-            sink.push(
+            sink.push_if_everywhere(
                 Diagnostic::warning(Code::MC0144, format!("no binding adds the filter `{name}` to `{key}`"))
                     .at_label(location, "excludes nothing")
                     .help("remove it, or correct the name"),

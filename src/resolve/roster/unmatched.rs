@@ -32,16 +32,22 @@ pub(super) fn report(spec: &Spec, base: &Base, roster: &[Entry<'_>], bindings: &
     }
     for (pattern, _) in bindings.names.all.iter().zip(&bindings.used_names).filter(|(_, is_used)| !**is_used) {
         if bindings.matches[pattern.list].bound > 0 && !known.is_known_otherwise(pattern) {
-            sink.push(known.unused_name(pattern));
+            push(pattern, known.unused_name(pattern), sink);
         }
     }
     for (pattern, _) in bindings.namespaces.all.iter().zip(&bindings.used_namespaces).filter(|(_, used)| !**used) {
         let is_system = pattern.excludes && SYSTEM.iter().any(|prefix| pattern.text().starts_with(prefix));
         let is_bound = bindings.matches.get(pattern.list).is_some_and(|matches| matches.bound > 0);
         if is_bound && !is_system {
-            sink.push(known.unused_namespace(pattern));
+            push(pattern, known.unused_namespace(pattern), sink);
         }
     }
+}
+
+/// An exclusion may be for one environment. Any other pattern may be for one environment too, but then the filters would be missing
+/// in the others.
+fn push(pattern: &Pattern<'_>, diagnostic: Diagnostic, sink: &mut Sink) {
+    if pattern.excludes { sink.push_if_everywhere(diagnostic) } else { sink.push(diagnostic) }
 }
 
 struct Known<'a> {
@@ -141,6 +147,9 @@ impl Known<'_> {
             let diagnostic = diagnostic.related(object.location, format!("a {}", object.kind));
             return match Kind::of(&object.api_version, &object.kind) {
                 Err(refused) => diagnostic.note(refused.reason).help(refused.help),
+                Ok(_) if object.at(&["spec", "workloadRef"]).is_some() => {
+                    diagnostic.help("name the Deployment that its `workloadRef` refers to")
+                }
                 Ok(_) => diagnostic.help("bindings apply to workloads: name the object that creates the pods"),
             };
         }

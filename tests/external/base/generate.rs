@@ -139,7 +139,7 @@ impl Writer<'_> {
             }
         }
         if self.random.one_in(4) {
-            text.push_str("commonAnnotations: {contact: 'on', example.org/x: y}\n");
+            text.push_str("commonAnnotations: {contact: 'on', example.org/x: z}\n");
         }
         if self.random.one_in(5) {
             text.push_str(

@@ -168,7 +168,7 @@ fn template(random: &mut Random, name: &str, indent: usize) -> String {
 /// A strategic-merge patch for an object, with its head.
 pub(super) fn strategic(random: &mut Random, object: &Object) -> String {
     let head = object.head();
-    let metadata = ["  labels: {added: x}\n", "  labels: {app: null}\n", "  annotations: {note: 'no', more: x}\n"];
+    let metadata = ["  labels: {added: x}\n", "  labels: {tier: null}\n", "  annotations: {note: 'no', more: x}\n"];
     if !object.has_template() || random.one_in(4) {
         return match object.kind {
             "Service" if random.one_in(2) => format!(
@@ -207,8 +207,15 @@ pub(super) fn strategic(random: &mut Random, object: &Object) -> String {
     format!("{head}spec:\n  {spec}")
 }
 
-/// JSON 6902 operations that apply to every workload.
+/// JSON 6902 operations. Most apply to every workload.
 pub(super) fn operations(random: &mut Random) -> &'static str {
+    if random.one_in(20) {
+        return random.pick(&[
+            "- {op: test, path: /kind, value: Deployment}",
+            "- {op: remove, path: /spec/none}",
+            "- {op: add, path: /spec/none/below, value: 1}",
+        ]);
+    }
     random.pick(&[
         "- {op: add, path: /spec/template/metadata/labels/json, value: 'yes'}",
         "- {op: add, path: /spec/template/metadata/labels/example.org~1a, value: on}",
@@ -218,9 +225,6 @@ pub(super) fn operations(random: &mut Random) -> &'static str {
         "- {op: remove, path: /spec/template/spec/volumes/0}\n- {op: add, path: /spec/paused, value: true}",
         "- {op: copy, from: /spec/template/metadata/labels, path: /spec/template/metadata/copy}",
         "- {op: move, from: /spec/template/metadata/labels/version, path: /spec/template/metadata/labels/moved}",
-        "- {op: test, path: /kind, value: Deployment}",
-        "- {op: remove, path: /spec/none}",
-        "- {op: add, path: /spec/none/below, value: 1}",
         "- {op: replace, path: /metadata/labels, value: {all: new}}",
     ])
 }

@@ -74,6 +74,11 @@ fn kubectl_applies_every_patch() {
 fn component() -> Project {
     let project = Project::examples();
     project.edit("mesh.toml", "base = \"examples/bookinfo\"\n", "");
+    for name in ["productpage", "details"] {
+        let header = format!("[workloads.{name}-v1]\n");
+        let selector = format!("selector = {{ app = \"{name}\", version = \"v1\" }}\n");
+        project.edit("mesh.toml", &header, &format!("{header}{selector}"));
+    }
     project.write("mesh.toml", format!("{}\n[output]\ndir = \"component\"\n", project.read("mesh.toml")));
     project
 }
