@@ -130,10 +130,12 @@ fn a_workload_that_the_base_does_not_have_is_an_error() {
             ("workloads.web = { namespace = 'admin', filters = ['f'] }", in_shop.clone()),
             ("workloads.web = { patch-namespace = '', filters = ['f'] }", in_shop.clone()),
             (PLAIN, service("app: web", "{ port: 80 }")),
+            ("output.envoy-filters = 'per-workload'\nworkloads.wbe.filters = ['f']", web("", "")),
             ("workloads.x = { name = 'wbe', filters = ['f'] }", web("", "")),
-            ("workloads.web.tests = []", workload("Deployment", "api", "", "")),
         ],
     );
+    // A table without filters names an object of the base too.
+    assert!(codes("workloads.wbe.tests = []", &web("", "")).contains(&"MC0520".to_owned()));
     expect(
         &[],
         &[
