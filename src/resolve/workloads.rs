@@ -109,7 +109,7 @@ fn workload<'a>(
     let base = inputs.index.base;
     let is_known = entry.linked.is_some() || !(base.incomplete || base.objects.is_empty());
     let mut mesh = mesh::Workload {
-        kind: kind,
+        kind,
         name,
         namespace,
         patch_namespace,

@@ -203,7 +203,7 @@ fn an_incomplete_base_reports_nothing_as_missing() {
         .file("mesh.toml", "filters.f.module = 'f.wasm'\nworkloads.wbe.filters = [{ filter = 'f', port = 1 }]");
     let mut sink = Sink::new();
     let objects = read_text(world.sources(), "base.yaml".into(), &web("", ""), &mut sink);
-    let base = Base { objects, incomplete: true, ..Base::default() };
+    let base = Base { objects, incomplete: true };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
     let _ = crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink);
     let found: Vec<_> = sink.into_sorted(world.sources()).iter().map(|it| it.code).collect();
