@@ -66,8 +66,7 @@ pub(super) fn text(sources: &Sources, path: &Utf8Path, bytes: &[u8], sink: &mut 
         }
         Err(error) => {
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let diagnostic =
-                Diagnostic::error(Code::MC0502, format!("`{path}` is not UTF-8: line {line} has other bytes"));
+            let diagnostic = Diagnostic::error(Code::MC0502, format!("line {line} of `{path}` is not UTF-8"));
             sink.push(diagnostic.at(Location::whole(sources.id(path))).help("convert the file to UTF-8"));
             None
         }

@@ -1,11 +1,13 @@
 //! `mesh-compile inspect`
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
-use clap::Args;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use mesh_compile::diag::render::{Format, json};
-use mesh_compile::diag::{Code, Diagnostic, Sink, visible};
+use mesh_compile::diag::{Code, Diagnostic, Severity, Sink, visible};
 use mesh_compile::inspect::{Inspection, Target, grouped, inspect};
 use mesh_compile::world::World;
 
@@ -21,8 +23,24 @@ pub(super) struct Inspect {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<Utf8PathBuf>,
     /// Oldest version of Istio that must load the modules [default: the newest known version]
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = Versions, hide_possible_values = true)]
     istio: Option<String>,
+}
+
+/// Any version, for its own message. Shells complete the known ones.
+#[derive(Clone)]
+struct Versions;
+
+impl TypedValueParser for Versions {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Target::known().map(|(version, adds)| PossibleValue::new(version).help(adds))))
+    }
 }
 
 /// The columns before the values.
@@ -43,6 +61,13 @@ impl Inspect {
             )));
             return reporter.diagnostics(sink);
         };
+        if let Some(concern) = target.concern() {
+            let is_error = concern.severity == Severity::Error;
+            sink.push(concern);
+            if is_error {
+                return reporter.diagnostics(sink);
+            }
+        }
         let mut inspections = Vec::new();
         for file in &self.files {
             match inspect(world, file, target) {

@@ -17,7 +17,7 @@ mod runtime;
 
 pub(crate) use direction::Direction;
 pub(crate) use insert::Insert;
-pub(crate) use istio::Istio;
+pub(crate) use istio::{Concern, Feature, Istio};
 pub(crate) use kind::{Kind, NotAKind};
 pub(crate) use log_level::LogLevel;
 pub(crate) use mount::MountBy;

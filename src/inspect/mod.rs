@@ -127,6 +127,17 @@ impl Target {
     pub fn parse(text: Option<&str>) -> Option<Self> {
         text.map_or(Some(Istio::NEWEST), Istio::parse).map(Self)
     }
+
+    /// The known versions and what each adds, the newest first.
+    pub fn known() -> impl Iterator<Item = (String, String)> {
+        Istio::known().map(|release| (release.istio.to_string(), release.description()))
+    }
+
+    /// What to tell about a version that mesh-compile is not tested with.
+    #[must_use]
+    pub fn concern(self) -> Option<Diagnostic> {
+        module::version::concern(self.0)
+    }
 }
 
 /// Analyzes a file.

@@ -1,5 +1,7 @@
 //! Modules as files: reads them, and reports what [`mesh_compile_module`] finds in them.
 
+pub(crate) mod version;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use super::modules::DeliveredModule;
 use super::settings::Settings;
 use super::template::Templates;
 use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::domain::{FilterName, FilterType, Istio, OnFailure};
+use crate::domain::{Feature, FilterName, FilterType, OnFailure};
 use crate::spec::types;
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
@@ -104,8 +104,8 @@ fn environment(written: &types::Filter, sink: &mut Sink) {
 
 fn on_failure(spec: &Spec, settings: &Settings, written: &types::Filter, sink: &mut Sink) -> Option<OnFailure> {
     let policy = written.on_failure.as_ref()?;
-    if **policy == OnFailure::Reload && settings.istio < Istio::FAILURE_POLICY {
-        sink.push(too_old(spec, settings, "`on-failure = \"reload\"`", policy.location(), Istio::FAILURE_POLICY));
+    if **policy == OnFailure::Reload && !settings.istio.supports(Feature::FailurePolicy) {
+        sink.push(too_old(spec, settings, "`on-failure = \"reload\"`", policy.location(), Feature::FailurePolicy));
         return None;
     }
     Some(**policy)
@@ -121,15 +121,15 @@ fn stop_iteration(spec: &Spec, settings: &Settings, written: &types::Filter, sin
         );
         return None;
     }
-    if settings.istio < Istio::STOP_ITERATION {
-        sink.push(too_old(spec, settings, "`stop-iteration`", allowed.location(), Istio::STOP_ITERATION));
+    if !settings.istio.supports(Feature::StopIteration) {
+        sink.push(too_old(spec, settings, "`stop-iteration`", allowed.location(), Feature::StopIteration));
         return None;
     }
     Some(**allowed)
 }
 
-fn too_old(spec: &Spec, settings: &Settings, what: &str, location: Location, since: Istio) -> Diagnostic {
-    let istio = settings.istio;
+fn too_old(spec: &Spec, settings: &Settings, what: &str, location: Location, feature: Feature) -> Diagnostic {
+    let (istio, since) = (settings.istio, feature.since());
     let message = format!("Istio {istio} (Envoy 1.{}) does not support {what}", istio.envoy_minor());
     let diagnostic = Diagnostic::error(Code::MC0206, message)
         .at_label(location, format!("requires Istio {since} (Envoy 1.{})", since.envoy_minor()))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{Istio, LabelKey, LabelValue, Namespace, Provider};
+use crate::module::version::concern;
 use crate::spec::{Spanned, Spec};
 
 /// What applies to every filter and workload.
@@ -86,10 +87,8 @@ fn istio(spec: &Spec, sink: &mut Sink) -> Istio {
         );
         return Istio::NEWEST;
     };
-    if version > Istio::NEWEST {
-        let message = format!("mesh-compile does not know Istio {version} yet");
-        let note = format!("the rules and fields of Istio {}, the newest known version, apply", Istio::NEWEST);
-        sink.push(Diagnostic::warning(Code::MC0208, message).at(written.location()).note(note));
+    if let Some(concern) = concern(version) {
+        sink.push(concern.at(written.location()));
     }
     version
 }

@@ -108,14 +108,16 @@ fn workload<'a>(
     let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
     let existing = entry.linked.map(|linked| link::existing(&linked, entry.location, sink)).unwrap_or_default();
     let log = written.wasm_log_level.as_ref().map(|level| link::log_level(entry.linked.as_ref(), level, sink));
+    let base = inputs.index.base;
+    let is_known = entry.linked.is_some() || !(base.incomplete || base.objects.is_empty());
     let mut mesh = mesh::Workload {
-        kind: kind,
+        kind,
         name,
         namespace,
         patch_namespace,
         selector,
-        // The object's selector is reported if it cannot be used.
-        has_selector: written.selector.as_ref().map_or(entry.linked.is_some(), |selector| !selector.is_empty()),
+        // An object whose selector cannot be used is reported, and so is one that the base lacks.
+        has_selector: written.selector.as_ref().map_or(is_known, |selector| !selector.is_empty()),
         mount: Mount { by, own_container, path, volume },
         log,
         volumes: volumes::json(written.volumes()),

@@ -41,6 +41,9 @@ impl fmt::Display for Abi {
 /// The minor version of an Envoy: 33 for 1.33.
 pub type EnvoyMinor = u32;
 
+/// Istio 1.N ships Envoy 1.(N+8).
+pub const ENVOY_AHEAD_OF_ISTIO: EnvoyMinor = 8;
+
 /// A function that Envoy provides.
 #[derive(Debug)]
 pub struct HostFunction {
@@ -172,6 +175,21 @@ pub const WASI: [HostFunction; 45] = [
     host_since("sock_shutdown", sig("ii>i"), WASI_2026),
 ];
 
+fn functions() -> impl Iterator<Item = &'static HostFunction> {
+    let tables: [&'static [HostFunction]; 5] = [&PROXY, &PROXY_0_1, &PROXY_0_2, &PROXY_0_2_1, &WASI];
+    tables.into_iter().flatten()
+}
+
+/// The host functions that an Envoy adds to those of older versions.
+pub fn added_in(envoy: EnvoyMinor) -> impl Iterator<Item = &'static str> {
+    functions().filter(move |function| function.since == envoy).map(|function| function.name)
+}
+
+/// A host function that only a newer Envoy has.
+pub fn added_after(envoy: EnvoyMinor) -> Option<&'static str> {
+    functions().find(|function| function.since > envoy).map(|function| function.name)
+}
+
 /// The function that Envoy provides for an import of a module with this ABI, if there is one.
 pub fn host_function(abi: Abi, module: &str, name: &str) -> Option<&'static HostFunction> {
     let tables: &[&'static [HostFunction]] = match (module, abi) {
@@ -259,8 +277,7 @@ pub fn callbacks(abi: Abi) -> impl Iterator<Item = &'static Callback> {
 
 /// All names that a list of capabilities can contain.
 pub fn all_names() -> impl Iterator<Item = &'static str> {
-    let tables: [&'static [HostFunction]; 5] = [&PROXY, &PROXY_0_1, &PROXY_0_2, &PROXY_0_2_1, &WASI];
-    let functions = tables.into_iter().flatten().map(|function| function.name);
+    let functions = functions().map(|function| function.name);
     let callbacks = CALLBACKS.iter().chain(&CALLBACKS_0_2).map(|callback| callback.name);
     functions
         .chain(callbacks)

@@ -84,7 +84,9 @@ fn selector(reader: &mut Reader<'_>, value: &Node) -> Option<Selector> {
         let (text, location) = reader.field(value, key)?;
         whole(&text).unwrap_or_else(|error| {
             valid = false;
-            reader.reject(format!("`{key}` is not a valid regular expression: {error}"), location);
+            let error = error.to_string();
+            let reason = error.rsplit("error: ").next().unwrap_or(&error);
+            reader.reject(format!("`{key}` is not a valid regular expression: {reason}"), location);
             None
         })
     };

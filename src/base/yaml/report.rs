@@ -11,6 +11,13 @@ pub(super) fn syntax(file: FileId, text: &str, document: usize, error: &ScanErro
         return diagnostic;
     }
     let location = Location::new(file, at..next(text, at));
+    let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    if ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| text[line..].starts_with(marker)) {
+        let location = Location::new(file, line..line + 7);
+        return Diagnostic::error(Code::MC0503, "the file contains a merge conflict")
+            .at(location)
+            .help("resolve the conflict");
+    }
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => {
             let message = format!("more than {} maps and lists are nested", super::DEPTH);

@@ -129,11 +129,14 @@ pub(crate) fn group(object: &Object) -> &str {
     object.api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
+/// A namespace, and the key and value of a label.
+type Label<'a> = (&'a str, &'a str, &'a str);
+
 /// Objects that select pods by labels within their namespace.
 #[derive(Debug, Default)]
 struct Selectors<'a> {
     /// By namespace and by the label of each selector that the fewest selectors of the namespace have.
-    by_label: BTreeMap<(&'a str, &'a str, &'a str), Vec<(&'a Object, &'a [Entry])>>,
+    by_label: BTreeMap<Label<'a>, Vec<(&'a Object, &'a [Entry])>>,
     /// Those that have no selector, by namespace.
     without: BTreeMap<&'a str, Vec<&'a Object>>,
 }
@@ -142,7 +145,7 @@ impl<'a> Selectors<'a> {
     fn new(selectors: Vec<(&'a str, &'a Object, &'a [Entry])>) -> Self {
         let labels =
             |selector: &'a [Entry]| selector.iter().filter_map(|it| Some((it.key.as_str(), it.value.as_str()?)));
-        let mut counts: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
+        let mut counts: BTreeMap<Label<'_>, usize> = BTreeMap::new();
         for (namespace, _, selector) in &selectors {
             labels(selector).for_each(|(key, value)| *counts.entry((namespace, key, value)).or_default() += 1);
         }

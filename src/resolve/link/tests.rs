@@ -130,10 +130,12 @@ fn a_workload_that_the_base_does_not_have_is_an_error() {
             ("workloads.web = { namespace = 'admin', filters = ['f'] }", in_shop.clone()),
             ("workloads.web = { patch-namespace = '', filters = ['f'] }", in_shop.clone()),
             (PLAIN, service("app: web", "{ port: 80 }")),
+            ("output.envoy-filters = 'per-workload'\nworkloads.wbe.filters = ['f']", web("", "")),
             ("workloads.x = { name = 'wbe', filters = ['f'] }", web("", "")),
-            ("workloads.web.tests = []", workload("Deployment", "api", "", "")),
         ],
     );
+    // A table without filters names an object of the base too.
+    assert!(codes("workloads.wbe.tests = []", &web("", "")).contains(&"MC0520".to_owned()));
     expect(
         &[],
         &[
@@ -201,7 +203,7 @@ fn an_incomplete_base_reports_nothing_as_missing() {
         .file("mesh.toml", "filters.f.module = 'f.wasm'\nworkloads.wbe.filters = [{ filter = 'f', port = 1 }]");
     let mut sink = Sink::new();
     let objects = read_text(world.sources(), "base.yaml".into(), &web("", ""), &mut sink);
-    let base = Base { objects, incomplete: true, ..Base::default() };
+    let base = Base { objects, incomplete: true };
     let spec = crate::spec::load(&world, "mesh.toml".into(), &[], &mut sink).unwrap().into_only();
     let _ = crate::resolve::resolve(&world, &spec, "out".into(), &loaded(base), &mut sink);
     let found: Vec<_> = sink.into_sorted(world.sources()).iter().map(|it| it.code).collect();

@@ -9,8 +9,9 @@ mod workload;
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::json;
 
 pub(crate) use binding::Binding;
 pub(super) use environment::{Defaults, Overlay};
@@ -21,7 +22,7 @@ pub(crate) use workload::{Bindings, KindName, Use, UseSettings, Workload};
 use super::decode::by_kind;
 use super::{Spanned, Value};
 use crate::diag::Location;
-use crate::domain::Provider;
+use crate::domain::{Istio, Provider};
 
 // Only the schema uses it: the entries are decoded one by one.
 /// Wasm filters, and the workloads whose proxies run them.
@@ -60,6 +61,7 @@ pub(crate) struct Mesh {
     pub(crate) namespace: Option<Spanned<String>>,
     /// The oldest Istio version of any proxy in the mesh, such as `1.28`. Fields that this version does not support are not
     /// written. Default: the newest version known.
+    #[schemars(schema_with = "istio_versions")]
     pub(crate) istio: Option<Spanned<String>>,
     /// Istio's root namespace. Its EnvoyFilters apply to every namespace of the mesh. Default: `istio-system`.
     pub(crate) root_namespace: Option<Spanned<String>>,
@@ -98,6 +100,14 @@ impl Spanned<Base> {
             Base::Several(paths) => paths.iter().map(|path| (path.as_str(), path.location())).collect(),
         }
     }
+}
+
+/// Any string: the patch version may follow. Editors offer the known versions.
+fn istio_versions(_: &mut SchemaGenerator) -> Schema {
+    let known = Istio::known().map(
+        |release| json!({ "type": "string", "const": release.istio.to_string(), "description": release.description() }),
+    );
+    json_schema!({ "anyOf": [{ "type": "string" }, { "oneOf": known.collect::<Vec<_>>() }] })
 }
 
 /// Where the manifests are written, and in which form.

@@ -1,6 +1,6 @@
 //! The configuration of a Wasm filter as the proxy gets it from istiod.
 
-use crate::domain::{FilterType, Istio};
+use crate::domain::{Feature, FilterType, Istio};
 use crate::objects::{PluginConfig, TypedConfig, WasmType};
 
 /// What remains of `typed_config` in a proxy of this Istio.
@@ -28,10 +28,10 @@ pub(super) fn received(typed_config: TypedConfig, chain: FilterType, istio: &str
 /// a TypedStruct is opaque to istiod.
 fn drop_unknown(config: &mut PluginConfig, istio: &str) -> Result<(), String> {
     let version = Istio::parse(istio).ok_or_else(|| format!("`{istio}` is not an Istio version"))?;
-    if version < Istio::FAILURE_POLICY {
+    if !version.supports(Feature::FailurePolicy) {
         config.failure_policy = None;
     }
-    if version < Istio::STOP_ITERATION_TYPED {
+    if !version.supports(Feature::StopIterationTyped) {
         config.allow_on_headers_stop_iteration = None;
     }
     Ok(())

@@ -33,7 +33,7 @@ fn start(istio: &str, module: &str, keys: &str) -> Envoy {
 #[test]
 fn stop_iteration_works_in_every_version_that_supports_it() {
     let request = Request { method: "POST", body: "a body", ..Request::default() };
-    for istio in ["1.32", "1.28", "1.27"] {
+    for istio in ["1.32", "1.31", "1.30", "1.29", "1.28", "1.27"] {
         let envoy = start(istio, HOLD, ", stop-iteration = true");
         let response = envoy.send(PORT, &request);
         assert_eq!((response.status, response.upstream().line.as_str()), (200, "POST / HTTP/1.1"), "{istio}");
@@ -55,7 +55,7 @@ fn statuses(envoy: &Envoy) -> [u16; 2] {
 /// with a `failure_policy` that request fails, whatever the policy is (Envoy 1.40, source/extensions/common/wasm/plugin.h).
 #[test]
 fn requests_fail_or_pass_as_on_failure_sets() {
-    for istio in ["1.24", "1.25", "1.28"] {
+    for istio in ["1.24", "1.25", "1.26", "1.27", "1.28", "1.29", "1.30", "1.31", "1.32"] {
         let closed = statuses(&start(istio, TRAP, ", on-failure = 'closed'"));
         assert_eq!(closed, [503, 503], "{istio}");
         let first = if istio == "1.24" { 200 } else { 503 };

@@ -1,5 +1,6 @@
 //! kubectl and kustomize read what mesh-compile renders.
 
+mod kinds;
 mod manifests;
 mod patches;
 mod streams;

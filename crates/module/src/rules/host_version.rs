@@ -1,7 +1,7 @@
 //! The oldest Envoy of the mesh must provide all imported functions.
 
 use super::{Finding, LoadContext, ModuleReport, Rule, Stage, abi};
-use crate::abi::{EnvoyMinor, host_function};
+use crate::abi::{ENVOY_AHEAD_OF_ISTIO, EnvoyMinor, host_function};
 
 pub(super) fn check(report: &ModuleReport, context: &LoadContext, found: &mut Vec<Finding>) {
     let Some(abi) = abi(report) else { return };
@@ -20,10 +20,14 @@ pub(super) fn check(report: &ModuleReport, context: &LoadContext, found: &mut Ve
                     format!("Failed to load Wasm module due to a missing import: {module}.{name}"),
                 )
                 .number(number)
-                .note(format!("Istio 1.{} ships Envoy 1.{}", context.envoy.saturating_sub(8), context.envoy))
+                .note(format!(
+                    "Istio 1.{} ships Envoy 1.{}",
+                    context.envoy.saturating_sub(ENVOY_AHEAD_OF_ISTIO),
+                    context.envoy
+                ))
                 .help(format!(
                     "upgrade the mesh to Istio 1.{}, or build the module without code that needs the function",
-                    host.since.saturating_sub(8)
+                    host.since.saturating_sub(ENVOY_AHEAD_OF_ISTIO)
                 )),
             );
         }

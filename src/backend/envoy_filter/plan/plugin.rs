@@ -3,7 +3,7 @@
 use super::{Capabilities, Context, FailureField, Plugin, StopIteration};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::limits::group;
-use crate::domain::{Istio, OnFailure};
+use crate::domain::{Feature, OnFailure};
 use crate::resolve::mesh::{self, Attachment};
 
 /// The bytes that a configuration may have: etcd's default limit of a request (`--max-request-bytes`, 1.5 MiB), less the rest of
@@ -50,9 +50,9 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Si
         env: settings.env.clone(),
         env_from_host: plugin.env_from_host.clone(),
         capabilities: capabilities
-            .map(|allowed| Capabilities { allowed, in_vm_config: mesh.istio >= Istio::VM_CAPABILITIES }),
+            .map(|allowed| Capabilities { allowed, in_vm_config: mesh.istio.supports(Feature::VmCapabilities) }),
         on_failure: plugin.on_failure.map(|policy| {
-            if mesh.istio >= Istio::FAILURE_POLICY {
+            if mesh.istio.supports(Feature::FailurePolicy) {
                 FailureField::Policy(policy)
             } else {
                 FailureField::FailOpen(policy == OnFailure::Open)
@@ -60,6 +60,6 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Si
         }),
         stop_iteration: plugin
             .stop_iteration
-            .map(|allowed| StopIteration { allowed, typed_struct: mesh.istio < Istio::STOP_ITERATION_TYPED }),
+            .map(|allowed| StopIteration { allowed, typed_struct: !mesh.istio.supports(Feature::StopIterationTyped) }),
     }
 }

@@ -37,10 +37,13 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     }
 }
 
+type Fields = Map<String, Value>;
+
 /// Names or paths of the base.
 struct Taken<'a> {
     what: &'static str,
-    theirs: BTreeMap<&'a str, (Location, Option<&'a Map<String, Value>>)>,
+    /// Where each is declared, and its fields if it is an entry of an annotation.
+    theirs: BTreeMap<&'a str, (Location, Option<&'a Fields>)>,
 }
 
 impl<'a> Taken<'a> {
@@ -62,7 +65,7 @@ impl<'a> Taken<'a> {
     }
 
     /// Reports a name or path of ours that the base has. An equal entry of an annotation is no conflict.
-    fn check(&self, name: &str, at: Location, ours: Option<&Map<String, Value>>, sink: &mut Sink) {
+    fn check(&self, name: &str, at: Location, ours: Option<&Fields>, sink: &mut Sink) {
         let Some((location, theirs)) = self.theirs.get(trim(name)) else { return };
         if ours.is_some() && ours == *theirs {
             return;
