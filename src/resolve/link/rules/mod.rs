@@ -11,6 +11,7 @@ mod port;
 mod protocol;
 mod proxy_config;
 mod proxy_container;
+mod revision_name;
 mod selector_labels;
 mod shared_selector;
 mod taken;
@@ -50,7 +51,7 @@ pub(crate) struct Context<'a> {
 
 type Rule = fn(&Context<'_>, &mut Sink);
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     selector_labels::check,
     injection::check,
     host_network::check,
@@ -60,6 +61,7 @@ const RULES: [Rule; 10] = [
     port::check,
     protocol::check,
     gateway::check,
+    revision_name::check,
     transformers::check,
 ];
 
