@@ -44,6 +44,7 @@ pub(super) fn resolve<'a>(
     sink: &mut Sink,
 ) -> Vec<Use<'a>> {
     let default_direction = entry.direction();
+    let common_direction: Direction = spec.default_workload.direction.as_deref().copied().unwrap_or_default();
     let mut seen: BTreeMap<&str, Location> = BTreeMap::new();
     let mut uses = Vec::new();
     for item in entry.uses.iter().map(|one| one.written) {
@@ -70,7 +71,7 @@ pub(super) fn resolve<'a>(
         };
         let own_direction = with.and_then(|with| with.direction.as_ref());
         let direction_at = own_direction.or(entry.written.direction.as_ref());
-        let has_settings = is_moved || default_direction != Direction::default() || with.is_some_and(differs);
+        let has_settings = is_moved || default_direction != common_direction || with.is_some_and(differs);
         uses.push(Use {
             filter,
             configuration,

@@ -91,7 +91,9 @@ fn workload<'a>(
         Some(path) => volumes::mount_path(path, sink),
         None => Some(MOUNT_PATH.to_owned()),
     };
-    let is_moved = mount_path.as_deref() != Some(MOUNT_PATH);
+    // Workloads share an EnvoyFilter unless they differ from what most of them have.
+    let default = spec.default_workload.mount_path.as_ref().map_or(MOUNT_PATH, |path| path.trim_end_matches('/'));
+    let is_moved = mount_path.as_deref() != Some(default);
     let uses = uses::resolve(world, spec, filters, entry, is_moved, sink);
     let by = mount_by(entry, &uses, sink);
     let (kind, name, namespace) = (entry.kind?, name?, namespace?);

@@ -17,6 +17,9 @@ use crate::diag::{Diagnostic, Files, Label, Severity, Sources, visible, visible_
 /// same on every machine.
 const WIDTH: usize = 120;
 
+/// The diagnostics that are shown of one code at one place. A binding can cause thousands.
+const ALIKE: usize = 5;
+
 /// The diagnostics, separated by blank lines.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: Color) -> String {
@@ -27,17 +30,29 @@ pub fn render(diagnostics: &[Diagnostic], sources: &Sources, color: Color) -> St
     }
     .term_width(WIDTH);
     let mut out = String::new();
-    for diagnostic in diagnostics {
-        if !out.is_empty() {
-            out.push('\n');
+    for alike in diagnostics.chunk_by(is_alike) {
+        for diagnostic in &alike[..alike.len().min(ALIKE)] {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            for line in renderer.render(&[group(diagnostic, &files)]).lines() {
+                out.push_str(line.trim_end());
+                out.push('\n');
+            }
+            detail::write(&diagnostic.detail, color, &mut out);
         }
-        for line in renderer.render(&[group(diagnostic, &files)]).lines() {
-            out.push_str(line.trim_end());
-            out.push('\n');
+        if alike.len() > ALIKE {
+            let more = alike.len() - ALIKE;
+            out.push_str(&format!("\n… and {more} more {} at this place; `--format json` shows all\n", alike[0].code));
         }
-        detail::write(&diagnostic.detail, color, &mut out);
     }
     out
+}
+
+/// Whether two diagnostics say the same about two workloads of one binding: they have the same code and place.
+fn is_alike(a: &Diagnostic, b: &Diagnostic) -> bool {
+    let place = |it: &Diagnostic| it.primary.as_ref().map(|label| label.location);
+    a.code == b.code && place(a) == place(b) && place(a).is_some_and(|location| location.range.is_some())
 }
 
 /// A part of a diagnostic between its message and its notes.

@@ -6,7 +6,7 @@ use super::bindings::{Bindings, has_kind, has_labels, has_no_condition};
 use super::patterns::Pattern;
 use super::{Entry, labels};
 use crate::base::{Base, Object};
-use crate::diag::{Code, Diagnostic, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::Kind;
 use crate::spec::types::KindName;
 use crate::spec::{Binding, Spanned, Spec};
@@ -88,10 +88,31 @@ impl Known<'_> {
         if is_any {
             return diagnostic;
         }
+        if let Some((first, allowed)) = self.outside(index, binding) {
+            return diagnostic
+                .related(allowed, "the file's bindings apply only to these namespaces")
+                .note(format!("`{first}` matches, but is in another namespace"));
+        }
         let total = self.roster.len();
         diagnostic
             .note(format!("of {total} workloads, {}, but none matches all", list(&conditions)))
             .help("loosen one of the conditions")
+    }
+
+    /// A workload that meets all conditions, but is outside the namespaces that the binding's file may change, and where these
+    /// are set.
+    fn outside(&self, index: usize, binding: &Spanned<Binding>) -> Option<(&str, Location)> {
+        let Bindings { names, namespaces, .. } = self.bindings;
+        let allowed = self.spec.namespaces_of(binding.location())?.first()?.location();
+        let mut hits = Vec::new();
+        let meets = |entry: &&Entry<'_>| {
+            let namespace = entry.namespace.as_ref().map_or("", |namespace| namespace.as_str());
+            has_kind(binding, entry)
+                && has_labels(binding, entry)
+                && names.matches(entry.name, &mut hits)[index].accepts()
+                && namespaces.matches(namespace, &mut hits)[index].accepts()
+        };
+        self.roster.iter().find(meets).map(|entry| (entry.key.as_str(), allowed))
     }
 
     /// Each condition of a binding, the number of workloads that meet it, and what is wrong if none does.

@@ -121,6 +121,20 @@ fn a_blank_line_separates_diagnostics() {
 }
 
 #[test]
+fn of_many_diagnostics_with_one_code_and_place_a_few_are_shown() {
+    let mesh = source("mesh.toml", MESH);
+    let at = |nth| find(mesh, "\"a.wasm\"", nth);
+    let mut many: Vec<_> =
+        (0..9).map(|number| Diagnostic::error(Code::MC0526, format!("{number}")).at(at(0))).collect();
+    many.push(Diagnostic::error(Code::MC0526, "elsewhere").at(at(1)));
+    let text = render(&many, &SOURCES, Color::Plain);
+    let shown: Vec<&str> = text.lines().filter(|line| line.starts_with(['e', '…'])).collect();
+    assert_eq!(shown.len(), 7, "{text}");
+    assert_eq!(shown[5], "… and 4 more MC0526 at this place; `--format json` shows all");
+    assert_eq!(shown[6], "error[MC0526]: elsewhere");
+}
+
+#[test]
 fn a_long_span_is_folded() {
     let text = format!("a = [\n{}]\nb = 1\n", "  1,\n".repeat(20));
     let list = source("mesh.toml", &text);
