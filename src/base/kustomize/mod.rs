@@ -390,7 +390,7 @@ fn is_remote(path: &str) -> bool {
         || path
             .split('/')
             .next()
-            .is_some_and(|host| host.contains('.') && host.trim_matches('.') != "" && path.contains("//"))
+            .is_some_and(|host| host.contains('.') && !host.trim_matches('.').is_empty() && path.contains("//"))
         || ["github.com/", "gitlab.com/", "bitbucket.org/"].iter().any(|host| path.starts_with(host))
 }
 

@@ -110,7 +110,8 @@ impl<'a> Bindings<'a> {
         for (index, binding) in self.all.iter().enumerate() {
             let (name, namespace) = (by_name[index], by_namespace[index]);
             let of_file = by_namespace[self.all.len() + index];
-            if !of_file.accepts() || !(name.included && namespace.included) || has_no_condition(binding) {
+            let may_match = of_file.accepts() && name.included && namespace.included;
+            if !may_match || has_no_condition(binding) {
                 continue;
             }
             others[index] = has_kind(binding, entry) && has_labels(binding, entry);

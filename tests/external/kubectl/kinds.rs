@@ -63,7 +63,9 @@ fn object(it: &Kind) -> Value {
     });
     let nested = it.path.iter().rev().fold(template, |inner, key| json!({ *key: inner }));
     let mut object = json!({ "apiVersion": it.api_version, "kind": it.kind, "metadata": { "name": it.name } });
-    object.as_object_mut().unwrap().extend(nested.as_object().unwrap().clone());
+    for (key, value) in nested.as_object().into_iter().flatten() {
+        object[key] = value.clone();
+    }
     if it.api_version == "apps/v1" {
         object["spec"]["selector"] = json!({ "matchLabels": { "app": it.name } });
     }

@@ -20,7 +20,8 @@ fn chart(project: &Project) -> String {
 fn kustomized(project: &Project) -> String {
     let helm = format!("#!/bin/sh\n[ \"$1\" = version ] && exec echo v3.18.0\nexec '{}' \"$@\"\n", text(&tool("helm")));
     project.write("helm", helm);
-    std::fs::set_permissions(project.path("helm"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(project.path("helm"), std::fs::Permissions::from_mode(0o755))
+        .expect("a file of this test");
     let (helm, dir) = (project.text_path("helm"), project.text_path(EXAMPLE));
     kubectl(&["kustomize", "--enable-helm", "--helm-command", &helm, &dir]).ends(0, &[]).stdout
 }
