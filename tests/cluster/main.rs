@@ -67,6 +67,7 @@ fn main() -> ExitCode {
 }
 
 /// Starts the control plane. Fails with a text, so that every test fails with the reason.
+#[expect(clippy::print_stderr, reason = "the harness shows no times by itself")]
 fn start() -> Result<Arc<ControlPlane>, String> {
     let clock = Instant::now();
     let started = catch_unwind(AssertUnwindSafe(ControlPlane::start));

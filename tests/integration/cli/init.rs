@@ -274,7 +274,7 @@ fn a_directory_of_a_repository_gets_no_files_for_its_root() {
 }
 
 fn git(project: &Project, arguments: &[&str]) {
-    let ran = Command::new("git").args(arguments).current_dir(project.path("")).output().unwrap();
+    let ran = Command::new("git").args(arguments).current_dir(project.path("")).output().expect("git runs");
     assert!(ran.status.success(), "git {arguments:?}");
 }
 
