@@ -55,7 +55,8 @@ impl Project {
         self.with_bytes(path, &bytes)
     }
 
-    /// Adds a base of Deployments, given as `namespace/name`. Their pods have the label `app` with the name as its value.
+    /// Adds a base of Deployments, given as `namespace/name`. Their pods have the label `app` with the name as its value. A
+    /// Deployment named `gateway` is a gateway.
     pub(crate) fn with_base(mut self, deployments: &[&str]) -> Self {
         let mut resources = Vec::new();
         for deployment in deployments {
@@ -63,13 +64,18 @@ impl Project {
             let file = format!("{namespace}-{name}.yaml");
             let labels = json!({ "app": name });
             let container = json!({ "name": name, "image": format!("example.com/{name}:1.0") });
+            let annotations =
+                if name == "gateway" { json!({ "inject.istio.io/templates": "gateway" }) } else { json!({}) };
             let object = json!({
                 "apiVersion": "apps/v1",
                 "kind": "Deployment",
                 "metadata": { "name": name, "namespace": namespace },
                 "spec": {
                     "selector": { "matchLabels": labels },
-                    "template": { "metadata": { "labels": labels }, "spec": { "containers": [container] } },
+                    "template": {
+                        "metadata": { "labels": labels, "annotations": annotations },
+                        "spec": { "containers": [container] },
+                    },
                 },
             });
             self = self.with_bytes(&format!("base/{file}"), object.to_string().as_bytes());
