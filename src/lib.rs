@@ -52,6 +52,19 @@ pub struct Compiled {
     pub suites: verify::Suites,
 }
 
+impl Compiled {
+    /// Where the environment is rendered to.
+    #[must_use]
+    pub fn place(&self) -> store::Place<'_> {
+        store::Place {
+            environment: self.environment.as_deref(),
+            declared: &self.declared,
+            root: &self.root,
+            dir: &self.tree.dir,
+        }
+    }
+}
+
 /// What to compile.
 #[derive(Debug)]
 pub struct Input<'a> {
@@ -77,7 +90,8 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
     settle(&project, sink);
     let compiled: Vec<Compiled> = compiled.into_iter().collect::<Option<_>>()?;
     let dirs = project.environments().iter().map(|spec| spec.output.dir.as_ref().map(spec::Spanned::location));
-    store::places::apart(&compiled, &dirs.collect::<Vec<_>>(), sink);
+    let places: Vec<_> = compiled.iter().map(Compiled::place).collect();
+    store::places::apart(&places, &dirs.collect::<Vec<_>>(), sink);
     (!sink.has_errors()).then_some(compiled)
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use mesh_compile::diag::Sink;
 use mesh_compile::world::World;
-use mesh_compile::{compile, store};
+use mesh_compile::{Compiled, compile, store};
 
 use super::report::{Reporter, plural};
 use super::verify::{Cache, DryRun};
@@ -30,7 +30,8 @@ impl Check {
         let mut sink = Sink::new();
         let input = project.input(&spec);
         let Some(compiled) = compile(world, &input, &mut sink) else { return reporter.diagnostics(sink) };
-        let survey = store::survey(world, &compiled, &spec, &mut sink);
+        let places: Vec<_> = compiled.iter().map(Compiled::place).collect();
+        let survey = store::survey(world, &places, &spec, &mut sink);
         if sink.has_errors() {
             return reporter.diagnostics(sink);
         }

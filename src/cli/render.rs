@@ -65,7 +65,8 @@ impl Render {
         if self.stdout {
             return print(&compiled, reporter, sink);
         }
-        let survey = store::survey(world, &compiled, &spec, &mut sink);
+        let places: Vec<_> = compiled.iter().map(Compiled::place).collect();
+        let survey = store::survey(world, &places, &spec, &mut sink);
         sink.extend(survey.moved(world, &spec).filter(|_| !self.moves));
         if sink.has_errors() {
             return reporter.diagnostics(sink);

@@ -24,7 +24,7 @@ use crate::world::write::TEMPORARY;
 use crate::world::{Usage, World};
 
 pub use compare::compare;
-pub use places::{Left, Survey, plan_removal, remove, survey};
+pub use places::{Left, Place, Survey, plan_removal, remove, survey};
 pub use write::{Action, Step, exclusive, plan, write};
 use write::{Disk, Real};
 

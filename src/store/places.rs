@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{Disk, Real, Step, about, parse_lock, plan};
-use crate::Compiled;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::path::normal;
 use crate::layout::{GENERATED, LOCK, Tree};
@@ -94,15 +93,28 @@ fn list<T: AsRef<str>>(dirs: &[T]) -> String {
     }
 }
 
+/// Where an environment is rendered to.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The name of the environment. `None` if mesh.toml declares no environments.
+    pub environment: Option<&'a str>,
+    /// The names of all environments that mesh.toml declares.
+    pub declared: &'a [String],
+    /// `output.dir`, from the current directory.
+    pub root: &'a Utf8Path,
+    /// The directory of the environment: `root` or a directory in it.
+    pub dir: &'a Utf8Path,
+}
+
 /// Looks around the output directories. Directories of another mesh.toml are reported to `sink`, and nothing may be written then.
-pub fn survey(world: &dyn World, compiled: &[Compiled], spec: &Utf8Path, sink: &mut Sink) -> Survey {
+pub fn survey(world: &dyn World, places: &[Place<'_>], spec: &Utf8Path, sink: &mut Sink) -> Survey {
     let mut survey = Surveyor { world, spec, ours: world.canonical(spec).ok(), left: Vec::new(), sink };
-    let dirs: BTreeSet<&Utf8Path> = compiled.iter().map(|one| one.tree.dir.as_path()).collect();
+    let dirs: BTreeSet<&Utf8Path> = places.iter().map(|one| one.dir).collect();
     for dir in &dirs {
         survey.own(dir, &dirs);
     }
-    let roots: BTreeSet<&Utf8Path> = compiled.iter().map(|one| one.root.as_path()).collect();
-    if let Some(one) = compiled.first() {
+    let roots: BTreeSet<&Utf8Path> = places.iter().map(|one| one.root).collect();
+    if let Some(one) = places.first() {
         for root in roots {
             survey.inside(root, one, &dirs);
         }
@@ -143,7 +155,7 @@ impl Surveyor<'_> {
     }
 
     /// The directories inside `root`, which is `output.dir`.
-    fn inside(&mut self, root: &Utf8Path, one: &Compiled, dirs: &BTreeSet<&Utf8Path>) {
+    fn inside(&mut self, root: &Utf8Path, one: &Place<'_>, dirs: &BTreeSet<&Utf8Path>) {
         /// What a render writes there itself.
         const RENDERED: [&str; 4] = ["configmaps", "envoyfilters", "patches", "gitops"];
         let Ok(entries) = self.world.list(root) else { return };
@@ -237,18 +249,17 @@ fn empty(dir: &Utf8Path) -> Tree {
 }
 
 /// Reports environments whose directories are the same or inside each other.
-pub(crate) fn apart(compiled: &[Compiled], locations: &[Option<Location>], sink: &mut Sink) {
-    let mut dirs: Vec<_> = compiled.iter().zip(locations).collect();
-    dirs.sort_by(|(a, _), (b, _)| parts(&a.tree.dir).cmp(&parts(&b.tree.dir)));
+pub(crate) fn apart(places: &[Place<'_>], locations: &[Option<Location>], sink: &mut Sink) {
+    let mut dirs: Vec<_> = places.iter().zip(locations).collect();
+    dirs.sort_by(|(a, _), (b, _)| parts(a.dir).cmp(&parts(b.dir)));
     for pair in dirs.windows(2) {
         let [(outer, outer_at), (inner, inner_at)] = pair else { continue };
-        if !inner.tree.dir.starts_with(&outer.tree.dir) {
+        if !inner.dir.starts_with(outer.dir) {
             continue;
         }
-        let name = |one: &Compiled| one.environment.clone().unwrap_or_default();
+        let name = |one: &Place<'_>| one.environment.unwrap_or_default().to_owned();
         let (a, b) = (name(outer), name(inner));
-        let message =
-            format!("the environments `{a}` and `{b}` are rendered to `{}` and `{}`", outer.tree.dir, inner.tree.dir);
+        let message = format!("the environments `{a}` and `{b}` are rendered to `{}` and `{}`", outer.dir, inner.dir);
         let at = inner_at.or(**outer_at);
         let diagnostic = Diagnostic::error(Code::MC0134, message).help("set a different `output.dir` for one of them");
         sink.push(at.into_iter().fold(diagnostic, Diagnostic::at));

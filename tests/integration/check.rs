@@ -112,7 +112,7 @@ fn without_the_lock_nothing_is_overwritten() {
 
 #[test]
 fn a_damaged_lock_is_drift() {
-    for damage in ["", "version = 3\n", "not a lock", "version = 1\nfiles = 3\n", "\u{0}"] {
+    for damage in ["", "version = 99\n", "not a lock", "version = 1\nfiles = 3\n", "\u{0}"] {
         let project = Project::rendered();
         project.write(LOCK, damage);
         check(&project, 1, &["MC0706", LOCK]);

@@ -15,7 +15,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 57] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 58] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
@@ -62,6 +62,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 57] = [
     ("MC0616", "needs a dry run"),
     ("MC0617", "needs a dry run"),
     ("MC0618", "needs a dry run"),
+    ("MC0619", "needs a dry run"),
     ("MC0701", "needs out/"),
     ("MC0702", "needs out/"),
     ("MC0703", "needs out/"),
