@@ -11,7 +11,7 @@ use super::{Options, Report, run};
 use crate::diag::{Location, Sink};
 use crate::domain::{Digest, Direction, FilterType, Istio};
 use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
-use crate::resolve::traffic::suite::{Expect, Step, Test};
+use crate::resolve::traffic::suite::{Chain, Expect, Step, Test};
 use crate::world::{Memory, World as _};
 
 fn config(number: usize, vm_id: &str, choices: u8) -> PluginConfig {
@@ -101,6 +101,7 @@ fn test(location: Location, choices: u8) -> Test {
         location,
         direction: Direction::Inbound,
         port: None,
+        chain: Chain::default(),
         scenario: Scenario {
             properties: BTreeMap::from([(vec!["p".into()], Property::Integer(1))]),
             callouts: BTreeMap::from([
