@@ -16,6 +16,7 @@ mod name_references;
 mod names;
 mod patch_file;
 mod patches;
+mod paths;
 mod resource;
 mod select;
 
@@ -31,6 +32,8 @@ use file::{Kustomization, Reader, Text};
 use gaps::Gap;
 use patch_file::{PatchEntry, PatchSource};
 use patches::{Patch, Unread};
+pub(super) use paths::planned;
+use paths::{is_remote, join};
 use resource::Resource;
 
 /// A kustomization directory, built.
@@ -179,7 +182,7 @@ impl Builder<'_> {
 
     /// The path of a file of the kustomization, which must be within its directory.
     fn file(&mut self, path: &str, location: Location, dir: &Utf8Path, sink: &mut Sink) -> Option<Utf8PathBuf> {
-        let target = clean(&dir.join(path));
+        let target = join(self.world, dir, path);
         let Ok(real) = self.world.canonical(&target) else {
             self.missing(path, location, sink);
             return None;
@@ -202,7 +205,7 @@ impl Builder<'_> {
 
     /// Whether an entry names out/, which may not exist yet.
     fn is_ours(&self, path: &str, dir: &Utf8Path) -> bool {
-        let real = planned(self.world, &clean(&dir.join(path)));
+        let real = planned(self.world, &join(self.world, dir, path));
         real.is_some() && real.as_deref() == self.skip
     }
 
@@ -215,7 +218,7 @@ impl Builder<'_> {
         as_component: bool,
         sink: &mut Sink,
     ) -> Option<Target> {
-        let target = clean(&dir.join(path));
+        let target = join(self.world, dir, path);
         let Ok(real) = self.world.canonical(&target) else {
             if is_remote(path) {
                 self.incomplete = true;
@@ -328,15 +331,6 @@ impl Builder<'_> {
     }
 }
 
-/// The canonical path of a directory that may not exist yet.
-pub(super) fn planned(world: &dyn World, dir: &Utf8Path) -> Option<Utf8PathBuf> {
-    if let Ok(real) = world.canonical(dir) {
-        return Some(real);
-    }
-    let parent = dir.parent().map(|parent| if parent == "" { ".".into() } else { parent })?;
-    Some(world.canonical(parent).ok()?.join(dir.file_name()?))
-}
-
 /// What an entry of `resources` names.
 enum Place {
     File(Utf8PathBuf),
@@ -378,34 +372,4 @@ fn relocate(node: &mut Node, location: Location) {
         }
         _ => {}
     }
-}
-
-/// Whether kustomize would fetch a path that does not exist here.
-fn is_remote(path: &str) -> bool {
-    path.contains("://")
-        || path.contains("?ref=")
-        || path.contains("?version=")
-        || path.starts_with("git@")
-        || path.starts_with("git::")
-        || path
-            .split('/')
-            .next()
-            .is_some_and(|host| host.contains('.') && !host.trim_matches('.').is_empty() && path.contains("//"))
-        || ["github.com/", "gitlab.com/", "bitbucket.org/"].iter().any(|host| path.starts_with(host))
-}
-
-/// The path without `.` and inner `..`, to show and to read. Nothing changes if a directory on the way is a symbolic link, because
-/// the canonical path is what counts.
-fn clean(path: &Utf8Path) -> Utf8PathBuf {
-    let mut clean = Utf8PathBuf::new();
-    for part in path.components() {
-        match part {
-            camino::Utf8Component::CurDir => {}
-            camino::Utf8Component::ParentDir if clean.file_name().is_some() => {
-                clean.pop();
-            }
-            other => clean.push(other),
-        }
-    }
-    if clean == "" { Utf8PathBuf::from(".") } else { clean }
 }
