@@ -39,7 +39,22 @@ impl Name {
 }
 
 /// Applies an operation. An error says why it cannot be applied, as the end of a sentence.
+///
+/// While kustomize builds, each object has annotations of kustomize itself, so `metadata.annotations` is never missing.
 pub(super) fn apply(root: &mut Node, operation: &Operation) -> Result<(), String> {
+    if let Some(metadata) = root.get_mut("metadata") {
+        metadata.map_mut("annotations", operation.location);
+    }
+    let result = apply_to(root, operation);
+    if let Some(metadata) = root.get_mut("metadata") {
+        if matches!(metadata.get("annotations"), Some(Node { value: Value::Map(entries), .. }) if entries.is_empty()) {
+            metadata.remove("annotations");
+        }
+    }
+    result
+}
+
+fn apply_to(root: &mut Node, operation: &Operation) -> Result<(), String> {
     let null = || Node { value: Value::Null, location: operation.location };
     let path = pointer(&operation.path)?;
     match operation.name {
@@ -68,11 +83,11 @@ pub(super) fn apply(root: &mut Node, operation: &Operation) -> Result<(), String
     }
 }
 
-/// The parts of a JSON pointer.
+/// The parts of a JSON pointer. What is before the first `/` does not count.
 fn pointer(text: &str) -> Result<Vec<String>, String> {
-    match text.strip_prefix('/') {
+    match text.split_once('/') {
         _ if text.is_empty() => Ok(Vec::new()),
-        Some(rest) => Ok(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect()),
+        Some((_, rest)) => Ok(rest.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect()),
         None => Err(format!("the path `{text}` does not begin with `/`")),
     }
 }
@@ -90,10 +105,7 @@ fn find<'a>(root: &'a mut Node, path: &[String]) -> Result<&'a mut Node, String>
 }
 
 fn add(root: &mut Node, path: &[String], value: Node) -> Result<(), String> {
-    let Some((last, parents)) = path.split_last() else {
-        *root = value;
-        return Ok(());
-    };
+    let Some((last, parents)) = path.split_last() else { return Err("the path is empty".to_owned()) };
     let parent = find(root, parents)?;
     match &mut parent.value {
         Value::List(items) if last == "-" => items.push(value),
@@ -120,6 +132,8 @@ fn replace(root: &mut Node, path: &[String], value: Node) -> Result<(), String> 
             parent.set(last, location, value);
             return Ok(());
         }
+    } else if !matches!(value.value, Value::Map(_) | Value::List(_)) {
+        return Err("only a map can replace the object".to_owned());
     }
     *find(root, path)? = value;
     Ok(())

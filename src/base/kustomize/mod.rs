@@ -164,7 +164,7 @@ impl Builder<'_> {
 
     /// What an entry of `resources` names.
     fn place(&mut self, path: &str, location: Location, dir: &Utf8Path, sink: &mut Sink) -> Place {
-        let target = dir.join(path);
+        let target = join(self.world, dir, path);
         match self.world.kind(&target) {
             Some(FileKind::Directory) => Place::Directory,
             Some(_) => self.file(path, location, dir, sink).map_or(Place::Nothing, Place::File),
@@ -319,7 +319,7 @@ impl Builder<'_> {
             PatchSource::Path(path) => path,
             PatchSource::Inline((text, location)) => return inline(text, *location, sink),
         };
-        if self.world.kind(&dir.join(path)).is_none() && is_remote(path) {
+        if self.world.kind(&join(self.world, dir, path)).is_none() && is_remote(path) {
             sink.extend(Gap::remote(path, *location).mark(&mut [], dir.as_str()));
             return None;
         }

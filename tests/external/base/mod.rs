@@ -1,5 +1,6 @@
 //! What the compiler reads of a base equals what kubectl makes of it.
 
+mod edges;
 mod fixed_point;
 mod generate;
 mod pieces;
