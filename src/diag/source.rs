@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Index, Range};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
@@ -26,12 +26,14 @@ impl<'de, E: serde::de::Error> IntoDeserializer<'de, E> for FileId {
 }
 
 /// The path of a file and, where diagnostics show its lines, its text.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Source {
     /// The path that the user sees.
     pub path: Utf8PathBuf,
     /// The whole text. Empty for files that are only named: a binary, a file that cannot be read.
     pub text: String,
+    /// The offsets at which lines start, from the first use on.
+    lines: OnceLock<Vec<usize>>,
 }
 
 /// All files that diagnostics point into. Files are only ever added.
@@ -92,10 +94,10 @@ impl Sources {
 
     fn insert(&self, path: &Utf8Path, text: String) -> FileId {
         let mut inner = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let source = Arc::new(Source { path: path.to_owned(), text });
+        let source = Arc::new(Source::new(path, text));
         if let Some(&id) = inner.ids.get(path) {
             let known = &mut inner.files.0[id.0 as usize];
-            if source.text.is_empty() || *known == source {
+            if source.text.is_empty() || known.text == source.text {
                 return id;
             }
             if known.text.is_empty() {
@@ -123,6 +125,10 @@ impl Index<FileId> for Files {
 }
 
 impl Source {
+    fn new(path: &Utf8Path, text: String) -> Self {
+        Self { path: path.to_owned(), text, lines: OnceLock::new() }
+    }
+
     /// The byte range that can be shown: within the text, on character boundaries and never reversed. `None` where there is no
     /// line to show: for a whole file, and for a source without text.
     #[must_use]
@@ -165,10 +171,12 @@ impl Source {
 
     /// The line and column of a character boundary of the text, counted from 1.
     pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let newlines = before.bytes().filter(|&byte| byte == b'\n').count();
-        (newlines + 1, before[line_start..].chars().count() + 1)
+        let lines = self.lines.get_or_init(|| {
+            let newlines = self.text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
+            std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+        });
+        let line = lines.partition_point(|&start| start <= offset);
+        (line, self.text[lines[line - 1]..offset].chars().count() + 1)
     }
 }
 
@@ -179,7 +187,7 @@ mod tests {
     const PATH: &str = "mesh.toml";
 
     fn source(text: &str) -> Source {
-        Source { path: PATH.into(), text: text.to_owned() }
+        Source::new(PATH.into(), text.to_owned())
     }
 
     fn at(range: Range<usize>) -> Location {

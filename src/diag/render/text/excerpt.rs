@@ -2,7 +2,7 @@
 //!
 //! annotate-snippets cuts a long line only if all underlines of a snippet fit into the width. It would print every column of a
 //! span of 50,000 columns, and of two spans that far apart. A mark is therefore cut to fit, and marks that are too far apart in
-//! their columns get separate excerpts.
+//! their columns or lines get separate excerpts.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,6 +15,9 @@ use crate::diag::{Label, Source, visible};
 
 /// The columns of an underline. The crate needs the rest of the width for its margins.
 const MARK_WIDTH: usize = WIDTH - 20;
+
+/// The bytes between the marks of an excerpt. The crate scans all lines from the first mark to the last.
+const MARK_DISTANCE: usize = 32_768;
 
 /// Whether a mark is the place of the diagnostic itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,11 @@ impl<'a> Excerpt<'a> {
 
     /// Whether the mark fits into this excerpt.
     pub(super) fn takes(&self, source: &Source, mark: &Mark<'_>) -> bool {
-        std::ptr::eq(self.source, source) && hull(&self.columns, &mark.columns).len() <= MARK_WIDTH
+        let first = self.marks.iter().map(|mark| mark.span.start).min().unwrap_or(mark.span.start);
+        let last = self.marks.iter().map(|mark| mark.span.end).max().unwrap_or(mark.span.end);
+        std::ptr::eq(self.source, source)
+            && hull(&self.columns, &mark.columns).len() <= MARK_WIDTH
+            && hull(&(first..last), &mark.span).len() <= MARK_DISTANCE
     }
 
     pub(super) fn push(&mut self, mark: Mark<'a>) {

@@ -36,6 +36,28 @@ error[MC0101]: m
 }
 
 #[test]
+fn places_far_apart_have_their_own_excerpts() {
+    let mesh = source("mesh.toml", &format!("a = 1\n{}b = 2\n", "# filler\n".repeat(10_000)));
+    check(
+        Diagnostic::error(Code::MC0101, "m")
+            .at_label(find(mesh, "b = 2", 0), "here")
+            .related(find(mesh, "a = 1", 0), "and there"),
+        "\
+error[MC0101]: m
+     --> mesh.toml:10002:1
+      |
+10002 | b = 2
+      | ^^^^^ here
+      |
+     ::: mesh.toml:1:1
+      |
+    1 | a = 1
+      | ----- and there
+",
+    );
+}
+
+#[test]
 fn a_long_line_of_wide_characters_is_cut() {
     let wide = "漢".repeat(500);
     let mesh = source("mesh.toml", &format!("{wide}!{wide}\n"));
