@@ -259,7 +259,9 @@ impl Project<'_> {
                 format!("to give the filters to `{path}`, replace `{base}` by `{out}` in its resources")
             });
         }
-        if let [first, _, ..] = &found.overlays[..] {
+        if let ([_], [first, _, ..]) = (&base[..], &found.overlays[..])
+            && found.overlays.iter().all(|overlay| !overlay.renames)
+        {
             let name = first.path.file_name().unwrap_or("NAME");
             reporter.info(&format!(
                 "or replace `base` in mesh.toml by an environment for each overlay, such as `[env.{name}]` with `mesh.base = \"{}\"`",
