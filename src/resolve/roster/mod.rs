@@ -8,6 +8,7 @@ mod merge;
 mod opt_out;
 mod patterns;
 mod suitable;
+pub(super) mod unevaluated;
 mod unmatched;
 mod without_filters;
 
