@@ -259,6 +259,15 @@ impl Project<'_> {
                 format!("to give the filters to `{path}`, replace `{base}` by `{out}` in its resources")
             });
         }
+        if let ([_], [first, _, ..]) = (&base[..], &found.overlays[..])
+            && found.overlays.iter().all(|overlay| !overlay.renames)
+        {
+            let name = first.path.file_name().unwrap_or("NAME");
+            reporter.info(&format!(
+                "or replace `base` in mesh.toml by an environment for each overlay, such as `[env.{name}]` with `mesh.base = \"{}\"`",
+                first.path
+            ));
+        }
         for chart in found.charts.iter().filter(|_| !plan.has_workloads) {
             let chart = quoted(&self.shown(chart));
             reporter.info(&format!(

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use mesh_compile::diag::render::Format;
 use mesh_compile::diag::{Code, Diagnostic, Sink};
-use mesh_compile::verify::{Engine, Options, Progress, Report, SingleModule, verify, verify_module};
+use mesh_compile::verify::{Engine, Options, Progress, Report, SingleModule, Suites, verify, verify_module};
 use mesh_compile::world::World;
 use mesh_compile::world::write::write;
 use mesh_compile::{Compiled, compile};
@@ -25,7 +25,7 @@ use super::{Outcome, Project, junit};
 /// change the status. With `--format json`, the report goes to standard output and contains all diagnostics.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// Workloads, as NAME, NAMESPACE/NAME or KIND/NAMESPACE/NAME [default: all], or a single module
+    /// Workloads, as NAME, NAMESPACE/NAME, KIND/NAME or KIND/NAMESPACE/NAME [default: all], or a single module
     #[arg(value_name = "WORKLOAD|FILE.wasm")]
     what: Vec<String>,
     /// What runs the filters [default: embedded, or envoy with --envoy]
@@ -213,10 +213,12 @@ fn environments(
     sink: &mut Sink,
 ) -> Option<Report> {
     let mut all = Report { engine: options.engine, workloads: Vec::new(), passed: true, assumed: None };
-    let is_known = |name: &String| compiled.iter().any(|one| one.suites.has(name));
+    if !Suites::know(compiled.iter().map(|one| &one.suites), &options.workloads, sink) {
+        return None;
+    }
     for one in compiled {
-        // A workload can exist in some environments only. A name that no environment has is reported.
-        let wanted = options.workloads.iter().filter(|name| one.suites.has(name) || !is_known(name)).cloned();
+        // A workload can exist in some environments only.
+        let wanted = options.workloads.iter().filter(|name| one.suites.has(name)).cloned();
         let workloads: Vec<String> = wanted.collect();
         if workloads.is_empty() && !options.workloads.is_empty() {
             continue;

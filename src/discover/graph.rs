@@ -1,7 +1,8 @@
 //! Which kustomizations the base should consist of.
 //!
 //! A kustomization that alone includes all that it includes is taken as a whole. What several of them share, such as the base of
-//! overlays for several environments, is taken itself: then each overlay includes the filters once it includes out/ instead.
+//! overlays for several environments, is taken itself: then each overlay includes the filters once it includes out/ instead. What
+//! the overlays share may itself consist of others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,16 +20,23 @@ pub(super) fn choose(found: &Found) -> Discovery {
     let mut shared_by: BTreeMap<&Utf8Path, usize> = BTreeMap::new();
     let roots: Vec<_> = roots(found).into_iter().filter(|root| !reached[root].is_empty()).collect();
     for root in &roots {
-        for owner in &reached[root] {
-            *shared_by.entry(owner).or_default() += 1;
+        for one in included(found, root) {
+            *shared_by.entry(one).or_default() += 1;
         }
     }
+    // What all overlays include that include its workloads.
+    let is_shared = |dir: &Utf8Path| {
+        let owners = &reached[dir];
+        let count = shared_by[dir];
+        !owners.is_empty() && count > 1 && owners.iter().all(|owner| shared_by[owner] == count)
+    };
     let mut chosen = Paths::new();
     for root in &roots {
         if reached[root].iter().all(|owner| shared_by[owner] == 1) {
             chosen.insert(root);
         } else {
-            chosen.extend(reached[root].iter().filter(|owner| !found.kustomizations[**owner].is_component));
+            let parts = reached[root].iter().copied().chain(included(found, root).into_iter().filter(|dir| is_shared(dir)));
+            chosen.extend(parts.filter(|dir| !found.kustomizations[*dir].is_component));
         }
     }
     let outermost = |dir: &Utf8Path| !chosen.iter().any(|other| *other != dir && included(found, other).contains(dir));

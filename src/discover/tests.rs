@@ -48,6 +48,35 @@ fn what_overlays_share_is_the_base() {
 }
 
 #[test]
+fn what_overlays_share_may_consist_of_others() {
+    let found = found(&[
+        ("apps/base/cart/kustomization.yaml", &including(&["cart.yaml"])),
+        ("apps/base/cart/cart.yaml", &service("cart")),
+        ("apps/base/web/kustomization.yaml", &including(&["web.yaml"])),
+        ("apps/base/web/web.yaml", DEPLOYMENT),
+        ("apps/base/kustomization.yaml", &including(&["cart", "web"])),
+        ("apps/dev/kustomization.yaml", &including(&["../base"])),
+        ("apps/prod/kustomization.yaml", &including(&["../base"])),
+    ]);
+    assert_eq!(found.base, ["apps/base"]);
+    let overlays: Vec<_> = found.overlays.iter().map(|it| (it.path.as_str(), it.base.as_str())).collect();
+    assert_eq!(overlays, [("apps/dev", "apps/base"), ("apps/prod", "apps/base")]);
+}
+
+#[test]
+fn what_only_some_overlays_add_is_not_shared() {
+    let files = [
+        ("base/kustomization.yaml", including(&["web.yaml"])),
+        ("base/web.yaml", DEPLOYMENT.to_owned()),
+        ("all-prod/kustomization.yaml", including(&["../base"])),
+        ("dev/kustomization.yaml", including(&["../base"])),
+        ("prod-eu/kustomization.yaml", including(&["../all-prod"])),
+        ("prod-us/kustomization.yaml", including(&["../all-prod"])),
+    ];
+    assert_eq!(base(&files.each_ref().map(|(path, text)| (*path, text.as_str()))), ["base"]);
+}
+
+#[test]
 fn the_only_overlay_is_the_base() {
     let files = [
         ("base/kustomization.yaml", including(&["web.yaml"])),

@@ -258,7 +258,12 @@ impl<'a> Templates<'a> {
             // Another name would be read as an expression: `a-b` is a subtraction.
             let is_identifier = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
                 && name.chars().all(|c| c.is_alphanumeric() || c == '_');
-            if is_identifier { format!("vars.{name}") } else { format!("vars[{name:?}]") }
+            // In single quotes, because the template is usually within double quotes.
+            match is_identifier {
+                true => format!("vars.{name}"),
+                false if name.contains('\'') => format!("vars[{name:?}]"),
+                false => format!("vars['{name}']"),
+            }
         });
         known.into_iter().map(str::to_owned).chain(own).collect()
     }

@@ -14,7 +14,7 @@ use super::types::{Include, IncludeSettings, IncludedTable};
 use super::{Spanned, decode_as};
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink, Source};
 use crate::domain::glob;
-use crate::world::World;
+use crate::world::{FileKind, World};
 use paths::Failure;
 
 /// A file and why it is read.
@@ -49,6 +49,29 @@ pub(super) fn read(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Optio
     let mut files = vec![File { id, source: world.sources().get(id), canonical, included: None }];
     include(world, 0, &mut files, sink);
     Some(files)
+}
+
+/// Reports a mesh.toml that another mesh.toml, in a directory above it, includes: it is only a part of the mesh.
+pub(super) fn is_part(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> bool {
+    let Ok(canonical) = world.canonical(path) else { return false };
+    let dir = path.parent().unwrap_or_else(|| "".into());
+    let above = canonical.ancestors().skip(2).enumerate().map(|(depth, _)| depth + 1);
+    for depth in above {
+        let root = paths::normal(world, &dir.join("../".repeat(depth)).join("mesh.toml"));
+        if world.kind(&root) != Some(FileKind::File) {
+            continue;
+        }
+        // What is wrong with the file is reported when it is the one to compile.
+        let files = read(world, &root, &mut Sink::new()).unwrap_or_default();
+        let found = files.iter().find(|file| file.canonical == canonical).and_then(|file| file.included.as_ref());
+        if let Some(inclusion) = found {
+            let message = format!("`{path}` is only a part of the mesh: `{root}` includes it");
+            let diagnostic = Diagnostic::error(Code::MC0135, message).at_label(inclusion.at, "included here");
+            sink.push(diagnostic.help(format!("run the command with `-f {root}`, or in the directory of that file")));
+            return true;
+        }
+    }
+    false
 }
 
 /// Reads what the file at an index includes.

@@ -149,8 +149,11 @@ impl Spec {
 
 /// Reads and decodes the mesh.toml at `path` and the files that it includes, for the environments `names`, or for all if there are
 /// none. Errors go to `sink`, and the result contains everything that could be read. `None` if there is no text, if another
-/// version of mesh-compile is required, or if an environment does not exist.
+/// mesh.toml includes this one, if another version of mesh-compile is required, or if an environment does not exist.
 pub(crate) fn load(world: &dyn World, path: &Utf8Path, names: &[String], sink: &mut Sink) -> Option<Project> {
+    if files::is_part(world, path, sink) {
+        return None;
+    }
     let files = files::read(world, path, sink)?;
     let trees: Vec<_> = files.par_iter().map(|file| DeTable::parse_recoverable(&file.source.text)).collect();
     let parsed: Vec<Parsed<'_>> =

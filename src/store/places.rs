@@ -55,7 +55,8 @@ impl Survey {
         let message = if is_declared {
             format!("`{first}` moves to {}, because {spec} now declares environments", list(to))
         } else {
-            format!("{} moves to {}, because {spec} no longer declares environments", list(&from), list(to))
+            let moves = if from.len() == 1 { "moves" } else { "move" };
+            format!("{} {moves} to {}, because {spec} no longer declares environments", list(&from), list(to))
         };
         let old = Utf8Path::new(first);
         let new = to.first().map_or(old, Utf8PathBuf::as_path);

@@ -68,6 +68,13 @@ impl Suites {
         self.suites.iter().any(|suite| select::has_name(suite, name))
     }
 
+    /// Reports the names that select no workload in any environment. Whether there are none.
+    pub fn know<'a>(environments: impl Iterator<Item = &'a Self>, names: &[String], sink: &mut Sink) -> bool {
+        let before = sink.errors();
+        select::select(environments.flat_map(|one| &one.suites), names, sink);
+        sink.errors() == before
+    }
+
     pub(crate) const fn new(suites: Vec<Suite>, proxies: Proxies) -> Self {
         Self { suites, proxies }
     }
@@ -87,7 +94,7 @@ pub fn verify(
     progress: Progress<'_>,
 ) -> Option<Report> {
     let before = sink.errors();
-    let selected: Vec<Suite> = select::select(&suites.suites, &options.workloads, sink).into_iter().cloned().collect();
+    let selected: Vec<Suite> = select::select(suites.suites.iter(), &options.workloads, sink).into_iter().cloned().collect();
     if sink.errors() > before {
         return None;
     }

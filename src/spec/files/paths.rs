@@ -91,7 +91,7 @@ fn step(world: &dyn World, path: Utf8PathBuf, rest: &[&str], found: &mut Vec<Utf
 }
 
 /// The path without `.` and inner `..`, unless a symbolic link makes that another file.
-fn normal(world: &dyn World, path: &Utf8Path) -> Utf8PathBuf {
+pub(super) fn normal(world: &dyn World, path: &Utf8Path) -> Utf8PathBuf {
     let mut normal = Utf8PathBuf::new();
     for part in path.components() {
         match part {

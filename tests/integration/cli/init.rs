@@ -162,6 +162,31 @@ fn what_overlays_share_is_the_base() {
 }
 
 #[test]
+fn each_overlay_can_be_an_environment() {
+    let project = Project::empty();
+    project.write("apps/base/kustomization.yaml", "resources: [web, api]\n");
+    for name in ["web", "api"] {
+        project.write(format!("apps/base/{name}/kustomization.yaml"), "resources: [all.yaml]\n");
+        project.write(format!("apps/base/{name}/all.yaml"), manifests(name));
+    }
+    for name in ["dev", "prod"] {
+        project.write(
+            format!("apps/{name}/kustomization.yaml"),
+            format!("resources: [../base]\nnamespace: {name}\n"),
+        );
+    }
+    project.run(&["init"]).ends(
+        0,
+        &["manifests in `apps/base`; to use others", "such as `[env.dev]` with `mesh.base = \"apps/dev\"`"],
+    );
+    let spec = project.read("mesh.toml");
+    let line = spec.lines().find(|line| line.starts_with("base = ")).unwrap();
+    let environments = "\n[env.dev]\nmesh.base = \"apps/dev\"\n[env.prod]\nmesh.base = \"apps/prod\"\n";
+    project.write("mesh.toml", spec.replace(line, "") + environments);
+    is_green(&project, &[]);
+}
+
+#[test]
 fn a_monorepo_has_a_base_for_each_service() {
     let project = Project::empty();
     for name in ["cart", "web"] {
