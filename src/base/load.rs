@@ -30,6 +30,8 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Loaded {
     /// `None` if neither mesh.toml nor the command line names a base.
     pub(crate) base: Option<Base>,
+    /// Whether a part of the base is not evaluated. Not if another part is wrong, because that is reported first.
+    pub(crate) unevaluated: bool,
     pub(crate) layout: Layout,
     /// Whether the command line names the base.
     pub(crate) given: bool,
@@ -38,13 +40,14 @@ pub(crate) struct Loaded {
 impl Default for Loaded {
     /// No base.
     fn default() -> Self {
-        Self { base: None, layout: Layout::Component, given: false }
+        Self { base: None, unevaluated: false, layout: Layout::Component, given: false }
     }
 }
 
 /// Reads the base. Errors go to `sink`, and the result contains everything that could be read.
 pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> Loaded {
     let Request { spec, out, given } = request;
+    let errors = sink.errors();
     let written: Vec<(&str, Location)> = spec.mesh.base.iter().flat_map(|base| base.entries()).collect();
     let entries = if spec.unread.output { None } else { entry::entries(world, spec, out, &written, sink) };
     let known = match &entries {
@@ -70,9 +73,11 @@ pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> 
     if let (Some(base), Some(lock)) = (&read, &lock) {
         renamed::check(base, lock, sink);
     }
+    let is_read = given.is_some() || matches!(known, Known::Entries(_));
+    let unevaluated = is_read && sink.errors() == errors && read.as_ref().is_some_and(|base| base.incomplete);
     let base = read.map(|base| ours::without(base, lock.as_ref(), spec));
     let layout = beside(layout, base.as_ref(), spec, sink);
-    Loaded { base, layout, given: given.is_some() }
+    Loaded { base, unevaluated, layout, given: given.is_some() }
 }
 
 /// The layout beside what the base itself does with out/. A base that lists out/ as a component cannot be built on by out/.

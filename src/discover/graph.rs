@@ -35,7 +35,8 @@ pub(super) fn choose(found: &Found) -> Discovery {
         if reached[root].iter().all(|owner| shared_by[owner] == 1) {
             chosen.insert(root);
         } else {
-            let parts = reached[root].iter().copied().chain(included(found, root).into_iter().filter(|dir| is_shared(dir)));
+            let parts =
+                reached[root].iter().copied().chain(included(found, root).into_iter().filter(|dir| is_shared(dir)));
             chosen.extend(parts.filter(|dir| !found.kustomizations[*dir].is_component));
         }
     }

@@ -81,6 +81,9 @@ pub(crate) fn resolve<'a>(
     let default_namespace = of_mesh.map_or("default", |namespace| namespace.as_str());
     let index = Index::new(base, default_namespace);
     let roster = roster::roster(spec, &index, &settings, sink);
+    if loaded.unevaluated {
+        roster::unevaluated::report(spec, &roster, sink);
+    }
     let workloads = workloads::resolve(
         &Inputs { world, spec, settings: &settings, filters: &filters, index: &index },
         &roster.entries,

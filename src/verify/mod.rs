@@ -94,7 +94,8 @@ pub fn verify(
     progress: Progress<'_>,
 ) -> Option<Report> {
     let before = sink.errors();
-    let selected: Vec<Suite> = select::select(suites.suites.iter(), &options.workloads, sink).into_iter().cloned().collect();
+    let selected: Vec<Suite> =
+        select::select(suites.suites.iter(), &options.workloads, sink).into_iter().cloned().collect();
     if sink.errors() > before {
         return None;
     }

@@ -5,11 +5,7 @@ use crate::resolve::select::{self, Name};
 use crate::resolve::traffic::suite::Suite;
 
 /// The suites that are named, each once, in their own order. All suites if there are no names. Unknown names are reported.
-pub(super) fn select<'a>(
-    suites: impl Iterator<Item = &'a Suite>,
-    names: &[String],
-    sink: &mut Sink,
-) -> Vec<&'a Suite> {
+pub(super) fn select<'a>(suites: impl Iterator<Item = &'a Suite>, names: &[String], sink: &mut Sink) -> Vec<&'a Suite> {
     let suites: Vec<&Suite> = suites.collect();
     let known: Vec<Name<'_>> = suites.iter().map(|suite| name(suite)).collect();
     let selected = select::select(&known, names, sink);

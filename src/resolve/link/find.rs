@@ -265,6 +265,13 @@ fn nearest(object: &Object, path: &[&str]) -> (Location, String) {
     (at, "is not a map".to_owned())
 }
 
+/// What is wrong if a Rollout takes its pod template from an object that the base does not have.
+pub(crate) fn without_template(index: &Index<'_>, object: &Object) -> Option<Diagnostic> {
+    let reference =
+        object.at(&["spec", "workloadRef"]).filter(|_| kind_of(object).is_some_and(|it| it.as_str() == "Rollout"))?;
+    referenced(index, object, reference, object.location).err().map(|report| *report)
+}
+
 /// The Deployment that the `workloadRef` of a Rollout names. `None` if it may be in a part of the base that could not be read (argoproj/argo-rollouts, utils/rollout): its template is that of the pods.
 fn referenced<'a>(
     index: &Index<'a>,

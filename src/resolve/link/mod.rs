@@ -23,7 +23,7 @@ use crate::spec::types::{EnvoyFilters, Gate};
 pub use candidates::Candidate;
 pub(crate) use candidates::candidates;
 pub(super) use chains::Chains;
-pub(super) use find::find;
+pub(super) use find::{find, without_template};
 pub(super) use index::Index;
 pub(super) use log_level::merge as log_level;
 use pod::Pod;

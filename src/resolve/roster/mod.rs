@@ -2,12 +2,14 @@
 //! object of the base that a binding matches.
 
 mod bindings;
+mod detached;
 mod included;
 mod labels;
 mod merge;
 mod opt_out;
 mod patterns;
 mod suitable;
+pub(super) mod unevaluated;
 mod unmatched;
 mod without_filters;
 
@@ -108,6 +110,7 @@ pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings,
     let mut roster: Vec<Entry<'a>> =
         tables.map(|(key, table)| declared(spec, key, table, index, settings, sink)).collect();
     let tables: BTreeSet<_> = roster.iter().filter_map(|entry| entry.object().map(std::ptr::from_ref)).collect();
+    detached::report(spec, index, sink);
     let others = index.base.objects.iter().filter(|object| !tables.contains(&std::ptr::from_ref(*object)));
     roster.extend(others.filter_map(|object| undeclared(index, object, spec, settings)));
     unique_keys(&mut roster);

@@ -72,9 +72,15 @@ impl Known<'_> {
                 .help("wildcards and labels leave out such workloads: to include one, list its name in `workloads`");
         }
         if self.roster.is_empty() {
-            return diagnostic
-                .note("mesh.toml declares no workloads, and there is no base")
-                .help("set `mesh.base` to the workloads' own manifests");
+            return if self.base.objects.is_empty() {
+                diagnostic
+                    .note("mesh.toml declares no workloads, and there is no base")
+                    .help("set `mesh.base` to the workloads' own manifests")
+            } else {
+                diagnostic
+                    .note("mesh.toml declares no workloads, and the base has none that can run filters")
+                    .help("add the workloads' manifests to the base")
+            };
         }
         let mut diagnostic = diagnostic;
         let (mut is_any, mut conditions) = (false, Vec::new());

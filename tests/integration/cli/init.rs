@@ -170,15 +170,11 @@ fn each_overlay_can_be_an_environment() {
         project.write(format!("apps/base/{name}/all.yaml"), manifests(name));
     }
     for name in ["dev", "prod"] {
-        project.write(
-            format!("apps/{name}/kustomization.yaml"),
-            format!("resources: [../base]\nnamespace: {name}\n"),
-        );
+        project.write(format!("apps/{name}/kustomization.yaml"), format!("resources: [../base]\nnamespace: {name}\n"));
     }
-    project.run(&["init"]).ends(
-        0,
-        &["manifests in `apps/base`; to use others", "such as `[env.dev]` with `mesh.base = \"apps/dev\"`"],
-    );
+    project
+        .run(&["init"])
+        .ends(0, &["manifests in `apps/base`; to use others", "such as `[env.dev]` with `mesh.base = \"apps/dev\"`"]);
     let spec = project.read("mesh.toml");
     let line = spec.lines().find(|line| line.starts_with("base = ")).unwrap();
     let environments = "\n[env.dev]\nmesh.base = \"apps/dev\"\n[env.prod]\nmesh.base = \"apps/prod\"\n";
