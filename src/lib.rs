@@ -87,7 +87,7 @@ pub fn compile(world: &dyn World, input: &Input<'_>, sink: &mut Sink) -> Option<
         compiled.push(environment(world, spec, project.declared(), input.base, sink));
         sink.enter(None);
     }
-    settle(&project, sink);
+    settle(world, &project, sink);
     let compiled: Vec<Compiled> = compiled.into_iter().collect::<Option<_>>()?;
     let dirs = project.environments().iter().map(|spec| spec.output.dir.as_ref().map(spec::Spanned::location));
     let places: Vec<_> = compiled.iter().map(Compiled::place).collect();
@@ -122,7 +122,7 @@ pub fn show(world: &dyn World, input: &Input<'_>, query: &show::Query, sink: &mu
         }
         sink.enter(None);
     }
-    settle(&project, sink);
+    settle(world, &project, sink);
     if sink.has_errors() {
         return None;
     }
@@ -141,8 +141,9 @@ pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Opti
     known.then(|| base.objects.iter().map(|object| object.root.to_json()).collect())
 }
 
-/// Decides about the diagnostics that stand only if every environment has them.
-fn settle(project: &spec::Project, sink: &mut Sink) {
+/// Reports what needs a look at all environments.
+fn settle(world: &dyn World, project: &spec::Project, sink: &mut Sink) {
+    resolve::variables::unused(project.environments(), world.sources(), sink);
     let loaded = project.environments().len();
     sink.settle(loaded, project.declared().len() <= loaded);
 }

@@ -10,10 +10,17 @@ use super::{Diagnostic, Files, Label, Location, Severity, Sources};
 pub struct Sink {
     found: Vec<Diagnostic>,
     errors: usize,
-    /// Diagnostics that count only if every environment has them.
-    pending: Vec<Diagnostic>,
+    /// Diagnostics that count only if every environment has them, or that are warnings otherwise.
+    pending: Vec<(Diagnostic, Otherwise)>,
     /// The environment that diagnostics are about at the moment.
     environment: Option<String>,
+}
+
+/// What becomes of a diagnostic that only some environments have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Otherwise {
+    Nothing,
+    Warning,
 }
 
 impl Sink {
@@ -38,26 +45,34 @@ impl Sink {
     /// Adds a diagnostic that stands only if every environment has it. [`Sink::settle`] decides.
     pub fn push_if_everywhere(&mut self, mut diagnostic: Diagnostic) {
         diagnostic.environments.extend(self.environment.clone());
-        self.pending.push(diagnostic);
+        self.pending.push((diagnostic, Otherwise::Nothing));
     }
 
-    /// Decides about the diagnostics that stand only if all of the environments have them. `all` is false if there are more
+    /// Adds a diagnostic that is a warning if only some environments have it. [`Sink::settle`] decides.
+    pub fn push_or_warn(&mut self, mut diagnostic: Diagnostic) {
+        diagnostic.environments.extend(self.environment.clone());
+        self.pending.push((diagnostic, Otherwise::Warning));
+    }
+
+    /// Decides about the diagnostics that depend on whether all of the environments have them. `all` is false if there are more
     /// environments than these: such a diagnostic is a warning then.
     pub fn settle(&mut self, environments: usize, all: bool) {
         let mut pending = std::mem::take(&mut self.pending);
-        while let Some(one) = pending.pop() {
-            let is_same = |other: &Diagnostic| {
+        while let Some((one, otherwise)) = pending.pop() {
+            let is_same = |(other, _): &(Diagnostic, Otherwise)| {
                 (other.code, &other.message, &other.primary) == (one.code, &one.message, &one.primary)
             };
             let (same, others): (Vec<_>, Vec<_>) = pending.into_iter().partition(is_same);
             pending = others;
+            let same: Vec<Diagnostic> = same.into_iter().map(|(other, _)| other).collect();
             let mut seen: BTreeSet<Option<&String>> = BTreeSet::new();
             seen.extend(same.iter().chain([&one]).map(|it| it.environments.first()));
-            if seen.len() < environments {
+            let is_everywhere = seen.len() >= environments;
+            if !is_everywhere && otherwise == Otherwise::Nothing {
                 continue;
             }
             for mut one in same.into_iter().chain([one]) {
-                one.severity = if all { one.severity } else { Severity::Warning };
+                one.severity = if all && is_everywhere { one.severity } else { Severity::Warning };
                 self.errors += usize::from(one.severity == Severity::Error);
                 self.found.push(one);
             }

@@ -17,6 +17,7 @@ mod settings;
 pub(crate) mod template;
 pub(crate) mod traffic;
 mod uses;
+pub(crate) mod variables;
 mod volumes;
 mod workloads;
 

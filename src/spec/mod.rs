@@ -97,9 +97,9 @@ impl Project {
 /// missing.
 #[derive(Debug)]
 pub(crate) struct Unread {
-    /// Whether the file has syntax errors: any entry may be missing, whatever its name.
+    /// Whether the file has syntax errors, or an included file is missing: any entry may be missing, whatever its name.
     pub(crate) any: bool,
-    /// Whether a syntax error is in `[mesh]`.
+    /// Whether a syntax error is in `[mesh]`, or the base is missing under a misspelled name.
     pub(crate) mesh: bool,
     /// Whether a syntax error is in `[output]`.
     pub(crate) output: bool,
@@ -120,6 +120,11 @@ impl Spec {
     /// The directory of mesh.toml. Empty for the current directory.
     pub(crate) fn dir(&self) -> &Utf8Path {
         self.path.parent().unwrap_or_else(|| "".into())
+    }
+
+    /// mesh.toml and the files that it includes.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
+        self.files.keys().copied().chain([self.file])
     }
 
     /// The namespaces that what is declared at `location` may touch, as patterns. `None`: all.
@@ -154,7 +159,9 @@ pub(crate) fn load(world: &dyn World, path: &Utf8Path, names: &[String], sink: &
     if files::is_part(world, path, sink) {
         return None;
     }
+    let before = sink.diagnostics().len();
     let files = files::read(world, path, sink)?;
+    let misses_file = sink.diagnostics().iter().skip(before).any(|it| it.code == Code::MC0123);
     let trees: Vec<_> = files.par_iter().map(|file| DeTable::parse_recoverable(&file.source.text)).collect();
     let parsed: Vec<Parsed<'_>> =
         files.iter().zip(&trees).map(|(file, (root, _))| files::parse(file, root.get_ref())).collect();
@@ -175,7 +182,7 @@ pub(crate) fn load(world: &dyn World, path: &Utf8Path, names: &[String], sink: &
     rules::included(&files, &parsed, &known, sink);
     let namespaces = rules::namespaces(&files, sink);
     let loader = Loader { path, files: &files, parsed: &parsed, rejected: &all_rejected, namespaces: &namespaces };
-    let any = trees.iter().any(|(_, errors)| !errors.is_empty());
+    let any = misses_file || trees.iter().any(|(_, errors)| !errors.is_empty());
     let mut environments = Vec::new();
     if known.is_empty() {
         environments.push(loader.load(None, any, sink));
@@ -235,12 +242,15 @@ impl Loader<'_> {
             names.filter(|name| !known(name)).collect::<BTreeSet<String>>()
         };
         let unread = Unread {
-            any,
-            mesh: is_broken("mesh"),
+            any: any || rejected.misspells_in_mesh(&["include"]),
+            mesh: is_broken("mesh")
+                || rejected.misspells_section("mesh")
+                || rejected.misspells_in_mesh(&["base"]),
             output: is_broken("output"),
             filters: missing("filters", &|name| filters.contains_key(name)),
-            workloads: !missing("workloads", &|name| workloads.contains_key(name)).is_empty(),
-            bindings: unread_bindings,
+            workloads: !missing("workloads", &|name| workloads.contains_key(name)).is_empty()
+                || rejected.misspells_section("workloads"),
+            bindings: unread_bindings || rejected.misspells_section("bindings"),
         };
         Spec {
             file: self.files[0].id,

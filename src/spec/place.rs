@@ -55,6 +55,13 @@ impl Place {
         (environment, Self(local.to_vec()))
     }
 
+    /// The key of the path if it has no other than `parents` before it.
+    pub(super) fn key_below(&self, parents: &[&str]) -> Option<&str> {
+        let (Step::Key(last), before) = self.0.split_last()? else { return None };
+        let is_parent = |(step, parent): (&Step, &&str)| matches!(step, Step::Key(key) if key == parent);
+        (before.len() == parents.len() && before.iter().zip(parents).all(is_parent)).then_some(last)
+    }
+
     /// Whether this is the root of the file.
     pub(super) const fn is_root(&self) -> bool {
         self.0.is_empty()

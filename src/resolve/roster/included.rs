@@ -8,7 +8,10 @@ use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::spec::{Spanned, Spec};
 
 /// Reports workloads of included files in namespaces that the include does not permit. Bindings apply only to the permitted ones.
-pub(super) fn check(spec: &Spec, roster: &[Entry<'_>], sink: &mut Sink) {
+///
+/// `has_unknown` says that objects may be missing from the base. Beside the error that is the reason, the default namespace of a
+/// workload without an object means nothing.
+pub(super) fn check(spec: &Spec, roster: &[Entry<'_>], has_unknown: bool, sink: &mut Sink) {
     if spec.namespaces.is_empty() {
         return;
     }
@@ -18,7 +21,8 @@ pub(super) fn check(spec: &Spec, roster: &[Entry<'_>], sink: &mut Sink) {
     for entry in roster {
         let Some(table) = entry.table else { continue };
         let Some(&list) = lists.get(&entry.location.file) else { continue };
-        let own = entry.namespace.as_ref().map(|it| (it.as_str(), table.namespace.as_ref(), "is"));
+        let is_known = entry.linked.is_some() || table.namespace.is_some() || !(has_unknown && sink.has_errors());
+        let own = entry.namespace.as_ref().filter(|_| is_known).map(|it| (it.as_str(), table.namespace.as_ref(), "is"));
         let of_patch = table.patch_namespace.as_ref().filter(|it| !it.is_empty());
         let of_patch = of_patch.map(|it| (it.as_str(), Some(it), "is patched"));
         for (namespace, written, verb) in own.into_iter().chain(of_patch) {

@@ -118,7 +118,7 @@ pub(super) fn roster<'a>(spec: &'a Spec, index: &Index<'a>, settings: &Settings,
     let kinds: BTreeSet<&str> = roster.iter().filter_map(|entry| Some(entry.kind?.as_str())).collect();
     let conditions = spec.bindings.iter().filter_map(|binding| binding.kinds.as_ref()).flatten();
     conditions.for_each(|kind| kinds::check_condition(kind, &kinds, sink));
-    included::check(spec, &roster, sink);
+    included::check(spec, &roster, index.base.incomplete || spec.unread.mesh, sink);
     let left_out = bind(spec, index, &mut roster, sink);
     let is_bound = |entry: &Entry<'_>| entry.table.is_some() || !entry.uses.is_empty();
     let (bound, unbound): (Vec<_>, Vec<_>) = roster.into_iter().zip(left_out).partition(|(entry, _)| is_bound(entry));

@@ -27,7 +27,7 @@ pub(super) fn report(spec: &Spec, base: &Base, roster: &[Entry<'_>], bindings: &
             continue;
         }
         if bindings.matches[index].bound == 0 {
-            sink.push(known.matches_nothing(index, binding));
+            sink.push_or_warn(known.matches_nothing(index, binding));
         }
     }
     for (pattern, _) in bindings.names.all.iter().zip(&bindings.used_names).filter(|(_, is_used)| !**is_used) {
@@ -44,10 +44,10 @@ pub(super) fn report(spec: &Spec, base: &Base, roster: &[Entry<'_>], bindings: &
     }
 }
 
-/// An exclusion may be for one environment. Any other pattern may be for one environment too, but then the filters would be missing
-/// in the others.
+/// A pattern may be for one environment. An exclusion does no harm in the others; with any other pattern, the filters may be missing
+/// there.
 fn push(pattern: &Pattern<'_>, diagnostic: Diagnostic, sink: &mut Sink) {
-    if pattern.excludes { sink.push_if_everywhere(diagnostic) } else { sink.push(diagnostic) }
+    if pattern.excludes { sink.push_if_everywhere(diagnostic) } else { sink.push_or_warn(diagnostic) }
 }
 
 struct Known<'a> {
@@ -226,6 +226,7 @@ impl Known<'_> {
                 diagnostic = diagnostic.related(value.key_location(), "no pod template has this label");
                 diagnostic = match suggest(key, keys.iter().copied()) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                    None if keys.is_empty() => diagnostic.note("no pod template has labels"),
                     None => diagnostic.note(format!("the labels are {}", some(&keys))),
                 };
             } else if !values.contains(value.as_str()) {

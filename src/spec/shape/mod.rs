@@ -49,6 +49,18 @@ impl Rejected {
         self.items.extend(&file.items);
         self
     }
+
+    /// Whether a section of the file is probably there, under a misspelled name.
+    pub(super) fn misspells_section(&self, section: &str) -> bool {
+        let mut unknown = self.reported.iter().filter_map(|place| place.key_below(&[]));
+        unknown.any(|key| near_section(key) == Some(section))
+    }
+
+    /// Whether one of these keys of `[mesh]` is probably there, under a misspelled name.
+    pub(super) fn misspells_in_mesh(&self, keys: &[&str]) -> bool {
+        let mut unknown = self.reported.iter().filter_map(|place| place.key_below(&["mesh"]));
+        unknown.any(|key| !keys.contains(&key) && crate::diag::suggest(key, keys.iter().copied()).is_some())
+    }
 }
 
 /// Reports every value whose shape is wrong. Entries with a syntax error inside, at the offsets `errors`, are skipped.
