@@ -243,9 +243,7 @@ impl Loader<'_> {
         };
         let unread = Unread {
             any: any || rejected.misspells_in_mesh(&["include"]),
-            mesh: is_broken("mesh")
-                || rejected.misspells_section("mesh")
-                || rejected.misspells_in_mesh(&["base"]),
+            mesh: is_broken("mesh") || rejected.misspells_section("mesh") || rejected.misspells_in_mesh(&["base"]),
             output: is_broken("output"),
             filters: missing("filters", &|name| filters.contains_key(name)),
             workloads: !missing("workloads", &|name| workloads.contains_key(name)).is_empty()
