@@ -11,6 +11,7 @@ mod examples;
 mod injection;
 mod kinds;
 mod rejected;
+mod secrets;
 mod server;
 
 #[path = "../support/manifests.rs"]
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     tests.extend(injection::tests());
     tests.extend(kinds::tests());
     tests.extend(rejected::tests());
+    tests.extend(secrets::tests());
 
     let wanted = |name: &String| arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     let plane = if !arguments.list && tests.iter().any(|(name, _)| wanted(name)) {

@@ -46,10 +46,11 @@ pub(super) fn apply(root: &mut Node, operation: &Operation) -> Result<(), String
         metadata.map_mut("annotations", operation.location);
     }
     let result = apply_to(root, operation);
-    if let Some(metadata) = root.get_mut("metadata") {
-        if matches!(metadata.get("annotations"), Some(Node { value: Value::Map(entries), .. }) if entries.is_empty()) {
-            metadata.remove("annotations");
-        }
+    let is_empty = |it: &Node| matches!(&it.value, Value::Map(entries) if entries.is_empty());
+    if let Some(metadata) = root.get_mut("metadata")
+        && metadata.get("annotations").is_some_and(is_empty)
+    {
+        metadata.remove("annotations");
     }
     result
 }
