@@ -15,7 +15,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 58] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 59] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
@@ -24,6 +24,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 58] = [
     ("MC0127", "needs an included file"),
     ("MC0129", "needs an included file"),
     ("MC0130", "needs an included file"),
+    ("MC0135", "needs an included file"),
     ("MC0303", "needs an invalid module"),
     ("MC0318", "needs a module that crashes Envoy"),
     ("MC0402", "is only reported by `inspect`"),
