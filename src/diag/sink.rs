@@ -226,6 +226,22 @@ mod tests {
     }
 
     #[test]
+    fn what_one_environment_lacks_can_be_a_warning() {
+        let mut sink = Sink::new();
+        for environment in ["prod", "staging"] {
+            sink.enter(Some(environment));
+            sink.push_or_warn(Diagnostic::error(Code::MC0140, "in both"));
+            if environment == "prod" {
+                sink.push_or_warn(Diagnostic::error(Code::MC0140, "in one"));
+            }
+        }
+        sink.settle(2, true);
+        let found = sink.into_sorted(&SOURCES);
+        let found: Vec<_> = found.iter().map(|it| (it.message.as_str(), it.severity, it.environments.len())).collect();
+        assert_eq!(found, [("in both", Severity::Error, 2), ("in one", Severity::Warning, 1)]);
+    }
+
+    #[test]
     fn only_errors_are_counted() {
         let mut sink = Sink::new();
         sink.push(Diagnostic::warning(Code::MC0105, "w"));

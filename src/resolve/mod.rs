@@ -18,6 +18,7 @@ pub(crate) mod template;
 pub(crate) mod traffic;
 mod uses;
 pub(crate) mod variables;
+mod volume_sources;
 mod volumes;
 mod workloads;
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::roster::Entry;
 use super::template::{Scope, Templates};
+use super::volume_sources;
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::names;
 use crate::spec::{Spanned, Spec, Table, to_json};
@@ -134,7 +135,13 @@ pub(super) fn check_own(spec: &Spec, entry: &Entry<'_>, ours: (&str, &str), sink
     let ours_at = spec.names.volume.as_ref().map_or(entry.location, Spanned::location);
     let mut names = Used::new("volume", "the volume of the modules", ours.0, ours_at);
     for volume in written.volumes() {
-        known_fields(volume, &VOLUME_FIELDS, sink);
+        known_fields(
+            volume,
+            &VOLUME_FIELDS,
+            "Kubernetes silently drops it, and a volume without a source is an empty directory",
+            sink,
+        );
+        volume_sources::check(volume, sink);
         if !volume.keys().any(|field| field != "name") {
             sink.push(
                 Diagnostic::error(Code::MC0220, "the volume has no source")
@@ -151,7 +158,7 @@ pub(super) fn check_own(spec: &Spec, entry: &Entry<'_>, ours: (&str, &str), sink
     let ours_at = written.mount_path.as_ref().map_or(entry.location, Spanned::location);
     let mut paths = Used::new("mount path", "where the modules are mounted", ours.1, ours_at);
     for mount in written.volume_mounts() {
-        known_fields(mount, &MOUNT_FIELDS, sink);
+        known_fields(mount, &MOUNT_FIELDS, "Kubernetes silently drops it", sink);
         text(mount, "volume mount", "name", sink);
         let Some((path, location)) = text(mount, "volume mount", "mountPath", sink) else { continue };
         let path = trim(path);
@@ -215,11 +222,11 @@ impl<'a> Used<'a> {
     }
 }
 
-fn known_fields(entry: &Table, known: &[&str], sink: &mut Sink) {
+pub(super) fn known_fields(entry: &Table, known: &[&str], note: &str, sink: &mut Sink) {
     for (field, value) in entry.iter().filter(|(field, _)| !known.contains(&field.as_str())) {
         let diagnostic = Diagnostic::error(Code::MC0220, format!("Kubernetes has no field `{field}` here"))
             .at(value.key_location())
-            .note("Kubernetes silently drops it, and a volume without a source is an empty directory");
+            .note(note);
         sink.push(match suggest(field, known.iter().copied()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic,
@@ -231,7 +238,9 @@ fn known_fields(entry: &Table, known: &[&str], sink: &mut Sink) {
 fn text<'a>(entry: &'a Spanned<Table>, what: &str, field: &str, sink: &mut Sink) -> Option<(&'a str, Location)> {
     let value = entry.get(field);
     let text = value.and_then(|value| Some((value.as_str()?, value.location()))).filter(|(text, _)| !text.is_empty());
-    if text.is_none() {
+    // A misspelled field is reported as unknown.
+    let is_misspelled = || entry.keys().any(|other| suggest(other, [field].into_iter()).is_some());
+    if text.is_none() && (value.is_some() || !is_misspelled()) {
         let message = match value {
             None => format!("the {what} has no `{field}`"),
             Some(_) => format!("the `{field}` of the {what} must be a string that is not empty"),
