@@ -76,16 +76,17 @@ impl Init {
         }
         let is_stream = self.base.iter().any(|path| path == "-");
         let base = if self.base.is_empty() { found.base.clone() } else { project.relative(&self.base) };
-        let has_kustomization = |path: &Utf8PathBuf| is_kustomization(world, &dir.join(path));
-        let is_inside = base.iter().any(|path| encloses(path) && has_kustomization(path));
+        // As they are from here: the directory of the project may not exist yet.
+        let typed =
+            if self.base.is_empty() { base.iter().map(|path| dir.join(path)).collect() } else { self.base.clone() };
+        let mut pairs = base.iter().zip(&typed);
+        let is_inside = pairs.clone().any(|(path, typed)| encloses(path) && is_kustomization(world, typed));
         let component = if is_inside {
             Some(Component::Inside)
         } else {
-            let is_overlay = !is_stream && base.iter().all(has_kustomization);
+            let is_overlay = !is_stream && pairs.all(|(_, typed)| is_kustomization(world, typed));
             (!is_overlay).then_some(Component::Beside)
         };
-        let typed =
-            if self.base.is_empty() { base.iter().map(|path| dir.join(path)).collect() } else { self.base.clone() };
         let workloads = candidates(world, &typed, &dir.join("out"), sink);
         if workloads.is_empty() && !base.is_empty() && !sink.has_errors() {
             let paths = list(&base.iter().map(|path| project.shown(path)).collect::<Vec<_>>());
@@ -248,17 +249,7 @@ impl Project<'_> {
                 "to apply the filters, list `{out}` under `components` of the kustomization that applies the workloads"
             )),
         }
-        for overlay in &found.overlays {
-            let (path, base) = (self.shown(&overlay.path), self.shown(&overlay.base));
-            reporter.info(&if overlay.renames {
-                format!(
-                    "`{path}` renames the objects of `{base}`, which the filters' ConfigMaps cannot follow: start again with `--base {path}`"
-                )
-            } else {
-                let (base, out) = (relative(&overlay.base, &overlay.path), relative("out".into(), &overlay.path));
-                format!("to give the filters to `{path}`, replace `{base}` by `{out}` in its resources")
-            });
-        }
+        self.explain_overlays(plan, reporter);
         if let ([_], [first, _, ..]) = (&base[..], &found.overlays[..])
             && found.overlays.iter().all(|overlay| !overlay.renames)
         {
@@ -272,6 +263,38 @@ impl Project<'_> {
             let chart = quoted(&self.shown(chart));
             reporter.info(&format!(
                 "found a Helm chart: to start from its workloads, delete mesh.toml and run `helm template NAME {chart} | mesh-compile init --base -`"
+            ));
+        }
+    }
+
+    /// Says what to change in the kustomizations that include those of the base.
+    fn explain_overlays(&self, Plan { found, base, .. }: &Plan, reporter: &Reporter<'_>) {
+        let mut partial = Vec::new();
+        for overlay in found.overlays.chunk_by(|a, b| a.path == b.path) {
+            let path = self.shown(&overlay[0].path);
+            if let Some(renaming) = overlay.iter().find(|one| one.renames) {
+                let base = self.shown(&renaming.base);
+                reporter.info(&format!(
+                    "`{path}` renames the objects of `{base}`, which the filters' ConfigMaps cannot follow: start again with `--base {path}`"
+                ));
+            } else if overlay.len() < base.len() {
+                partial.push(path);
+            } else {
+                let included = overlay.iter().map(|one| relative(&one.base, &one.path).into_string());
+                let (included, out) = (list(&included.collect::<Vec<_>>()), relative("out".into(), &overlay[0].path));
+                reporter
+                    .info(&format!("to give the filters to `{path}`, replace {included} by `{out}` in its resources"));
+            }
+        }
+        if let Some((first, others)) = partial.split_first() {
+            let (others, verb) = match others.len() {
+                0 => (String::new(), "builds"),
+                1 => (" and 1 more kustomization".to_owned(), "build"),
+                n => (format!(" and {n} more kustomizations"), "build"),
+            };
+            reporter.info(&format!(
+                "`{first}`{others} {verb} on a part of these, but out/ contains all of them: to give filters to one, run `mesh-compile init NEW-DIRECTORY --base {}`",
+                quoted(first)
             ));
         }
     }

@@ -42,14 +42,15 @@ pub(super) fn choose(found: &Found) -> Discovery {
     }
     let outermost = |dir: &Utf8Path| !chosen.iter().any(|other| *other != dir && included(found, other).contains(dir));
     let base: Vec<&Utf8Path> = chosen.iter().copied().filter(|dir| outermost(dir)).collect();
-    let overlays = base.iter().flat_map(|dir| overlays(found, dir));
+    let mut overlays: Vec<Overlay> = base.iter().flat_map(|dir| overlays(found, dir)).collect();
+    overlays.sort_by(|a, b| a.path.cmp(&b.path));
     Discovery {
         ambiguous: base.iter().enumerate().any(|(index, dir)| {
             let own = workloads(found, &reached[dir]);
             base[..index].iter().any(|other| !own.is_disjoint(&workloads(found, &reached[other])))
         }),
         kustomizations: reached.iter().filter(|(_, owners)| !owners.is_empty()).map(|(dir, _)| shown(dir)).collect(),
-        overlays: overlays.collect(),
+        overlays,
         base: base.into_iter().map(shown).collect(),
         charts: Vec::new(),
     }

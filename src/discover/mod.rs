@@ -27,7 +27,7 @@ pub struct Discovery {
     pub ambiguous: bool,
     /// All kustomizations with workloads, of their own or of others that they include.
     pub kustomizations: Vec<Utf8PathBuf>,
-    /// The kustomizations that include one of `base` directly.
+    /// The kustomizations that include one of `base` directly, sorted by their path.
     pub overlays: Vec<Overlay>,
     /// Helm charts.
     pub charts: Vec<Utf8PathBuf>,

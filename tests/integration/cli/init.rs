@@ -161,6 +161,34 @@ fn what_overlays_share_is_the_base() {
     is_green(&project, &[]);
 }
 
+/// out/ contains all of the base, so an overlay of one application cannot include it.
+#[test]
+fn overlays_of_one_application_get_a_project_of_their_own() {
+    let project = Project::empty();
+    for name in ["web", "api"] {
+        project.write(format!("{name}/base/kustomization.yaml"), "resources: [all.yaml]\n");
+        project.write(format!("{name}/base/all.yaml"), manifests(name));
+        for overlay in ["dev", "prod"] {
+            project.write(format!("{name}/{overlay}/kustomization.yaml"), "resources: [../base]\n");
+        }
+    }
+    project.write("all/kustomization.yaml", "resources: [../api/base, ../web/base]\n");
+    let ran = project.run(&["init"]).ends(
+        0,
+        &[
+            "`api/dev` and 3 more kustomizations build on a part of these",
+            "run `mesh-compile init NEW-DIRECTORY --base api/dev`",
+            "to give the filters to `all`, replace `../api/base` and `../web/base` by `../out` in its resources",
+        ],
+    );
+    assert!(!ran.stderr.contains("to give the filters to `api"), "{}", ran.stderr);
+    is_green(&project, &[]);
+    let ran = project.run(&["init", "new", "--base", "api/dev"]).ends(0, &["cd new && mesh-compile render"]);
+    assert!(!ran.stderr.contains("components"), "{}", ran.stderr);
+    is_green(&project, &["-f", "new/mesh.toml"]);
+    assert!(project.read("new/out/kustomization.yaml").contains("kind: Kustomization"));
+}
+
 #[test]
 fn each_overlay_can_be_an_environment() {
     let project = Project::empty();
