@@ -144,8 +144,12 @@ pub fn base_objects(world: &dyn World, path: &Utf8Path, sink: &mut Sink) -> Opti
 /// Reports what needs a look at all environments.
 fn settle(world: &dyn World, project: &spec::Project, sink: &mut Sink) {
     resolve::variables::unused(project.environments(), world.sources(), sink);
-    let loaded = project.environments().len();
-    sink.settle(loaded, project.declared().len() <= loaded);
+    let loaded = project.environments();
+    let has = |location: Option<diag::Location>| {
+        let with_binding = loaded.iter().filter(|spec| location.is_some_and(|it| spec.has_binding_at(it))).count();
+        if with_binding == 0 { loaded.len() } else { with_binding }
+    };
+    sink.settle(has, project.declared().len() <= loaded.len());
 }
 
 fn environment(

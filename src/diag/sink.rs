@@ -54,9 +54,10 @@ impl Sink {
         self.pending.push((diagnostic, Otherwise::Warning));
     }
 
-    /// Decides about the diagnostics that depend on whether all of the environments have them. `all` is false if there are more
-    /// environments than these: such a diagnostic is a warning then.
-    pub fn settle(&mut self, environments: usize, all: bool) {
+    /// Decides about the diagnostics that depend on whether all of the environments have them. `environments` returns the number
+    /// of those that have what is at a place, of all without a place. `all` is false if there are more environments than were loaded: such a diagnostic
+    /// is a warning then.
+    pub fn settle(&mut self, environments: impl Fn(Option<Location>) -> usize, all: bool) {
         let mut pending = std::mem::take(&mut self.pending);
         while let Some((one, otherwise)) = pending.pop() {
             let is_same = |(other, _): &(Diagnostic, Otherwise)| {
@@ -67,7 +68,9 @@ impl Sink {
             let same: Vec<Diagnostic> = same.into_iter().map(|(other, _)| other).collect();
             let mut seen: BTreeSet<Option<&String>> = BTreeSet::new();
             seen.extend(same.iter().chain([&one]).map(|it| it.environments.first()));
-            let is_everywhere = seen.len() >= environments;
+            // A pattern that excludes nothing is harmless, so it may be there for any other environment.
+            let place = one.primary.as_ref().filter(|_| otherwise == Otherwise::Warning);
+            let is_everywhere = seen.len() >= environments(place.map(|label| label.location));
             if !is_everywhere && otherwise == Otherwise::Nothing {
                 continue;
             }
@@ -214,7 +217,7 @@ mod tests {
                 }
             }
             assert!(!sink.has_errors());
-            sink.settle(2, all);
+            sink.settle(|_| 2, all);
             let errors = sink.has_errors();
             let found = sink.into_sorted(&SOURCES);
             assert_eq!(found.iter().map(|it| it.message.as_str()).collect::<Vec<_>>(), ["in both"]);
@@ -235,7 +238,7 @@ mod tests {
                 sink.push_or_warn(Diagnostic::error(Code::MC0140, "in one"));
             }
         }
-        sink.settle(2, true);
+        sink.settle(|_| 2, true);
         let found = sink.into_sorted(&SOURCES);
         let found: Vec<_> = found.iter().map(|it| (it.message.as_str(), it.severity, it.environments.len())).collect();
         assert_eq!(found, [("in both", Severity::Error, 2), ("in one", Severity::Warning, 1)]);

@@ -122,6 +122,15 @@ impl Spec {
         self.path.parent().unwrap_or_else(|| "".into())
     }
 
+    /// Whether the place is a binding of this environment, or a pattern of one. An environment can replace the bindings of the
+    /// others.
+    pub(crate) fn has_binding_at(&self, location: Location) -> bool {
+        self.bindings.iter().any(|binding| {
+            let patterns = [&binding.workloads, &binding.namespaces].into_iter().flatten().flatten();
+            binding.location() == location || patterns.into_iter().any(|pattern| pattern.location() == location)
+        })
+    }
+
     /// mesh.toml and the files that it includes.
     pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
         self.files.keys().copied().chain([self.file])
