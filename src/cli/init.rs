@@ -6,7 +6,7 @@ mod repository;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use clap::Args;
-use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink};
+use mesh_compile::diag::{Code, Diagnostic, Location, Severity, Sink, enumerate_quoted};
 use mesh_compile::discover::{Discovery, candidates, discover, is_kustomization};
 use mesh_compile::world::World;
 use mesh_compile::{Input, compile};
@@ -89,7 +89,7 @@ impl Init {
         };
         let workloads = candidates(world, &typed, &dir.join("out"), sink);
         if workloads.is_empty() && !base.is_empty() && !sink.has_errors() {
-            let paths = list(&base.iter().map(|path| project.shown(path)).collect::<Vec<_>>());
+            let paths = enumerate_quoted(&base.iter().map(|path| project.shown(path)).collect::<Vec<_>>());
             let message = format!("{paths} contain{} no workload", if base.len() == 1 { "s" } else { "" });
             sink.push(project.error(&typed[0], message).help("name others with `--base PATH`"));
         }
@@ -145,7 +145,7 @@ impl Project<'_> {
 
     /// Several kustomizations that declare the same workloads.
     fn ambiguous(&self, found: &Discovery) -> Diagnostic {
-        let paths = list(&found.base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
+        let paths = enumerate_quoted(&found.base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
         let message = format!("{paths} declare the same workloads");
         let first = found.base.first().map(|path| self.dir.join(path)).unwrap_or_default();
         self.error(&first, message).help("choose one with `--base PATH`")
@@ -188,7 +188,7 @@ impl Project<'_> {
                 Written::Kept(missing) => {
                     let kept =
                         self.diagnostic(Severity::Warning, &path, format!("`{path}` already exists and was kept"));
-                    let add = |lines: &[String]| format!("add {}", list(lines));
+                    let add = |lines: &[String]| format!("add {}", enumerate_quoted(lines));
                     sink.push(if missing.is_empty() { kept } else { kept.help(add(&missing)) });
                 }
                 Written::Failed(error) => {
@@ -231,7 +231,7 @@ impl Project<'_> {
     fn explain_base(&self, plan: &Plan, reporter: &Reporter<'_>) {
         let Plan { found, base, .. } = plan;
         if !found.base.is_empty() {
-            let paths = list(&base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
+            let paths = enumerate_quoted(&base.iter().map(|path| self.shown(path)).collect::<Vec<_>>());
             let others = found.kustomizations.iter().any(|path| !base.contains(path));
             let choose =
                 if others { "; to use others, delete mesh.toml and run `mesh-compile init --base PATH`" } else { "" };
@@ -281,7 +281,8 @@ impl Project<'_> {
                 partial.push(path);
             } else {
                 let included = overlay.iter().map(|one| relative(&one.base, &one.path).into_string());
-                let (included, out) = (list(&included.collect::<Vec<_>>()), relative("out".into(), &overlay[0].path));
+                let (included, out) =
+                    (enumerate_quoted(&included.collect::<Vec<_>>()), relative("out".into(), &overlay[0].path));
                 reporter
                     .info(&format!("to give the filters to `{path}`, replace {included} by `{out}` in its resources"));
             }
@@ -322,14 +323,4 @@ fn relative(path: &Utf8Path, dir: &Utf8Path) -> Utf8PathBuf {
 fn quoted(path: &str) -> String {
     let is_plain = path.chars().all(|char| char.is_ascii_alphanumeric() || "/._-+@:".contains(char));
     if is_plain { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
-/// `a`, `b` and `c`
-fn list(items: &[impl AsRef<str>]) -> String {
-    let items: Vec<String> = items.iter().map(|item| format!("`{}`", item.as_ref())).collect();
-    match items.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, first)) => format!("{} and {last}", first.join(", ")),
-        None => String::new(),
-    }
 }

@@ -5,6 +5,7 @@ pub mod render;
 mod sink;
 mod source;
 pub(crate) mod visible;
+mod words;
 
 use std::ops::Range;
 
@@ -13,6 +14,7 @@ pub(crate) use mesh_compile_module::suggest;
 pub use sink::Sink;
 pub use source::{FileId, Files, Source, Sources};
 pub use visible::{visible, visible_lines};
+pub use words::{enumerate, enumerate_quoted};
 
 /// The severity of a diagnostic. Only errors stop a render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,9 +154,7 @@ impl Diagnostic {
         match names.as_slice() {
             [] => None,
             [only] => Some(format!("in the environment {only}")),
-            [others @ .., last] if names.len() <= NAMED => {
-                Some(format!("in the environments {} and {last}", others.join(", ")))
-            }
+            few if few.len() <= NAMED => Some(format!("in the environments {}", enumerate(few))),
             [first, second, third, ..] => {
                 let others = names.len() - 3;
                 Some(format!("in the environments {first}, {second}, {third} and {others} others"))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{Disk, Real, Step, about, parse_lock, plan};
-use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::diag::{Code, Diagnostic, Location, Sink, enumerate_quoted};
 use crate::domain::path::normal;
 use crate::layout::{GENERATED, LOCK, Tree};
 use crate::world::{FileKind, Usage, World};
@@ -53,10 +53,14 @@ impl Survey {
         let (first, to) = (from.first()?, &self.to);
         let is_declared = to.iter().any(|to| to.starts_with(first));
         let message = if is_declared {
-            format!("`{first}` moves to {}, because {spec} now declares environments", list(to))
+            format!("`{first}` moves to {}, because {spec} now declares environments", enumerate_quoted(to))
         } else {
             let moves = if from.len() == 1 { "moves" } else { "move" };
-            format!("{} {moves} to {}, because {spec} no longer declares environments", list(&from), list(to))
+            format!(
+                "{} {moves} to {}, because {spec} no longer declares environments",
+                enumerate_quoted(&from),
+                enumerate_quoted(to)
+            )
         };
         let old = Utf8Path::new(first);
         let new = to.first().map_or(old, Utf8PathBuf::as_path);
@@ -83,14 +87,6 @@ impl Survey {
             about(world, Code::MC0709, &dir.join(LOCK), message)
                 .help(format!("declare `[env.{name}]`, or run `mesh-compile render` to delete the directory"))
         })
-    }
-}
-
-fn list<T: AsRef<str>>(dirs: &[T]) -> String {
-    let names: Vec<String> = dirs.iter().map(|dir| format!("`{}`", dir.as_ref())).collect();
-    match names.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        _ => names.concat(),
     }
 }
 

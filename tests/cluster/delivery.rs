@@ -96,7 +96,11 @@ fn annotations_are_mounted(pod: &Value, template: &Value, proxy: &Value) {
 
 /// The entries of an annotation: a list, or a map from the name.
 fn annotated(annotations: &Value, key: &str) -> Vec<Value> {
-    let Some(text) = annotations[key].as_str() else { return Vec::new() };
+    annotations[key].as_str().map(entries_of).unwrap_or_default()
+}
+
+/// The same of its text.
+pub(crate) fn entries_of(text: &str) -> Vec<Value> {
     match serde_json::from_str(text).expect("JSON") {
         Value::Array(list) => list,
         Value::Object(map) => map
@@ -106,7 +110,7 @@ fn annotated(annotations: &Value, key: &str) -> Vec<Value> {
                 entry
             })
             .collect(),
-        other => panic!("{key}: {other}"),
+        other => panic!("{other}"),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::control_plane::ControlPlane;
 use crate::manifests::{build, entries, find, name, string, templates};
 use crate::project::{Project, module};
-use crate::{Test, examples, tests};
+use crate::{Test, delivery, examples, tests};
 
 pub(crate) fn tests() -> Vec<Test> {
     tests![
@@ -195,19 +195,7 @@ fn check(plane: &ControlPlane, more: &str) {
 
 /// Whether an annotation with entries contains those of another one.
 fn is_merged(before: &Value, after: &Value) -> bool {
-    let entries = |text: &Value| -> Vec<Value> {
-        match serde_json::from_str(string(text)).expect("JSON") {
-            Value::Array(list) => list,
-            Value::Object(map) => map
-                .into_iter()
-                .map(|(name, mut entry)| {
-                    entry["name"] = name.into();
-                    entry
-                })
-                .collect(),
-            other => panic!("{other}"),
-        }
-    };
+    let entries = |text: &Value| delivery::entries_of(string(text));
     let after = entries(after);
     entries(before).iter().all(|entry| after.contains(entry))
 }

@@ -6,7 +6,7 @@ use super::bindings::{Bindings, has_kind, has_labels, has_no_condition};
 use super::patterns::Pattern;
 use super::{Entry, labels};
 use crate::base::{Base, Object};
-use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
+use crate::diag::{Code, Diagnostic, Location, Sink, enumerate, suggest};
 use crate::domain::Kind;
 use crate::spec::types::KindName;
 use crate::spec::{Binding, Spanned, Spec};
@@ -101,7 +101,7 @@ impl Known<'_> {
         }
         let total = self.roster.len();
         diagnostic
-            .note(format!("of {total} workloads, {}, but none matches all", list(&conditions)))
+            .note(format!("of {total} workloads, {}, but none matches all", enumerate(&conditions)))
             .help("loosen one of the conditions")
     }
 
@@ -315,11 +315,4 @@ fn some(names: &BTreeSet<&str>) -> String {
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     let more = names.len().saturating_sub(SHOWN);
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
-}
-
-fn list(words: &[String]) -> String {
-    match words.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-        _ => words.join(""),
-    }
 }
