@@ -14,10 +14,6 @@ use crate::resolve::traffic::suite::{Bypass, Chain, Test};
 /// The name that a test's request has unless the test sets one.
 const ANY_HOST: &str = "mesh.test";
 
-/// How a port gets HTTP filters.
-const HTTP_PORT: &str =
-    "if the port carries HTTP, name it `http` or `http-…` in the Service, or set its `appProtocol: http`";
-
 /// The chains of a mesh's proxies.
 #[derive(Debug)]
 pub(crate) struct Chains<'a> {
@@ -113,7 +109,7 @@ fn inbound(linked: &Linked<'_>, ports: &[Port<'_>], port: Option<u16>) -> Chain 
             Chain::tcp(Bypass {
                 reason: format!("{what}: its chain is a TCP proxy, without HTTP filters"),
                 at: Some((tcp.protocol_at, format!("the protocol of {service}"))),
-                help: HTTP_PORT.to_owned(),
+                help: http_port(tcp).to_owned(),
             })
         }
         (None, None) => Chain::default(),
@@ -181,7 +177,7 @@ impl<'a> Outbound<'a> {
             (Some(tcp), ..) => Chain::tcp(Bypass {
                 reason: format!("`{host}` is not HTTP: its listener is a TCP proxy, without HTTP filters"),
                 at: Some((tcp.protocol_at, format!("the protocol of {} `{}`", tcp.service.kind, tcp.service.name))),
-                help: HTTP_PORT.to_owned(),
+                help: http_port(tcp).to_owned(),
             }),
             (None, Some(other), Some(port)) => Chain::shared_tcp(Bypass {
                 reason: format!("`{host}` has no port {port}, so the connection passes all HTTP filters by"),
@@ -208,7 +204,7 @@ impl<'a> Outbound<'a> {
                     "no Service of the base has HTTP on port {port}: its listeners are TCP proxies, without HTTP filters"
                 ),
                 at: Some((tcp.protocol_at, format!("the protocol of {} `{}`", tcp.service.kind, tcp.service.name))),
-                help: HTTP_PORT.to_owned(),
+                help: http_port(tcp).to_owned(),
             }),
             None => Chain::shared_tcp(Bypass {
                 reason: format!(
@@ -266,4 +262,14 @@ fn servers<'a>(gateway: &'a Object, services: &[Port<'_>]) -> Vec<Server<'a>> {
         Some(Server { gateway, node, listener: target.unwrap_or(open), is_http })
     };
     servers.iter().filter_map(server).collect()
+}
+
+/// How a port gets HTTP filters.
+fn http_port(port: &Port<'_>) -> &'static str {
+    if port.service.kind == "ServiceEntry" {
+        "if the port carries HTTP, set its `protocol: HTTP`; filters see HTTPS requests only if the sidecar originates the TLS, \
+         by a DestinationRule with `tls.mode: SIMPLE`"
+    } else {
+        "if the port carries HTTP, name it `http` or `http-…` in the Service, or set its `appProtocol: http`"
+    }
 }
