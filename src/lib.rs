@@ -15,6 +15,7 @@ mod base;
 pub mod diag;
 pub mod discover;
 mod domain;
+pub mod images;
 pub mod inspect;
 mod layout;
 mod module;
@@ -48,6 +49,8 @@ pub struct Compiled {
     pub root: Utf8PathBuf,
     /// The files of `out/`.
     pub tree: Tree,
+    /// The images that the files name.
+    pub images: Vec<images::ModuleImage>,
     /// The tests in mesh.toml.
     pub suites: verify::Suites,
 }
@@ -170,6 +173,7 @@ fn environment(
     }
     let objects = backend::envoy_filter::objects(&resolved.mesh, &plan);
     let tree = layout::tree(&resolved.mesh, resolved.out, objects);
+    let images = images::of(&resolved.mesh, spec.environment.as_deref());
     let suites = verify::Suites::new(resolved.suites, resolved.proxies);
-    Some(Compiled { environment: spec.environment.clone(), declared: declared.to_vec(), root, tree, suites })
+    Some(Compiled { environment: spec.environment.clone(), declared: declared.to_vec(), root, tree, images, suites })
 }

@@ -2,9 +2,9 @@
 //!
 //! A stream may contain what out/ adds: the ConfigMaps, which carry the digest of a module as an annotation; the EnvoyFilters, which
 //! select the gate's label or are named in mesh.lock; and in the pod templates the gate's labels, the volumes that hold our
-//! ConfigMaps with their mounts, the volumes of mesh.toml, and the log level of the `wasm` component.
+//! ConfigMaps and images with their mounts, the volumes of mesh.toml, and the log level of the `wasm` component.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Base, Node, Object, Value};
 use crate::domain::annotation::{
@@ -12,7 +12,7 @@ use crate::domain::annotation::{
 };
 use crate::objects::Lock;
 use crate::spec::types::Workload;
-use crate::spec::{Spanned, Spec, Table};
+use crate::spec::{Spanned, Spec, Table, to_json};
 
 /// The start of the gate's labels.
 const GATE: &str = "wasm.mesh-compile.dev/";
@@ -98,6 +98,8 @@ fn is_marked(object: &Object) -> bool {
 
 /// The volumes and mounts that mesh.toml itself adds to a workload.
 struct Added {
+    /// The filters whose modules may be in no ConfigMap, and the fields of their volumes.
+    filters: BTreeMap<String, Option<serde_json::Map<String, serde_json::Value>>>,
     volumes: BTreeSet<String>,
     mount_paths: BTreeSet<String>,
 }
@@ -110,16 +112,78 @@ impl Added {
         let texts = |tables: &[Spanned<Table>], key: &str| -> Vec<String> {
             tables.iter().filter_map(|table| Some(table.get(key)?.as_str()?.to_owned())).collect()
         };
+        let filters = spec.filters.iter().filter(|(_, filter)| filter.source.is_some());
         Self {
+            filters: filters
+                .map(|(name, filter)| (name.clone(), filter.volume.as_ref().map(|it| to_json(it))))
+                .collect(),
             volumes: workloads.iter().flat_map(|it| texts(it.volumes(), "name")).collect(),
             mount_paths: workloads.iter().flat_map(|it| texts(it.volume_mounts(), "mountPath")).collect(),
         }
     }
 }
 
+/// The filters of a pod whose modules may be in no ConfigMap: each has a mount of its own, named by the filter.
+struct Filters {
+    /// By name, with the fields of the user's volume.
+    filters: BTreeMap<String, Option<serde_json::Map<String, serde_json::Value>>>,
+}
+
+impl Filters {
+    /// The filters of mesh.toml, and those whose label the pod has: mesh.toml may have lost them.
+    fn of(template: &Node, added: &Added) -> Self {
+        let labels = template.at(&["metadata", "labels"]).map_or(&[][..], Node::entries);
+        let labelled =
+            labels.iter().filter_map(|label| label.key.strip_prefix(GATE)).map(|name| (name.to_owned(), None));
+        let mut filters: BTreeMap<_, _> = labelled.collect();
+        filters.extend(added.filters.clone());
+        Self { filters }
+    }
+
+    /// The filter whose mount it is.
+    fn of_mount(&self, mount: &serde_json::Value) -> Option<&str> {
+        let path = mount["mountPath"].as_str()?;
+        let is_of = |name: &&String| path.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with('-'));
+        self.filters.keys().filter(is_of).max_by_key(|name| name.len()).map(String::as_str)
+    }
+
+    /// Whether it is the mount of a user's volume.
+    fn is_mount(&self, mount: &serde_json::Value) -> bool {
+        self.of_mount(mount).is_some_and(|name| self.filters[name].is_some())
+    }
+
+    /// Whether it is an image that is named by its digest, or a filter's volume, and mounted for a filter.
+    fn is_volume(&self, volume: &serde_json::Value, template: &Node) -> bool {
+        let is_image = volume["image"]["reference"].as_str().is_some_and(|reference| reference.contains("@sha256:"));
+        let in_proxy = template.at(&["spec", "containers"]).into_iter().flat_map(Node::items);
+        let in_proxy = in_proxy.filter(|it| it.get("name").and_then(Node::as_str) == Some(PROXY_CONTAINER));
+        let in_proxy = in_proxy.filter_map(|it| it.get("volumeMounts")).flat_map(Node::items).map(Node::to_json);
+        let injected = annotation(template, USER_VOLUME_MOUNT);
+        let mut mounts =
+            injected.iter().flat_map(entries).chain(in_proxy).filter(|mount| mount["name"] == volume["name"]);
+        mounts.any(|mount| {
+            self.of_mount(&mount)
+                .is_some_and(|name| is_image || self.filters[name].as_ref().is_some_and(|it| is_same(it, volume)))
+        })
+    }
+}
+
+/// Whether a volume has the fields, whatever its name is.
+fn is_same(fields: &serde_json::Map<String, serde_json::Value>, volume: &serde_json::Value) -> bool {
+    let rest = |map: &serde_json::Map<String, serde_json::Value>| {
+        map.iter()
+            .filter(|(key, _)| *key != "name")
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect::<Vec<_>>()
+    };
+    let fields = rest(fields);
+    !fields.is_empty() && volume.as_object().is_some_and(|volume| rest(volume) == fields)
+}
+
 /// Takes our entries out of a pod template. One without any of ours is left alone.
 fn clean(template: &mut Node, known: &Known, added: &Added) {
     let mut found = false;
+    let filters = Filters::of(template, added);
     if let Some(Value::Map(labels)) = template.at_mut(&["metadata", "labels"]).map(|labels| &mut labels.value) {
         let count = labels.len();
         labels.retain(|label| !label.key.starts_with(GATE));
@@ -132,7 +196,7 @@ fn clean(template: &mut Node, known: &Known, added: &Added) {
         .iter()
         .flat_map(entries)
         .chain(in_spec)
-        .filter(|volume| known.is_volume(volume))
+        .filter(|volume| known.is_volume(volume) || filters.is_volume(volume, template))
         .filter_map(|volume| Some(volume["name"].as_str()?.to_owned()))
         .collect();
     if !found && named.is_empty() {
@@ -143,6 +207,7 @@ fn clean(template: &mut Node, known: &Known, added: &Added) {
     };
     let is_mount = |mount: &serde_json::Value| {
         mount["name"].as_str().is_some_and(|name| named.contains(name))
+            || filters.is_mount(mount)
             || mount["mountPath"].as_str().is_some_and(|path| added.mount_paths.contains(path))
     };
     remove_from_annotation(template, USER_VOLUME, &is_volume);

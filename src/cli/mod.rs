@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod explain;
+mod image;
 mod init;
 mod inspect;
 mod junit;
@@ -95,6 +96,7 @@ enum Command {
     Show(show::Show),
     Inspect(inspect::Inspect),
     Slim(slim::Slim),
+    Image(image::Image),
     Init(init::Init),
     Explain(explain::Explain),
     Schema(schema::Schema),
@@ -172,6 +174,7 @@ impl Cli {
             Command::Show(command) => command.run(world, project, reporter),
             Command::Inspect(command) => command.run(world, reporter),
             Command::Slim(command) => command.run(world, reporter),
+            Command::Image(command) => command.run(world, project, reporter),
             Command::Init(command) => command.run(world, reporter),
             Command::Explain(command) => command.run(reporter),
             Command::Schema(command) => command.run(),

@@ -17,6 +17,8 @@ pub(crate) enum Feature {
     StopIteration,
     /// `allow_on_headers_stop_iteration` in istiod's copy of Envoy's API: an older istiod drops it from a typed message.
     StopIterationTyped,
+    /// `image` volumes in the injector's copy of Kubernetes' API: an older one makes the volume an empty directory.
+    ImageVolumes,
     /// `capability_restriction_config` in `vm_config`. Older versions have it in the plugin's configuration.
     VmCapabilities,
 }
@@ -52,7 +54,7 @@ const RELEASES: [Release; 21] = [
     untested(21),
     untested(22),
     untested(23),
-    tested(24, &[]),
+    tested(24, &[Feature::ImageVolumes]),
     tested(25, &[Feature::FailurePolicy]),
     tested(26, &[]),
     // Envoy 1.35, with the API of 1.34.
@@ -79,6 +81,7 @@ impl Release {
             Feature::FailurePolicy => "`on-failure = \"reload\"`",
             Feature::StopIteration => "`stop-iteration`",
             Feature::StopIterationTyped => "`stop-iteration` in istiod's API",
+            Feature::ImageVolumes => "image volumes",
             Feature::VmCapabilities => "capabilities of the VM",
         };
         let envoy = self.istio.envoy_minor();
@@ -109,14 +112,7 @@ impl Istio {
 
     /// Parses `1.N` or `1.N.P`, with or without a leading `v`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
-        let number = |part: &str| {
-            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-            digits.then(|| part.parse::<u32>().ok()).flatten()
-        };
-        let (major, minor) = (number(parts.next()?)?, number(parts.next()?)?);
-        let patch = parts.next().is_none_or(|patch| number(patch).is_some());
-        (major == 1 && patch && parts.next().is_none()).then_some(Self(minor))
+        minor(text).map(Self)
     }
 
     /// The known versions, the newest first.
@@ -148,6 +144,18 @@ impl Istio {
     pub(crate) const fn envoy_minor(self) -> EnvoyMinor {
         self.0.saturating_add(abi::ENVOY_AHEAD_OF_ISTIO)
     }
+}
+
+/// The N of `1.N` or `1.N.P`, with or without a leading `v`.
+pub(super) fn minor(text: &str) -> Option<u32> {
+    let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
+    let number = |part: &str| {
+        let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| part.parse::<u32>().ok()).flatten()
+    };
+    let (major, minor) = (number(parts.next()?)?, number(parts.next()?)?);
+    let patch = parts.next().is_none_or(|patch| number(patch).is_some());
+    (major == 1 && patch && parts.next().is_none()).then_some(minor)
 }
 
 impl fmt::Display for Istio {

@@ -62,6 +62,16 @@ fn alphanumeric(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
+/// A DNS-1123 label for a text: the text itself if it is one, otherwise the characters of it that fit, and its hash.
+pub(crate) fn label_of(text: &str) -> String {
+    if label(text).is_ok() {
+        return text.to_owned();
+    }
+    let fitting = |c: char| if alphanumeric(c) { c } else { '-' };
+    let stem: String = text.to_ascii_lowercase().chars().map(fitting).take(52).collect();
+    format!("{}-{}", stem.trim_matches('-'), super::Digest::of(text.as_bytes()).short())
+}
+
 /// DNS-1123 label.
 pub(crate) fn label(text: &str) -> Result<(), Reason> {
     length(text, 63)?;

@@ -6,7 +6,9 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 /// The newest version of the format.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
+/// The version of a lock without images.
+const WITHOUT_IMAGES: u32 = 3;
 /// The version of a lock without the fields of a newer one.
 const COMMON: u32 = 2;
 /// Stands for the digest of a file that does not exist yet.
@@ -31,6 +33,9 @@ pub(crate) struct Lock {
     /// Path from mesh.toml to the module as it was rendered.
     #[serde(default)]
     modules: BTreeMap<Utf8PathBuf, LockedModule>,
+    /// The name of a filter to the image with its module, with the digest of its manifest.
+    #[serde(default)]
+    pub(crate) images: BTreeMap<String, String>,
 }
 
 /// Where the workloads' manifests came from.
@@ -105,7 +110,7 @@ impl Default for Digests {
 
 impl Lock {
     pub(crate) const fn new(files: BTreeMap<String, Digests>, modules: BTreeMap<Utf8PathBuf, LockedModule>) -> Self {
-        Self { version: VERSION, spec: None, base: None, files, modules }
+        Self { version: VERSION, spec: None, base: None, files, modules, images: BTreeMap::new() }
     }
 
     /// The name of the file in `out/`.
@@ -148,7 +153,13 @@ impl Lock {
 
     /// The lock as TOML, below a line of comment.
     pub(crate) fn to_toml(&self, comment: &str) -> String {
-        let version = if self.spec.is_some() || self.base.is_some() { VERSION } else { COMMON };
+        let version = if !self.images.is_empty() {
+            VERSION
+        } else if self.spec.is_some() || self.base.is_some() {
+            WITHOUT_IMAGES
+        } else {
+            COMMON
+        };
         let mut text = format!("# {comment}\nversion = {version}\n");
         if let Some(spec) = &self.spec {
             text.extend(["spec = ", &toml::Value::from(spec.as_str()).to_string(), "\n"]);
@@ -160,6 +171,10 @@ impl Lock {
         entries(&mut text, &self.files);
         text.push_str("\n[modules]\n");
         entries(&mut text, &self.modules);
+        if !self.images.is_empty() {
+            text.push_str("\n[images]\n");
+            entries(&mut text, &self.images);
+        }
         text
     }
 

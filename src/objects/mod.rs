@@ -26,13 +26,16 @@ pub(crate) use envoy_filter::{
 pub(crate) use kustomization::{Kustomization, KustomizationApi, KustomizationKind, PatchPath};
 pub(crate) use lock::{Digests, Lock, LockedModule};
 pub(crate) use metadata::Metadata;
-pub(crate) use volume::{ConfigMapSource, Entry, KeyToPath, Projected, ProjectedSource, Volume, VolumeMount};
+pub(crate) use volume::{
+    ConfigMapSource, Entry, ImageSource, KeyToPath, Projected, ProjectedSource, Volume, VolumeMount,
+};
 pub(crate) use wasm::{
     Any, CapabilityRestrictionConfig, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, SanitizationConfig,
     TypedConfig, TypedStruct, VmCode, VmConfig, Wasm, WasmRuntime, WasmType,
 };
 pub(crate) use workload::{
-    Container, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, USER_VOLUME, USER_VOLUME_MOUNT, WorkloadPatch,
+    Container, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, PullSecret, USER_VOLUME, USER_VOLUME_MOUNT,
+    WorkloadPatch,
 };
 
 /// Labels, annotations, environment variables: strings by name.

@@ -176,8 +176,9 @@ fn workload_patch() -> impl Strategy<Value = WorkloadPatch> {
     let kinds: Vec<_> = Kind::known().map(|(name, _)| Kind::named(name, None, None)).chain([other]).collect();
     let container = (text(), option::of(text()), vec(entry(), 0..3))
         .prop_map(|(name, image, volume_mounts)| Container { name, image, volume_mounts });
-    let spec =
-        (vec(container, 0..2), vec(entry(), 0..3)).prop_map(|(containers, volumes)| PodSpec { containers, volumes });
+    let secret = text().prop_map(|name| PullSecret { name });
+    let spec = (vec(container, 0..2), vec(secret, 0..2), vec(entry(), 0..3))
+        .prop_map(|(containers, image_pull_secrets, volumes)| PodSpec { containers, image_pull_secrets, volumes });
     let pod = (strings(), strings()).prop_map(|(annotations, labels)| PodMetadata { annotations, labels });
     (prop::sample::select(kinds), metadata(), pod, spec).prop_map(|(kind, metadata, pod, spec)| WorkloadPatch {
         kind: kind.expect("a kind"),
@@ -194,16 +195,16 @@ fn source() -> impl Strategy<Value = ConfigMapSource> {
 fn volume() -> impl Strategy<Value = Volume> {
     let sources = vec(option::of(source()).prop_map(|config_map| ProjectedSource { config_map }), 0..3);
     let projected = sources.prop_map(|sources| Projected { sources });
-    (text(), option::of(source()), option::of(projected)).prop_map(|(name, config_map, projected)| Volume {
-        name,
-        config_map,
-        projected,
-    })
+    let image =
+        (text(), option::of(text())).prop_map(|(reference, pull_policy)| ImageSource { reference, pull_policy });
+    (text(), option::of(source()), option::of(projected), option::of(image))
+        .prop_map(|(name, config_map, projected, image)| Volume { name, config_map, projected, image })
 }
 
 fn volume_mount() -> impl Strategy<Value = VolumeMount> {
-    (text(), text(), option::of(text()), option::of(text())).prop_map(|(name, mount_path, sub_path, sub_path_expr)| {
-        VolumeMount { name, mount_path, sub_path, sub_path_expr }
+    let paths = (text(), option::of(text()), option::of(text()));
+    (text(), paths, option::of(any::<bool>())).prop_map(|(name, (mount_path, sub_path, sub_path_expr), read_only)| {
+        VolumeMount { name, mount_path, sub_path, sub_path_expr, read_only }
     })
 }
 
@@ -295,6 +296,6 @@ fn the_first_version_of_a_lock_is_read() {
     let module = LockedModule { sha256: "34".into(), size: 5, slim_size: None, abi: Some("0.2.1".into()) };
     let files = BTreeMap::from([("a.yaml".into(), Digests::One("12".into()))]);
     assert_eq!(Lock::parse(text), Ok(Lock::new(files, BTreeMap::from([("a.wasm".into(), module)]))));
-    let newer = Lock::parse("version = 4").unwrap_err();
-    assert_eq!(newer, "its version is 4, but this mesh-compile supports only versions 1 to 3");
+    let newer = Lock::parse("version = 5").unwrap_err();
+    assert_eq!(newer, "its version is 5, but this mesh-compile supports only versions 1 to 4");
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A volume. One that holds no ConfigMap has neither source.
+/// A volume. One that holds neither a ConfigMap nor an image has no source here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Volume {
@@ -15,6 +15,17 @@ pub(crate) struct Volume {
     pub(crate) config_map: Option<ConfigMapSource>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) projected: Option<Projected>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<ImageSource>,
+}
+
+/// The files of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImageSource {
+    pub(crate) reference: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pull_policy: Option<String>,
 }
 
 /// Several sources in one directory.
@@ -56,6 +67,8 @@ pub(crate) struct VolumeMount {
     pub(crate) sub_path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sub_path_expr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) read_only: Option<bool>,
 }
 
 /// An entry of a list of volumes or mounts.

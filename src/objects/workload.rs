@@ -82,9 +82,18 @@ pub(crate) struct PodMetadata {
 pub(crate) struct PodSpec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) containers: Vec<Container>,
+    #[serde(default, rename = "imagePullSecrets", skip_serializing_if = "is_default")]
+    pub(crate) image_pull_secrets: Vec<PullSecret>,
     /// As written: a [`Volume`](super::Volume), or the user's own entry with whatever fields it has.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) volumes: Vec<Map<String, Value>>,
+}
+
+/// A Secret with the credentials of a registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PullSecret {
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -87,7 +87,7 @@ fn shared_vms(plugins: &[(&Plugin, Arc<Settings>)], sink: &mut Sink) {
     let mut first: BTreeMap<_, &(&Plugin, Arc<Settings>)> = BTreeMap::new();
     for entry in plugins {
         let (plugin, settings) = entry;
-        let key = (&plugin.vm_id, plugin.module.module.digest, &plugin.vm_configuration);
+        let key = (&plugin.vm_id, plugin.module.digest(), &plugin.vm_configuration);
         let Some((loaded, others)) = first.get(&key) else {
             first.insert(key, entry);
             continue;

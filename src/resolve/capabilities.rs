@@ -12,9 +12,10 @@ use crate::spec::types::{Capabilities, CapabilityRule};
 /// The allowed names, or `None` if an error was reported.
 pub(super) fn resolve(
     written: &Spanned<Capabilities>,
-    delivered: &DeliveredModule,
+    delivered: Option<&DeliveredModule>,
     sink: &mut Sink,
 ) -> Option<BTreeSet<String>> {
+    let Some(delivered) = delivered else { return unseen(written, sink) };
     let report = &delivered.module.report;
     let allowed: BTreeSet<String> = match &**written {
         Capabilities::Rule(CapabilityRule::Derived) => capabilities::derived(report),
@@ -35,6 +36,24 @@ pub(super) fn resolve(
         return None;
     }
     Some(allowed)
+}
+
+/// The list for a module that only a volume has.
+fn unseen(written: &Spanned<Capabilities>, sink: &mut Sink) -> Option<BTreeSet<String>> {
+    match &**written {
+        Capabilities::Rule(CapabilityRule::Derived) => {
+            sink.push(
+                Diagnostic::error(Code::MC0214, "`capabilities = \"derived\"` requires `module`")
+                    .at(written.location())
+                    .help("add the module, or list the capabilities"),
+            );
+            None
+        }
+        Capabilities::List(names) => {
+            unknown(names, sink);
+            Some(names.iter().map(|name| name.to_string()).collect())
+        }
+    }
 }
 
 /// Reports names that are neither host functions nor callbacks.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::capabilities;
 use super::configuration::{self, Configuration, Keys};
-use super::mesh::Plugin;
-use super::modules::DeliveredModule;
+use super::mesh::{Plugin, PluginModule, Source};
 use super::settings::Settings;
-use super::template::Templates;
+use super::sources;
+use super::template::{FilterVars, Scope, Templates};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::{Feature, FilterName, FilterType, OnFailure};
 use crate::spec::types;
@@ -29,7 +29,7 @@ pub(super) fn resolve<'a>(
     world: &dyn World,
     spec: &'a Spec,
     settings: &Settings,
-    mut modules: BTreeMap<&str, DeliveredModule>,
+    mut modules: BTreeMap<&str, PluginModule>,
     templates: &Templates<'_>,
     sink: &mut Sink,
 ) -> BTreeMap<&'a str, Filter<'a>> {
@@ -43,12 +43,13 @@ pub(super) fn resolve<'a>(
         let stop_iteration = stop_iteration(spec, settings, written, sink);
         let Some(module) = modules.remove(name.as_str()) else { continue };
         let list = written.capabilities.as_ref();
-        let capabilities = list.and_then(|list| capabilities::resolve(list, &module, sink));
+        let capabilities = list.and_then(|list| capabilities::resolve(list, module.file(), sink));
         let Some(checked_name) = checked_name.filter(|_| sink.errors() == before) else { continue };
         let text = |written: &Option<Spanned<String>>| written.as_ref().map(|text| text.to_string());
-        let plugin = Plugin {
+        let mut plugin = Plugin {
             name: checked_name,
             module,
+            source: Source::ConfigMap,
             filter_type: written.filter_type(),
             root_id: text(&written.root_id),
             vm_id: text(&written.vm_id).unwrap_or_else(|| name.clone()),
@@ -61,10 +62,16 @@ pub(super) fn resolve<'a>(
             stop_iteration,
             location: written.key_location(),
         };
+        let vars = FilterVars::of(&plugin);
+        let scope = Scope { filter: Some(&vars), workload: None };
+        let context = sources::Context { spec, settings, templates, scope: &scope, name, written };
+        let Some(source) = sources::resolve(&context, &plugin.module, sink) else { continue };
+        plugin.source = source;
         let of_env = written.env.values().any(|value| templates.depends_on_workload(value));
         let depends_on_workload = of_env || configuration.as_ref().is_some_and(|it| it.depends_on_workload(templates));
         filters.insert(name.as_str(), Filter { written, plugin, configuration, depends_on_workload });
     }
+    sources::digest(filters.values_mut().map(|filter| &mut filter.plugin));
     filters
 }
 

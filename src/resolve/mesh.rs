@@ -11,8 +11,8 @@ use super::modules::DeliveredModule;
 pub(crate) use crate::base::Layout;
 use crate::diag::Location;
 use crate::domain::{
-    Direction, FilterName, FilterType, Insert, Istio, Kind, LabelKey, LabelValue, MountBy, Namespace, ObjectName,
-    OnFailure, Runtime,
+    Digest, Direction, FilterName, FilterType, ImageName, Insert, Istio, Kind, LabelKey, LabelValue, MountBy,
+    Namespace, ObjectName, OnFailure, PullPolicy, Runtime, names,
 };
 use crate::spec::Spanned;
 
@@ -55,7 +55,8 @@ pub(crate) struct Module {
 #[derive(Debug)]
 pub(crate) struct Plugin {
     pub(crate) name: FilterName,
-    pub(crate) module: DeliveredModule,
+    pub(crate) module: PluginModule,
+    pub(crate) source: Source,
     pub(crate) filter_type: FilterType,
     pub(crate) root_id: Option<String>,
     pub(crate) vm_id: String,
@@ -70,6 +71,69 @@ pub(crate) struct Plugin {
     /// Supported by the mesh's Istio.
     pub(crate) stop_iteration: Option<bool>,
     /// The name of its table in mesh.toml.
+    pub(crate) location: Location,
+}
+
+/// The module of a plugin.
+#[derive(Debug)]
+pub(crate) enum PluginModule {
+    File(DeliveredModule),
+    /// A volume has it, and mesh.toml only its digest.
+    Unseen(Digest),
+}
+
+impl PluginModule {
+    /// The digest of what is delivered.
+    pub(crate) fn digest(&self) -> Digest {
+        match self {
+            Self::File(delivered) => delivered.module.digest,
+            Self::Unseen(digest) => *digest,
+        }
+    }
+
+    pub(crate) const fn file(&self) -> Option<&DeliveredModule> {
+        match self {
+            Self::File(delivered) => Some(delivered),
+            Self::Unseen(_) => None,
+        }
+    }
+}
+
+/// Where the proxies get a module from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    ConfigMap,
+    Image(Image),
+    Volume(UserVolume),
+}
+
+/// A module's image.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) name: ImageName,
+    /// The digest of its manifest: `sha256:…`.
+    pub(crate) digest: String,
+    pub(crate) pull_policy: Option<PullPolicy>,
+    /// The Secrets with the registry's credentials.
+    pub(crate) pull_secrets: Vec<ObjectName>,
+}
+
+impl Image {
+    pub(crate) fn reference(&self) -> String {
+        self.name.at(&self.digest)
+    }
+}
+
+/// A volume of the user's that has a module.
+#[derive(Debug)]
+pub(crate) struct UserVolume {
+    /// `None`: a name is derived.
+    pub(crate) name: Option<String>,
+    /// The fields of the volume but its name. Empty: the pods have the volume already.
+    pub(crate) source: Map<String, Value>,
+    /// The path of the module in the volume, without a slash at its start.
+    pub(crate) path: String,
+    /// Where mesh.toml sets it.
     pub(crate) location: Location,
 }
 
@@ -115,6 +179,44 @@ pub(crate) struct Mount {
     /// Without a slash at the end.
     pub(crate) path: String,
     pub(crate) volume: String,
+}
+
+impl Mount {
+    /// Where the directory with the plugin's module is mounted. A module that is in no ConfigMap has a mount of its own beside the
+    /// others': below a read-only mount, none can be created.
+    pub(crate) fn dir_of(&self, plugin: &Plugin) -> String {
+        match plugin.source {
+            Source::ConfigMap => self.path.clone(),
+            Source::Image(_) | Source::Volume(_) => format!("{}-{}", self.path, plugin.name),
+        }
+    }
+
+    /// The path of the plugin's module in the proxy. It does not depend on the module's own file, so that a new module never moves
+    /// the path that a running pod uses.
+    pub(crate) fn file_of(&self, plugin: &Plugin) -> String {
+        let dir = self.dir_of(plugin);
+        match &plugin.source {
+            Source::ConfigMap => format!("{dir}/{}", plugin.file_name()),
+            Source::Image(_) => format!("{dir}/{}", mesh_compile_image::FILE_NAME),
+            Source::Volume(volume) => format!("{dir}/{}", volume.path),
+        }
+    }
+
+    /// The name of the volume that holds the plugin's module.
+    pub(crate) fn volume_of(&self, plugin: &Plugin) -> String {
+        match &plugin.source {
+            Source::ConfigMap => self.volume.clone(),
+            Source::Volume(UserVolume { name: Some(name), .. }) => name.clone(),
+            Source::Image(_) | Source::Volume(_) => names::label_of(&format!("{}-{}", self.volume, plugin.name)),
+        }
+    }
+}
+
+impl Plugin {
+    /// The name of the module's file in a ConfigMap.
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}.wasm", self.name)
+    }
 }
 
 /// A plugin that a workload's proxies run.

@@ -9,11 +9,13 @@ mod limits;
 mod link;
 pub(crate) mod mesh;
 pub(crate) mod modules;
+mod mounts;
 mod out_dir;
 pub(crate) mod roster;
 mod secrets;
 pub(crate) mod select;
 mod settings;
+mod sources;
 pub(crate) mod template;
 pub(crate) mod traffic;
 mod uses;
@@ -37,7 +39,7 @@ use mesh::Mesh;
 pub(crate) use out_dir::out_dir;
 use roster::{Entry, Roster};
 use template::{MeshVars, Templates};
-use traffic::suite::{Proxies, Suite};
+use traffic::suite::{Elsewhere, Proxies, Suite};
 use workloads::Inputs;
 
 /// The whole spec, resolved.
@@ -106,6 +108,7 @@ pub(crate) fn resolve<'a>(
             Some(_) => None,
         },
         root_namespace: settings.root_namespace.as_ref().map_or_else(String::new, ToString::to_string),
+        elsewhere: Elsewhere::of(filters.values().map(|filter| &filter.plugin)),
     };
     let workloads = workloads.into_iter().map(|workload| workload.mesh).collect();
     let mesh = Mesh {

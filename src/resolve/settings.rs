@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diag::{Code, Diagnostic, Sink};
-use crate::domain::{Istio, LabelKey, LabelValue, Namespace, Provider};
+use crate::domain::{Istio, Kubernetes, LabelKey, LabelValue, Namespace, Provider};
 use crate::module::version::concern;
 use crate::spec::{Spanned, Spec};
 
@@ -15,6 +15,8 @@ pub(super) struct Settings {
     /// `None` if an error was reported.
     pub(super) root_namespace: Option<Namespace>,
     pub(super) istio: Istio,
+    /// The oldest version of any node, if mesh.toml declares it.
+    pub(super) kubernetes: Option<Kubernetes>,
     pub(super) labels: BTreeMap<LabelKey, LabelValue>,
 }
 
@@ -30,7 +32,13 @@ pub(super) fn resolve(spec: &Spec, sink: &mut Sink) -> Settings {
         Some(written) => self::namespace(written, sink),
         None => Namespace::new("istio-system").ok(),
     };
-    Settings { namespace, root_namespace, istio: istio(spec, sink), labels: mesh_labels(spec, sink) }
+    Settings {
+        namespace,
+        root_namespace,
+        istio: istio(spec, sink),
+        kubernetes: kubernetes(spec, sink),
+        labels: mesh_labels(spec, sink),
+    }
 }
 
 /// The namespace, or `None` if an error was reported.
@@ -89,6 +97,19 @@ fn istio(spec: &Spec, sink: &mut Sink) -> Istio {
     };
     if let Some(concern) = concern(version) {
         sink.push(concern.at(written.location()));
+    }
+    version
+}
+
+fn kubernetes(spec: &Spec, sink: &mut Sink) -> Option<Kubernetes> {
+    let written = spec.mesh.kubernetes.as_ref()?;
+    let version = Kubernetes::parse(written);
+    if version.is_none() {
+        sink.push(
+            Diagnostic::error(Code::MC0208, format!("`{}` is not a Kubernetes version", written.as_str()))
+                .at(written.location())
+                .help("set the oldest minor version of any node, such as \"1.35\""),
+        );
     }
     version
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::mounts::{self, Needed};
 use super::roster::Entry;
 use super::template::{Scope, Templates};
 use super::volume_sources;
@@ -108,11 +109,14 @@ pub(super) fn mount_path(written: &Spanned<String>, sink: &mut Sink) -> Option<S
     } else if written.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
         "it must not contain `.`, `..` or `//`"
     } else {
-        if SIDECAR_PATHS.contains(&path) {
-            sink.push(sidecar_mount(path).at(written.location()));
-            return None;
-        }
-        return Some(path.to_owned());
+        let nested = SIDECAR_PATHS.iter().find_map(|theirs| mounts::nested(path, theirs));
+        let diagnostic = match nested {
+            _ if SIDECAR_PATHS.contains(&path) => sidecar_mount(path),
+            Some(nested) => mounts::shadowed(nested).note("the sidecar has its own mounts there"),
+            None => return Some(path.to_owned()),
+        };
+        sink.push(diagnostic.at(written.location()));
+        return None;
     };
     let message = format!("`{}` is not a valid mount path: {reason}", written.as_str());
     sink.push(
@@ -129,18 +133,16 @@ fn sidecar_mount(path: &str) -> Diagnostic {
         .help("use another path")
 }
 
-/// Checks the user's own volumes and mounts, on their own and against ours: the volume's name and the mount path.
-pub(super) fn check_own(spec: &Spec, entry: &Entry<'_>, ours: (&str, &str), sink: &mut Sink) {
+/// Checks the user's own volumes and mounts, on their own and against those of the modules.
+pub(super) fn check_own(spec: &Spec, entry: &Entry<'_>, needed: &Needed, sink: &mut Sink) {
     let written = entry.written;
     let ours_at = spec.names.volume.as_ref().map_or(entry.location, Spanned::location);
-    let mut names = Used::new("volume", "the volume of the modules", ours.0, ours_at);
+    // A volume that the pods have may be one of mesh.toml.
+    let ours = needed.volumes.iter().filter(|volume| !volume.is_of_pods());
+    let ours = ours.map(|volume| (volume.name.as_str(), volume.location.unwrap_or(ours_at)));
+    let mut names = Used::new("volume", "the volume of the modules", ours);
     for volume in written.volumes() {
-        known_fields(
-            volume,
-            &VOLUME_FIELDS,
-            "Kubernetes silently drops it, and a volume without a source is an empty directory",
-            sink,
-        );
+        known_volume_fields(volume, sink);
         volume_sources::check(volume, sink);
         if !volume.keys().any(|field| field != "name") {
             sink.push(
@@ -156,7 +158,8 @@ pub(super) fn check_own(spec: &Spec, entry: &Entry<'_>, ours: (&str, &str), sink
         }
     }
     let ours_at = written.mount_path.as_ref().map_or(entry.location, Spanned::location);
-    let mut paths = Used::new("mount path", "where the modules are mounted", ours.1, ours_at);
+    let ours = needed.paths.iter().map(|path| (path.as_str(), ours_at));
+    let mut paths = Used::new("mount path", "where the modules are mounted", ours);
     for mount in written.volume_mounts() {
         known_fields(mount, &MOUNT_FIELDS, "Kubernetes silently drops it", sink);
         text(mount, "volume mount", "name", sink);
@@ -164,6 +167,8 @@ pub(super) fn check_own(spec: &Spec, entry: &Entry<'_>, ours: (&str, &str), sink
         let path = trim(path);
         if SIDECAR_PATHS.contains(&path) {
             sink.push(sidecar_mount(path).at(location));
+        } else if let Some(nested) = needed.paths.iter().find_map(|ours| mounts::nested(path, ours)) {
+            sink.push(mounts::shadowed(nested).at(location).related(ours_at, "where the modules are mounted"));
         } else {
             paths.add(path, location, sink);
         }
@@ -180,7 +185,7 @@ fn trim(path: &str) -> &str {
 }
 
 /// A name is a DNS label and none of the injector's own.
-fn check_name(name: &str, location: Location, sink: &mut Sink) -> bool {
+pub(super) fn check_name(name: &str, location: Location, sink: &mut Sink) -> bool {
     let diagnostic = if RESERVED.contains(&name) {
         Diagnostic::error(Code::MC0204, format!("the sidecar has its own volume `{name}`"))
             .note("the injector merges volumes by name, so one of the two would be lost")
@@ -199,27 +204,32 @@ struct Used<'a> {
     what: &'static str,
     /// The label of our own.
     ours: &'static str,
-    our_name: &'a str,
-    locations: BTreeMap<&'a str, Location>,
+    /// Where each is, and whether it is ours.
+    locations: BTreeMap<&'a str, (Location, bool)>,
 }
 
 impl<'a> Used<'a> {
-    fn new(what: &'static str, ours: &'static str, our_name: &'a str, location: Location) -> Self {
-        Self { what, ours, our_name, locations: BTreeMap::from([(our_name, location)]) }
+    fn new(what: &'static str, ours: &'static str, names: impl Iterator<Item = (&'a str, Location)>) -> Self {
+        Self { what, ours, locations: names.map(|(name, location)| (name, (location, true))).collect() }
     }
 
     fn add(&mut self, name: &'a str, location: Location, sink: &mut Sink) {
-        let Some(first) = self.locations.get(name) else {
-            self.locations.insert(name, location);
+        let Some((first, is_ours)) = self.locations.get(name) else {
+            self.locations.insert(name, (location, false));
             return;
         };
         sink.push(
             Diagnostic::error(Code::MC0205, format!("the {} `{name}` is used twice", self.what))
                 .at_label(location, "used again here")
-                .related(*first, if name == self.our_name { self.ours } else { "first used here" })
+                .related(*first, if *is_ours { self.ours } else { "first used here" })
                 .note("the injector merges the two, so one would be lost"),
         );
     }
+}
+
+pub(super) fn known_volume_fields(volume: &Table, sink: &mut Sink) {
+    let note = "Kubernetes silently drops it, and a volume without a source is an empty directory";
+    known_fields(volume, &VOLUME_FIELDS, note, sink);
 }
 
 pub(super) fn known_fields(entry: &Table, known: &[&str], note: &str, sink: &mut Sink) {

@@ -6,6 +6,7 @@ use super::filters::Filter;
 use super::limits;
 use super::link::{self, Index};
 use super::mesh::{self, Mount};
+use super::mounts::Needed;
 use super::roster::Entry;
 use super::settings::{self, Settings};
 use super::template::{Scope, Templates, WorkloadVars};
@@ -103,9 +104,12 @@ fn workload<'a>(
     let volume = volumes::volume_name(spec, entry.location, &scope, templates, sink);
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
-    volumes::check_own(spec, entry, (&volume, &path), sink);
     let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
     let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
+    let mount = Mount { by, own_container, path, volume };
+    let needed = Needed::new(&mount, uses.iter().map(|one| &one.filter.plugin), sink);
+    volumes::check_own(spec, entry, &needed, sink);
+    pull_secrets(entry, &uses, sink);
     let existing = entry.linked.map(|linked| link::existing(&linked, entry.location, sink)).unwrap_or_default();
     let log = written.wasm_log_level.as_ref().map(|level| link::log_level(entry.linked.as_ref(), level, sink));
     let base = inputs.index.base;
@@ -118,7 +122,7 @@ fn workload<'a>(
         selector,
         // An object whose selector cannot be used is reported, and so is one that the base lacks.
         has_selector: written.selector.as_ref().map_or(is_known, |selector| !selector.is_empty()),
-        mount: Mount { by, own_container, path, volume },
+        mount,
         log,
         volumes: volumes::json(written.volumes()),
         volume_mounts: volumes::json(written.volume_mounts()),
@@ -127,7 +131,7 @@ fn workload<'a>(
     };
     link::excluded_namespace(entry, &mesh, sink);
     if let Some(linked) = entry.linked {
-        link::check(inputs, entry, &linked, (&mesh, &uses, &existing), sink);
+        link::check(inputs, entry, &linked, (&mesh, &uses, &existing, &needed), sink);
     }
     if by == MountBy::Annotation {
         existing.add_to(&mut mesh);
@@ -135,6 +139,22 @@ fn workload<'a>(
         limits::annotations(&mesh, uses.len(), location, sink);
     }
     Some(Workload { entry, mesh, uses })
+}
+
+/// Reports Secrets for a kind whose lists a patch would replace.
+fn pull_secrets(entry: &Entry<'_>, uses: &[Use<'_>], sink: &mut Sink) {
+    let Some(kind) = entry.kind.filter(|kind| !kind.merges_lists()) else { return };
+    let secrets = uses.iter().filter_map(|one| Some((one, one.filter.written.image_pull_secrets.as_ref()?)));
+    for (one, secrets) in secrets.filter(|(_, secrets)| !secrets.is_empty()) {
+        sink.push(
+            Diagnostic::error(Code::MC0214, format!("the `imagePullSecrets` of a {kind} cannot be patched", kind = kind.as_str()))
+                .at(secrets.key_location())
+                .related(one.location, "used here")
+                .related(entry.kind_location(), "kustomize has no schema of it")
+                .note(format!("kustomize merges lists only for the kinds it knows: the patch would replace all Secrets of the {}", kind.as_str()))
+                .help("list the Secret in the workload's own manifest or in its ServiceAccount, and remove `image-pull-secrets`"),
+        );
+    }
 }
 
 /// The namespace, and the one in the patch's metadata. `None` if an error was reported, and for a patch without one.

@@ -13,7 +13,7 @@ use crate::diag::{Location, Sources};
 use crate::domain::{Direction, FilterType};
 use crate::layout::patch_path;
 use crate::resolve::Resolved;
-use crate::resolve::mesh::{self, Attachment};
+use crate::resolve::mesh::{self, Attachment, Source};
 use crate::resolve::roster::{BoundUse, Entry, Origin};
 use crate::spec::types::UseSettings;
 use crate::spec::{Spanned, Spec, types};
@@ -147,8 +147,13 @@ impl<'a> Builder<'a> {
             binding,
             settings: self.filter_settings(entry, written, one.written.settings(), attachment),
             configuration: configuration::of(&mut self.places, written, one.written, attachment),
-            sha256: plugin.module.module.digest.to_string(),
-            config_map: self.objects.config_map(&workload.namespace, &plugin.name).to_owned(),
+            sha256: plugin.module.digest().to_string(),
+            config_map: self.objects.config_map(&workload.namespace, &plugin.name).map(str::to_owned),
+            image: match &plugin.source {
+                Source::Image(image) => Some(image.reference()),
+                Source::ConfigMap | Source::Volume(_) => None,
+            },
+            path: workload.mount.file_of(plugin),
             envoy_filter: found.map_or_else(String::new, |found| found.name.to_string()),
             shared: found.is_some_and(|found| found.is_shared),
             priority: found.map_or(0, |found| found.priority),
@@ -174,7 +179,9 @@ impl<'a> Builder<'a> {
             FilterType::Network => "network",
         };
         add("type", filter_type.into(), at(written.filter_type.as_ref()));
-        add("module", written.module.as_str().into(), at(Some(&written.module)));
+        if let Some(module) = &written.module {
+            add("module", module.as_str().into(), at(Some(module)));
+        }
         let direction = with.and_then(|with| at(with.direction.as_ref()));
         add("direction", json(&attachment.scope.direction), direction.or_else(|| at(entry.written.direction.as_ref())));
         add("insert", json(&attachment.scope.insert), with.and_then(|with| at(with.insert.as_ref())));

@@ -89,8 +89,14 @@ pub struct Filter {
     pub configuration: Option<Configuration>,
     /// The SHA-256 of the module as delivered.
     pub sha256: String,
-    /// The name of the ConfigMap with the module.
-    pub config_map: String,
+    /// The name of the ConfigMap with the module. `None`: it is elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_map: Option<String>,
+    /// The reference to the image with the module, if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The path of the module in the proxy.
+    pub path: String,
     /// The name of the EnvoyFilter.
     pub envoy_filter: String,
     /// Whether other workloads of the namespace can use the same EnvoyFilter.

@@ -28,9 +28,9 @@ impl<'a> Objects<'a> {
     }
 
     /// The ConfigMap with a filter's module.
-    pub(super) fn config_map(&self, namespace: &Namespace, filter: &FilterName) -> &'a str {
+    pub(super) fn config_map(&self, namespace: &Namespace, filter: &FilterName) -> Option<&'a str> {
         let key = format!("{filter}.wasm");
-        self.config_maps.get(&(namespace, key.as_str())).copied().unwrap_or_default()
+        self.config_maps.get(&(namespace, key.as_str())).copied()
     }
 
     /// The EnvoyFilter of a filter of a workload, and the gate's label that it selects.

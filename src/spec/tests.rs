@@ -25,7 +25,8 @@ fn a_value_has_a_location_and_so_has_its_key() {
 
     let filter = &spec.filters["a"];
     assert_eq!(both(filter.location(), filter.key_location()), ("[filters.a]".into(), "a".into()));
-    assert_eq!(both(filter.module.location(), filter.module.key_location()), ("'a.wasm'".into(), "module".into()));
+    let module = filter.module.as_ref().unwrap();
+    assert_eq!(both(module.location(), module.key_location()), ("'a.wasm'".into(), "module".into()));
     let Value::Array(list) = &**filter.config.as_ref().unwrap().get("list").unwrap() else { panic!("{filter:?}") };
     assert_eq!(both(list[0].location(), list[0].key_location()), ("1".into(), "1".into()));
     let Value::Table(table) = &*list[1] else { panic!("{list:?}") };

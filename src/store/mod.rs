@@ -14,6 +14,8 @@ pub(crate) mod places;
 mod tests;
 mod write;
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 
 use crate::diag::{Code, Diagnostic, Location, Sink};
@@ -91,6 +93,11 @@ fn read_lock(world: &dyn World, dir: &Utf8Path) -> Result<Lock, LockError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
         Err(error) => Err(LockError::Unreadable(error)),
     }
+}
+
+/// The images that a directory names, by filter. `None` if its lock cannot be read.
+pub(crate) fn locked_images(world: &dyn World, dir: &Utf8Path) -> Option<BTreeMap<String, String>> {
+    read_lock(world, dir).ok().map(|lock| lock.images)
 }
 
 /// Reads a lock, including one with git's conflict markers. An error states what is wrong with it, as the end of a sentence.

@@ -15,7 +15,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 59] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 61] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
@@ -64,6 +64,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 59] = [
     ("MC0617", "needs a dry run"),
     ("MC0618", "needs a dry run"),
     ("MC0619", "needs a dry run"),
+    ("MC0620", "needs a dry run"),
     ("MC0701", "needs out/"),
     ("MC0702", "needs out/"),
     ("MC0703", "needs out/"),
@@ -75,6 +76,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 59] = [
     ("MC0709", "needs out/"),
     ("MC0710", "needs out/"),
     ("MC0711", "needs out/"),
+    ("MC0712", "needs out/"),
 ];
 
 /// Examples that are complete without additions.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::project::repository;
 
 /// From the bottom to the top. `lib` is what src/lib.rs itself declares, `cli` the program.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "domain", "yaml", "objects", "diag", "world", "module", "inspect", "spec", "base", "resolve", "discover",
-    "backend", "layout", "store", "show", "verify", "lib", "cli",
+    "backend", "layout", "store", "images", "show", "verify", "lib", "cli",
 ];
 
 /// Modules that may import less than everything below them.

@@ -1,6 +1,7 @@
 //! SHA-256 digests.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
@@ -33,6 +34,38 @@ impl Digest {
         text
     }
 }
+
+/// From 64 hexadecimal digits.
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let mut digest = [0; 32];
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(InvalidDigest);
+        }
+        for (byte, pair) in digest.iter_mut().zip(digits.chunks(2)) {
+            for digit in pair {
+                let value = char::from(*digit).to_digit(16).ok_or(InvalidDigest)?;
+                *byte = *byte << 4 | u8::try_from(value).map_err(|_| InvalidDigest)?;
+            }
+        }
+        Ok(Self(digest))
+    }
+}
+
+/// A text is not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidDigest;
+
+impl fmt::Display for InvalidDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not 64 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for InvalidDigest {}
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

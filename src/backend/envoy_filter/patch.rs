@@ -1,15 +1,18 @@
 //! The patch of a workload: the mount of its modules and the gate's labels on the pod template.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::labels;
-use super::plan::Patch;
-use crate::domain::MountBy;
+use super::plan::{Form, ModuleVolume, Patch};
+use crate::domain::{MountBy, ObjectName};
 use crate::objects::{
-    ConfigMapSource, Container, Entry as _, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, Projected,
-    ProjectedSource, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount, WorkloadPatch,
+    ConfigMapSource, Container, Entry as _, ImageSource, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate,
+    Projected, ProjectedSource, PullSecret, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount,
+    WorkloadPatch,
 };
-use crate::resolve::mesh::Workload;
+use crate::resolve::mesh::Source;
 
 pub(super) fn object(patch: &Patch<'_>) -> WorkloadPatch {
     let workload = patch.workload;
@@ -28,12 +31,14 @@ fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     let workload = patch.workload;
     let mut annotations = Strings::new();
     annotations.extend(workload.log.iter().map(|log| (log.annotation.to_owned(), log.value.clone())));
-    let mut spec = PodSpec::default();
-    let (volumes, volume_mounts) = (volumes(patch), mounts(workload));
+    let secret = |name: &&ObjectName| PullSecret { name: name.to_string() };
+    let image_pull_secrets = patch.pull_secrets.iter().map(secret).collect();
+    let mut spec = PodSpec { image_pull_secrets, ..PodSpec::default() };
+    let (volumes, volume_mounts) = (volumes(patch), mounts(patch));
     match workload.mount.by {
         MountBy::Annotation => {
-            annotations.insert(USER_VOLUME.to_owned(), json(volumes));
-            annotations.insert(USER_VOLUME_MOUNT.to_owned(), json(volume_mounts));
+            annotations.insert(USER_VOLUME.to_owned(), json(patch.annotations, volumes));
+            annotations.insert(USER_VOLUME_MOUNT.to_owned(), json(patch.annotations, volume_mounts));
         }
         MountBy::Container => {
             // The injector completes a container of this name whose image is `auto`.
@@ -45,31 +50,84 @@ fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     PodTemplate { metadata: PodMetadata { annotations, labels: labels(&patch.gate) }, spec }
 }
 
-/// Our volume, then the user's. A single module is a plain configMap volume. Several modules share one projected volume, which
-/// puts all of them under the one mount path.
+/// Our volumes, then the user's.
 fn volumes(patch: &Patch<'_>) -> Vec<Map<String, Value>> {
-    let workload = patch.workload;
-    let mount = &workload.mount;
+    let with_modules = patch.volumes.iter().filter_map(module_volume);
+    let mut ours: Vec<Map<String, Value>> = Vec::new();
+    for volume in config_maps(patch).into_iter().chain(with_modules) {
+        // Several modules may be in one volume.
+        if !ours.contains(&volume) {
+            ours.push(volume);
+        }
+    }
+    ours.into_iter().chain(patch.workload.volumes.iter().cloned()).collect()
+}
+
+/// The volume of the ConfigMaps. A single one is a plain configMap volume. Several share one projected volume, which puts all
+/// modules under the one mount path.
+fn config_maps(patch: &Patch<'_>) -> Option<Map<String, Value>> {
     let source = |name: &dyn ToString| Some(ConfigMapSource { name: name.to_string(), items: None });
     let (config_map, projected) = match patch.config_maps.as_slice() {
+        [] => return None,
         [only] => (source(only), None),
         several => {
             let sources = several.iter().map(|name| ProjectedSource { config_map: source(name) });
             (None, Some(Projected { sources: sources.collect() }))
         }
     };
-    let ours = Volume { name: mount.volume.clone(), config_map, projected };
-    [ours.to_entry()].into_iter().chain(workload.volumes.iter().cloned()).collect()
+    Some(Volume { name: patch.workload.mount.volume.clone(), config_map, projected, image: None }.to_entry())
 }
 
-fn mounts(workload: &Workload) -> Vec<Map<String, Value>> {
-    let mount = &workload.mount;
-    let ours =
-        VolumeMount { name: mount.volume.clone(), mount_path: mount.path.clone(), sub_path: None, sub_path_expr: None };
-    [ours.to_entry()].into_iter().chain(workload.volume_mounts.iter().cloned()).collect()
+/// `None`: the pods have the volume already.
+fn module_volume(volume: &ModuleVolume<'_>) -> Option<Map<String, Value>> {
+    let name = volume.name.clone();
+    match volume.source {
+        Source::ConfigMap => None,
+        Source::Image(image) => {
+            let pull_policy = image.pull_policy.map(|policy| policy.as_str().to_owned());
+            let image = Some(ImageSource { reference: image.reference(), pull_policy });
+            Some(Volume { name, config_map: None, projected: None, image }.to_entry())
+        }
+        Source::Volume(user) if user.source.is_empty() => None,
+        Source::Volume(user) => {
+            let mut entry = user.source.clone();
+            entry.insert("name".to_owned(), name.into());
+            Some(entry)
+        }
+    }
 }
 
-/// Compact JSON with sorted keys.
-fn json(entries: Vec<Map<String, Value>>) -> String {
-    Value::from_iter(entries).to_string()
+fn mounts(patch: &Patch<'_>) -> Vec<Map<String, Value>> {
+    let mount = &patch.workload.mount;
+    let read_only = matches!(patch.annotations, Form::Map).then_some(true);
+    let of_config_maps = (!patch.config_maps.is_empty()).then_some((&mount.volume, &mount.path));
+    let of_modules = patch.volumes.iter().map(|volume| (&volume.name, &volume.mount_path));
+    let ours = of_config_maps.into_iter().chain(of_modules).map(|(name, path)| {
+        let (name, mount_path) = (name.clone(), path.clone());
+        VolumeMount { name, mount_path, sub_path: None, sub_path_expr: None, read_only }.to_entry()
+    });
+    ours.chain(patch.workload.volume_mounts.iter().cloned()).collect()
+}
+
+/// Compact JSON with sorted keys. The injector's template writes the index or the key of each entry as its name, and then the
+/// fields of the entry (istio/istio, manifests/charts/istio-control/istio-discovery/files/injection-template.yaml): in a list, the
+/// name stands twice and the last one counts. A map has no room for two mounts of one volume.
+fn json(form: Form, entries: Vec<Map<String, Value>>) -> String {
+    let name = |entry: &Map<String, Value>| entry.get("name").and_then(Value::as_str).map(str::to_owned);
+    let named: Option<BTreeMap<String, &Map<String, Value>>> =
+        entries.iter().map(|entry| Some((name(entry)?, entry))).collect();
+    match named.filter(|named| form == Form::Map && named.len() == entries.len()) {
+        Some(named) => {
+            let fields = |entry: &Map<String, Value>| {
+                entry
+                    .iter()
+                    .filter(|(key, _)| *key != "name")
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
+            };
+            Value::Object(named.into_iter().map(|(name, entry)| (name, Value::Object(fields(entry)))).collect())
+                .to_string()
+        }
+        None => Value::from_iter(entries).to_string(),
+    }
 }

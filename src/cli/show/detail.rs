@@ -61,7 +61,9 @@ fn filter(page: &mut Page, position: usize, filter: &Filter) {
     if let Some(it) = &filter.configuration {
         configuration(page, it);
     }
-    page.row(5, "ConfigMap", &filter.config_map, None);
+    for (title, name) in [("ConfigMap", &filter.config_map), ("image", &filter.image)] {
+        name.iter().for_each(|name| page.row(5, title, name, None));
+    }
     let users = if filter.shared { "shared" } else { "of this workload alone" };
     page.row(5, "EnvoyFilter", &format!("{}, priority {}, {users}", filter.envoy_filter, filter.priority), None);
     if let Some(gate) = &filter.gate {

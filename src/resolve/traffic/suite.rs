@@ -1,13 +1,16 @@
 //! The traffic tests of mesh.toml, checked. [`crate::resolve`] makes them, and [`crate::verify`] runs them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mesh_compile_host::{Exchange, Scenario};
+use mesh_compile_module::Module;
 use mesh_compile_module::abi::EnvoyMinor;
 use regex::bytes::Regex;
 
 use crate::diag::Location;
 use crate::domain::{Direction, Kind};
+use crate::resolve::mesh::{Plugin, Source};
 
 /// A test: one or several exchanges through a workload's whole chain. Each test has its own VMs.
 #[derive(Debug, Clone)]
@@ -198,6 +201,31 @@ pub(crate) struct Suite {
     pub(crate) tests: Vec<Test>,
 }
 
+/// The modules that are in no object of `out/`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Elsewhere {
+    /// By the reference to the image.
+    pub(crate) images: BTreeMap<String, Arc<Module>>,
+    /// In volumes of the user's, by the name of the filter. `None`: only its digest is known.
+    pub(crate) volumes: BTreeMap<String, Option<Arc<Module>>>,
+}
+
+impl Elsewhere {
+    /// The modules of the plugins.
+    pub(crate) fn of<'a>(plugins: impl Iterator<Item = &'a Plugin>) -> Self {
+        let mut elsewhere = Self::default();
+        for plugin in plugins {
+            let module = plugin.module.file().map(|delivered| Arc::clone(&delivered.module));
+            match (&plugin.source, module) {
+                (Source::Image(image), Some(module)) => drop(elsewhere.images.insert(image.reference(), module)),
+                (Source::Volume(_), module) => drop(elsewhere.volumes.insert(plugin.name.to_string(), module)),
+                (Source::ConfigMap, _) | (Source::Image(_), None) => {}
+            }
+        }
+        elsewhere
+    }
+}
+
 /// Settings of all proxies of the mesh.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {
@@ -209,4 +237,5 @@ pub(crate) struct Proxies {
     pub(crate) assumed: Option<&'static str>,
     /// EnvoyFilters in this namespace apply to the pods of every namespace.
     pub(crate) root_namespace: String,
+    pub(crate) elsewhere: Elsewhere,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::{FilterType, OnFailure, Runtime};
+use crate::domain::{FilterType, OnFailure, PullPolicy, Runtime, SourceKind};
 use crate::spec::decode::by_kind;
 use crate::spec::{Spanned, Table};
 
@@ -13,8 +13,22 @@ use crate::spec::{Spanned, Table};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Filter {
-    /// The path of the module, a `.wasm` file, relative to this file.
-    pub(crate) module: Spanned<String>,
+    /// The path of the module, a `.wasm` file, relative to this file. Required, unless a volume has it and `sha256` is set.
+    pub(crate) module: Option<Spanned<String>>,
+    /// Where the proxies get the module from. Default: `config-map`.
+    pub(crate) source: Option<Spanned<SourceKind>>,
+    /// The name of the module's image without a tag and a digest, a template, such as
+    /// `registry.example.com/filters/{{ filter.name }}`.
+    pub(crate) image: Option<Spanned<String>>,
+    /// When nodes pull the image. Default: not set; Kubernetes uses `if-not-present`.
+    pub(crate) image_pull_policy: Option<Spanned<PullPolicy>>,
+    /// Names of Secrets with the registry's credentials, which the pods get. Default: none.
+    pub(crate) image_pull_secrets: Option<Spanned<Vec<Spanned<String>>>>,
+    /// The volume with the module, in Kubernetes' own form: a source such as
+    /// `{ persistentVolumeClaim = { claimName = "wasm" } }`. With a `name` alone, a volume that the pods already have.
+    pub(crate) volume: Option<Spanned<Table>>,
+    /// The path of the module in the volume.
+    pub(crate) path: Option<Spanned<String>>,
     /// The expected SHA-256 of the module, 64 hexadecimal digits.
     pub(crate) sha256: Option<Spanned<String>>,
     /// The filter chain that runs the filter. Default: `http`.

@@ -63,6 +63,8 @@ pub(crate) struct Mesh {
     /// written. Default: the newest version known.
     #[schemars(schema_with = "istio_versions")]
     pub(crate) istio: Option<Spanned<String>>,
+    /// The oldest Kubernetes version of any node, such as `1.35`. Image volumes depend on it. Default: not known.
+    pub(crate) kubernetes: Option<Spanned<String>>,
     /// Istio's root namespace. Its EnvoyFilters apply to every namespace of the mesh. Default: `istio-system`.
     pub(crate) root_namespace: Option<Spanned<String>>,
     /// The distribution of the control plane. Default: `istio`.

@@ -79,6 +79,11 @@ impl Patch {
         })
     }
 
+    /// The path of the module in the proxy.
+    pub(super) fn path(&self) -> &str {
+        &self.config.vm_config.code.local.filename
+    }
+
     /// Whether the patch applies to proxies of this version: istiod searches for a regular expression in the version.
     pub(super) fn applies_to(&self, istio: &str) -> Result<bool, String> {
         let Some(pattern) = &self.proxy_version else { return Ok(true) };

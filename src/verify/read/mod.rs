@@ -9,7 +9,7 @@ mod pod;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::subject::{ChainEntry, Module, Plugin, Subject};
@@ -28,8 +28,9 @@ pub(crate) fn subjects(files: &[File], suites: &[Suite], proxies: &Proxies, sink
     let Some(objects) = Objects::read(files, &kinds, proxies, sink) else { return Vec::new() };
     let mut known = Known::new();
     let subjects = suites.iter().filter_map(|suite| match subject(suite, &objects, proxies, &mut known) {
-        Ok(subject) => {
-            report_unreached(suite, &subject, sink);
+        Ok((subject, unseen)) => {
+            report_unseen(suite, &subject, &unseen, sink);
+            report_unreached(suite, &subject, &unseen, sink);
             Some(subject)
         }
         Err(reason) => {
@@ -53,8 +54,8 @@ fn name(suite: &Suite) -> String {
 }
 
 /// Reports the filters of the workload's list that no patch inserts into its proxy: nothing else would show that they do nothing.
-fn report_unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
-    for (filter, location) in &suite.filters {
+fn report_unreached(suite: &Suite, subject: &Subject, unseen: &BTreeSet<String>, sink: &mut Sink) {
+    for (filter, location) in suite.filters.iter().filter(|(filter, _)| !unseen.contains(*filter)) {
         if !subject.plugins.iter().any(|entry| entry.plugin.name() == filter) {
             let message = format!("the filter `{filter}` does not reach the proxy of `{}`", subject.name);
             sink.push(
@@ -66,6 +67,23 @@ fn report_unreached(suite: &Suite, subject: &Subject, sink: &mut Sink) {
     }
 }
 
+/// Reports the filters whose modules only the user's volumes have, and the tests that would need them.
+fn report_unseen(suite: &Suite, subject: &Subject, unseen: &BTreeSet<String>, sink: &mut Sink) {
+    for filter in unseen {
+        let message =
+            format!("the filter `{filter}` of `{}` is not verified: mesh.toml has only its digest", subject.name);
+        let location = suite.filters.get(filter).copied().unwrap_or(suite.location);
+        let diagnostic = Diagnostic::warning(Code::MC0620, message).at(location);
+        let diagnostic = match suite.tests.len() {
+            0 => diagnostic,
+            1 => diagnostic.note("the test of the workload is not run: its requests would pass the filter"),
+            count => diagnostic
+                .note(format!("the {count} tests of the workload are not run: their requests would pass the filter")),
+        };
+        sink.push(diagnostic.help("add its `module`, the file that the volume contains"));
+    }
+}
+
 /// Plugins by the patch that defines them and their module: a thousand workloads may share one.
 type Known<'a> = BTreeMap<(&'a str, &'a str, usize, Digest), Arc<Plugin>>;
 
@@ -74,11 +92,12 @@ fn subject<'a>(
     objects: &'a Objects,
     proxies: &Proxies,
     known: &mut Known<'a>,
-) -> Result<Subject, String> {
+) -> Result<(Subject, BTreeSet<String>), String> {
     let pod = objects.pod(&suite.kind, &suite.namespace, &suite.name)?;
     let mut labels = suite.labels.clone();
     labels.extend(pod.labels.clone());
     let files = pod.files(&suite.namespace, objects)?;
+    let mut unseen = BTreeSet::new();
     // Inserting at the head of a chain reverses the order; inserting before its last filter keeps it.
     let mut chains = [(FilterType::Network, Vec::new(), Vec::new()), (FilterType::Http, Vec::new(), Vec::new())];
     for filter in objects.envoy_filters(&suite.namespace, &proxies.root_namespace, &labels) {
@@ -86,7 +105,18 @@ fn subject<'a>(
             if !patch.applies_to(&proxies.istio)? {
                 continue;
             }
-            let plugin = plugin(filter, (number, patch), &files, known)?;
+            let name = &patch.config.name;
+            let of_volume = || proxies.elsewhere.volumes.get(name).filter(|_| pod.may_have(patch.path()));
+            let module = match (files.get(patch.path()), of_volume()) {
+                (Some(module), _) => Module::clone(module),
+                (None, Some(Some(module))) => Module { bytes: Arc::clone(&module.bytes), digest: module.digest },
+                (None, Some(None)) => {
+                    unseen.insert(name.clone());
+                    continue;
+                }
+                (None, None) => return Err(not_mounted(filter, patch, &files)),
+            };
+            let plugin = plugin(filter, (number, patch), module, known);
             let entry = chain_entry(suite, patch, plugin);
             let Some((_, head, rest)) = chains.iter_mut().find(|(chain, ..)| *chain == patch.chain) else { continue };
             let part = if patch.first { head } else { rest };
@@ -97,7 +127,8 @@ fn subject<'a>(
         }
     }
     let plugins = chains.into_iter().flat_map(|(_, head, rest)| head.into_iter().rev().chain(rest)).collect();
-    Ok(Subject { name: name(suite), envoy: proxies.envoy, plugins, tests: suite.tests.clone() })
+    let tests = if unseen.is_empty() { suite.tests.clone() } else { Vec::new() };
+    Ok((Subject { name: name(suite), envoy: proxies.envoy, plugins, tests }, unseen))
 }
 
 fn is_same_network_filter(one: &ChainEntry, other: &ChainEntry) -> bool {
@@ -115,23 +146,25 @@ fn chain_entry(suite: &Suite, patch: &Patch, plugin: Arc<Plugin>) -> ChainEntry 
     }
 }
 
-/// The plugin of a patch, with the module that is mounted at its path.
+/// The error about a path at which nothing is mounted.
+fn not_mounted(filter: &EnvoyFilter, patch: &Patch, files: &BTreeMap<String, &Module>) -> String {
+    let paths: Vec<&str> = files.keys().map(String::as_str).collect();
+    let mounted = if paths.is_empty() { "nothing".to_owned() } else { format!("`{}`", paths.join("`, `")) };
+    let EnvoyFilter { namespace, name, .. } = filter;
+    format!("the EnvoyFilter {namespace}/{name} needs `{}`, but {mounted} is mounted", patch.path())
+}
+
+/// The plugin of a patch, with the module at its path.
 fn plugin<'a>(
     filter: &'a EnvoyFilter,
     (number, patch): (usize, &Patch),
-    files: &BTreeMap<String, &Module>,
+    module: Module,
     known: &mut Known<'a>,
-) -> Result<Arc<Plugin>, String> {
-    let path = patch.config.vm_config.code.local.filename.as_str();
-    let module = files.get(path).ok_or_else(|| {
-        let paths: Vec<&str> = files.keys().map(String::as_str).collect();
-        let mounted = if paths.is_empty() { "nothing".to_owned() } else { format!("`{}`", paths.join("`, `")) };
-        format!("the EnvoyFilter {}/{} needs `{path}`, but {mounted} is mounted", filter.namespace, filter.name)
-    })?;
+) -> Arc<Plugin> {
     let key = (filter.namespace.as_str(), filter.name.as_str(), number, module.digest);
     let plugin = || {
         let (chain_name, config) = (patch.chain_name.clone(), patch.config.clone());
-        Arc::new(Plugin { chain_name, config, module: Module::clone(module) })
+        Arc::new(Plugin { chain_name, config, module })
     };
-    Ok(Arc::clone(known.entry(key).or_insert_with(plugin)))
+    Arc::clone(known.entry(key).or_insert_with(plugin))
 }

@@ -1,13 +1,14 @@
 //! The objects that kustomization.yaml lists, each file parsed once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::config_map::{self, Modules};
 use super::envoy_filter::EnvoyFilter;
-use super::{Pod, unreadable};
+use super::{Module, Pod, unreadable};
 use crate::diag::Sink;
 use crate::domain::Kind;
 use crate::layout::{File, KUSTOMIZATION, PATCHES};
@@ -19,6 +20,8 @@ use crate::resolve::traffic::suite::Proxies;
 pub(super) struct Objects {
     /// By namespace and name.
     config_maps: BTreeMap<(String, String), Modules>,
+    /// By the reference to the image.
+    images: BTreeMap<String, Module>,
     /// By namespace; within each in the order of application.
     envoy_filters: BTreeMap<String, Vec<EnvoyFilter>>,
     /// By kind and name: the namespace of a patch may be the one of the base, which kustomize replaces later.
@@ -49,7 +52,11 @@ impl Objects {
         let files: Vec<&File> = files.iter().filter(|file| listed.contains(&file.path)).collect();
         let read = |file: &&File| object(file, kinds, &proxies.istio).map_err(|it| message(&file.path, &it));
         let read: Vec<Result<Object, String>> = files.par_iter().map(read).collect();
-        let mut objects = Self::default();
+        let image = |(reference, module): (&String, &Arc<mesh_compile_module::Module>)| {
+            (reference.clone(), Module { bytes: Arc::clone(&module.bytes), digest: module.digest })
+        };
+        let images = proxies.elsewhere.images.iter().map(image).collect();
+        let mut objects = Self { images, ..Self::default() };
         let before = sink.errors();
         for one in read {
             match one {
@@ -73,6 +80,10 @@ impl Objects {
             Object::Unrelated => {}
             Object::Patch(key, pod) => self.pods.entry(key).or_default().push(pod),
         }
+    }
+
+    pub(super) fn image(&self, reference: &str) -> Option<&Module> {
+        self.images.get(reference)
     }
 
     pub(super) fn config_map(&self, namespace: &str, name: &str) -> Option<&Modules> {

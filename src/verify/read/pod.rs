@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mesh_compile_image::FILE_NAME;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -63,6 +64,21 @@ impl Pod {
     }
 }
 
+impl Pod {
+    /// Whether a volume whose files are unknown is mounted above the path.
+    pub(super) fn may_have(&self, path: &str) -> bool {
+        let is_above = |mount: &VolumeMount| {
+            let rest = path.strip_prefix(mount.mount_path.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        let is_unknown = |mount: &VolumeMount| {
+            let volume = self.volumes.get(&mount.name);
+            volume.is_none_or(|it| it.config_map.is_none() && it.projected.is_none() && it.image.is_none())
+        };
+        self.mounts.values().any(|mount| is_above(mount) && is_unknown(mount))
+    }
+}
+
 fn volume_files<'a>(
     volume: &Volume,
     namespace: &str,
@@ -71,6 +87,10 @@ fn volume_files<'a>(
     let sources = volume.projected.iter().flat_map(|projected| &projected.sources);
     let projected = sources.filter_map(|source| source.config_map.as_ref());
     let mut files = BTreeMap::new();
+    if let Some(image) = &volume.image {
+        // An image that mesh.toml does not name is the user's own.
+        files.extend(objects.image(&image.reference).map(|module| (FILE_NAME.to_owned(), module)));
+    }
     for source in volume.config_map.iter().chain(projected) {
         let Some(modules) = objects.config_map(namespace, &source.name) else { continue };
         let all = || modules.iter().map(|(key, module)| (key.clone(), module)).collect();

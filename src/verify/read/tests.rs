@@ -8,6 +8,7 @@ use crate::backend::envoy_filter;
 use crate::diag::{Code, Location, Sources};
 use crate::domain::{Direction, Kind};
 use crate::layout::{self, File, Tree};
+use crate::resolve::traffic::suite::Elsewhere;
 use crate::world::{Disk, Memory, World};
 use crate::{resolve, spec};
 
@@ -28,7 +29,13 @@ pub(in crate::verify) fn suite(workload: &str, labels: &[&str]) -> Suite {
 }
 
 fn proxies(istio: &str) -> Proxies {
-    Proxies { istio: istio.to_owned(), envoy: 40, assumed: None, root_namespace: "istio-system".to_owned() }
+    Proxies {
+        istio: istio.to_owned(),
+        envoy: 40,
+        assumed: None,
+        root_namespace: "istio-system".to_owned(),
+        elsewhere: Elsewhere::default(),
+    }
 }
 
 /// What a mesh.toml renders to.
@@ -256,11 +263,16 @@ fn objects_that_mesh_compile_does_not_render_are_errors() {
         ("envoyfilters/default/wasm-a", "kind: EnvoyFilter", "kind: Sidecar", "unknown kind `Sidecar`"),
         ("envoyfilters/default/wasm-a", "spec:", "spec: [", "the rendered `envoyfilters/default/wasm-a.yaml` cannot"),
         ("configmaps/default/wasm-a", "  a.wasm: A", "  b.wasm: '*'\n  a.wasm: A", "binaryData.b.wasm: invalid base64"),
-        ("patches/default/deployment-web", "[{", "[", "prevents the pods from being created"),
         (
             "patches/default/deployment-web",
-            "\"name\":\"wasmfilters-dir\"}]",
-            "\"name\":\"other\"}]",
+            "{\"wasmfilters-dir\":{\"p",
+            "{\"wasmfilters-dir\":\"p",
+            "prevents the pods from being created",
+        ),
+        (
+            "patches/default/deployment-web",
+            "{\"wasmfilters-dir\":{\"mountPath",
+            "{\"other\":{\"mountPath",
             "but nothing is mounted",
         ),
         ("kustomization.yaml", "patches/default/deployment-web.yaml", "other.yaml", "lists no patch of it"),

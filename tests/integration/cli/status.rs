@@ -30,6 +30,8 @@ const COMMAND_LINES: &[(i32, &[&str])] = &[
     (2, &["inspect", "none.wasm"]),
     (0, &["slim", "one.wasm", "--output", "slim.wasm"]),
     (2, &["slim", "text.wasm", "--output", "slim.wasm"]),
+    (0, &["image", "-f", "images.toml", "--output", "images"]),
+    (2, &["image", "--output", "images"]),
     (0, &["init", "new"]),
     (2, &["init", "."]),
     (0, &["explain"]),
@@ -46,6 +48,12 @@ fn project() -> Project {
     let spec = project.read("mesh.toml");
     project.write("tested.toml", format!("output.dir = 'tested'\n{spec}{TESTS}"));
     project.write("failing.toml", format!("output.dir = 'failing'\n{spec}{}", TESTS.replace("200", "404")));
+    let image = "source = 'image'\nimage = 'registry.example.com/one'\nmodule = \"";
+    let images = spec.replacen("module = \"", image, 1);
+    project.write(
+        "images.toml",
+        format!("output.dir = 'images-out'\n{}", images.replacen("[mesh]", "[mesh]\nkubernetes = '1.35'", 1)),
+    );
     project.write("broken.toml", "[mesh");
     project.write("text.wasm", "not a module");
     project.write("drift/mesh.toml", spec.replace("module = \"", "module = \"../"));

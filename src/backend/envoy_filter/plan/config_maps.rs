@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::names::{Template, UsedNames};
-use super::{ConfigMap, Context, plugin};
+use super::{ConfigMap, Context};
 use crate::diag::Sink;
 use crate::domain::{Digest, Namespace, ObjectName};
-use crate::resolve::mesh::{Attachment, Plugin, Workload};
+use crate::resolve::mesh::{Attachment, Plugin, Source, Workload};
+use crate::resolve::modules::DeliveredModule;
 use crate::resolve::template::{FilterVars, Scope};
 
 /// By namespace and the index of the plugin. A ConfigMap whose name is not valid is reported and left out.
@@ -20,18 +21,19 @@ pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> ConfigMaps {
     for attachment in &mesh.attachments {
         let namespace = &mesh.workloads[attachment.workload].namespace;
         let of_plugin = &mesh.plugins[attachment.plugin];
+        let (Source::ConfigMap, Some(delivered)) = (&of_plugin.source, of_plugin.module.file()) else { continue };
         let key = (namespace.clone(), attachment.plugin);
         if config_maps.contains_key(&key) {
             continue;
         }
-        let name = names.entry(attachment.plugin).or_insert_with(|| name(context, of_plugin, sink));
+        let name = names.entry(attachment.plugin).or_insert_with(|| name(context, of_plugin, delivered, sink));
         let Some(name) = name.clone() else { continue };
         let config_map = ConfigMap {
             namespace: namespace.clone(),
             name,
-            key: plugin::file_name(of_plugin),
-            module: Arc::clone(&of_plugin.module.module),
-            original: Arc::clone(&of_plugin.module.original),
+            key: of_plugin.file_name(),
+            module: Arc::clone(&delivered.module),
+            original: Arc::clone(&delivered.original),
             immutable: context.options.hashed_names,
         };
         config_maps.insert(key, config_map);
@@ -52,13 +54,13 @@ pub(super) fn mounted(config_maps: &ConfigMaps, workload: &Workload, attachments
 }
 
 /// The name from the template, followed by a hash of key and module if names depend on the content.
-fn name(context: &Context<'_>, of_plugin: &Plugin, sink: &mut Sink) -> Option<ObjectName> {
+fn name(context: &Context<'_>, of_plugin: &Plugin, delivered: &DeliveredModule, sink: &mut Sink) -> Option<ObjectName> {
     let written = context.names.config_map.as_ref();
     let template = Template { kind: "ConfigMap", key: "config-map", written, default: "wasm-{{ filter.name }}" };
     let vars = FilterVars::of(of_plugin);
     let scope = Scope { filter: Some(&vars), workload: None };
     let hash = if context.options.hashed_names {
-        let digest = Digest::of_parts([plugin::file_name(of_plugin).as_bytes(), &of_plugin.module.module.bytes]);
+        let digest = Digest::of_parts([of_plugin.file_name().as_bytes(), &delivered.module.bytes]);
         format!("-{}", digest.short())
     } else {
         String::new()

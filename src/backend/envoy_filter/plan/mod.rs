@@ -12,6 +12,7 @@ mod order;
 mod plugin;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use mesh_compile_module as module;
 
 use crate::diag::Sink;
 use crate::domain::{Direction, FilterType, Insert, LabelKey, LabelValue, Namespace, ObjectName, OnFailure, Runtime};
-use crate::resolve::mesh::{Mesh, Workload};
+use crate::resolve::mesh::{Attachment, Mesh, Source, Workload};
 use crate::resolve::template::Templates;
 use crate::spec::{Names, Spec};
 pub(crate) use gate::label as gate_label;
@@ -59,6 +60,28 @@ pub(crate) struct Patch<'a> {
     pub(crate) gate: Labels,
     /// The ConfigMaps to mount, by the name of the filter.
     pub(crate) config_maps: Vec<ObjectName>,
+    /// The modules that are in no ConfigMap, by the name of the filter.
+    pub(crate) volumes: Vec<ModuleVolume<'a>>,
+    /// The Secrets with the credentials of the images' registries, sorted.
+    pub(crate) pull_secrets: Vec<&'a ObjectName>,
+    pub(crate) annotations: Form,
+}
+
+/// A volume with one module, and its mount.
+#[derive(Debug)]
+pub(crate) struct ModuleVolume<'a> {
+    pub(crate) name: String,
+    pub(crate) mount_path: String,
+    pub(crate) source: &'a Source,
+}
+
+/// The form of the injector's annotations and of the mounts in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A list of entries, whose mount can be written to: what people write by hand.
+    List,
+    /// A map of the entries by their names, and a mount that is read-only.
+    Map,
 }
 
 /// A filter in the chain of the pods that it selects.
@@ -144,10 +167,13 @@ pub(crate) fn plan<'a>(spec: &'a Spec, mesh: &'a Mesh, templates: &'a Templates<
     let context = Context { mesh, names: &spec.names, templates, options, chain_names };
     let config_maps = config_maps::plan(&context, sink);
     let (envoy_filters, gates) = envoy_filters::plan(&context, sink);
-    let patch = |((workload, attachments), gate): ((&'a Workload, &[_]), Labels)| Patch {
+    let patch = |((workload, attachments), gate): ((&'a Workload, &[Attachment]), Labels)| Patch {
         workload,
         gate,
         config_maps: config_maps::mounted(&config_maps, workload, attachments),
+        volumes: volumes::mounted(mesh, workload, attachments),
+        pull_secrets: volumes::pull_secrets(mesh, attachments),
+        annotations: if options.has_gate { Form::Map } else { Form::List },
     };
     let patches = mesh.workloads.iter().zip(mesh.attachments_by_workload()).zip(gates).map(patch).collect();
     Plan { config_maps: config_maps.into_values().collect(), envoy_filters, patches }

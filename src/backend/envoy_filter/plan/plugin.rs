@@ -4,17 +4,11 @@ use super::{Capabilities, Context, FailureField, Plugin, StopIteration};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::limits::group;
 use crate::domain::{Feature, OnFailure};
-use crate::resolve::mesh::{self, Attachment};
+use crate::resolve::mesh::Attachment;
 
 /// The bytes that a configuration may have: etcd's default limit of a request (`--max-request-bytes`, 1.5 MiB), less the rest of
 /// the EnvoyFilter.
 const LARGEST: usize = 1_500_000;
-
-/// The module's file below the mount path. The name does not depend on the module's own file, so a new module never moves the path
-/// that a running pod uses.
-pub(super) fn file_name(plugin: &mesh::Plugin) -> String {
-    format!("{}.wasm", plugin.name)
-}
 
 /// The configuration for an attachment. A configuration that is too large is reported.
 pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Sink) -> Plugin {
@@ -46,7 +40,7 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Si
         vm_configuration: plugin.vm_configuration.clone(),
         runtime: plugin.runtime,
         allow_precompiled: plugin.allow_precompiled,
-        filename: format!("{}/{}", workload.mount.path, file_name(plugin)),
+        filename: workload.mount.file_of(plugin),
         env: settings.env.clone(),
         env_from_host: plugin.env_from_host.clone(),
         capabilities: capabilities

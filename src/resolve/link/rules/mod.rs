@@ -27,6 +27,7 @@ use crate::base::Object;
 use crate::diag::{Location, Sink};
 use crate::domain::Istio;
 use crate::resolve::mesh::Workload;
+use crate::resolve::mounts::Needed;
 use crate::resolve::roster::Entry;
 use crate::resolve::uses::Use;
 use crate::resolve::workloads::Inputs;
@@ -45,6 +46,8 @@ pub(crate) struct Context<'a> {
     pub(crate) workload: &'a Workload,
     pub(crate) uses: &'a [Use<'a>],
     pub(crate) existing: &'a Existing,
+    /// What the modules need.
+    pub(crate) needed: &'a Needed,
     /// The ports whose listeners Istio builds.
     pub(crate) ports: &'a [Port<'a>],
 }
@@ -70,7 +73,7 @@ pub(crate) fn check(
     inputs: &Inputs<'_>,
     entry: &Entry<'_>,
     linked: &Linked<'_>,
-    (workload, uses, existing): (&Workload, &[Use<'_>], &Existing),
+    (workload, uses, existing, needed): (&Workload, &[Use<'_>], &Existing, &Needed),
     sink: &mut Sink,
 ) {
     let Inputs { spec, settings, index, .. } = *inputs;
@@ -84,6 +87,7 @@ pub(crate) fn check(
         workload,
         uses,
         existing,
+        needed,
         ports: &ports,
     };
     for rule in RULES {

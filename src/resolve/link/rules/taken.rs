@@ -9,9 +9,9 @@ use super::Context;
 use crate::base::Node;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::resolve::link::volumes::Entry;
+use crate::resolve::mounts::{self, NeededVolume};
 
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
-    let mount = &context.workload.mount;
     let pod = context.linked.pod;
     let proxy = pod.proxy().and_then(|proxy| proxy.get("volumeMounts")).map_or(&[][..], Node::items);
     let at = context.at();
@@ -21,7 +21,13 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     let mut names = Taken { what: "volume", theirs: BTreeMap::new() };
     names.add(pod.volumes(), "name");
     names.add_entries(&context.existing.volumes, "name");
-    names.check(&mount.volume, names_at, None, sink);
+    for volume in &context.needed.volumes {
+        if volume.is_of_pods() {
+            missing(context, &names, volume, sink);
+        } else {
+            names.check(&volume.name, volume.location.unwrap_or(names_at), None, sink);
+        }
+    }
     for (volume, written) in context.workload.volumes.iter().zip(context.written.volumes()) {
         let Some(name) = volume.get("name").and_then(Value::as_str) else { continue };
         names.check(name, written.location(), Some(volume), sink);
@@ -30,11 +36,33 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     let mut paths = Taken { what: "mount path", theirs: BTreeMap::new() };
     paths.add(proxy, "mountPath");
     paths.add_entries(&context.existing.mounts, "mountPath");
-    paths.check(&mount.path, paths_at, None, sink);
+    for path in &context.needed.paths {
+        paths.check(path, paths_at, None, sink);
+        for (theirs, (location, _)) in &paths.theirs {
+            if let Some(nested) = mounts::nested(path, theirs) {
+                sink.push(mounts::shadowed(nested).at(paths_at).related(*location, "declared here"));
+            }
+        }
+    }
     for (volume_mount, written) in context.workload.volume_mounts.iter().zip(context.written.volume_mounts()) {
         let Some(path) = volume_mount.get("mountPath").and_then(Value::as_str) else { continue };
         paths.check(path, written.location(), Some(volume_mount), sink);
     }
+}
+
+/// Reports a volume that the pods should have, and do not.
+fn missing(context: &Context<'_>, names: &Taken<'_>, volume: &NeededVolume, sink: &mut Sink) {
+    let of_mesh = |fields: &Fields| fields.get("name").and_then(Value::as_str) == Some(&volume.name);
+    if names.theirs.contains_key(&*volume.name) || context.workload.volumes.iter().any(of_mesh) {
+        return;
+    }
+    sink.push(
+        Diagnostic::error(Code::MC0530, format!("the pods have no volume `{}`", volume.name))
+            .at(volume.location.unwrap_or_else(|| context.at()))
+            .related(context.linked.object.location, "its pod template declares no volume of this name")
+            .note("the API server rejects pods whose mounts name no volume")
+            .help("add the volume to the manifest, or its source to `volume`"),
+    );
 }
 
 type Fields = Map<String, Value>;
