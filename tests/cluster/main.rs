@@ -1,6 +1,6 @@
-//! Tests against a real control plane: etcd, kube-apiserver and istiod, which `scripts/setup-cluster` builds.
+//! Tests against a real control plane, which `scripts/setup-cluster` builds, and real sidecars.
 //!
-//! All tests share one control plane. It starts in about 15 seconds, with `--dry-run=server` no test changes it, and it ends with
+//! All tests share one control plane. It starts in about 15 seconds, no test changes what another test uses, and it ends with
 //! the tests, however they end.
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
@@ -10,6 +10,8 @@ mod delivery;
 mod examples;
 mod injection;
 mod kinds;
+mod kubelet;
+mod pods;
 mod rejected;
 mod secrets;
 mod server;
@@ -48,19 +50,22 @@ fn main() -> ExitCode {
     tests.extend(kinds::tests());
     tests.extend(rejected::tests());
     tests.extend(secrets::tests());
+    let mut tests: Vec<_> = tests.into_iter().map(|test| (test, false)).collect();
+    tests.extend(pods::tests().into_iter().map(|test| (test, kubelet::is_skipped())));
 
     let wanted = |name: &String| arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
-    let plane = if !arguments.list && tests.iter().any(|(name, _)| wanted(name)) {
+    let plane = if !arguments.list && tests.iter().any(|((name, _), _)| wanted(name)) {
         start()
     } else {
         Err("not started".to_owned())
     };
-    let trials = tests.into_iter().map(|(name, test)| {
+    let trials = tests.into_iter().map(|((name, test), is_skipped)| {
         let plane = plane.clone();
-        Trial::test(name, move || {
+        let trial = Trial::test(name, move || {
             test(&*plane?);
             Ok::<(), Failed>(())
-        })
+        });
+        trial.with_ignored_flag(is_skipped)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     // Before the process exits, which drops nothing.

@@ -10,8 +10,8 @@ use super::program::{Program, free_ports};
 use super::{ControlPlane, part, program, write};
 use crate::tools::tool;
 
-/// Starts istiod and installs the custom resource definitions and the webhooks.
-pub(super) fn start(plane: &ControlPlane) -> Result<Program, String> {
+/// Starts istiod and installs the custom resource definitions and the webhooks. Returns the port of its plain-text gRPC, too.
+pub(super) fn start(plane: &ControlPlane) -> Result<(Program, u16), String> {
     let [grpc, secure_grpc, https, http, monitoring, introspection] = free_ports()?;
     install_definitions(plane)?;
     plane.create_namespaces(&["default"])?;
@@ -28,7 +28,7 @@ pub(super) fn start(plane: &ControlPlane) -> Result<Program, String> {
     for name in ["config", "values"] {
         write(&settings.join(name), text(&injector[name])?)?;
     }
-    write(&dir.join("mesh.yaml"), text(&data_of(&chart, "istio")?["mesh"])?)?;
+    write(&dir.join("mesh.yaml"), mesh_config(text(&data_of(&chart, "istio")?["mesh"])?)?)?;
 
     let mut command = program("istio/istiod")?;
     command.current_dir(&dir).args([
@@ -44,6 +44,8 @@ pub(super) fn start(plane: &ControlPlane) -> Result<Program, String> {
         [("grpc", grpc), ("secureGRPC", secure_grpc), ("https", https), ("http", http), ("monitoring", monitoring)];
     command.args(ports.map(|(name, port)| format!("--{name}Addr=127.0.0.1:{port}")));
     command.envs([("POD_NAME", "istiod"), ("POD_NAMESPACE", "istio-system")]);
+    // The Envoy of the tests has none of the filters that Istio's own build adds.
+    command.envs([("PILOT_ENABLE_METADATA_EXCHANGE", "false"), ("PILOT_ENABLE_ALPN_FILTER", "false")]);
     // The tests install the webhooks, with URLs where istiod expects Services.
     command.envs([("INJECTION_WEBHOOK_CONFIG_NAME", ""), ("VALIDATION_WEBHOOK_CONFIG_NAME", "")]);
     let mut istiod = Program::start("istiod", &command, plane.kubeconfig.parent().expect("a directory"))?;
@@ -53,7 +55,23 @@ pub(super) fn start(plane: &ControlPlane) -> Result<Program, String> {
     let server = format!("https://localhost:{https}");
     plane.apply(&webhooks(&server, &authority)?)?;
     istiod.wait(|| webhooks_answer(plane))?;
-    Ok(istiod)
+    plane.apply(&[plain_text()])?;
+    Ok((istiod, grpc))
+}
+
+/// The configuration of the chart, without mutual TLS and metrics, which need certificates and filters of Istio.
+fn mesh_config(text: &str) -> Result<String, String> {
+    let mut mesh: Value = serde_yaml::from_str(text).map_err(|error| format!("the mesh configuration: {error}"))?;
+    mesh["enableAutoMtls"] = false.into();
+    mesh["defaultProviders"] = json!({ "metrics": [] });
+    Ok(mesh.to_string())
+}
+
+/// The policy that sidecars accept requests without TLS, in the whole mesh.
+fn plain_text() -> Value {
+    let metadata = json!({ "name": "default", "namespace": "istio-system" });
+    let spec = json!({ "mtls": { "mode": "DISABLE" } });
+    json!({ "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication", "metadata": metadata, "spec": spec })
 }
 
 fn install_definitions(plane: &ControlPlane) -> Result<(), String> {

@@ -1,7 +1,9 @@
-//! etcd, kube-apiserver and istiod on free ports of the loopback address, with Istio's own charts, webhooks and custom resources.
+//! etcd, kube-apiserver, kube-controller-manager and istiod on free ports of the loopback address, with Istio's own charts,
+//! webhooks and custom resources.
 //!
-//! There is no controller manager and no node: what is tested is what happens to an object on its way into the cluster. So
-//! objects are created with `--dry-run=server`, except for namespaces and service accounts.
+//! Most tests are about what happens to an object on its way into the cluster. They create objects with `--dry-run=server`,
+//! except for namespaces and service accounts. Tests that run pods create everything, in namespaces of their own, and the
+//! kubelet of the tests runs the pods.
 
 mod istio;
 mod program;
@@ -10,10 +12,13 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use self::program::{Program, free_ports};
+use self::program::free_ports;
+pub(crate) use self::program::{Program, last_lines};
+use crate::kubelet::{ASKS_FOR_PODS, Kubelet};
 use crate::project::Ran;
 use crate::tools::tool;
 
@@ -21,8 +26,11 @@ use crate::tools::tool;
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
     // Dropped in this order: a program whose server is gone only logs.
+    kubelet: OnceLock<Result<Kubelet, String>>,
     _programs: Vec<Program>,
     kubeconfig: PathBuf,
+    /// The port where istiod serves sidecars without TLS.
+    xds: u16,
     _dir: tempfile::TempDir,
 }
 
@@ -39,12 +47,27 @@ impl ControlPlane {
         let mut api_server = api_server(path, etcd_port, port)?;
         let kubeconfig = path.join("kubeconfig");
         write(&kubeconfig, kubeconfig_of(path, port).to_string())?;
-        let mut this = Self { _programs: vec![etcd], kubeconfig, _dir: dir };
+        let mut this = Self { kubelet: OnceLock::new(), _programs: vec![etcd], kubeconfig, xds: 0, _dir: dir };
         api_server.wait(|| this.kubectl(&["get", "--raw", "/readyz"], "").success().map(drop))?;
         this._programs.push(api_server);
-        let istiod = istio::start(&this)?;
+        this._programs.push(controllers(&this.kubeconfig)?);
+        let (istiod, xds) = istio::start(&this)?;
         this._programs.push(istiod);
+        this.xds = xds;
         Ok(this)
+    }
+
+    /// The kubelet, which starts with the first test that needs it.
+    ///
+    /// # Panics
+    /// If it does not start: a test that passes without its pods proves nothing.
+    pub(crate) fn kubelet(&self) -> &Kubelet {
+        let start = || {
+            let dir = self.kubeconfig.with_file_name("pods");
+            fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
+            Kubelet::start(&self.kubeconfig, &dir, self.xds)
+        };
+        self.kubelet.get_or_init(start).as_ref().unwrap_or_else(|error| panic!("the kubelet did not start: {error}"))
     }
 
     /// Runs kubectl as an administrator.
@@ -65,7 +88,15 @@ impl ControlPlane {
     /// Creates namespaces, into whose pods istiod injects the sidecar, and their service accounts, as the controller manager
     /// would. Those that exist are kept.
     pub(crate) fn create_namespaces(&self, names: &[&str]) -> Result<(), String> {
-        let labels = json!({ "istio-injection": "enabled" });
+        self.create(names, &json!({ "istio-injection": "enabled" }))
+    }
+
+    /// The same with a namespace whose pods the kubelet runs.
+    pub(crate) fn create_namespace_with_pods(&self, name: &str) -> Result<(), String> {
+        self.create(&[name], &json!({ "istio-injection": "enabled", ASKS_FOR_PODS: "enabled" }))
+    }
+
+    fn create(&self, names: &[&str], labels: &Value) -> Result<(), String> {
         let objects: Vec<_> = names
             .iter()
             .flat_map(|name| {
@@ -132,6 +163,23 @@ fn api_server(dir: &Path, etcd_port: u16, port: u16) -> Result<Program, String> 
     command.args(["--service-account-issuer=https://kubernetes.default.svc", "--authorization-mode=RBAC"]);
     command.args(["--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none"]);
     Program::start("kube-apiserver", &command, dir)
+}
+
+/// The controllers that make pods of Deployments, delete them with their Deployments, and provide the ConfigMap that every pod
+/// mounts beside its token.
+fn controllers(kubeconfig: &Path) -> Result<Program, String> {
+    const CONTROLLERS: [&str; 4] = [
+        "deployment-controller",
+        "garbage-collector-controller",
+        "replicaset-controller",
+        "root-ca-certificate-publisher-controller",
+    ];
+    let dir = kubeconfig.parent().expect("a directory");
+    let mut command = program("kubernetes/kube-controller-manager")?;
+    command.arg("--kubeconfig").arg(kubeconfig).arg("--root-ca-file").arg(dir.join("apiserver/apiserver.crt"));
+    command.arg(format!("--controllers={}", CONTROLLERS.join(",")));
+    command.args(["--leader-elect=false", "--secure-port=0"]);
+    Program::start("kube-controller-manager", &command, dir)
 }
 
 fn kubeconfig_of(dir: &Path, port: u16) -> Value {

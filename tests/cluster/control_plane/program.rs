@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running program. Dropping it kills the program.
 #[derive(Debug)]
-pub(super) struct Program {
+pub(crate) struct Program {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -19,7 +19,7 @@ pub(super) struct Program {
 
 impl Program {
     /// Starts a program that writes its output to `<name>.log` in a directory.
-    pub(super) fn start(name: &'static str, command: &Command, logs: &Path) -> Result<Self, String> {
+    pub(crate) fn start(name: &'static str, command: &Command, logs: &Path) -> Result<Self, String> {
         let log = logs.join(format!("{name}.log"));
         let file = File::create(&log).and_then(|file| Ok((file.try_clone()?, file)));
         let (out, err) = file.map_err(|error| format!("{}: {error}", log.display()))?;
@@ -39,7 +39,7 @@ impl Program {
     ///
     /// # Errors
     /// If the program ends or the time is over: the last lines of its log, and what the probe said last.
-    pub(super) fn wait<T>(&mut self, mut probe: impl FnMut() -> Result<T, String>) -> Result<T, String> {
+    pub(crate) fn wait<T>(&mut self, mut probe: impl FnMut() -> Result<T, String>) -> Result<T, String> {
         let start = Instant::now();
         loop {
             let failure = match probe() {
@@ -55,16 +55,30 @@ impl Program {
                     continue;
                 }
             };
-            return Err(format!("{} {state}: {failure}\n{}", self.name, self.last_lines()));
+            return Err(format!("{} {state}: {failure}\n{}", self.name, last_lines(&self.log())));
         }
     }
 
-    fn last_lines(&self) -> String {
-        let log = fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
+
+    /// Whether the program has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// All that the program wrote.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+}
+
+/// The end of a log.
+pub(crate) fn last_lines(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
 impl Drop for Program {

@@ -1,0 +1,66 @@
+//! The bootstrap of a sidecar's Envoy: of tools/packaging/common/envoy_bootstrap.json of Istio, what decides what istiod sends.
+
+use std::net::Ipv4Addr;
+
+use serde_json::{Value, json};
+
+use super::manifest::{is_gateway, text};
+
+/// The version of the proxy that istiod and `proxyVersion` in EnvoyFilters see: that of istiod, in
+/// `tests/cluster/modules/istio/go.mod`.
+const ISTIO_VERSION: &str = "1.32.0";
+
+/// The bootstrap, with paths as Envoy sees them.
+pub(super) fn bootstrap(pod: &Value, address: Ipv4Addr) -> Value {
+    let source = json!({ "ads": {}, "initial_fetch_timeout": "0s", "resource_api_version": "V3" });
+    let ads = json!({
+        "api_type": "DELTA_GRPC",
+        "transport_api_version": "V3",
+        "set_node_on_first_message_only": true,
+        "grpc_services": [{ "envoy_grpc": { "cluster_name": "xds-grpc" } }],
+    });
+    json!({
+        "node": node(pod, address),
+        "dynamic_resources": { "ads_config": ads, "cds_config": source, "lds_config": source },
+        "static_resources": { "clusters": [istiod()] },
+        "admin": { "address": { "pipe": { "path": "/admin.sock" } } },
+    })
+}
+
+/// The node by which istiod recognizes the pod: pkg/model/proxy.go and pilot/pkg/model/context.go of Istio.
+fn node(pod: &Value, address: Ipv4Addr) -> Value {
+    let [name, namespace] = ["name", "namespace"].map(|field| text(pod, field));
+    let role = if is_gateway(pod) { "router" } else { "sidecar" };
+    json!({
+        "id": format!("{role}~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"),
+        "cluster": format!("{name}.{namespace}"),
+        "metadata": {
+            "NAMESPACE": namespace,
+            "NAME": name,
+            "LABELS": pod["metadata"]["labels"],
+            "ISTIO_VERSION": ISTIO_VERSION,
+            "INTERCEPTION_MODE": "REDIRECT",
+            "CLUSTER_ID": "Kubernetes",
+            "SERVICE_ACCOUNT": pod["spec"]["serviceAccountName"],
+            "INSTANCE_IPS": address.to_string(),
+            "PROXY_CONFIG": {},
+        },
+    })
+}
+
+/// The cluster of istiod, behind the socket.
+fn istiod() -> Value {
+    let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    let http2 = json!({
+        "@type": format!("type.googleapis.com/{options}"),
+        "explicit_http_config": { "http2_protocol_options": {} },
+    });
+    let endpoint = json!({ "endpoint": { "address": { "pipe": { "path": "/xds/xds.sock" } } } });
+    json!({
+        "name": "xds-grpc",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": { options: http2 },
+        "load_assignment": { "cluster_name": "xds-grpc", "endpoints": [{ "lb_endpoints": [endpoint] }] },
+    })
+}
