@@ -97,7 +97,7 @@ fn json_has_an_error_if_and_only_if_the_status_is_not_0() {
         assert_eq!(ran.code, Some(*status), "{line:?}: {}", ran.stderr);
         let mut errors = 0;
         // A report goes to standard output, diagnostics alone to standard error. Other products are the same in any format.
-        let is_report = ["verify", "inspect", "show"].contains(&line[0]);
+        let is_report = ["verify", "inspect", "show", "image"].contains(&line[0]);
         for stream in [Some(ran.stdout).filter(|_| is_report), Some(ran.stderr)].into_iter().flatten() {
             assert!(stream.lines().count() <= 1, "{line:?}: {stream}");
             if !stream.is_empty() {
