@@ -51,7 +51,8 @@ fn main() -> ExitCode {
     tests.extend(rejected::tests());
     tests.extend(secrets::tests());
     let mut tests: Vec<_> = tests.into_iter().map(|test| (test, false)).collect();
-    tests.extend(pods::tests().into_iter().map(|test| (test, kubelet::is_skipped())));
+    let pods = pods::tests().into_iter().map(|(name, test)| (format!("pods: {name}"), test));
+    tests.extend(pods.map(|test| (test, kubelet::is_skipped())));
 
     let wanted = |name: &String| arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));
     let plane = if !arguments.list && tests.iter().any(|((name, _), _)| wanted(name)) {

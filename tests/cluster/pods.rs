@@ -13,7 +13,7 @@ pub(crate) fn tests() -> Vec<Test> {
         a_filter_acts_on_the_requests_of_labelled_pods_only,
         a_pod_waits_for_the_config_map_of_its_module,
         a_pod_without_the_module_never_gets_ready_and_the_old_one_serves,
-        a_pod_waits_for_an_image,
+        a_module_comes_from_a_volume_of_any_type,
     ]
 }
 
@@ -37,12 +37,22 @@ fn rendered(plane: &ControlPlane, namespace: &str, base: &[Value]) -> Vec<Value>
     plane.create_namespace_with_pods(namespace).expect("a namespace");
     let project = Project::empty();
     project.write("mesh.toml", SPEC.replace("NAMESPACE", namespace));
-    let module = std::fs::read(repository().join("filter/example-filter.wasm")).expect("the demo filter");
-    project.write("demo.wasm", module);
+    project.write("demo.wasm", demo_filter());
     project.write("base/base.json", json!({ "apiVersion": "v1", "kind": "List", "items": base }).to_string());
     project.write("base/kustomization.yaml", "resources: [base.json]\n");
     project.run(&["render"]).ends(0, &[]);
     build(&project.path("out"))
+}
+
+fn demo_filter() -> Vec<u8> {
+    std::fs::read(repository().join("filter/example-filter.wasm")).expect("the demo filter")
+}
+
+/// Labels a pod template by hand, so that an EnvoyFilter selects its pods.
+fn add_labels(metadata: &mut Value, filter: &Value) {
+    for (key, value) in entries(&filter["spec"]["workloadSelector"]["labels"]) {
+        metadata["labels"][key] = value.clone();
+    }
 }
 
 /// A Deployment of an app on port 8080.
@@ -151,9 +161,7 @@ fn a_pod_without_the_module_never_gets_ready_and_the_old_one_serves(plane: &Cont
     assert_eq!(filtered(&old[0]), None);
 
     let mut labelled = base[0].clone();
-    for (key, value) in entries(&filters[0]["spec"]["workloadSelector"]["labels"]) {
-        labelled["spec"]["template"]["metadata"]["labels"][key] = value.clone();
-    }
+    add_labels(&mut labelled["spec"]["template"]["metadata"], &filters[0]);
     plane.apply(&filters).expect("applied");
     plane.apply(&[labelled]).expect("applied");
     let new = wait_until("the new pod rejects its listeners", || {
@@ -182,22 +190,46 @@ fn a_pod_without_the_module_never_gets_ready_and_the_old_one_serves(plane: &Cont
     assert_eq!(filtered(&replaced[0]).as_deref(), Some(HEADER.1));
 }
 
-fn a_pod_waits_for_an_image(plane: &ControlPlane) {
-    const NAMESPACE: &str = "pods-image";
+/// What delivers a module can change without the EnvoyFilter: only the path matters to it.
+fn a_module_comes_from_a_volume_of_any_type(plane: &ControlPlane) {
+    const NAMESPACE: &str = "pods-volumes";
     const REFERENCE: &str = "registry.example/filters:1";
-    plane.create_namespace_with_pods(NAMESPACE).expect("a namespace");
-    let mut deployment = deployment(NAMESPACE, "web", 1);
-    let annotations = json!({
-        "sidecar.istio.io/userVolume": json!({ "wasm": { "image": { "reference": REFERENCE } } }).to_string(),
-        "sidecar.istio.io/userVolumeMount": json!({ "wasm": { "mountPath": "/wasm", "readOnly": true } }).to_string(),
+    let objects = rendered(plane, NAMESPACE, &[deployment(NAMESPACE, "web", 1)]);
+    let project = Project::empty();
+    project.write("files/demo.wasm", demo_filter());
+    let file = project.text_path("files/demo.wasm");
+    let create = ["-n", NAMESPACE, "create", "secret", "generic", "demo", "--from-file", &file];
+    plane.kubectl(&create, "").ends(0, &[]);
+    let config_map = of_kind(&objects, "ConfigMap").next().expect("a ConfigMap").clone();
+    let filter = of_kind(&objects, "EnvoyFilter").next().expect("an EnvoyFilter").clone();
+
+    let sources = json!([{ "configMap": { "name": name(&config_map) } }]);
+    let volumes = [
+        ("secret", json!({ "secret": { "secretName": "demo" } })),
+        ("projected", json!({ "projected": { "sources": sources } })),
+        ("host", json!({ "hostPath": { "path": project.text_path("files") } })),
+        ("image", json!({ "image": { "reference": REFERENCE } })),
+    ];
+    let deployments = volumes.map(|(app, volume)| {
+        let mut deployment = deployment(NAMESPACE, app, 1);
+        let metadata = &mut deployment["spec"]["template"]["metadata"];
+        add_labels(metadata, &filter);
+        let mount = json!({ "wasm": { "mountPath": "/var/local/lib/wasm-filters", "readOnly": true } });
+        metadata["annotations"] = json!({
+            "sidecar.istio.io/userVolume": json!({ "wasm": volume }).to_string(),
+            "sidecar.istio.io/userVolumeMount": mount.to_string(),
+        });
+        deployment
     });
-    deployment["spec"]["template"]["metadata"]["annotations"] = annotations;
-    plane.apply(&[deployment, service(NAMESPACE, "web")]).expect("applied");
-    wait_until("the pod waits for its image", || {
+    plane.apply(&[vec![config_map, filter], deployments.to_vec()].concat()).expect("applied");
+
+    wait_until("a pod waits for its image", || {
         let pods = plane.kubelet().pods(NAMESPACE);
         let waits = pods.iter().any(|pod| pod.waits_for().is_some_and(|why| why.starts_with("ErrImagePull")));
         if waits { Ok(()) } else { Err(plane.kubelet().describe(&pods)) }
     });
-    plane.kubelet().provide_image(REFERENCE, repository().join("filter"));
-    plane.kubelet().ready_pods(NAMESPACE, 1);
+    plane.kubelet().provide_image(REFERENCE, project.path("files"));
+    for pod in plane.kubelet().ready_pods(NAMESPACE, 4) {
+        assert_eq!(filtered(&pod).as_deref(), Some(HEADER.1), "{pod}");
+    }
 }
