@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Metadata, Strings, TypedConfig, constant, is_default};
+use super::{ConfigDiscovery, Metadata, Strings, TypedConfig, constant, is_default};
 
 constant! {
     /// The API version of EnvoyFilters.
@@ -60,6 +60,7 @@ pub(crate) struct ConfigPatch {
 pub(crate) enum ApplyTo {
     HttpFilter,
     NetworkFilter,
+    ExtensionConfig,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,14 +132,19 @@ pub(crate) struct Patch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Operation {
+    Add,
     InsertBefore,
     InsertFirst,
 }
 
-/// A filter of a chain: Envoy's `HttpFilter` and network `Filter`, which have the same fields.
+/// A filter of a chain: Envoy's `HttpFilter` and network `Filter`, which have the same fields. Or a `TypedExtensionConfig`, which
+/// has the configuration of a filter of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChainFilter {
     pub(crate) name: String,
-    pub(crate) typed_config: TypedConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) typed_config: Option<TypedConfig>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) config_discovery: Option<ConfigDiscovery>,
 }

@@ -5,6 +5,7 @@
 //! and `store/` read them back.
 
 mod config_map;
+mod discovery;
 mod envoy_filter;
 mod kustomization;
 mod lock;
@@ -18,6 +19,7 @@ mod workload;
 use std::collections::BTreeMap;
 
 pub(crate) use config_map::{Binary, ConfigMap, ConfigMapKind, CoreV1};
+pub(crate) use discovery::{ConfigDiscovery, ConfigSource, DefaultConfig, Empty};
 pub(crate) use envoy_filter::{
     ApplyTo, ChainFilter, ConfigPatch, EnvoyFilter, EnvoyFilterKind, EnvoyFilterSpec, FilterChainMatch, FilterMatch,
     HTTP_CONNECTION_MANAGER, ListenerMatch, Match, NetworkingV1Alpha3, Operation, Patch, PatchContext, ProxyMatch,

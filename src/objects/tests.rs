@@ -133,13 +133,28 @@ fn config_patch() -> impl Strategy<Value = ConfigPatch> {
             Match { context, proxy, listener }
         },
     );
-    let operations = prop::sample::select(vec![Operation::InsertBefore, Operation::InsertFirst]);
-    let apply_to = prop::sample::select(vec![ApplyTo::HttpFilter, ApplyTo::NetworkFilter]);
-    (apply_to, matches, operations, text(), typed_config()).prop_map(
-        |(apply_to, matches, operation, name, typed_config)| ConfigPatch {
+    let operations = prop::sample::select(vec![Operation::InsertBefore, Operation::InsertFirst, Operation::Add]);
+    let apply_to = prop::sample::select(vec![ApplyTo::HttpFilter, ApplyTo::NetworkFilter, ApplyTo::ExtensionConfig]);
+    (apply_to, matches, operations, text(), option::of(typed_config()), option::of(config_discovery())).prop_map(
+        |(apply_to, matches, operation, name, typed_config, config_discovery)| ConfigPatch {
             apply_to,
             matches,
-            patch: Patch { operation, value: ChainFilter { name, typed_config } },
+            patch: Patch { operation, value: ChainFilter { name, typed_config, config_discovery } },
+        },
+    )
+}
+
+fn config_discovery() -> impl Strategy<Value = ConfigDiscovery> {
+    let rules = || option::of(Just(Empty {}));
+    let default_config = prop_oneof![
+        rules().prop_map(|rules| DefaultConfig::Http { rules }),
+        (rules(), text()).prop_map(|(rules, stat_prefix)| DefaultConfig::Network { rules, stat_prefix }),
+    ];
+    (text(), text(), default_config, vec(text(), 0..3)).prop_map(
+        |(initial_fetch_timeout, resource_api_version, default_config, type_urls)| ConfigDiscovery {
+            config_source: ConfigSource { ads: Empty {}, initial_fetch_timeout, resource_api_version },
+            default_config,
+            type_urls,
         },
     )
 }

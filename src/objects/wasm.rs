@@ -21,6 +21,15 @@ pub(crate) enum TypedConfig {
 }
 
 impl TypedConfig {
+    /// The type of the filter.
+    pub(crate) const fn wasm_type(&self) -> WasmType {
+        match self {
+            Self::HttpWasm(_) => WasmType::Http,
+            Self::NetworkWasm(_) => WasmType::Network,
+            Self::TypedStruct(it) => it.type_url,
+        }
+    }
+
     /// The type of the filter, and its message.
     pub(crate) fn into_wasm(self) -> (WasmType, Wasm) {
         match self {

@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::sources;
 use super::template::{FilterVars, Scope, Templates};
 use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::domain::{Feature, FilterName, FilterType, OnFailure};
+use crate::domain::{Feature, FilterName, FilterType, LoadFailure, OnFailure};
 use crate::spec::types;
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
@@ -59,12 +59,13 @@ pub(super) fn resolve<'a>(
             env_from_host: written.env_from_host.iter().map(|name| name.to_string()).collect(),
             capabilities,
             on_failure,
+            load_failure: load_failure(spec, written),
             stop_iteration,
             location: written.key_location(),
         };
         let vars = FilterVars::of(&plugin);
         let scope = Scope { filter: Some(&vars), workload: None };
-        let context = sources::Context { spec, settings, templates, scope: &scope, name, written };
+        let context = sources::Context { spec, settings, templates, scope: &scope, name, written, load_failure: plugin.load_failure };
         let Some(source) = sources::resolve(&context, &plugin.module, sink) else { continue };
         plugin.source = source;
         let of_env = written.env.values().any(|value| templates.depends_on_workload(value));
@@ -116,6 +117,14 @@ fn on_failure(spec: &Spec, settings: &Settings, written: &types::Filter, sink: &
         return None;
     }
     Some(**policy)
+}
+
+/// `load-failure`, or its default. Without the gate, the objects are those that people write by hand unless a key asks for others.
+fn load_failure(spec: &Spec, written: &types::Filter) -> LoadFailure {
+    let has_gate = spec.rollout.gate.as_deref() != Some(&types::Gate::None);
+    let is_open = written.on_failure.as_deref() == Some(&OnFailure::Open);
+    let default = if has_gate && is_open { LoadFailure::Allow } else { LoadFailure::StopRollout };
+    written.load_failure.as_deref().copied().unwrap_or(default)
 }
 
 fn stop_iteration(spec: &Spec, settings: &Settings, written: &types::Filter, sink: &mut Sink) -> Option<bool> {

@@ -11,7 +11,7 @@ use super::modules::DeliveredModule;
 pub(crate) use crate::base::Layout;
 use crate::diag::Location;
 use crate::domain::{
-    Digest, Direction, FilterName, FilterType, ImageName, Insert, Istio, Kind, LabelKey, LabelValue, MountBy,
+    Digest, LoadFailure, Direction, FilterName, FilterType, ImageName, Insert, Istio, Kind, LabelKey, LabelValue, MountBy,
     Namespace, ObjectName, OnFailure, PullPolicy, Runtime, names,
 };
 use crate::spec::Spanned;
@@ -68,6 +68,7 @@ pub(crate) struct Plugin {
     pub(crate) capabilities: Option<BTreeSet<String>>,
     /// Supported by the mesh's Istio.
     pub(crate) on_failure: Option<OnFailure>,
+    pub(crate) load_failure: LoadFailure,
     /// Supported by the mesh's Istio.
     pub(crate) stop_iteration: Option<bool>,
     /// The name of its table in mesh.toml.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::mesh::{Mount, Plugin, Source};
 use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::domain::LoadFailure;
 
 /// What the modules of a workload need.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct NeededVolume {
     pub(crate) name: String,
     /// The fields of a volume of the user's. Empty: the pods have it already. `None`: a ConfigMap or an image.
     pub(crate) fields: Option<Map<String, Value>>,
+    /// Whether a proxy waits for a module in it.
+    pub(crate) is_awaited: bool,
     /// Where mesh.toml sets it, if it is the user's.
     pub(crate) location: Option<Location>,
 }
@@ -43,10 +46,12 @@ impl Needed {
                 Source::Volume(user) => (Some(user.source.clone()), Some(user.location)),
                 Source::ConfigMap | Source::Image(_) => (None, None),
             };
-            let Some(other) = needed.volumes.iter().find(|volume| volume.name == name) else {
-                needed.volumes.push(NeededVolume { name, fields, location });
+            let is_awaited = plugin.load_failure == LoadFailure::StopRollout;
+            let Some(other) = needed.volumes.iter_mut().find(|volume| volume.name == name) else {
+                needed.volumes.push(NeededVolume { name, fields, is_awaited, location });
                 continue;
             };
+            other.is_awaited |= is_awaited;
             if other.fields != fields {
                 let diagnostic = Diagnostic::error(Code::MC0205, format!("the volume `{name}` is used twice"))
                     .at_label(location.or(other.location).unwrap_or(plugin.location), "used again here")

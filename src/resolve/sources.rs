@@ -11,7 +11,7 @@ use super::volume_sources;
 use super::volumes;
 use crate::diag::{Code, Diagnostic, Location, Sink, enumerate_quoted};
 use crate::domain::image::NotAnImage;
-use crate::domain::{Feature, ImageName, ImageVolumes, Kubernetes, ObjectName, SourceKind, limits::CONFIG_MAP};
+use crate::domain::{Feature, ImageName, ImageVolumes, Kubernetes, LoadFailure, ObjectName, SourceKind, limits::CONFIG_MAP};
 use crate::spec::types::Filter;
 use crate::spec::{Spanned, Spec, Table, to_json};
 
@@ -24,6 +24,7 @@ pub(super) struct Context<'a> {
     pub(super) scope: &'a Scope<'a>,
     pub(super) name: &'a str,
     pub(super) written: &'a Spanned<Filter>,
+    pub(super) load_failure: LoadFailure,
 }
 
 /// The source without the digest of an image, which takes a while. `None` if an error was reported.
@@ -43,7 +44,11 @@ pub(super) fn resolve(context: &Context<'_>, module: &PluginModule, sink: &mut S
             None
         }
         (SourceKind::Auto | SourceKind::Image, _) => image(context, sink).map(Source::Image),
-        (SourceKind::Volume, _) => user_volume(context.name, written, sink).map(Source::Volume),
+        (SourceKind::Volume, _) => {
+            let volume = user_volume(context.name, written, sink);
+            volume.iter().for_each(|volume| empty(volume, context.load_failure, sink));
+            volume.map(Source::Volume)
+        }
         // A filter without a module was reported.
         (SourceKind::ConfigMap, None) => None,
     };
@@ -216,6 +221,21 @@ fn user_volume(name: &str, written: &Spanned<Filter>, sink: &mut Sink) -> Option
     let mut source = to_json(volume);
     source.remove("name");
     Some(UserVolume { name, source, path: path?, location: volume.location() })
+}
+
+/// Reports an empty directory whose module the proxy waits for.
+fn empty(volume: &UserVolume, load_failure: LoadFailure, sink: &mut Sink) {
+    if volume.source.contains_key("emptyDir") && load_failure == LoadFailure::StopRollout {
+        sink.push(deadlock(volume.location));
+    }
+}
+
+/// The error about an empty directory whose module the proxy waits for.
+pub(super) fn deadlock(at: Location) -> Diagnostic {
+    Diagnostic::error(Code::MC0227, "the proxy waits for a module in a directory that is still empty")
+        .at(at)
+        .note("native sidecars start before the init containers of the workload, and hold them up until they are ready")
+        .help("set `load-failure = \"allow\"` or `\"deny\"`, so that the proxy starts without the filter")
 }
 
 /// The volume's name, if it has one. `None` if an error was reported.

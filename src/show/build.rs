@@ -185,6 +185,11 @@ impl<'a> Builder<'a> {
         let direction = with.and_then(|with| at(with.direction.as_ref()));
         add("direction", json(&attachment.scope.direction), direction.or_else(|| at(entry.written.direction.as_ref())));
         add("insert", json(&attachment.scope.insert), with.and_then(|with| at(with.insert.as_ref())));
+        let plugin = &self.resolved.mesh.plugins[attachment.plugin];
+        add("load-failure", plugin.load_failure.as_str().into(), at(written.load_failure.as_ref()));
+        if let Some(source) = &written.source {
+            add("source", source.as_str().into(), at(Some(source)));
+        }
         if let Some(port) = with.and_then(|with| with.port.as_ref()) {
             add("port", (**port).into(), Some(port.location()));
         }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::outcome::{Outcome, TestOutcome};
 use super::subject::{ChainEntry, Subject};
 use crate::domain::Direction;
-use crate::resolve::traffic::suite::Test;
+use crate::resolve::traffic::suite::{Loading, Test};
 
 /// Verifies the subjects in parallel, and translates each distinct module once. Calls `progress` after each subject.
 pub(crate) fn run(subjects: &[Subject], progress: &(dyn Fn() + Sync)) -> Vec<Outcome> {
@@ -41,7 +41,20 @@ fn traffic(library: &Library, subject: &Subject, test: &Test) -> TestOutcome {
     if let Some(fault) = proxy.plugins().iter().find_map(not_started) {
         return TestOutcome { steps: Vec::new(), fault: Some(fault) };
     }
-    let steps = test.steps.iter().map(|step| proxy.exchange(&step.exchange)).collect();
+    let mut steps = Vec::new();
+    for step in &test.steps {
+        // Envoy refuses what does not load, and keeps what it has.
+        let good = step.loading.iter().filter(|(_, loading)| **loading == Loading::Good).map(|(name, _)| name);
+        for name in good {
+            let plugins = subject.plugins.iter().enumerate().filter(|(_, entry)| entry.plugin.name() == name);
+            for (number, _) in plugins {
+                if let Some(fault) = not_started(proxy.load(number)) {
+                    return TestOutcome { steps, fault: Some(fault) };
+                }
+            }
+        }
+        steps.push(proxy.exchange(&step.exchange));
+    }
     TestOutcome { steps, fault: None }
 }
 
@@ -51,6 +64,7 @@ fn config(subject: &Subject, test: Option<&Test>) -> ProxyConfig {
         plugin: Arc::new(plugin(entry)),
         filter_type: entry.chain,
         in_chain: test.is_some_and(|test| entry.sees(test)),
+        unloaded: test.filter(|test| test.is_late(entry.plugin.name())).and_then(|_| entry.plugin.unloaded()),
     };
     let direction = match test.map_or(Direction::Inbound, |test| test.direction) {
         Direction::Inbound => TrafficDirection::Inbound,

@@ -9,7 +9,7 @@ use mesh_compile_host::{Callout, Exchange, Message, Property, Response, Scenario
 use super::subject::{self, ChainEntry, Plugin, Subject};
 use super::{Options, Report, run};
 use crate::diag::{Location, Sink};
-use crate::domain::{Digest, Direction, FilterType, Istio};
+use crate::domain::{Digest, Direction, FilterType, LoadFailure, Istio};
 use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::resolve::traffic::suite::{Chain, Expect, Step, Test};
 use crate::world::{Memory, World as _};
@@ -56,6 +56,7 @@ pub fn drive(module: &[u8], choices: u8) -> String {
         plugin: Arc::new(Plugin {
             chain_name: format!("filter-{number}"),
             config: config(number, vm_id, choices),
+            load_failure: LoadFailure::StopRollout,
             module: module.clone(),
         }),
         chain: if number < 3 { FilterType::Http } else { FilterType::Network },
@@ -90,6 +91,7 @@ fn test(location: Location, choices: u8) -> Test {
     };
     let step = |after, request, upstream| Step {
         location,
+        loading: Default::default(),
         exchange: Exchange { after: Duration::from_millis(after), request, upstream },
         expect: Expect::default(),
     };
@@ -102,6 +104,7 @@ fn test(location: Location, choices: u8) -> Test {
         direction: Direction::Inbound,
         port: None,
         chain: Chain::default(),
+        loading: BTreeMap::new(),
         scenario: Scenario {
             properties: BTreeMap::from([(vec!["p".into()], Property::Integer(1))]),
             callouts: BTreeMap::from([

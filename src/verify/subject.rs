@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mesh_compile_host::FailurePolicy;
+use mesh_compile_host::{FailurePolicy, Unloaded};
 use mesh_compile_module::abi::EnvoyMinor;
 
 use crate::diag::Location;
-use crate::domain::{Digest, Direction, FilterType};
+use crate::domain::{Digest, Direction, FilterType, LoadFailure};
 use crate::objects::{self, Any, PluginConfig};
 use crate::resolve::traffic::suite::{Bypass, Chain, Test};
 
@@ -43,6 +43,8 @@ pub(crate) struct Plugin {
     pub(crate) chain_name: String,
     /// The rendered configuration, without the fields that istiod drops on the way to the proxy.
     pub(crate) config: PluginConfig,
+    /// What serves if the module does not load. `StopRollout`: the configuration is part of the listener.
+    pub(crate) load_failure: LoadFailure,
     pub(crate) module: Module,
 }
 
@@ -105,6 +107,15 @@ impl Plugin {
             (Some(objects::FailurePolicy::FailReload), _) => FailurePolicy::Reload,
             (None, Some(true)) => FailurePolicy::LegacyFailOpen,
             (None, None) | (Some(objects::FailurePolicy::Unspecified), _) => FailurePolicy::Unspecified,
+        }
+    }
+
+    /// What serves until the module loads. `None`: nothing does.
+    pub(crate) const fn unloaded(&self) -> Option<Unloaded> {
+        match self.load_failure {
+            LoadFailure::StopRollout => None,
+            LoadFailure::Allow => Some(Unloaded::Pass),
+            LoadFailure::Deny => Some(Unloaded::Reject),
         }
     }
 

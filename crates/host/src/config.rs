@@ -58,13 +58,24 @@ pub struct Filter {
     pub filter_type: FilterType,
     /// Whether the filter is in the listener's chain. Envoy starts a filter of another listener too, but it sees no traffic.
     pub in_chain: bool,
+    /// What serves in its place until [`Proxy::load`](crate::Proxy::load). `None`: the filter is loaded from the start.
+    pub unloaded: Option<Unloaded>,
+}
+
+/// The default configuration of a filter that is discovered (`ExtensionConfigSource.default_config`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unloaded {
+    /// Requests and connections pass.
+    Pass,
+    /// Requests get status 403, and connections are closed.
+    Reject,
 }
 
 impl Filter {
     /// An HTTP filter in the listener's chain.
     #[must_use]
     pub fn http(plugin: Plugin) -> Self {
-        Self { plugin: Arc::new(plugin), filter_type: FilterType::Http, in_chain: true }
+        Self { plugin: Arc::new(plugin), filter_type: FilterType::Http, in_chain: true, unloaded: None }
     }
 
     /// A network filter in the listener's chain.

@@ -12,3 +12,7 @@ pub const RESTRICTED_CALLBACK: &str = "restricted_callback";
 pub const WORKLOAD_CLUSTER: &str = "mesh-compile-workload";
 /// The virtual host of the workload's route, as istiod names it.
 pub const VIRTUAL_HOST: &str = "inbound|http";
+
+/// The response code details of a request that Envoy's RBAC filter rejects because no rule allows it
+/// (source/common/rbac/utility.cc, `responseDetail`).
+pub const RBAC_DENIED: &str = "rbac_access_denied_matched_policy[none]";

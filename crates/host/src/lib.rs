@@ -72,7 +72,7 @@ mod stream;
 mod vm;
 
 pub use callback::Callback;
-pub use config::{FailurePolicy, Filter, Listener, NEWEST_ENVOY, Plugin, ProxyConfig, TrafficDirection};
+pub use config::{FailurePolicy, Filter, Listener, NEWEST_ENVOY, Plugin, ProxyConfig, TrafficDirection, Unloaded};
 pub use library::Library;
 pub use message::{Fields, Message};
 pub use proxy::Proxy;

@@ -1,12 +1,12 @@
 //! The EnvoyFilter that inserts a filter into a chain.
 
-use super::plan::EnvoyFilter;
+use super::plan::{EnvoyFilter, Plugin};
 use super::{FLUX_NO_SUBSTITUTE, labels, plugin, strings};
-use crate::domain::{Direction, FilterType, Insert};
+use crate::domain::{Direction, FilterType, Insert, LoadFailure};
 use crate::objects::{
-    self, ApplyTo, ChainFilter, ConfigPatch, EnvoyFilterSpec, FilterChainMatch, FilterMatch, HTTP_CONNECTION_MANAGER,
+    self, ApplyTo, ChainFilter, ConfigDiscovery, ConfigPatch, ConfigSource, DefaultConfig, Empty, EnvoyFilterSpec, FilterChainMatch, FilterMatch, HTTP_CONNECTION_MANAGER,
     ListenerMatch, Match, Metadata, Operation, Patch, PatchContext, ProxyMatch, ROUTER, SubFilterMatch, TCP_PROXY,
-    WorkloadSelector,
+    WasmType, WorkloadSelector,
 };
 use crate::resolve::mesh::Mesh;
 
@@ -28,7 +28,11 @@ pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter 
         spec: EnvoyFilterSpec {
             workload_selector: WorkloadSelector { labels: labels(selector) },
             priority: *priority,
-            config_patches: anchors.iter().map(|anchor| config_patch(mesh, filter, *anchor)).collect(),
+            config_patches: anchors
+                .iter()
+                .map(|anchor| config_patch(mesh, filter, *anchor))
+                .chain(extension_config(mesh, filter))
+                .collect(),
         },
     }
 }
@@ -54,12 +58,7 @@ fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: Option<&'static str>)
     ConfigPatch {
         apply_to,
         matches: Match {
-            context: match filter.direction {
-                Direction::Inbound => PatchContext::SidecarInbound,
-                Direction::Outbound => PatchContext::SidecarOutbound,
-                Direction::Gateway => PatchContext::Gateway,
-                Direction::Any => PatchContext::Any,
-            },
+            context: context(filter.direction),
             proxy: mesh.proxy_version.clone().map(|proxy_version| ProxyMatch { proxy_version }),
             listener: ListenerMatch { port_number: filter.port, filter_chain },
         },
@@ -68,10 +67,73 @@ fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: Option<&'static str>)
                 Insert::BeforeRouter => Operation::InsertBefore,
                 Insert::First => Operation::InsertFirst,
             },
-            value: ChainFilter {
-                name: filter.plugin.chain_name.clone(),
-                typed_config: plugin::typed_config(&filter.plugin),
-            },
+            value: chain_filter(&filter.plugin),
         },
+    }
+}
+
+/// The filter in the chain, with its configuration or with where it comes from.
+fn chain_filter(plugin: &Plugin) -> ChainFilter {
+    let name = plugin.chain_name.clone();
+    match discovery(plugin) {
+        None => ChainFilter { name, typed_config: Some(plugin::typed_config(plugin)), config_discovery: None },
+        discovery => ChainFilter { name, typed_config: None, config_discovery: discovery },
+    }
+}
+
+/// The patch that makes istiod serve the configuration (istio/istio,
+/// pilot/pkg/networking/core/envoyfilter/extension_configuration_patch.go). The proxy asks for it by the filter's name.
+fn extension_config(mesh: &Mesh, filter: &EnvoyFilter) -> Option<ConfigPatch> {
+    discovery(&filter.plugin)?;
+    let (name, typed_config) = (filter.plugin.chain_name.clone(), Some(plugin::typed_config(&filter.plugin)));
+    Some(ConfigPatch {
+        apply_to: ApplyTo::ExtensionConfig,
+        matches: Match {
+            context: context(filter.direction),
+            proxy: mesh.proxy_version.clone().map(|proxy_version| ProxyMatch { proxy_version }),
+            listener: ListenerMatch::default(),
+        },
+        patch: Patch {
+            operation: Operation::Add,
+            value: ChainFilter { name, typed_config, config_discovery: None },
+        },
+    })
+}
+
+/// How long a new listener waits for the configuration, as by default in Envoy. A module that fails to load does not wait: Envoy
+/// knows it. The time passes only if istiod does not respond. A longer one would keep pods from becoming ready while istiod restarts, and
+/// with a much shorter one, the first requests of a new pod would pass the filter whenever istiod is slow.
+const FETCH_TIMEOUT: &str = "15s";
+
+/// `None`: the configuration is part of the listener.
+fn discovery(plugin: &Plugin) -> Option<ConfigDiscovery> {
+    let rules = match plugin.load_failure {
+        LoadFailure::StopRollout => return None,
+        LoadFailure::Allow => None,
+        LoadFailure::Deny => Some(Empty {}),
+    };
+    let (wasm, default_config) = match plugin.filter_type {
+        FilterType::Http => (WasmType::Http, DefaultConfig::Http { rules }),
+        FilterType::Network => {
+            (WasmType::Network, DefaultConfig::Network { rules, stat_prefix: plugin.chain_name.clone() })
+        }
+    };
+    Some(ConfigDiscovery {
+        config_source: ConfigSource {
+            ads: Empty {},
+            initial_fetch_timeout: FETCH_TIMEOUT.to_owned(),
+            resource_api_version: "V3".to_owned(),
+        },
+        type_urls: vec![wasm.type_url().to_owned(), default_config.type_url().to_owned()],
+        default_config,
+    })
+}
+
+const fn context(direction: Direction) -> PatchContext {
+    match direction {
+        Direction::Inbound => PatchContext::SidecarInbound,
+        Direction::Outbound => PatchContext::SidecarOutbound,
+        Direction::Gateway => PatchContext::Gateway,
+        Direction::Any => PatchContext::Any,
     }
 }

@@ -3,6 +3,7 @@
 
 mod expect;
 mod headers;
+mod loading;
 mod message;
 pub(crate) mod suite;
 mod values;
@@ -19,7 +20,7 @@ use super::roster::Entry;
 use super::workloads::Workload;
 use crate::diag::{Code, Diagnostic, Location, Sink, Sources};
 use crate::domain::Direction;
-use crate::resolve::traffic::suite::{Chain, Step, Suite, Test};
+use crate::resolve::traffic::suite::{Chain, Loading, Step, Suite, Test};
 use crate::spec::Spanned;
 use crate::spec::types::traffic;
 use crate::spec::types::traffic::{PropertyValue, TestDirection};
@@ -38,6 +39,7 @@ pub(super) fn resolve(
         tests.insert(entry.key.as_str(), workload(sources, entry, sink));
     }
     let chains = tests.values().any(|tests| !tests.is_empty()).then(|| Chains::new(index)).flatten();
+    resolved.iter().for_each(|workload| loading::check(workload, sink));
     let mut of_workload = |workload: &Workload<'_>| {
         let mut tests = tests.remove(workload.entry.key.as_str()).unwrap_or_default();
         if let (Some(chains), Some(linked)) = (&chains, &workload.entry.linked) {
@@ -97,6 +99,7 @@ fn names(tests: &[Test], sink: &mut Sink) {
 
 /// An exchange of a test, as mesh.toml sets it.
 struct Written<'a> {
+    loading: Option<&'a BTreeMap<String, Spanned<Loading>>>,
     after: Option<&'a Spanned<String>>,
     request: Option<&'a Spanned<traffic::Request>>,
     upstream: Option<&'a Spanned<traffic::Response>>,
@@ -106,6 +109,7 @@ struct Written<'a> {
 macro_rules! written {
     ($written:expr) => {
         Written {
+            loading: Some(&$written.loading),
             after: $written.after.as_ref(),
             request: $written.request.as_ref(),
             upstream: $written.upstream.as_ref(),
@@ -137,6 +141,7 @@ impl Check<'_> {
             direction,
             port: written.port.or_else(|| self.port(&listeners, location)),
             chain: Chain::default(),
+            loading: loading::resolve(&written.loading),
             scenario: Scenario {
                 time: self.time(written.time.as_ref()),
                 seed: written.seed.unwrap_or(0),
@@ -201,7 +206,8 @@ impl Check<'_> {
     }
 
     fn steps(&mut self, written: &traffic::Test) -> Vec<Step> {
-        let exchange = written!(written);
+        // What the test gets at its start is no step.
+        let exchange = Written { loading: None, ..written!(written) };
         let Some(steps) = &written.steps else { return vec![self.step(&exchange, written.name.location())] };
         let others = [
             ("after", exchange.after.map(Spanned::key_location)),
@@ -220,6 +226,7 @@ impl Check<'_> {
     fn step(&mut self, written: &Written<'_>, location: Location) -> Step {
         Step {
             location,
+            loading: written.loading.map(loading::resolve).unwrap_or_default(),
             exchange: Exchange {
                 after: self.duration(written.after),
                 request: self.request(written.request),

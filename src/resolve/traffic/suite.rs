@@ -11,6 +11,7 @@ use regex::bytes::Regex;
 use crate::diag::Location;
 use crate::domain::{Direction, Kind};
 use crate::resolve::mesh::{Plugin, Source};
+pub(crate) use crate::spec::types::traffic::Loading;
 
 /// A test: one or several exchanges through a workload's whole chain. Each test has its own VMs.
 #[derive(Debug, Clone)]
@@ -24,10 +25,19 @@ pub(crate) struct Test {
     pub(crate) port: Option<u16>,
     /// The filters of that listener.
     pub(crate) chain: Chain,
+    /// What the proxy gets for filters at its start, by their names. Filters that are not listed are loaded.
+    pub(crate) loading: BTreeMap<String, Loading>,
     /// Everything around the requests that filters can observe.
     pub(crate) scenario: Scenario,
     /// Never empty. All exchanges run on the same VMs, one after the other.
     pub(crate) steps: Vec<Step>,
+}
+
+impl Test {
+    /// Whether the proxy starts without the filter.
+    pub(crate) fn is_late(&self, filter: &str) -> bool {
+        self.loading.get(filter).is_some_and(|loading| *loading != Loading::Good)
+    }
 }
 
 /// The filter chain that requests meet in the mesh, as far as the base says. By default, one with all filters of its listener.
@@ -86,6 +96,8 @@ impl Chain {
 pub(crate) struct Step {
     /// The step in mesh.toml; the test itself if it has no `steps`.
     pub(crate) location: Location,
+    /// What the proxy gets for filters before the exchange.
+    pub(crate) loading: BTreeMap<String, Loading>,
     pub(crate) exchange: Exchange,
     pub(crate) expect: Expect,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::{FilterType, OnFailure, PullPolicy, Runtime, SourceKind};
+use crate::domain::{FilterType, LoadFailure, OnFailure, PullPolicy, Runtime, SourceKind};
 use crate::spec::decode::by_kind;
 use crate::spec::{Spanned, Table};
 
@@ -44,6 +44,9 @@ pub(crate) struct Filter {
     pub(crate) allow_precompiled: Option<Spanned<bool>>,
     /// How requests are handled when the module fails at run time. Default: not set; Envoy rejects the requests.
     pub(crate) on_failure: Option<Spanned<OnFailure>>,
+    /// What the proxy does if the module does not load, start or accept its configuration. Default: `allow` where `on-failure =
+    /// "open"` is set, otherwise `stop-rollout`.
+    pub(crate) load_failure: Option<Spanned<LoadFailure>>,
     /// The filter's configuration as a table. The filter receives canonical JSON.
     pub(crate) config: Option<Spanned<Table>>,
     /// The filter's configuration as text, a template.

@@ -74,20 +74,22 @@ impl Key {
     }
 
     fn plugin(&mut self, plugin: &Plugin) {
-        let Plugin { chain_name, config, module: Module { bytes: _, digest } } = plugin;
+        let Plugin { chain_name, config, load_failure, module: Module { bytes: _, digest } } = plugin;
         self.text(chain_name);
         self.text(&serde_json::to_string(config).expect("a configuration has string keys"));
+        self.variant(load_failure);
         self.text(&digest.to_string());
     }
 
     fn test(&mut self, test: &Test) {
-        let Test { name, location: _, direction, port, chain, scenario, steps } = test;
+        let Test { name, location: _, direction, port, chain, loading, scenario, steps } = test;
         let Scenario { time, seed, properties, callouts, any_cluster } = scenario;
         self.text(name);
         self.variant((direction, port));
         // Why a chain lacks filters does not change a result.
         let Chain { is_http, exists, has_port, bypass: _ } = chain;
         [is_http, exists, has_port].into_iter().for_each(|flag| self.flag(*flag));
+        self.variant(loading);
         self.number(*time);
         self.number(*seed);
         self.flag(*any_cluster);
@@ -113,7 +115,8 @@ impl Key {
     }
 
     fn step(&mut self, step: &Step) {
-        let Step { location: _, exchange: Exchange { after, request, upstream }, expect } = step;
+        let Step { location: _, loading, exchange: Exchange { after, request, upstream }, expect } = step;
+        self.variant(loading);
         self.variant(after);
         self.message(request);
         self.response(upstream);

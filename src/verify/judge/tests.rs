@@ -9,7 +9,7 @@ use regex::bytes::Regex;
 
 use super::*;
 use crate::diag::Sources;
-use crate::domain::{Digest, Direction, FilterType};
+use crate::domain::{Digest, Direction, FilterType, LoadFailure};
 use crate::objects::PluginConfig;
 use crate::resolve::traffic::suite::{Expect, ExpectedField};
 use crate::verify::subject::{ChainEntry, Module, Plugin};
@@ -56,6 +56,7 @@ fn subject() -> Subject {
     let plugin = Plugin {
         chain_name: "wasm.demo".into(),
         config: PluginConfig { name: "demo".into(), ..PluginConfig::default() },
+            load_failure: LoadFailure::StopRollout,
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));
@@ -66,6 +67,7 @@ fn subject() -> Subject {
 fn test(steps: Vec<Expect>) -> Test {
     let step = |expect| Step {
         location: at(3),
+        loading: Default::default(),
         exchange: Exchange { after: Duration::ZERO, request: Message::default(), upstream: Response::Reset },
         expect,
     };
@@ -75,6 +77,7 @@ fn test(steps: Vec<Expect>) -> Test {
         direction: Direction::Inbound,
         port: None,
         chain: Default::default(),
+        loading: Default::default(),
         scenario: Scenario::default(),
         steps: steps.into_iter().map(step).collect(),
     }

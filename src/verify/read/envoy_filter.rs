@@ -1,13 +1,15 @@
 //! An EnvoyFilter as istiod applies it (istio/istio, pilot/pkg/networking/core/envoyfilter/listener_patch.go). A patch that this
 //! program never writes is an error.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
 use super::plugin;
-use crate::domain::{Direction, FilterType};
+use crate::domain::{Direction, FilterType, LoadFailure};
 use crate::objects::{
-    self, ApplyTo, ConfigPatch, FilterMatch, HTTP_CONNECTION_MANAGER, Operation, PatchContext, PluginConfig, ROUTER,
-    Strings, TCP_PROXY,
+    self, ApplyTo, ChainFilter, ConfigDiscovery, ConfigPatch, FilterMatch, HTTP_CONNECTION_MANAGER, Operation,
+    PatchContext, PluginConfig, ROUTER, Strings, TCP_PROXY, TypedConfig,
 };
 
 /// An EnvoyFilter.
@@ -31,14 +33,31 @@ pub(super) struct Patch {
     proxy_version: Option<String>,
     /// The filter's name in the chain.
     pub(super) chain_name: String,
+    /// What serves if the module does not load.
+    pub(super) load_failure: LoadFailure,
     /// The configuration that reaches the proxy.
     pub(super) config: PluginConfig,
+}
+
+/// The configurations that istiod serves by their names.
+type Extensions = BTreeMap<String, TypedConfig>;
+
+/// The name and the configuration of an `EXTENSION_CONFIG`.
+fn extension(patch: ConfigPatch) -> Result<(String, TypedConfig), String> {
+    let ChainFilter { name, typed_config, config_discovery } = patch.patch.value;
+    match (patch.patch.operation, typed_config, config_discovery) {
+        (Operation::Add, Some(typed_config), None) => Ok((name, typed_config)),
+        (operation, ..) => Err(format!("istiod does not serve the configuration `{name}` of a patch with {operation:?}")),
+    }
 }
 
 impl EnvoyFilter {
     pub(super) fn new(object: objects::EnvoyFilter, istio: &str) -> Result<Self, String> {
         let objects::EnvoyFilter { metadata, spec, .. } = object;
-        let patches = spec.config_patches.into_iter().map(|patch| Patch::new(patch, istio));
+        let (extensions, patches): (Vec<_>, Vec<_>) =
+            spec.config_patches.into_iter().partition(|patch| patch.apply_to == ApplyTo::ExtensionConfig);
+        let extensions = extensions.into_iter().map(extension).collect::<Result<BTreeMap<_, _>, _>>()?;
+        let patches = patches.into_iter().map(|patch| Patch::new(patch, &extensions, istio));
         Ok(Self {
             namespace: metadata.namespace().to_owned(),
             name: metadata.name,
@@ -55,11 +74,18 @@ impl EnvoyFilter {
 }
 
 impl Patch {
-    fn new(patch: ConfigPatch, istio: &str) -> Result<Self, String> {
+    fn new(patch: ConfigPatch, extensions: &Extensions, istio: &str) -> Result<Self, String> {
         let ConfigPatch { apply_to, matches, patch } = patch;
         let chain = match apply_to {
             ApplyTo::HttpFilter => FilterType::Http,
             ApplyTo::NetworkFilter => FilterType::Network,
+            ApplyTo::ExtensionConfig => return Err("a configuration is no filter of a chain".to_owned()),
+        };
+        let ChainFilter { name, typed_config, config_discovery } = patch.value;
+        let (typed_config, load_failure) = match (typed_config, config_discovery) {
+            (Some(typed_config), None) => (typed_config, LoadFailure::StopRollout),
+            (None, Some(discovery)) => discovered(&name, &discovery, extensions)?,
+            _ => return Err(format!("the filter `{name}` has no configuration, or two")),
         };
         let direction = match matches.context {
             PatchContext::Any => Direction::Any,
@@ -74,8 +100,9 @@ impl Patch {
             port: matches.listener.port_number,
             first: is_first(chain, patch.operation, anchor)?,
             proxy_version: matches.proxy.map(|proxy| proxy.proxy_version),
-            chain_name: patch.value.name,
-            config: plugin::received(patch.value.typed_config, chain, istio)?,
+            chain_name: name,
+            load_failure,
+            config: plugin::received(typed_config, chain, istio)?,
         })
     }
 
@@ -90,6 +117,24 @@ impl Patch {
         let regex = Regex::new(pattern).map_err(|error| format!("proxyVersion: {error}"))?;
         Ok(regex.is_match(&format!("{istio}.0")))
     }
+}
+
+/// The configuration that a proxy discovers, and what serves without it. Envoy rejects a configuration whose type is not listed
+/// (envoyproxy/envoy, source/common/filter/config_discovery_impl.cc).
+fn discovered(
+    name: &str,
+    discovery: &ConfigDiscovery,
+    extensions: &Extensions,
+) -> Result<(TypedConfig, LoadFailure), String> {
+    let ConfigDiscovery { default_config, type_urls, config_source: _ } = discovery;
+    let config = extensions.get(name).ok_or_else(|| format!("istiod serves no configuration `{name}`"))?;
+    for type_url in [config.wasm_type().type_url(), default_config.type_url()] {
+        if !type_urls.iter().any(|listed| listed == type_url) {
+            return Err(format!("`type_urls` of `{name}` lacks {type_url}"));
+        }
+    }
+    let load_failure = if default_config.denies() { LoadFailure::Deny } else { LoadFailure::Allow };
+    Ok((config.clone(), load_failure))
 }
 
 /// Whether the filter goes to the head of the chain, or before the filter that ends it. `INSERT_FIRST` considers no anchor but

@@ -164,7 +164,7 @@ fn plugin<'a>(
     let key = (filter.namespace.as_str(), filter.name.as_str(), number, module.digest);
     let plugin = || {
         let (chain_name, config) = (patch.chain_name.clone(), patch.config.clone());
-        Arc::new(Plugin { chain_name, config, module })
+        Arc::new(Plugin { chain_name, config, load_failure: patch.load_failure, module })
     };
     Arc::clone(known.entry(key).or_insert_with(plugin))
 }

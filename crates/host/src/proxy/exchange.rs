@@ -8,6 +8,7 @@ use super::connection::{self, Connection, Verdict};
 use super::plugins::ContextRef;
 use super::router::{self, Router};
 use super::{FilterManager, Proxy};
+use crate::config::Unloaded;
 use crate::callback::Callback;
 use crate::clusters::SERVICE_TIME;
 use crate::envoy_texts::VIA_UPSTREAM;
@@ -64,6 +65,14 @@ impl Proxy<'_> {
         let router = Router::new(&exchange.request, exchange.upstream.clone());
         self.stream = FilterManager::new(Rc::clone(&self.proxy_state), router, &exchange.request);
         for plugin in self.chain(FilterType::Http) {
+            match self.unloaded(plugin) {
+                Some(Unloaded::Pass) => continue,
+                Some(Unloaded::Reject) => {
+                    self.stream.add_rejecting(plugin);
+                    continue;
+                }
+                None => {}
+            }
             if let Some(context) = self.plugins.open_stream(plugin) {
                 self.stream.add(context);
             }
@@ -74,6 +83,14 @@ impl Proxy<'_> {
     fn connect(&mut self) -> bool {
         self.connection.close();
         for plugin in self.chain(FilterType::Network) {
+            match self.unloaded(plugin) {
+                Some(Unloaded::Pass) => continue,
+                Some(Unloaded::Reject) => {
+                    self.stream.mark_reset();
+                    return false;
+                }
+                None => {}
+            }
             let filter = self.connection.add(&mut self.plugins, plugin);
             self.stream.notify_created(&mut self.plugins, filter);
         }

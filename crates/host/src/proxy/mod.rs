@@ -19,7 +19,7 @@ use std::rc::Rc;
 use mesh_compile_module::FilterType;
 
 use crate::clusters::Clusters;
-use crate::config::ProxyConfig;
+use crate::config::{ProxyConfig, Unloaded};
 use crate::library::Library;
 use crate::message::Message;
 use crate::outcome::PluginOutcome;
@@ -69,6 +69,22 @@ impl<'a> Proxy<'a> {
     #[must_use]
     pub fn plugins(&self) -> &[PluginOutcome] {
         &self.outcomes
+    }
+
+    /// Loads a plugin whose configuration arrives late, by its index in the configuration, and returns how it started. A plugin that
+    /// is loaded stays as it is.
+    pub fn load(&mut self, plugin: usize) -> &PluginOutcome {
+        if !self.plugins.is_loaded(plugin) {
+            self.outcomes[plugin] = self.plugins.load(plugin);
+            // The callouts of the start belong to no exchange.
+            self.proxy_state.borrow_mut().take_calls();
+        }
+        &self.outcomes[plugin]
+    }
+
+    /// What serves in the place of a plugin that is not loaded.
+    fn unloaded(&self, plugin: usize) -> Option<Unloaded> {
+        self.config.filters[plugin].unloaded.filter(|_| !self.plugins.is_loaded(plugin))
     }
 
     /// The plugins of the listener's chain, by their index in the configuration.

@@ -53,8 +53,34 @@ impl<'a> Plugins<'a> {
         let (vms, roots, trace) = (Vec::new(), Vec::new(), Trace::default());
         let mut plugins = Self { library, config, proxy_state, vms, roots, failed_at: BTreeMap::new(), trace };
         let filters = config.filters.iter().enumerate();
-        let outcomes = filters.map(|(number, filter)| plugins.start_plugin(number, &filter.plugin)).collect();
+        let outcomes = filters.map(|(number, filter)| match filter.unloaded {
+            Some(_) => {
+                plugins.place(ContextRef { plugin: number, vm: usize::MAX, id: 0 });
+                PluginOutcome::default()
+            }
+            None => plugins.start_plugin(number, &filter.plugin),
+        });
+        let outcomes = outcomes.collect();
         (plugins, outcomes)
+    }
+
+    /// Starts a plugin whose configuration arrives late.
+    pub(super) fn load(&mut self, number: usize) -> PluginOutcome {
+        let config = self.config;
+        self.start_plugin(number, &config.filters[number].plugin)
+    }
+
+    /// Whether the plugin has a VM.
+    pub(super) fn is_loaded(&self, number: usize) -> bool {
+        self.roots[number].vm != usize::MAX
+    }
+
+    /// Sets the root context of its plugin.
+    fn place(&mut self, root: ContextRef) {
+        match self.roots.get_mut(root.plugin) {
+            Some(place) => *place = root,
+            None => self.roots.push(root),
+        }
     }
 
     fn start_plugin(&mut self, number: usize, plugin: &Plugin) -> PluginOutcome {
@@ -65,9 +91,10 @@ impl<'a> Plugins<'a> {
         let mut proxy_state = self.proxy_state.borrow_mut();
         outcome.log = std::mem::take(&mut proxy_state.log);
         outcome.remarks = std::mem::take(&mut proxy_state.remarks).into_iter().map(|(_, remark)| remark).collect();
+        drop(proxy_state);
         // A plugin without a VM keeps its place.
         if self.roots.len() <= number {
-            self.roots.push(ContextRef { plugin: number, vm: usize::MAX, id: 0 });
+            self.place(ContextRef { plugin: number, vm: usize::MAX, id: 0 });
         }
         outcome
     }
@@ -84,7 +111,7 @@ impl<'a> Plugins<'a> {
             })?,
         };
         outcome.loads = Some(true);
-        self.roots.push(ContextRef { plugin: number, vm, id: 0 });
+        self.place(ContextRef { plugin: number, vm, id: 0 });
         let started = self.start_root(number);
         outcome.starts = Some(started.is_ok());
         started?;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use mesh_compile_module as module;
 
 use crate::diag::Sink;
-use crate::domain::{Direction, FilterType, Insert, LabelKey, LabelValue, Namespace, ObjectName, OnFailure, Runtime};
+use crate::domain::{Direction, FilterType, Insert, LoadFailure, LabelKey, LabelValue, Namespace, ObjectName, OnFailure, Runtime};
 use crate::resolve::mesh::{Attachment, Mesh, Source, Workload};
 use crate::resolve::template::Templates;
 use crate::spec::{Names, Spec};
@@ -121,6 +121,7 @@ pub(crate) struct Plugin {
     pub(crate) env_from_host: Vec<String>,
     pub(crate) capabilities: Option<Capabilities>,
     pub(crate) on_failure: Option<FailureField>,
+    pub(crate) load_failure: LoadFailure,
     pub(crate) stop_iteration: Option<StopIteration>,
 }
 

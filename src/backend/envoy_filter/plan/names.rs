@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::domain::{Namespace, ObjectName};
+use crate::domain::{LoadFailure, Namespace, ObjectName};
 use crate::resolve::mesh::{Attachment, Mesh};
 use crate::resolve::template::{FilterVars, Scope, Templates};
 use crate::spec::{Names, Spanned};
@@ -110,21 +110,30 @@ pub(super) fn chain_names(mesh: &Mesh, names: &Names, templates: &Templates<'_>,
     chain_names
 }
 
-/// Reports filters of one chain that have the same name.
+/// Reports filters of one chain that have the same name. By its name, a proxy asks for a configuration that is discovered.
 pub(super) fn check_chain(context: &Context<'_>, attachments: &[Attachment], sink: &mut Sink) {
     let mut first: BTreeMap<_, &Attachment> = BTreeMap::new();
+    let plugin = |one: &Attachment| &context.mesh.plugins[one.plugin];
     for one in attachments {
         let name = context.chain_names[one.plugin].as_str();
-        let key = (context.mesh.plugins[one.plugin].filter_type, name);
-        if let Some(other) = first.get(&key) {
-            sink.push(
-                Diagnostic::warning(Code::MC0219, format!("two filters of one chain have the name `{name}`"))
-                    .at_label(one.location, "second filter")
-                    .related(other.location, "first filter")
-                    .note("Envoy accepts this, but neither filter can be configured or disabled on its own")
-                    .help("use `{{ filter.name }}` in `names.http-filter`"),
-            );
-        }
-        first.entry(key).or_insert(one);
+        let Some(other) = first.get(&(plugin(one).filter_type, name)) else {
+            first.insert((plugin(one).filter_type, name), one);
+            continue;
+        };
+        let message = format!("two filters of one chain have the name `{name}`");
+        let discovered = [one, *other].into_iter().any(|it| plugin(it).load_failure != LoadFailure::StopRollout);
+        let diagnostic = if discovered {
+            let note = "with `load-failure`, Envoy asks for the configuration by this name, and both would get the same";
+            Diagnostic::error(Code::MC0219, message).note(note)
+        } else {
+            let note = "Envoy accepts this, but neither filter can be configured or disabled on its own";
+            Diagnostic::warning(Code::MC0219, message).note(note)
+        };
+        sink.push(
+            diagnostic
+                .at_label(one.location, "second filter")
+                .related(other.location, "first filter")
+                .help("use `{{ filter.name }}` in `names.http-filter`"),
+        );
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Si
         env_from_host: plugin.env_from_host.clone(),
         capabilities: capabilities
             .map(|allowed| Capabilities { allowed, in_vm_config: mesh.istio.supports(Feature::VmCapabilities) }),
+        load_failure: plugin.load_failure,
         on_failure: plugin.on_failure.map(|policy| {
             if mesh.istio.supports(Feature::FailurePolicy) {
                 FailureField::Policy(policy)

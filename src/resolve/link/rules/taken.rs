@@ -10,6 +10,7 @@ use crate::base::Node;
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::resolve::link::volumes::Entry;
 use crate::resolve::mounts::{self, NeededVolume};
+use crate::resolve::sources;
 
 pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     let pod = context.linked.pod;
@@ -24,6 +25,7 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     for volume in &context.needed.volumes {
         if volume.is_of_pods() {
             missing(context, &names, volume, sink);
+            empty(context, volume, sink);
         } else {
             names.check(&volume.name, volume.location.unwrap_or(names_at), None, sink);
         }
@@ -63,6 +65,16 @@ fn missing(context: &Context<'_>, names: &Taken<'_>, volume: &NeededVolume, sink
             .note("the API server rejects pods whose mounts name no volume")
             .help("add the volume to the manifest, or its source to `volume`"),
     );
+}
+
+/// Reports an empty directory of the pods whose module the proxy waits for.
+fn empty(context: &Context<'_>, volume: &NeededVolume, sink: &mut Sink) {
+    let is_it = |node: &&Node| node.get("name").and_then(Node::as_str) == Some(&volume.name);
+    let Some(node) = context.linked.pod.volumes().iter().find(is_it).filter(|_| volume.is_awaited) else { return };
+    if let Some(empty) = node.get("emptyDir") {
+        let at = volume.location.unwrap_or_else(|| context.at());
+        sink.push(sources::deadlock(at).related(empty.location, "empty when the pod starts"));
+    }
 }
 
 type Fields = Map<String, Value>;

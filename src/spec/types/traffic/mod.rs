@@ -39,6 +39,9 @@ pub(crate) struct Test {
     /// The responses of other clusters to the filters' callouts, by the name of the cluster.
     #[serde(default)]
     pub(crate) callouts: BTreeMap<String, Spanned<Callouts>>,
+    /// What the proxy gets instead of a filter's configuration, by the name of the filter. Default: the filter is loaded.
+    #[serde(default)]
+    pub(crate) loading: BTreeMap<String, Spanned<Loading>>,
     /// How far to advance the clock before sending the request: `50ms`, `5s`, `2m`. Default: not at all.
     pub(crate) after: Option<Spanned<String>>,
     /// The request to send. Default: `GET /` without a body.
@@ -64,10 +67,25 @@ pub(crate) enum TestDirection {
     Gateway,
 }
 
+/// What a proxy gets for a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Loading {
+    /// The configuration as rendered, and the module.
+    Good,
+    /// The configuration, but no file at the path of the module.
+    Missing,
+    /// A configuration that the module does not accept.
+    Refused,
+}
+
 /// One of several exchanges of a test.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Step {
+    /// What the proxy gets for a filter before the request, by the name of the filter. Default: nothing new.
+    #[serde(default)]
+    pub(crate) loading: BTreeMap<String, Spanned<Loading>>,
     /// How far to advance the clock before sending the request: `50ms`, `5s`, `2m`. Default: not at all.
     pub(crate) after: Option<Spanned<String>>,
     /// The request to send. Default: `GET /` without a body.

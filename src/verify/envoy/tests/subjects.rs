@@ -9,7 +9,7 @@ use mesh_compile_host::outcome::{ExchangeOutcome, LogLine};
 use mesh_compile_host::{Callout, Exchange, Fields, Message, Response, Scenario};
 
 use crate::diag::{Location, Sources};
-use crate::domain::{Digest, Direction, FilterType};
+use crate::domain::{Digest, Direction, FilterType, LoadFailure};
 use crate::objects::{LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::resolve::traffic::suite::{Expect, Step, Test};
 use crate::verify::envoy::{self, Options};
@@ -38,6 +38,7 @@ pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
             },
             ..PluginConfig::default()
         },
+            load_failure: LoadFailure::StopRollout,
         module: Module { bytes: module.into(), digest: Digest::of(module) },
     }
 }
@@ -61,6 +62,7 @@ pub(super) fn test(steps: Vec<Step>) -> Test {
         direction: Direction::Inbound,
         port: None,
         chain: Default::default(),
+        loading: Default::default(),
         scenario: Scenario::default(),
         steps,
     }
@@ -86,6 +88,7 @@ pub(super) fn exchange(request: Message, upstream: Message) -> Step {
     headers.0.extend(request.headers.0.clone());
     Step {
         location: nowhere(),
+        loading: Default::default(),
         exchange: Exchange {
             after: Duration::ZERO,
             request: Message { headers, ..request },

@@ -8,6 +8,7 @@ use super::{FilterManager, Plugins};
 use crate::callback::Callback;
 use crate::config::FailurePolicy;
 use crate::context::{ContextKind, View};
+use crate::envoy_texts::RBAC_DENIED;
 use crate::half::StreamHalf;
 use crate::local_reply::LocalReply;
 use crate::message::Fields;
@@ -97,6 +98,7 @@ impl FilterManager {
 
     /// Whether the callback is skipped: the guest does not know the stream, or the proxy has responded 503 for the filter.
     fn is_skipped(&self, plugins: &mut Plugins<'_>, half: StreamHalf, filter: usize) -> bool {
+        // Envoy's own filter has no context.
         let created = plugins.context(self.filters[filter].context).is_some_and(|context| context.created);
         !created || half == StreamHalf::Response && self.filters[filter].failed
     }
@@ -119,6 +121,9 @@ impl FilterManager {
         end: bool,
     ) -> HeadersStatus {
         let at = self.filters[filter].context;
+        if self.filters[filter].rejects {
+            return self.reject(plugins, half);
+        }
         if half == StreamHalf::Request {
             self.notify_created(plugins, at);
         }
@@ -147,6 +152,17 @@ impl FilterManager {
             self.with_view(plugins, half, filter, |view| view.headers = false);
         }
         status
+    }
+
+    /// What Envoy's RBAC filter does if its rules allow nothing (source/extensions/filters/http/rbac/rbac_filter.cc).
+    fn reject(&mut self, plugins: &mut Plugins<'_>, half: StreamHalf) -> HeadersStatus {
+        if half == StreamHalf::Response {
+            return HeadersStatus::Continue;
+        }
+        self.running.request += 1;
+        self.local_reply(plugins, LocalReply::of_proxy(403, "RBAC: access denied", RBAC_DENIED));
+        self.running.request -= 1;
+        HeadersStatus::StopIteration
     }
 
     pub(super) fn data_callback(

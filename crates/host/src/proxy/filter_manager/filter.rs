@@ -32,11 +32,18 @@ pub(super) struct Filter {
     pub(super) position: ByHalf<Position>,
     /// Whether the proxy has responded 503 for it.
     pub(super) failed: bool,
+    /// Whether it is Envoy's own filter that rejects every request, in the place of a plugin that is not loaded.
+    pub(super) rejects: bool,
 }
 
 impl Filter {
     pub(super) fn new(context: ContextRef) -> Self {
-        Self { context, position: ByHalf::default(), failed: false }
+        Self { context, position: ByHalf::default(), failed: false, rejects: false }
+    }
+
+    /// Envoy's RBAC filter, which allows nothing.
+    pub(super) fn rejecting(plugin: usize) -> Self {
+        Self { rejects: true, ..Self::new(ContextRef { plugin, vm: usize::MAX, id: 0 }) }
     }
 }
 

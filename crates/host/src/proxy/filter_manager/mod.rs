@@ -71,9 +71,14 @@ impl FilterManager {
         self.filters.push(Filter::new(context));
     }
 
+    /// Adds a filter that rejects every request, in the plugin's place.
+    pub(super) fn add_rejecting(&mut self, plugin: usize) {
+        self.filters.push(Filter::rejecting(plugin));
+    }
+
     /// The contexts of the filters, in the order of the request path.
     pub(super) fn contexts(&self) -> Vec<ContextRef> {
-        self.filters.iter().map(|filter| filter.context).collect()
+        self.filters.iter().filter(|filter| !filter.rejects).map(|filter| filter.context).collect()
     }
 
     pub(super) const fn is_over(&self) -> bool {
