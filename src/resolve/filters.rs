@@ -65,7 +65,15 @@ pub(super) fn resolve<'a>(
         };
         let vars = FilterVars::of(&plugin);
         let scope = Scope { filter: Some(&vars), workload: None };
-        let context = sources::Context { spec, settings, templates, scope: &scope, name, written, load_failure: plugin.load_failure };
+        let context = sources::Context {
+            spec,
+            settings,
+            templates,
+            scope: &scope,
+            name,
+            written,
+            load_failure: plugin.load_failure,
+        };
         let Some(source) = sources::resolve(&context, &plugin.module, sink) else { continue };
         plugin.source = source;
         let of_env = written.env.values().any(|value| templates.depends_on_workload(value));

@@ -11,8 +11,8 @@ use super::modules::DeliveredModule;
 pub(crate) use crate::base::Layout;
 use crate::diag::Location;
 use crate::domain::{
-    Digest, LoadFailure, Direction, FilterName, FilterType, ImageName, Insert, Istio, Kind, LabelKey, LabelValue, MountBy,
-    Namespace, ObjectName, OnFailure, PullPolicy, Runtime, names,
+    Digest, Direction, FilterName, FilterType, ImageName, Insert, Istio, Kind, LabelKey, LabelValue, LoadFailure,
+    MountBy, Namespace, ObjectName, OnFailure, PullPolicy, Runtime, names,
 };
 use crate::spec::Spanned;
 

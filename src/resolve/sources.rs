@@ -11,7 +11,9 @@ use super::volume_sources;
 use super::volumes;
 use crate::diag::{Code, Diagnostic, Location, Sink, enumerate_quoted};
 use crate::domain::image::NotAnImage;
-use crate::domain::{Feature, ImageName, ImageVolumes, Kubernetes, LoadFailure, ObjectName, SourceKind, limits::CONFIG_MAP};
+use crate::domain::{
+    Feature, ImageName, ImageVolumes, Kubernetes, LoadFailure, ObjectName, SourceKind, limits::CONFIG_MAP,
+};
 use crate::spec::types::Filter;
 use crate::spec::{Spanned, Spec, Table, to_json};
 

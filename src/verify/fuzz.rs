@@ -9,7 +9,7 @@ use mesh_compile_host::{Callout, Exchange, Message, Property, Response, Scenario
 use super::subject::{self, ChainEntry, Plugin, Subject};
 use super::{Options, Report, run};
 use crate::diag::{Location, Sink};
-use crate::domain::{Digest, Direction, FilterType, LoadFailure, Istio};
+use crate::domain::{Digest, Direction, FilterType, Istio, LoadFailure};
 use crate::objects::{Any, EnvironmentVariables, FailurePolicy, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::resolve::traffic::suite::{Chain, Expect, Step, Test};
 use crate::world::{Memory, World as _};

@@ -8,7 +8,7 @@ use mesh_compile_module::{LoadContext, Module};
 
 use super::subject::{self, ChainEntry, Plugin, Subject};
 use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::domain::{Direction, FilterType, LoadFailure, Istio};
+use crate::domain::{Direction, FilterType, Istio, LoadFailure};
 use crate::module::{self, ModuleError};
 use crate::objects::{Any, EnvironmentVariables, LocalFile, PluginConfig, VmCode, VmConfig};
 use crate::world::World;
@@ -93,7 +93,7 @@ fn subject(single: &SingleModule, module: &Module, location: Location) -> Subjec
             },
             ..PluginConfig::default()
         },
-            load_failure: LoadFailure::StopRollout,
+        load_failure: LoadFailure::StopRollout,
         module: subject::Module { bytes: Arc::clone(&module.bytes), digest: module.digest },
     };
     let entry = ChainEntry {

@@ -4,9 +4,9 @@ use super::plan::{EnvoyFilter, Plugin};
 use super::{FLUX_NO_SUBSTITUTE, labels, plugin, strings};
 use crate::domain::{Direction, FilterType, Insert, LoadFailure};
 use crate::objects::{
-    self, ApplyTo, ChainFilter, ConfigDiscovery, ConfigPatch, ConfigSource, DefaultConfig, Empty, EnvoyFilterSpec, FilterChainMatch, FilterMatch, HTTP_CONNECTION_MANAGER,
-    ListenerMatch, Match, Metadata, Operation, Patch, PatchContext, ProxyMatch, ROUTER, SubFilterMatch, TCP_PROXY,
-    WasmType, WorkloadSelector,
+    self, ApplyTo, ChainFilter, ConfigDiscovery, ConfigPatch, ConfigSource, DefaultConfig, Empty, EnvoyFilterSpec,
+    FilterChainMatch, FilterMatch, HTTP_CONNECTION_MANAGER, ListenerMatch, Match, Metadata, Operation, Patch,
+    PatchContext, ProxyMatch, ROUTER, SubFilterMatch, TCP_PROXY, WasmType, WorkloadSelector,
 };
 use crate::resolve::mesh::Mesh;
 
@@ -93,10 +93,7 @@ fn extension_config(mesh: &Mesh, filter: &EnvoyFilter) -> Option<ConfigPatch> {
             proxy: mesh.proxy_version.clone().map(|proxy_version| ProxyMatch { proxy_version }),
             listener: ListenerMatch::default(),
         },
-        patch: Patch {
-            operation: Operation::Add,
-            value: ChainFilter { name, typed_config, config_discovery: None },
-        },
+        patch: Patch { operation: Operation::Add, value: ChainFilter { name, typed_config, config_discovery: None } },
     })
 }
 

@@ -47,10 +47,13 @@ fn inline(workload: &Workload<'_>, name: &str, loading: &Spanned<Loading>, sink:
     let Some(plugin) = uses.next().filter(|plugin| plugin.load_failure == LoadFailure::StopRollout) else { return };
     if **loading != Loading::Good {
         sink.push(
-            Diagnostic::error(Code::MC0137, format!("without `{name}`, the pod does not become ready and gets no requests"))
-                .at(loading.location())
-                .related(plugin.location, "its `load-failure` is `stop-rollout`")
-                .help("set `load-failure = \"allow\"` or `\"deny\"` of the filter, or remove this test"),
+            Diagnostic::error(
+                Code::MC0137,
+                format!("without `{name}`, the pod does not become ready and gets no requests"),
+            )
+            .at(loading.location())
+            .related(plugin.location, "its `load-failure` is `stop-rollout`")
+            .help("set `load-failure = \"allow\"` or `\"deny\"` of the filter, or remove this test"),
         );
     }
 }

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use mesh_compile_host::envoy_texts::{VIRTUAL_HOST, WORKLOAD_CLUSTER};
 use serde_json::{Value, json};
 
+use super::discovery;
 use crate::domain::{Direction, FilterType};
 use crate::objects::{self, PluginConfig, TypedConfig, Wasm};
 use crate::verify::subject::{ChainEntry, Plugin};
@@ -107,7 +108,33 @@ pub(super) fn cluster(name: &str, endpoint: SocketAddr, http2: bool) -> Value {
 
 /// A listener like istiod's inbound ones, as far as filters can see. `chains`: network, HTTP.
 pub(super) fn listener(name: &str, direction: Direction, chains: [&[&ChainEntry]; 2], paths: &Paths<'_>) -> Value {
-    let wasm = |entry: &&ChainEntry| filter(&entry.plugin.chain_name, entry.chain, plugin_config(&entry.plugin, paths));
+    let wasm = |entry: &&ChainEntry| {
+        if discovery::is_discovered(entry) { discovery::filter(entry, paths) } else { inline(entry, paths) }
+    };
+    listener_with(name, direction, chains, &wasm, paths)
+}
+
+/// The same, with the configuration of every filter in the listener: it shows at once whether Envoy accepts it.
+pub(super) fn inline_listener(
+    name: &str,
+    direction: Direction,
+    chains: [&[&ChainEntry]; 2],
+    paths: &Paths<'_>,
+) -> Value {
+    listener_with(name, direction, chains, &|entry| inline(entry, paths), paths)
+}
+
+fn inline(entry: &ChainEntry, paths: &Paths<'_>) -> Value {
+    filter(&entry.plugin.chain_name, entry.chain, plugin_config(&entry.plugin, paths))
+}
+
+fn listener_with(
+    name: &str,
+    direction: Direction,
+    chains: [&[&ChainEntry]; 2],
+    wasm: &dyn Fn(&&ChainEntry) -> Value,
+    paths: &Paths<'_>,
+) -> Value {
     let [network, http] = chains.map(|chain| chain.iter().map(wasm).collect());
     let mut listener = listener_of(name, network, http, paths);
     listener["traffic_direction"] = match direction {
@@ -162,7 +189,7 @@ fn router() -> Value {
     json!({ "name": objects::ROUTER, "typed_config": { "@type": ROUTER } })
 }
 
-fn filter(name: &str, filter_type: FilterType, config: PluginConfig) -> Value {
+pub(super) fn filter(name: &str, filter_type: FilterType, config: PluginConfig) -> Value {
     let wasm = Wasm { config };
     let typed_config = match filter_type {
         FilterType::Http => TypedConfig::HttpWasm(wasm),
@@ -172,7 +199,7 @@ fn filter(name: &str, filter_type: FilterType, config: PluginConfig) -> Value {
 }
 
 /// The rendered configuration, with the path of the module in the engine's directory.
-fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> PluginConfig {
+pub(super) fn plugin_config(plugin: &Plugin, paths: &Paths<'_>) -> PluginConfig {
     let mut config = plugin.config.clone();
     config.vm_config.code.local.filename = paths.module(plugin);
     // Deprecated in this place since Envoy 1.40, but older versions read it nowhere else.

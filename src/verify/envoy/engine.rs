@@ -152,6 +152,16 @@ impl RunningEnvoy {
         Ok(())
     }
 
+    /// Writes a module, unless the file exists.
+    pub(super) fn write_module(&self, path: &str, bytes: &[u8]) -> Result<(), EnvoyFailure> {
+        Ok(self.process.module(path, bytes)?)
+    }
+
+    /// Replaces a file that Envoy watches or will read.
+    pub(super) fn replace(&self, name: &str, value: &Value) -> Result<(), EnvoyFailure> {
+        Ok(self.process.replace(name, value)?)
+    }
+
     /// Removes all listeners, and waits until their VMs are gone too.
     pub(super) fn remove_listeners(&mut self) -> Result<(), EnvoyFailure> {
         self.set_listeners(Vec::new())?;
@@ -172,14 +182,14 @@ impl RunningEnvoy {
         if clusters == self.clusters {
             return Ok(());
         }
-        self.update("cds.json", &config::resources(CLUSTER, clusters.clone()), "cluster_manager.cds")?;
+        self.update("cds.json", &config::resources(CLUSTER, clusters.clone()), r"cluster_manager\.cds")?;
         self.clusters = clusters;
         Ok(())
     }
 
     /// Replaces the listeners.
     pub(super) fn set_listeners(&mut self, listeners: Vec<Value>) -> Result<(), EnvoyFailure> {
-        self.update("lds.json", &config::resources(LISTENER, listeners), "listener_manager.lds")
+        self.update("lds.json", &config::resources(LISTENER, listeners), r"listener_manager\.lds")
     }
 
     /// The address of a listener, if Envoy accepted it.
@@ -201,8 +211,13 @@ impl RunningEnvoy {
         exited.map_or(EnvoyFailure::Hangs, EnvoyFailure::Exited)
     }
 
-    fn update(&mut self, file: &str, value: &Value, stats: &str) -> Result<(), EnvoyFailure> {
-        let expression = format!("^{}\\.update_(success|rejected)$", stats.replace('.', "\\."));
+    /// Waits until a listener has its address: one whose filters are discovered waits for them first.
+    pub(super) fn await_address(&self, name: &str) -> Option<SocketAddr> {
+        Deadline::after(self.timeout).poll(|| self.address(name))
+    }
+
+    pub(super) fn update(&mut self, file: &str, value: &Value, stats: &str) -> Result<(), EnvoyFailure> {
+        let expression = format!("^{stats}\\.update_(success|rejected)$");
         let count = |envoy: &mut Self| envoy.process.admin.stats(&expression).map(|stats| stats.values().sum::<u64>());
         let before = self.wait(count)?;
         self.process.replace(file, value)?;

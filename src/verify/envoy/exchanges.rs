@@ -14,14 +14,15 @@ use super::attribution::Chained;
 use super::client::{self, Ending, Received};
 use super::clock::Deadline;
 use super::config;
+use super::discovery;
 use super::engine::{Engine, EnvoyFailure, RunningEnvoy};
 use super::log::Event;
 use super::plugins::fault_of;
 use super::upstream::Upstream;
 use crate::diag::Diagnostic;
-use crate::resolve::traffic::suite::{Step, Test};
+use crate::resolve::traffic::suite::{Loading, Step, Test};
 use crate::verify::outcome::TestOutcome;
-use crate::verify::subject::Subject;
+use crate::verify::subject::{ChainEntry, Subject};
 
 /// The listener's name, and the prefix of its statistics.
 const LISTENER: &str = "test";
@@ -78,14 +79,27 @@ impl TestRun<'_> {
         self.envoy.remove_listeners()?;
         self.envoy.set_clusters(clusters)?;
         self.upstream.start_test(&test.scenario.callouts);
+        let chain: Vec<&ChainEntry> = network.iter().chain(&http).copied().collect();
+        let discovered = chain.iter().filter(|entry| discovery::is_discovered(entry));
+        for entry in discovered.clone() {
+            let loading = test.loading.get(entry.plugin.name()).copied().unwrap_or(Loading::Good);
+            self.envoy.offer(entry, loading)?;
+        }
         let listener = config::listener(LISTENER, test.direction, [&network, &http], &self.envoy.paths());
-        self.envoy.set_listeners(vec![listener])?;
-        let Some(address) = self.envoy.address(LISTENER) else {
+        self.envoy.set_listeners(vec![listener.clone()])?;
+        let address =
+            if discovered.count() > 0 { self.envoy.await_address(LISTENER) } else { self.envoy.address(LISTENER) };
+        let Some(address) = address else {
             outcome.fault = Some(self.rejected());
             return Ok(());
         };
         let mut chained = Chained::new(&subject.plugins, [&network, &http]);
         for step in &test.steps {
+            for (name, loading) in &step.loading {
+                for entry in chain.iter().filter(|entry| entry.plugin.name() == name) {
+                    self.load(entry, *loading, &listener)?;
+                }
+            }
             thread::sleep(step.exchange.after);
             outcome.steps.push(self.step(step, address, &mut chained));
             if self.envoy_failed {
@@ -93,6 +107,21 @@ impl TestRun<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Pushes what a step asks for. Without discovery, istiod pushes the whole listener.
+    fn load(&mut self, entry: &ChainEntry, loading: Loading, listener: &Value) -> Result<(), EnvoyFailure> {
+        if discovery::is_discovered(entry) {
+            return self.envoy.push(entry, loading);
+        }
+        let paths = self.envoy.paths();
+        let (good, path) = (paths.module(&entry.plugin), discovery::path(loading, &paths));
+        self.envoy.write_module(&paths.file("refusing.wasm"), discovery::REFUSING)?;
+        let pushed = match path {
+            Some(path) => listener.to_string().replace(&good, &path).parse().unwrap_or_else(|_| listener.clone()),
+            None => listener.clone(),
+        };
+        self.envoy.set_listeners(vec![pushed])
     }
 
     /// Envoy rejected the listener, although it accepted each plugin alone.

@@ -27,6 +27,7 @@ mod attribution;
 mod client;
 mod clock;
 mod config;
+mod discovery;
 mod engine;
 mod exchanges;
 mod find;

@@ -82,8 +82,8 @@ impl Engine {
 fn listener(at: usize, chain_entry: &ChainEntry, paths: &config::Paths<'_>) -> serde_json::Value {
     let name = name(at);
     match chain_entry.chain {
-        FilterType::Http => config::listener(&name, chain_entry.direction, [&[], &[chain_entry]], paths),
-        FilterType::Network => config::listener(&name, chain_entry.direction, [&[chain_entry], &[]], paths),
+        FilterType::Http => config::inline_listener(&name, chain_entry.direction, [&[], &[chain_entry]], paths),
+        FilterType::Network => config::inline_listener(&name, chain_entry.direction, [&[chain_entry], &[]], paths),
     }
 }
 

@@ -56,7 +56,7 @@ fn subject() -> Subject {
     let plugin = Plugin {
         chain_name: "wasm.demo".into(),
         config: PluginConfig { name: "demo".into(), ..PluginConfig::default() },
-            load_failure: LoadFailure::StopRollout,
+        load_failure: LoadFailure::StopRollout,
         module: Module { bytes: Arc::from([]), digest: Digest::of(b"") },
     };
     let (direction, location) = (Direction::Inbound, at(0));

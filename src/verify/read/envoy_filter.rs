@@ -47,7 +47,9 @@ fn extension(patch: ConfigPatch) -> Result<(String, TypedConfig), String> {
     let ChainFilter { name, typed_config, config_discovery } = patch.patch.value;
     match (patch.patch.operation, typed_config, config_discovery) {
         (Operation::Add, Some(typed_config), None) => Ok((name, typed_config)),
-        (operation, ..) => Err(format!("istiod does not serve the configuration `{name}` of a patch with {operation:?}")),
+        (operation, ..) => {
+            Err(format!("istiod does not serve the configuration `{name}` of a patch with {operation:?}"))
+        }
     }
 }
 

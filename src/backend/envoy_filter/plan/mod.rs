@@ -20,7 +20,9 @@ use std::sync::Arc;
 use mesh_compile_module as module;
 
 use crate::diag::Sink;
-use crate::domain::{Direction, FilterType, Insert, LoadFailure, LabelKey, LabelValue, Namespace, ObjectName, OnFailure, Runtime};
+use crate::domain::{
+    Direction, FilterType, Insert, LabelKey, LabelValue, LoadFailure, Namespace, ObjectName, OnFailure, Runtime,
+};
 use crate::resolve::mesh::{Attachment, Mesh, Source, Workload};
 use crate::resolve::template::Templates;
 use crate::spec::{Names, Spec};

@@ -123,7 +123,8 @@ pub(super) fn check_chain(context: &Context<'_>, attachments: &[Attachment], sin
         let message = format!("two filters of one chain have the name `{name}`");
         let discovered = [one, *other].into_iter().any(|it| plugin(it).load_failure != LoadFailure::StopRollout);
         let diagnostic = if discovered {
-            let note = "with `load-failure`, Envoy asks for the configuration by this name, and both would get the same";
+            let note =
+                "with `load-failure`, Envoy asks for the configuration by this name, and both would get the same";
             Diagnostic::error(Code::MC0219, message).note(note)
         } else {
             let note = "Envoy accepts this, but neither filter can be configured or disabled on its own";

@@ -38,7 +38,7 @@ pub(super) fn plugin(name: &str, module: &[u8]) -> Plugin {
             },
             ..PluginConfig::default()
         },
-            load_failure: LoadFailure::StopRollout,
+        load_failure: LoadFailure::StopRollout,
         module: Module { bytes: module.into(), digest: Digest::of(module) },
     }
 }
