@@ -1,9 +1,9 @@
 //! The kinds of workloads, and where each keeps its pod template.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+
+use super::intern::interned;
 
 /// A kind whose pods follow a pod template that can be patched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -253,22 +253,6 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
     }
-}
-
-/// The text for the rest of the process. A mesh has few kinds, and each text is kept once.
-fn interned(text: &str) -> &'static str {
-    static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let known = KNOWN.iter().flat_map(|known| [known.name, known.api_version, known.template_path]);
-    if let Some(known) = { known }.find(|known| *known == text) {
-        return known;
-    }
-    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = texts.get(text) {
-        return known;
-    }
-    let kept: &'static str = Box::leak(text.into());
-    texts.insert(kept);
-    kept
 }
 
 /// The group of an API version. Empty for the core API, `v1`.

@@ -1,10 +1,12 @@
 //! The vocabulary of all other modules. It uses none of them.
 
+pub(crate) mod anchor;
 pub(crate) mod annotation;
 mod direction;
 pub(crate) mod glob;
 pub(crate) mod image;
 mod insert;
+mod intern;
 mod istio;
 mod kind;
 mod kubernetes;

@@ -133,6 +133,7 @@ pub(crate) struct Patch {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Operation {
     Add,
+    InsertAfter,
     InsertBefore,
     InsertFirst,
 }

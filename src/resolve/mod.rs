@@ -11,6 +11,7 @@ pub(crate) mod mesh;
 pub(crate) mod modules;
 mod mounts;
 mod out_dir;
+mod placement;
 pub(crate) mod roster;
 mod secrets;
 pub(crate) mod select;

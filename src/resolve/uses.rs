@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::configuration::{self, Configuration, Keys};
 use super::filters::Filter;
 use super::mesh;
+use super::placement;
 use super::roster::Entry;
 use crate::diag::{Code, Diagnostic, Location, Sink, suggest};
 use crate::domain::{Direction, Insert};
-use crate::spec::types::UseSettings;
+use crate::spec::types::{self, UseSettings};
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
 
@@ -29,8 +30,8 @@ pub(super) struct Use<'a> {
     pub(super) port_location: Location,
     /// Where the direction is set: in the entry or for the workload. Otherwise the entry.
     pub(super) direction_location: Location,
-    /// Where the entry sets `insert`, if it does.
-    insert_location: Option<Location>,
+    /// The place in the chain, as the entry sets it.
+    pub(super) insert: Option<&'a Spanned<types::Insert>>,
 }
 
 /// The uses of a workload. Filters that do not exist are reported, or are among the filters with errors. `is_moved`: the modules
@@ -67,7 +68,7 @@ pub(super) fn resolve<'a>(
         let scope = mesh::Scope {
             direction: with.and_then(|with| with.direction.as_deref().copied()).unwrap_or(default_direction),
             port: with.and_then(|with| with.port.as_deref().copied()),
-            insert: with.and_then(|with| with.insert.as_deref().copied()).unwrap_or_default(),
+            insert: Insert::default(),
         };
         let own_direction = with.and_then(|with| with.direction.as_ref());
         let direction_at = own_direction.or(entry.written.direction.as_ref());
@@ -81,10 +82,10 @@ pub(super) fn resolve<'a>(
             name_location,
             port_location: with.and_then(|with| with.port.as_ref()).map_or_else(|| item.location(), Spanned::location),
             direction_location: direction_at.map_or_else(|| item.location(), Spanned::location),
-            insert_location: with.and_then(|with| with.insert.as_ref()).map(Spanned::location),
+            insert: with.and_then(|with| with.insert.as_ref()),
         });
     }
-    insert_order(&uses, sink);
+    placement::resolve(&mut uses, sink);
     uses
 }
 
@@ -110,21 +111,4 @@ pub(super) fn undefined(spec: &Spec, name: &str, location: Location, sink: &mut 
         }
     };
     sink.push(Diagnostic::error(Code::MC0110, format!("the filter `{name}` does not exist")).at(location).help(help));
-}
-
-/// A filter at the start of the chain runs before all others, so it must precede them in the list too.
-fn insert_order(uses: &[Use<'_>], sink: &mut Sink) {
-    for (before, after) in uses.iter().zip(uses.iter().skip(1)) {
-        if before.scope.insert != Insert::BeforeRouter || after.scope.insert != Insert::First {
-            continue;
-        }
-        let (before_name, after_name) = (&before.filter.plugin.name, &after.filter.plugin.name);
-        let message = format!("`{after_name}` would run before `{before_name}`, contrary to their order in the list");
-        sink.push(
-            Diagnostic::error(Code::MC0214, message)
-                .at_label(after.insert_location.unwrap_or(after.location), "moves it to the start of the chain")
-                .related(before.location, "runs after Istio's own filters")
-                .help("list it first, or remove its `insert`"),
-        );
-    }
 }

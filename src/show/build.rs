@@ -54,8 +54,14 @@ impl<'a> Builder<'a> {
         let namespace = entry.namespace.as_ref().map(ToString::to_string).unwrap_or_default();
         let filters = match rendered {
             Some((workload, attachments, patch)) => {
-                let uses = entry.uses.iter().zip(attachments);
-                uses.map(|(one, attachment)| self.filter(entry, one, (workload, attachment), patch)).collect()
+                // `insert` may have moved them.
+                let plugins = &self.resolved.mesh.plugins;
+                let of = |attachment: &Attachment| {
+                    let name = plugins[attachment.plugin].name.as_str();
+                    entry.uses.iter().find(|one| one.written.filter() == name)
+                };
+                let uses: Vec<_> = attachments.iter().filter_map(|it| Some((of(it)?, it))).collect();
+                uses.into_iter().map(|(one, it)| self.filter(entry, one, (workload, it), patch)).collect()
             }
             None => Vec::new(),
         };
@@ -184,7 +190,7 @@ impl<'a> Builder<'a> {
         }
         let direction = with.and_then(|with| at(with.direction.as_ref()));
         add("direction", json(&attachment.scope.direction), direction.or_else(|| at(entry.written.direction.as_ref())));
-        add("insert", json(&attachment.scope.insert), with.and_then(|with| at(with.insert.as_ref())));
+        add("insert", attachment.scope.insert.to_string().into(), with.and_then(|with| at(with.insert.as_ref())));
         let plugin = &self.resolved.mesh.plugins[attachment.plugin];
         add("load-failure", plugin.load_failure.as_str().into(), at(written.load_failure.as_ref()));
         if let Some(source) = &written.source {

@@ -2,6 +2,7 @@
 
 use super::plan::{EnvoyFilter, Plugin};
 use super::{FLUX_NO_SUBSTITUTE, labels, plugin, strings};
+use crate::domain::anchor::Anchor;
 use crate::domain::{Direction, FilterType, Insert, LoadFailure};
 use crate::objects::{
     self, ApplyTo, ChainFilter, ConfigDiscovery, ConfigPatch, ConfigSource, DefaultConfig, Empty, EnvoyFilterSpec,
@@ -37,24 +38,27 @@ pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter 
     }
 }
 
-/// The network filters that the patches are relative to, one per patch. A network chain ends with one of two filters, so
+/// The network filters that the patches of a filter match, one per patch. A network chain ends with one of two filters, so
 /// each chain matches one patch. With `INSERT_FIRST`, istiod ignores the network filter of the match (istio/istio,
 /// pilot/pkg/networking/core/envoyfilter/listener_patch.go): both patches would match every chain and insert the filter twice.
 fn anchors(filter_type: FilterType, insert: Insert) -> &'static [Option<&'static str>] {
     match (filter_type, insert) {
         (FilterType::Http, _) => &[Some(HTTP_CONNECTION_MANAGER)],
         (FilterType::Network, Insert::BeforeRouter) => &[Some(HTTP_CONNECTION_MANAGER), Some(TCP_PROXY)],
-        (FilterType::Network, Insert::First) => &[None],
+        // The anchor is the filter that the patch matches.
+        (FilterType::Network, Insert::First | Insert::Before(_) | Insert::After(_)) => &[None],
     }
 }
 
 fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: Option<&'static str>) -> ConfigPatch {
-    let (apply_to, sub_filter) = match filter.plugin.filter_type {
-        FilterType::Http => (ApplyTo::HttpFilter, Some(SubFilterMatch { name: ROUTER.to_owned() })),
-        FilterType::Network => (ApplyTo::NetworkFilter, None),
+    let relative = filter.insert.anchor().map(Anchor::name);
+    let (apply_to, name, sub_filter) = match filter.plugin.filter_type {
+        FilterType::Http => {
+            (ApplyTo::HttpFilter, anchor, Some(SubFilterMatch { name: relative.unwrap_or(ROUTER).to_owned() }))
+        }
+        FilterType::Network => (ApplyTo::NetworkFilter, relative.or(anchor), None),
     };
-    let filter_chain =
-        anchor.map(|name| FilterChainMatch { filter: FilterMatch { name: name.to_owned(), sub_filter } });
+    let filter_chain = name.map(|name| FilterChainMatch { filter: FilterMatch { name: name.to_owned(), sub_filter } });
     ConfigPatch {
         apply_to,
         matches: Match {
@@ -64,7 +68,8 @@ fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: Option<&'static str>)
         },
         patch: Patch {
             operation: match filter.insert {
-                Insert::BeforeRouter => Operation::InsertBefore,
+                Insert::BeforeRouter | Insert::Before(_) => Operation::InsertBefore,
+                Insert::After(_) => Operation::InsertAfter,
                 Insert::First => Operation::InsertFirst,
             },
             value: chain_filter(&filter.plugin),

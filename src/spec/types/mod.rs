@@ -4,6 +4,7 @@ mod binding;
 mod environment;
 mod filter;
 mod include;
+mod insert;
 pub(crate) mod traffic;
 mod workload;
 
@@ -17,6 +18,7 @@ pub(crate) use binding::Binding;
 pub(super) use environment::{Defaults, Overlay};
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
 pub(crate) use include::{Include, IncludeSettings, IncludedTable};
+pub(crate) use insert::{Insert, NextTo, Place};
 pub(crate) use workload::{Bindings, KindName, Use, UseSettings, Workload};
 
 use super::decode::by_kind;

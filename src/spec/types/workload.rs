@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::traffic;
-use crate::domain::{Direction, Insert, Kind, LogLevel, MountBy};
+use super::{Insert, traffic};
+use crate::domain::{Direction, Kind, LogLevel, MountBy};
 use crate::spec::decode::by_kind;
 use crate::spec::{Spanned, Table};
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use super::plugin;
-use crate::domain::{Direction, FilterType, LoadFailure};
+use crate::domain::anchor::Anchor;
+use crate::domain::{Direction, FilterType, Insert, LoadFailure};
 use crate::objects::{
     self, ApplyTo, ChainFilter, ConfigDiscovery, ConfigPatch, FilterMatch, HTTP_CONNECTION_MANAGER, Operation,
     PatchContext, PluginConfig, ROUTER, Strings, TCP_PROXY, TypedConfig,
@@ -28,8 +29,7 @@ pub(super) struct Patch {
     pub(super) chain: FilterType,
     pub(super) direction: Direction,
     pub(super) port: Option<u16>,
-    /// At the head of the chain, before Istio's own filters.
-    pub(super) first: bool,
+    pub(super) insert: Insert,
     proxy_version: Option<String>,
     /// The filter's name in the chain.
     pub(super) chain_name: String,
@@ -100,7 +100,7 @@ impl Patch {
             chain,
             direction,
             port: matches.listener.port_number,
-            first: is_first(chain, patch.operation, anchor)?,
+            insert: insert(chain, patch.operation, anchor)?,
             proxy_version: matches.proxy.map(|proxy| proxy.proxy_version),
             chain_name: name,
             load_failure,
@@ -139,22 +139,32 @@ fn discovered(
     Ok((config.clone(), load_failure))
 }
 
-/// Whether the filter goes to the head of the chain, or before the filter that ends it. `INSERT_FIRST` considers no anchor but
-/// the connection manager, and `INSERT_BEFORE` without an anchor inserts at the head too. A patch whose anchor is missing does
-/// nothing, so only anchors that every chain has are accepted.
-fn is_first(chain: FilterType, operation: Operation, anchor: Option<&FilterMatch>) -> Result<bool, String> {
+/// Where the patch inserts the filter. `INSERT_FIRST` considers no anchor but the connection manager, and `INSERT_BEFORE` without an
+/// anchor inserts at the head too. A patch whose anchor is missing does nothing.
+fn insert(chain: FilterType, operation: Operation, anchor: Option<&FilterMatch>) -> Result<Insert, String> {
     let outer = anchor.map(|anchor| anchor.name.as_str());
     let inner = anchor.and_then(|anchor| anchor.sub_filter.as_ref()).map(|filter| filter.name.as_str());
-    match (chain, operation, outer, inner) {
-        (FilterType::Http, Operation::InsertFirst, None | Some(HTTP_CONNECTION_MANAGER), _)
-        | (FilterType::Http, Operation::InsertBefore, None | Some(HTTP_CONNECTION_MANAGER), None)
-        | (FilterType::Network, Operation::InsertFirst, _, None)
-        | (FilterType::Network, Operation::InsertBefore, None, None) => Ok(true),
-        (FilterType::Http, Operation::InsertBefore, Some(HTTP_CONNECTION_MANAGER), Some(ROUTER))
-        | (FilterType::Network, Operation::InsertBefore, Some(HTTP_CONNECTION_MANAGER | TCP_PROXY), None) => Ok(false),
+    let next_to = match (chain, outer, inner) {
+        (FilterType::Http, None, None) | (FilterType::Network, None, None) => None,
+        (FilterType::Http, Some(HTTP_CONNECTION_MANAGER), inner) => inner,
+        (FilterType::Network, outer, None) => outer,
         _ => {
-            let anchor = inner.or(outer).unwrap_or("no filter");
-            Err(format!("mesh-compile renders no {operation:?} relative to {anchor}"))
+            return Err(format!(
+                "mesh-compile renders no {operation:?} relative to {}",
+                inner.or(outer).unwrap_or_default()
+            ));
         }
+    };
+    let is_end = next_to.is_some_and(|name| match chain {
+        FilterType::Http => name == ROUTER,
+        FilterType::Network => matches!(name, HTTP_CONNECTION_MANAGER | TCP_PROXY),
+    });
+    let anchor = next_to.and_then(|name| Anchor::named(name, chain));
+    match (operation, anchor) {
+        (Operation::InsertFirst, _) | (Operation::InsertBefore, None) => Ok(Insert::First),
+        (Operation::InsertBefore, Some(_)) if is_end => Ok(Insert::BeforeRouter),
+        (Operation::InsertBefore, Some(anchor)) => Ok(Insert::Before(anchor)),
+        (Operation::InsertAfter, Some(anchor)) if !is_end => Ok(Insert::After(anchor)),
+        _ => Err(format!("mesh-compile renders no {operation:?} relative to {}", next_to.unwrap_or("no filter"))),
     }
 }

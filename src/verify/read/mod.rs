@@ -98,8 +98,9 @@ fn subject<'a>(
     labels.extend(pod.labels.clone());
     let files = pod.files(&suite.namespace, objects)?;
     let mut unseen = BTreeSet::new();
-    // Inserting at the head of a chain reverses the order; inserting before its last filter keeps it.
-    let mut chains = [(FilterType::Network, Vec::new(), Vec::new()), (FilterType::Http, Vec::new(), Vec::new())];
+    // By place, in the order of the chain.
+    let mut network: BTreeMap<usize, Vec<ChainEntry>> = BTreeMap::new();
+    let mut http = network.clone();
     for filter in objects.envoy_filters(&suite.namespace, &proxies.root_namespace, &labels) {
         for (number, patch) in filter.patches.iter().enumerate() {
             if !patch.applies_to(&proxies.istio)? {
@@ -118,15 +119,21 @@ fn subject<'a>(
             };
             let plugin = plugin(filter, (number, patch), module, known);
             let entry = chain_entry(suite, patch, plugin);
-            let Some((_, head, rest)) = chains.iter_mut().find(|(chain, ..)| *chain == patch.chain) else { continue };
-            let part = if patch.first { head } else { rest };
+            let chain = match patch.chain {
+                FilterType::Network => &mut network,
+                FilterType::Http => &mut http,
+            };
+            let place = chain.entry(patch.insert.rank()).or_default();
             // A network filter has two patches, one per filter that may end a chain. Each chain contains it once.
-            if !part.iter().any(|other| is_same_network_filter(other, &entry)) {
-                part.push(entry);
+            if place.iter().any(|other| is_same_network_filter(other, &entry)) {
+                continue;
             }
+            // What is inserted first or after an anchor comes before all that was inserted there.
+            let at = if patch.insert.is_reversed() { 0 } else { place.len() };
+            place.insert(at, entry);
         }
     }
-    let plugins = chains.into_iter().flat_map(|(_, head, rest)| head.into_iter().rev().chain(rest)).collect();
+    let plugins = network.into_values().chain(http.into_values()).flatten().collect();
     let tests = if unseen.is_empty() { suite.tests.clone() } else { Vec::new() };
     Ok((Subject { name: name(suite), envoy: proxies.envoy, plugins, tests }, unseen))
 }

@@ -54,7 +54,7 @@ fn positions(context: &Context<'_>, by_workload: &[&[Attachment]]) -> Vec<Vec<Po
             lists.iter().map(|list| order::alone(list.len())).collect()
         };
         for (&i, before_router) in members.iter().zip(arranged) {
-            positions[i] = with_first(by_workload[i], before_router);
+            positions[i] = with_others(by_workload[i], before_router);
         }
     }
     positions
@@ -66,13 +66,23 @@ fn before_router<'a>(context: &Context<'a>, attachments: &[Attachment]) -> Vec<&
     attachments.map(|one| context.mesh.plugins[one.plugin].name.as_str()).collect()
 }
 
-/// Adds the filters with `insert = "first"`. Each is inserted before all that exist, so the first of the list is applied last.
-fn with_first(attachments: &[Attachment], before_router: Vec<Position>) -> Vec<Position> {
-    let count = attachments.len() - before_router.len();
+/// Adds the filters in other places of the chain. Those that are inserted at the start or after an anchor come before all that were
+/// inserted there earlier, so the first of the list is applied last.
+fn with_others(attachments: &[Attachment], before_router: Vec<Position>) -> Vec<Position> {
     let last = before_router.last().map_or(0, |position| position.priority);
-    let first = order::alone(count).into_iter();
-    let first = first.map(|position| Position { priority: last + position.priority, ..position });
-    first.rev().chain(before_router).collect()
+    let others = order::alone(attachments.len() - before_router.len()).into_iter();
+    let mut others = others.map(|position| Position { priority: last + position.priority, ..position });
+    let is_reversed = |one: &&Attachment| one.scope.insert.is_reversed();
+    let mut reversed: Vec<Position> =
+        attachments.iter().filter(is_reversed).zip(&mut others).map(|(_, it)| it).collect();
+    let mut before_router = before_router.into_iter();
+    let position = |one: &Attachment| match one.scope.insert {
+        Insert::BeforeRouter => before_router.next(),
+        insert if insert.is_reversed() => reversed.pop(),
+        _ => others.next(),
+    };
+    // Each attachment has one of the positions.
+    attachments.iter().filter_map(position).collect()
 }
 
 struct Planner<'a> {
