@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Base, Node, Object, Value};
 use crate::domain::annotation::{
-    COMPONENT_LOG_LEVEL, LOG_LEVEL, MODULE_DIGEST, PROXY_CONTAINER, USER_VOLUME, USER_VOLUME_MOUNT,
+    COMPONENT_LOG_LEVEL, LOG_LEVEL, MODULE_DIGEST, MODULES_DIGEST, OUR_STATS, PROXY_CONTAINER, STATS_PREFIXES,
+    USER_VOLUME, USER_VOLUME_MOUNT,
 };
 use crate::objects::Lock;
 use crate::spec::types::Workload;
@@ -219,6 +220,10 @@ fn clean(template: &mut Node, known: &Known, added: &Added) {
     for key in [COMPONENT_LOG_LEVEL, LOG_LEVEL] {
         log_level(template, key);
     }
+    stats(template);
+    if template.at(&["metadata", "annotations", MODULES_DIGEST]).is_some() {
+        set_annotation(template, MODULES_DIGEST, None);
+    }
 }
 
 /// The mounts of the proxy's container, and the container itself if nothing else is in it. A pod whose only container it is has it
@@ -302,6 +307,16 @@ fn set_annotation(template: &mut Node, key: &str, text: Option<String>) {
     }
     if annotations.entries().is_empty() {
         metadata.remove("annotations");
+    }
+}
+
+/// Removes the prefixes of the filters' statistics.
+fn stats(template: &mut Node) {
+    let Some(text) = template.at(&["metadata", "annotations", STATS_PREFIXES]).and_then(Node::as_str) else { return };
+    let rest: Vec<&str> = text.split(',').filter(|prefix| !OUR_STATS.contains(prefix)).collect();
+    let rest = rest.join(",");
+    if rest.len() < text.len() {
+        set_annotation(template, STATS_PREFIXES, Some(rest).filter(|rest| !rest.is_empty()));
     }
 }
 

@@ -119,6 +119,8 @@ fn page(it: &Inspection, width: usize) -> String {
     if let Some(slim) = it.slim_size.filter(|slim| *slim < it.size) {
         rows("slim", ", ", room(slim));
     }
+    let megabytes = it.memory().div_ceil(1_000_000);
+    rows("memory", "", vec![format!("about {megabytes} MB in a proxy with two workers (4 VMs)")]);
     let import = |module: &str, name: &str| if module == "env" { name.to_owned() } else { format!("{module}.{name}") };
     rows("imports", ", ", it.imports.iter().map(|it| import(&it.module, &it.name)).collect());
     let is_callback = |name: &&str| {

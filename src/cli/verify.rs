@@ -12,7 +12,7 @@ use mesh_compile::world::write::write;
 use mesh_compile::{Compiled, compile};
 
 use super::progress::Bar;
-use super::report::{Reporter, cannot_write, stdout};
+use super::report::{Reporter, cannot_write, plural, stdout};
 use super::{Outcome, Project, junit};
 
 /// Dry-run every filter and run the tests in mesh.toml
@@ -288,6 +288,11 @@ fn summarize(report: &Report, reporter: &Reporter<'_>) {
                 (true, None) => "passed",
             };
             reporter.verbose(&format!("{word} {name}{place}: the filter {}", run.filter));
+        }
+        if workload.engine == report.workloads[0].engine && workload.memory.vms > 0 {
+            let megabytes = workload.memory.bytes.div_ceil(1_000_000);
+            let vms = plural(workload.memory.vms, "VM");
+            reporter.verbose(&format!("{name}: about {megabytes} MB of memory in a proxy with two workers ({vms})"));
         }
         for test in &workload.tests {
             let word = if test.passed {

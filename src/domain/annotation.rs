@@ -19,6 +19,13 @@ pub(crate) const TEMPLATES: &str = "inject.istio.io/templates";
 pub(crate) const STATUS: &str = "sidecar.istio.io/status";
 /// A ProxyConfig in YAML.
 pub(crate) const PROXY_CONFIG: &str = "proxy.istio.io/config";
+/// The prefixes of the statistics that the proxy has, in addition to Istio's own, separated by commas.
+pub(crate) const STATS_PREFIXES: &str = "sidecar.istio.io/statsInclusionPrefixes";
+/// The prefixes of the metrics of extension discovery, and of those that filters define. Of these, Istio's own list has `wasm` (istio/istio,
+/// pkg/bootstrap/config.go).
+pub(crate) const OUR_STATS: [&str; 2] = ["extension_config_discovery", "wasmcustom"];
+/// The digest of the modules in ConfigMaps whose names stay the same.
+pub(crate) const MODULES_DIGEST: &str = "wasm.mesh-compile.dev/modules";
 /// `REDIRECT`, `TPROXY` or `NONE`.
 pub(crate) const INTERCEPTION_MODE: &str = "sidecar.istio.io/interceptionMode";
 /// The ports whose traffic does not pass the proxy, separated by commas.

@@ -9,5 +9,8 @@ pub(crate) const CONFIG_MAP: usize = 1_048_576;
 /// and annotations are limited to 262,144 bytes in total.
 pub(crate) const CLIENT_SIDE_APPLY: usize = 196_299;
 
+/// The maximum size of a request to etcd, in bytes (`--max-request-bytes`), less what surrounds the object in it.
+pub(crate) const REQUEST: usize = 1_572_864 - 4_096;
+
 /// The maximum total size of an object's annotations, in bytes (kubernetes/apimachinery, `TotalAnnotationSizeLimitB`).
 pub(crate) const ANNOTATIONS: usize = 262_144;

@@ -13,6 +13,7 @@ mod kubernetes;
 pub(crate) mod limits;
 mod load_failure;
 mod log_level;
+pub(crate) mod memory;
 mod mount;
 pub(crate) mod names;
 mod on_failure;
@@ -20,6 +21,7 @@ pub(crate) mod path;
 mod provider;
 mod runtime;
 mod source;
+mod vm;
 
 pub(crate) use direction::Direction;
 pub(crate) use image::ImageName;
@@ -35,6 +37,7 @@ pub(crate) use on_failure::OnFailure;
 pub(crate) use provider::Provider;
 pub(crate) use runtime::Runtime;
 pub(crate) use source::{PullPolicy, SourceKind};
+pub(crate) use vm::Vm;
 
 pub use mesh_compile_module::Digest;
 pub(crate) use mesh_compile_module::FilterType;

@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::diag::{Code, Diagnostic, Location, Sources};
-use crate::domain::Istio;
 use crate::domain::limits::{CLIENT_SIDE_APPLY, CONFIG_MAP, group};
+use crate::domain::{Digest, Istio, memory};
 use crate::module::{self, ModuleError};
 use crate::world::World;
 
@@ -272,6 +272,12 @@ impl Inspection {
         let findings = findings.unwrap_or_default();
         value["findings"] = findings.get("diagnostics").cloned().unwrap_or_else(|| json!([]));
         value
+    }
+
+    /// The memory of the module alone in a proxy with two workers, in bytes, estimated.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        memory::estimate(std::iter::once(((), Digest::of(self.sha256.as_bytes()), self.size))).bytes
     }
 
     /// Bytes left in a ConfigMap and in a client-side apply; negative if the module does not fit.

@@ -9,7 +9,7 @@ use super::mesh::{self, Attachment, Plugin, Settings};
 use super::template::{FilterVars, Scope, Templates, WorkloadVars};
 use super::uses::Use;
 use super::workloads::Workload;
-use crate::diag::{Code, Diagnostic, Sink};
+use crate::diag::{Code, Diagnostic, Sink, enumerate_quoted};
 
 /// The attachments by workload. If a value cannot be rendered, it is reported and the attachment has empty settings, so that a
 /// backend reports its own errors in the same run.
@@ -87,11 +87,12 @@ fn shared_vms(plugins: &[(&Plugin, Arc<Settings>)], sink: &mut Sink) {
     let mut first: BTreeMap<_, &(&Plugin, Arc<Settings>)> = BTreeMap::new();
     for entry in plugins {
         let (plugin, settings) = entry;
-        let key = (&plugin.vm_id, plugin.module.digest(), &plugin.vm_configuration);
+        let key = (plugin.vm_id(settings), plugin.module.digest(), &plugin.vm_configuration);
         let Some((loaded, others)) = first.get(&key) else {
             first.insert(key, entry);
             continue;
         };
+        different_policies(loaded, plugin, sink);
         let is_equal = others.env == settings.env
             && loaded.env_from_host == plugin.env_from_host
             && loaded.capabilities == plugin.capabilities;
@@ -109,4 +110,23 @@ fn shared_vms(plugins: &[(&Plugin, Arc<Settings>)], sink: &mut Sink) {
             );
         }
     }
+}
+
+/// Reports plugins of one VM that handle its failure in different ways.
+fn different_policies(one: &Plugin, other: &Plugin, sink: &mut Sink) {
+    let differs =
+        [(one.on_failure != other.on_failure, "on-failure"), (one.load_failure != other.load_failure, "load-failure")];
+    let keys: Vec<&str> = differs.into_iter().filter(|(differs, _)| *differs).map(|(_, key)| key).collect();
+    if keys.is_empty() {
+        return;
+    }
+    let message =
+        format!("`{}` and `{}` share one VM, but differ in {}", one.name, other.name, enumerate_quoted(&keys));
+    sink.push(
+        Diagnostic::warning(Code::MC0230, message)
+            .at_label(other.location, "one of its filters")
+            .related(one.location, "another one")
+            .note("a trap of either takes the VM, and both filters then do what their own key says")
+            .help("set the same value in both, or `vm = \"own\"` in one"),
+    );
 }

@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::sources;
 use super::template::{FilterVars, Scope, Templates};
 use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::domain::{Feature, FilterName, FilterType, LoadFailure, OnFailure};
+use crate::domain::{Feature, FilterName, FilterType, LoadFailure, OnFailure, Vm};
 use crate::spec::types;
 use crate::spec::{Spanned, Spec};
 use crate::world::World;
@@ -53,6 +53,7 @@ pub(super) fn resolve<'a>(
             filter_type: written.filter_type(),
             root_id: text(&written.root_id),
             vm_id: text(&written.vm_id).unwrap_or_else(|| name.clone()),
+            vm: vm(written, sink),
             vm_configuration: text(&written.vm_config_text),
             runtime: written.runtime.as_deref().copied().unwrap_or_default(),
             allow_precompiled: written.allow_precompiled.as_deref().copied(),
@@ -125,6 +126,20 @@ fn on_failure(spec: &Spec, settings: &Settings, written: &types::Filter, sink: &
         return None;
     }
     Some(**policy)
+}
+
+/// `vm`, or its default. A VM that is shared has an id of its own.
+fn vm(written: &types::Filter, sink: &mut Sink) -> Vm {
+    let vm = written.vm.as_deref().copied().unwrap_or_default();
+    if let (Vm::Shared, Some(shared), Some(id)) = (vm, &written.vm, &written.vm_id) {
+        sink.push(
+            Diagnostic::error(Code::MC0214, "a shared VM has no `vm-id` of its own")
+                .at(id.key_location())
+                .related(shared.location(), "the id is a digest of what its filters have in common")
+                .help("remove one of the two"),
+        );
+    }
+    vm
 }
 
 /// `load-failure`, or its default. Without the gate, the objects are those that people write by hand unless a key asks for others.

@@ -1,11 +1,8 @@
 //! The size limits of Kubernetes.
 
-use serde_json::Value;
-
-use super::mesh;
 use super::modules::DeliveredModule;
-use crate::diag::{Code, Diagnostic, Location, Sink};
-use crate::domain::limits::{ANNOTATIONS, CONFIG_MAP, group};
+use crate::diag::{Code, Diagnostic, Sink};
+use crate::domain::limits::{CONFIG_MAP, group};
 use crate::spec::types::Filter;
 
 /// Reports a module that does not fit into a ConfigMap.
@@ -47,26 +44,4 @@ pub(super) fn config_map(name: &str, filter: &Filter, delivered: &DeliveredModul
             .help("or from a volume of your own: `source = \"volume\"`")
             .help("or optimize for size: in Rust opt-level = \"z\", lto = true, strip = true, panic = \"abort\"; then wasm-opt -Oz; in Go, use TinyGo"),
     );
-}
-
-/// Reports volumes and mounts that leave too little room in the pod's annotations.
-pub(super) fn annotations(workload: &mesh::Workload, filters: usize, location: Location, sink: &mut Sink) {
-    /// The part of our own entries: two names, a path, and one ConfigMap per filter.
-    const OURS: usize = 512;
-    let entries = workload.volumes.iter().chain(&workload.volume_mounts);
-    let entries: usize = entries.map(|entry| Value::Object(entry.clone()).to_string().len() + 1).sum();
-    let size = entries + OURS * (filters + 1);
-    if size > ANNOTATIONS {
-        let message = format!(
-            "the volumes and mounts take about {} bytes, but a pod's annotations can hold only {}",
-            group(size),
-            group(ANNOTATIONS)
-        );
-        sink.push(
-            Diagnostic::error(Code::MC0404, message)
-                .at(location)
-                .note("the API server rejects the pod")
-                .help("use `mount = \"container\"`, which needs no annotation"),
-        );
-    }
 }

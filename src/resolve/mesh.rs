@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use mesh_compile_module as module;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::modules::DeliveredModule;
 pub(crate) use crate::base::Layout;
 use crate::diag::Location;
 use crate::domain::{
     Digest, Direction, FilterName, FilterType, ImageName, Insert, Istio, Kind, LabelKey, LabelValue, LoadFailure,
-    MountBy, Namespace, ObjectName, OnFailure, PullPolicy, Runtime, names,
+    MountBy, Namespace, ObjectName, OnFailure, PullPolicy, Runtime, Vm, names,
 };
 use crate::spec::Spanned;
 
@@ -60,6 +60,7 @@ pub(crate) struct Plugin {
     pub(crate) filter_type: FilterType,
     pub(crate) root_id: Option<String>,
     pub(crate) vm_id: String,
+    pub(crate) vm: Vm,
     pub(crate) vm_configuration: Option<String>,
     pub(crate) runtime: Runtime,
     pub(crate) allow_precompiled: Option<bool>,
@@ -151,6 +152,8 @@ pub(crate) struct Workload {
     /// Whether mesh.toml sets any label in the selector, valid or not.
     pub(crate) has_selector: bool,
     pub(crate) mount: Mount,
+    /// The prefixes of the proxy's statistics, with those of the filters.
+    pub(crate) stats: Option<String>,
     /// The log levels of the proxy, with the level of the filters.
     pub(crate) log: Option<ProxyLog>,
     /// The user's own volumes of mesh.toml and of the base, which the patch would replace, in Kubernetes' form.
@@ -214,6 +217,25 @@ impl Mount {
 }
 
 impl Plugin {
+    /// The id of the VM. A shared one has a digest of all that its users must have in common: Envoy's own key leaves out the runtime,
+    /// the environment, the capabilities and whether precompiled code is allowed (proxy-wasm-cpp-host, `makeVmKey`).
+    pub(crate) fn vm_id(&self, settings: &Settings) -> String {
+        if self.vm == Vm::Own {
+            return self.vm_id.clone();
+        }
+        let Self { module, runtime, vm_configuration, allow_precompiled, env_from_host, capabilities, .. } = self;
+        let parts = json!([
+            module.digest().to_string(),
+            runtime,
+            vm_configuration,
+            settings.env,
+            env_from_host,
+            capabilities,
+            allow_precompiled.unwrap_or_default(),
+        ]);
+        format!("shared-{}", Digest::of(parts.to_string().as_bytes()).short())
+    }
+
     /// The name of the module's file in a ConfigMap.
     pub(crate) fn file_name(&self) -> String {
         format!("{}.wasm", self.name)

@@ -17,6 +17,7 @@ mod secrets;
 pub(crate) mod select;
 mod settings;
 mod sources;
+pub(crate) mod stats;
 pub(crate) mod template;
 pub(crate) mod traffic;
 mod uses;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::filters::Filter;
-use super::limits;
 use super::link::{self, Index};
 use super::mesh::{self, Mount};
 use super::mounts::Needed;
 use super::roster::Entry;
 use super::settings::{self, Settings};
+use super::stats;
 use super::template::{Scope, Templates, WorkloadVars};
 use super::uses::{self, Use};
 use super::volumes;
@@ -124,6 +124,7 @@ fn workload<'a>(
         has_selector: written.selector.as_ref().map_or(is_known, |selector| !selector.is_empty()),
         mount,
         log,
+        stats: is_true(written.stats.as_ref()).then(|| stats::annotation(entry.linked.as_ref())),
         volumes: volumes::json(written.volumes()),
         volume_mounts: volumes::json(written.volume_mounts()),
         location: entry.location,
@@ -135,10 +136,12 @@ fn workload<'a>(
     }
     if by == MountBy::Annotation {
         existing.add_to(&mut mesh);
-        let location = written.volumes.as_ref().map_or(entry.location, Spanned::location);
-        limits::annotations(&mesh, uses.len(), location, sink);
     }
     Some(Workload { entry, mesh, uses })
+}
+
+fn is_true(written: Option<&Spanned<bool>>) -> bool {
+    written.is_some_and(|written| **written)
 }
 
 /// Reports Secrets for a kind whose lists a patch would replace.

@@ -15,7 +15,7 @@ const FILTER: &str = "[filters.demo]\nmodule = \"filter/example-filter.wasm\"\n\
 const WORKLOAD: &str = "[workloads.web]\nfilters = [\"demo\"]\n\n";
 
 /// Codes whose page has no example, with the reason.
-const WITHOUT_EXAMPLE: [(&str, &str); 61] = [
+const WITHOUT_EXAMPLE: [(&str, &str); 62] = [
     ("MC0107", "needs a missing mesh.toml"),
     ("MC0108", "an excerpt is UTF-8"),
     ("MC0118", "needs a signed module"),
@@ -28,6 +28,7 @@ const WITHOUT_EXAMPLE: [(&str, &str); 61] = [
     ("MC0303", "needs an invalid module"),
     ("MC0318", "needs a module that crashes Envoy"),
     ("MC0402", "is only reported by `inspect`"),
+    ("MC0405", "needs a large configuration"),
     ("MC0502", "needs the files of a base"),
     ("MC0503", "needs the files of a base"),
     ("MC0504", "needs the files of a base"),

@@ -105,7 +105,7 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, Fault> {
         return Err(Fault { kind: FaultKind::Load, message: "Missing or unknown Proxy-Wasm ABI version".into() });
     };
     if bytes.len() > limits::MODULE {
-        return Err(unsupported("the module is over 16 MiB".into()));
+        return Err(unsupported("the module is over 64 MiB".into()));
     }
     let slice = match metering::metering(bytes) {
         Metering::Slices => limits::SLICE,

@@ -1,7 +1,7 @@
 //! How much a module may use. Envoy itself limits only memory (1 GiB) and the size of header maps, but a run must terminate.
 
 /// Bytes of a module.
-pub const MODULE: usize = 16 << 20;
+pub const MODULE: usize = 64 << 20;
 /// Bytes of a VM's memories.
 pub const MEMORY: usize = 128 << 20;
 /// Bytes of the memories of all VMs of a proxy.

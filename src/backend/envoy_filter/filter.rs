@@ -1,7 +1,7 @@
 //! The EnvoyFilter that inserts a filter into a chain.
 
 use super::plan::{EnvoyFilter, Plugin};
-use super::{FLUX_NO_SUBSTITUTE, labels, plugin, strings};
+use super::{FLUX_NO_SUBSTITUTE, labels, limits, plugin, strings};
 use crate::domain::anchor::Anchor;
 use crate::domain::{Direction, FilterType, Insert, LoadFailure};
 use crate::objects::{
@@ -13,9 +13,12 @@ use crate::resolve::mesh::Mesh;
 
 /// Pruned last, after the rollout is complete: until then the old pods still have the label that the EnvoyFilter selects.
 const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true");
+/// The same for an object that is too large for a client-side apply.
+const ARGO_SERVER_SIDE: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true,ServerSideApply=true");
 
 pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter {
     let EnvoyFilter { namespace, name, selector, priority, plugin, .. } = filter;
+    let argo = if limits::needs_server_side_apply(plugin) { ARGO_SERVER_SIDE } else { ARGO_SYNC };
     let anchors = anchors(plugin.filter_type, filter.insert);
     objects::EnvoyFilter {
         api_version: objects::NetworkingV1Alpha3::default(),
@@ -24,7 +27,7 @@ pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter 
             name: name.to_string(),
             namespace: Some(namespace.to_string()),
             labels: labels(&mesh.labels),
-            annotations: strings([ARGO_SYNC, FLUX_NO_SUBSTITUTE]),
+            annotations: strings([argo, FLUX_NO_SUBSTITUTE]),
         },
         spec: EnvoyFilterSpec {
             workload_selector: WorkloadSelector { labels: labels(selector) },

@@ -2,6 +2,7 @@
 
 mod config_map;
 mod filter;
+mod limits;
 mod patch;
 mod plan;
 mod plugin;
@@ -10,10 +11,21 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use crate::diag::Sink;
 use crate::domain::{LabelKey, LabelValue};
 use crate::objects::{Object, Strings};
 use crate::resolve::mesh::Mesh;
-pub(crate) use plan::{EnvoyFilter, Labels, Patch, Plan, gate_label, plan};
+use crate::resolve::template::Templates;
+use crate::spec::Spec;
+pub(crate) use plan::{EnvoyFilter, Labels, Patch, Plan, gate_label};
+
+/// Plans the objects of a mesh, and reports those over a limit of the API server. The plan must be rendered only if `sink` has no
+/// errors.
+pub(crate) fn plan<'a>(spec: &'a Spec, mesh: &'a Mesh, templates: &'a Templates<'a>, sink: &mut Sink) -> Plan<'a> {
+    let plan = plan::plan(spec, mesh, templates, sink);
+    limits::check(mesh, &plan, sink);
+    plan
+}
 
 /// The objects of a plan, in no particular order. Each is created on demand: there may be ten thousand.
 pub(crate) fn objects<'a>(mesh: &'a Mesh, plan: &'a Plan<'a>) -> impl ParallelIterator<Item = Object> + use<'a> {

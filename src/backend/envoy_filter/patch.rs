@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::labels;
 use super::plan::{Form, ModuleVolume, Patch};
+use crate::domain::annotation::{MODULES_DIGEST, STATS_PREFIXES};
 use crate::domain::{MountBy, ObjectName};
 use crate::objects::{
     ConfigMapSource, Container, Entry as _, ImageSource, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate,
@@ -33,6 +34,12 @@ fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     annotations.extend(workload.log.iter().map(|log| (log.annotation.to_owned(), log.value.clone())));
     let secret = |name: &&ObjectName| PullSecret { name: name.to_string() };
     let image_pull_secrets = patch.pull_secrets.iter().map(secret).collect();
+    if let Some(stats) = &workload.stats {
+        annotations.insert(STATS_PREFIXES.to_owned(), stats.clone());
+    }
+    if let Some(digest) = patch.modules {
+        annotations.insert(MODULES_DIGEST.to_owned(), digest.short());
+    }
     let mut spec = PodSpec { image_pull_secrets, ..PodSpec::default() };
     let (volumes, volume_mounts) = (volumes(patch), mounts(patch));
     match workload.mount.by {

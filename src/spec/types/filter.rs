@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::{FilterType, LoadFailure, OnFailure, PullPolicy, Runtime, SourceKind};
+use crate::domain::{FilterType, LoadFailure, OnFailure, PullPolicy, Runtime, SourceKind, Vm};
 use crate::spec::decode::by_kind;
 use crate::spec::{Spanned, Table};
 
@@ -38,6 +38,8 @@ pub(crate) struct Filter {
     pub(crate) root_id: Option<Spanned<String>>,
     /// Filters with the same vm-id, module and VM configuration share one VM per worker thread. Default: the filter's name.
     pub(crate) vm_id: Option<Spanned<String>>,
+    /// Whether the filter shares its VM with filters that need the same one. Default: `own`.
+    pub(crate) vm: Option<Spanned<Vm>>,
     /// The Wasm runtime. Default: `v8`.
     pub(crate) runtime: Option<Spanned<Runtime>>,
     /// Allows Envoy to run the precompiled section of the module instead of its bytecode. Default: not set; Envoy uses `false`.

@@ -46,6 +46,8 @@ pub(crate) struct Workload {
     pub(crate) mount_path: Option<Spanned<String>>,
     /// The log level of Envoy's `wasm` component. Default: the mesh's setting.
     pub(crate) wasm_log_level: Option<Spanned<LogLevel>>,
+    /// Adds the filters' own metrics, and those of their loading, to the statistics of the proxy. Default: `false`.
+    pub(crate) stats: Option<Spanned<bool>>,
     /// Additional volumes of the pod, in Kubernetes' own form.
     pub(crate) volumes: Option<Spanned<Vec<Spanned<Table>>>>,
     /// Additional volume mounts of the proxy, in Kubernetes' own form.

@@ -83,6 +83,7 @@ mod tests {
             exchanges: vec![serde_json::json!({ "a": 1 })],
         };
         Workload {
+            memory: crate::verify::report::Memory { vms: 4, bytes: 20_000_000 },
             environment: None,
             name: name.to_owned(),
             engine: Engine::Embedded,

@@ -15,6 +15,8 @@ impl Report {
         report.extra.insert("assumed".into(), self.assumed.into());
         report.extra.insert("runs".into(), self.workloads.iter().flat_map(Workload::runs_json).collect());
         report.extra.insert("exchanges".into(), self.workloads.iter().flat_map(Workload::exchanges_json).collect());
+        let memory = |it: &Workload| json!({ "workload": it.name, "engine": it.engine.as_str(), "vms": it.memory.vms, "bytes": it.memory.bytes });
+        report.extra.insert("memory".into(), self.workloads.iter().map(memory).collect());
         report.to_line()
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::judge::Failure;
 use super::single_module::SingleModule;
 use super::subject::{ChainEntry, Subject};
+use crate::domain;
 use crate::verify::outcome::{Outcome, TestOutcome};
 
 /// The engine that runs the filters.
@@ -74,6 +75,17 @@ pub struct Workload {
     pub runs: Vec<Run>,
     /// In the order of mesh.toml.
     pub tests: Vec<Test>,
+    /// What the VMs of the filters take in a proxy with two workers, estimated.
+    pub memory: Memory,
+}
+
+/// The memory of the VMs in a proxy, estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The VMs of all threads.
+    pub vms: usize,
+    /// In bytes.
+    pub bytes: usize,
 }
 
 /// Whether a filter loads, starts and accepts its configuration.
@@ -140,7 +152,15 @@ pub(super) fn workload(subject: &Subject, engine: Engine, outcome: &Outcome, fai
         engine,
         runs: subject.plugins.iter().zip(outcomes).map(run).collect(),
         tests: subject.tests.iter().enumerate().map(test).collect(),
+        memory: memory(subject),
     }
+}
+
+fn memory(subject: &Subject) -> Memory {
+    let plugins = subject.plugins.iter().map(|entry| &entry.plugin);
+    let vms = plugins.map(|it| (it.vm_key(), it.module.digest, it.module.bytes.len()));
+    let domain::memory::Memory { vms, bytes } = domain::memory::estimate(vms);
+    Memory { vms, bytes }
 }
 
 /// A sentence for everything that went wrong in a test.
@@ -198,7 +218,14 @@ impl Report {
             unsupported: false,
         };
         let name = single.file.to_string();
-        let workload = Workload { environment: None, name, engine, runs: vec![run], tests: Vec::new() };
+        let workload = Workload {
+            environment: None,
+            name,
+            engine,
+            runs: vec![run],
+            tests: Vec::new(),
+            memory: Memory { vms: 0, bytes: 0 },
+        };
         Self { engine, workloads: vec![workload], passed: false, assumed: None }
     }
 }

@@ -7,7 +7,7 @@ use super::names::{Template, UsedNames};
 use super::{ConfigMap, Context};
 use crate::diag::Sink;
 use crate::domain::{Digest, Namespace, ObjectName};
-use crate::resolve::mesh::{Attachment, Plugin, Source, Workload};
+use crate::resolve::mesh::{Attachment, Mesh, Plugin, Source, Workload};
 use crate::resolve::modules::DeliveredModule;
 use crate::resolve::template::{FilterVars, Scope};
 
@@ -51,6 +51,16 @@ pub(super) fn mounted(config_maps: &ConfigMaps, workload: &Workload, attachments
     let plugins: BTreeSet<usize> = attachments.iter().map(|one| one.plugin).collect();
     let mounted = plugins.into_iter().filter_map(|plugin| config_maps.get(&(workload.namespace.clone(), plugin)));
     mounted.map(|config_map| config_map.name.clone()).collect()
+}
+
+/// The digest of the modules that a workload mounts from ConfigMaps: with it, a new module restarts the pods. `None`: there are none.
+pub(super) fn digest(mesh: &Mesh, attachments: &[Attachment]) -> Option<Digest> {
+    let plugins: BTreeSet<usize> = attachments.iter().map(|one| one.plugin).collect();
+    let plugins = plugins.into_iter().map(|index| &mesh.plugins[index]);
+    let in_config_maps = plugins.filter(|plugin| matches!(plugin.source, Source::ConfigMap));
+    let lines =
+        in_config_maps.map(|plugin| format!("{} {}\n", plugin.name, plugin.module.digest())).collect::<String>();
+    (!lines.is_empty()).then(|| Digest::of(lines.as_bytes()))
 }
 
 /// The name from the template, followed by a hash of key and module if names depend on the content.

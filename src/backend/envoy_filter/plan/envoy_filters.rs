@@ -159,7 +159,7 @@ impl<'a> Planner<'a> {
         (priority, selector): (i32, Labels),
         sink: &mut Sink,
     ) {
-        let plugin = plugin::plan(self.context, one, sink);
+        let plugin = plugin::plan(self.context, one);
         let namespace = workload.namespace.clone();
         let Some(name) = template.render(self.context.templates, scope, "", user.1, sink) else { return };
         if self.used.add(&namespace, &name, user, sink) {
@@ -174,6 +174,7 @@ impl<'a> Planner<'a> {
                 port: scope.port,
                 insert: scope.insert,
                 plugin,
+                location: one.settings.configuration.as_ref().map_or(one.location, |text| text.location()),
             });
         }
     }

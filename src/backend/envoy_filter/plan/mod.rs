@@ -19,9 +19,9 @@ use std::sync::Arc;
 
 use mesh_compile_module as module;
 
-use crate::diag::Sink;
+use crate::diag::{Location, Sink};
 use crate::domain::{
-    Direction, FilterType, Insert, LabelKey, LabelValue, LoadFailure, Namespace, ObjectName, OnFailure, Runtime,
+    Digest, Direction, FilterType, Insert, LabelKey, LabelValue, LoadFailure, Namespace, ObjectName, OnFailure, Runtime,
 };
 use crate::resolve::mesh::{Attachment, Mesh, Source, Workload};
 use crate::resolve::template::Templates;
@@ -67,6 +67,8 @@ pub(crate) struct Patch<'a> {
     /// The Secrets with the credentials of the images' registries, sorted.
     pub(crate) pull_secrets: Vec<&'a ObjectName>,
     pub(crate) annotations: Form,
+    /// The digest of the modules in ConfigMaps whose names stay the same.
+    pub(crate) modules: Option<Digest>,
 }
 
 /// A volume with one module, and its mount.
@@ -102,6 +104,8 @@ pub(crate) struct EnvoyFilter {
     pub(crate) port: Option<u16>,
     pub(crate) insert: Insert,
     pub(crate) plugin: Plugin,
+    /// Where mesh.toml sets its configuration, or uses it.
+    pub(crate) location: Location,
 }
 
 /// Envoy's configuration of a plugin (`envoy.extensions.wasm.v3.PluginConfig`).
@@ -177,6 +181,7 @@ pub(crate) fn plan<'a>(spec: &'a Spec, mesh: &'a Mesh, templates: &'a Templates<
         volumes: volumes::mounted(mesh, workload, attachments),
         pull_secrets: volumes::pull_secrets(mesh, attachments),
         annotations: if options.has_gate { Form::Map } else { Form::List },
+        modules: if options.has_gate && !options.hashed_names { config_maps::digest(mesh, attachments) } else { None },
     };
     let patches = mesh.workloads.iter().zip(mesh.attachments_by_workload()).zip(gates).map(patch).collect();
     Plan { config_maps: config_maps.into_values().collect(), envoy_filters, patches }

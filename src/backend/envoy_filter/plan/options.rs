@@ -31,6 +31,16 @@ pub(super) fn resolve(spec: &Spec, mesh: &Mesh, sink: &mut Sink) -> Options {
     if !is_shared {
         selectors(mesh, sink);
     }
+    let stable = spec.rollout.config_map_name.as_ref().filter(|name| ***name == ConfigMapName::Stable);
+    if let (Some(gate), Some(stable)) = (no_gate, stable) {
+        sink.push(
+            Diagnostic::warning(Code::MC0231, "a changed module does not restart the pods")
+                .at_label(stable.location(), "the pods mount the same name")
+                .related(gate.location(), "without the gate, the patch has no annotation that changes with the module")
+                .note("Envoy reads a module when it is configured: running pods keep the old one, and new pods get the new one")
+                .help("restart the workloads after a change, or use `config-map-name = \"content-hash\"`"),
+        );
+    }
     let hashed_names = spec.rollout.config_map_name.as_deref().copied().unwrap_or_default();
     Options { has_gate: no_gate.is_none(), is_shared, hashed_names: hashed_names == ConfigMapName::ContentHash }
 }

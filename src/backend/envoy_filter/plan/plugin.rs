@@ -1,34 +1,15 @@
 //! Envoy's configuration of a plugin, in the form that the mesh's Istio supports.
 
 use super::{Capabilities, Context, FailureField, Plugin, StopIteration};
-use crate::diag::{Code, Diagnostic, Sink};
-use crate::domain::limits::group;
 use crate::domain::{Feature, OnFailure};
 use crate::resolve::mesh::Attachment;
 
-/// The bytes that a configuration may have: etcd's default limit of a request (`--max-request-bytes`, 1.5 MiB), less the rest of
-/// the EnvoyFilter.
-const LARGEST: usize = 1_500_000;
-
-/// The configuration for an attachment. A configuration that is too large is reported.
-pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Sink) -> Plugin {
+/// The configuration for an attachment.
+pub(super) fn plan(context: &Context<'_>, attachment: &Attachment) -> Plugin {
     let Context { mesh, chain_names, .. } = context;
     let plugin = &mesh.plugins[attachment.plugin];
     let workload = &mesh.workloads[attachment.workload];
     let settings = &attachment.settings;
-    if let Some(text) = settings.configuration.as_ref().filter(|text| text.len() > LARGEST) {
-        let message = format!(
-            "the configuration has {} bytes, but an EnvoyFilter can hold only about {}",
-            group(text.len()),
-            group(LARGEST)
-        );
-        sink.push(
-            Diagnostic::error(Code::MC0404, message)
-                .at(text.location())
-                .note("etcd accepts requests of at most 1.5 MiB")
-                .help("make the filter fetch large data at run time"),
-        );
-    }
     let capabilities = plugin.capabilities.clone();
     Plugin {
         filter_type: plugin.filter_type,
@@ -36,7 +17,7 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment, sink: &mut Si
         name: plugin.name.to_string(),
         root_id: plugin.root_id.clone(),
         configuration: settings.configuration.as_ref().map(|text| text.to_string()),
-        vm_id: plugin.vm_id.clone(),
+        vm_id: plugin.vm_id(settings),
         vm_configuration: plugin.vm_configuration.clone(),
         runtime: plugin.runtime,
         allow_precompiled: plugin.allow_precompiled,
