@@ -1,46 +1,43 @@
-//! A tar archive with one file (POSIX.1-1988 `ustar`, which every implementation reads).
+//! A tar archive with one file.
 
-/// The size of a block, in bytes.
-const BLOCK: usize = 512;
+/// Archives consist of blocks of this many bytes.
+pub(crate) const BLOCK: usize = 512;
 
-/// An archive with one file. Its bytes are the header, the file and the padding with the end mark.
-#[derive(Debug, Clone)]
-pub(crate) struct Tar<'a> {
-    header: [u8; BLOCK],
-    content: &'a [u8],
-    /// Zeros: up to a whole block, and two more blocks.
-    trailer: Vec<u8>,
-}
+/// The largest file, in bytes: its size has eleven octal digits.
+const LARGEST: usize = 0o77_777_777_777;
 
-impl<'a> Tar<'a> {
-    /// An archive with a file that everyone may read, owned by root, last changed in 1970. The name has at most 100 bytes.
-    pub(crate) fn new(name: &str, content: &'a [u8]) -> Self {
-        let padding = content.len().next_multiple_of(BLOCK) - content.len();
-        Self { header: header(name, content.len()), content, trailer: vec![0; padding + 2 * BLOCK] }
-    }
+/// The mode of the file: everyone may read it, because the sidecar runs as a user that the image does not know.
+const MODE: u32 = 0o644;
 
-    /// The bytes in pieces.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        [&self.header, self.content, &self.trailer].into_iter()
-    }
-}
-
-/// The header of a regular file of `size` bytes, less than 8 GiB.
-fn header(name: &str, size: usize) -> [u8; BLOCK] {
+/// The header of a regular file, as POSIX.1-1988 (`ustar`) defines it. The file belongs to user and group 0, without names, and was
+/// modified at the start of 1970.
+///
+/// The fields: <https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html#tag_20_94_13_06>
+///
+/// # Panics
+/// If the name is longer than 100 bytes, or the file is 8 GiB or larger.
+pub(crate) fn header(name: &str, size: usize) -> [u8; BLOCK] {
+    assert!(size <= LARGEST, "a file of {size} bytes does not fit into a tar archive");
     let mut header = [0; BLOCK];
-    let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, name.as_bytes());
-    put(100, b"0000644\0"); // mode
-    put(108, b"0000000\0"); // user
-    put(116, b"0000000\0"); // group
-    put(124, format!("{size:011o}\0").as_bytes());
-    put(136, b"00000000000\0"); // time
-    put(148, b"        "); // the checksum counts as spaces
-    put(156, b"0"); // a regular file
-    put(257, b"ustar\x0000");
-    put(329, b"0000000\0"); // device
-    put(337, b"0000000\0");
-    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut set = |at: usize, value: &[u8]| header[at..at + value.len()].copy_from_slice(value);
+    assert!(name.len() <= 100, "the name `{name}` does not fit into a tar header");
+    set(0, name.as_bytes());
+    set(100, format!("{MODE:07o}\0").as_bytes());
+    set(108, b"0000000\0"); // uid
+    set(116, b"0000000\0"); // gid
+    set(124, format!("{size:011o}\0").as_bytes());
+    set(136, b"00000000000\0"); // mtime
+    set(148, b"        "); // The checksum counts as spaces.
+    set(156, b"0"); // A regular file.
+    set(257, b"ustar\x0000"); // magic and version
+    set(329, b"0000000\0"); // devmajor
+    set(337, b"0000000\0"); // devminor
+    let checksum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{checksum:06o}\0 ").as_bytes());
     header
+}
+
+/// What follows a file of `size` bytes at the end of an archive: zeros up to a whole block, and two blocks of zeros.
+pub(crate) fn trailer(size: usize) -> Vec<u8> {
+    vec![0; size.next_multiple_of(BLOCK) - size + 2 * BLOCK]
 }
