@@ -135,13 +135,12 @@ fn config_patch() -> impl Strategy<Value = ConfigPatch> {
     );
     let operations = prop::sample::select(vec![Operation::InsertBefore, Operation::InsertFirst, Operation::Add]);
     let apply_to = prop::sample::select(vec![ApplyTo::HttpFilter, ApplyTo::NetworkFilter, ApplyTo::ExtensionConfig]);
-    (apply_to, matches, operations, text(), option::of(typed_config()), option::of(config_discovery())).prop_map(
-        |(apply_to, matches, operation, name, typed_config, config_discovery)| ConfigPatch {
+    (apply_to, matches, operations, text(), option::of(typed_config().boxed()), option::of(config_discovery().boxed()))
+        .prop_map(|(apply_to, matches, operation, name, typed_config, config_discovery)| ConfigPatch {
             apply_to,
             matches,
             patch: Patch { operation, value: ChainFilter { name, typed_config, config_discovery } },
-        },
-    )
+        })
 }
 
 fn config_discovery() -> impl Strategy<Value = ConfigDiscovery> {
@@ -160,7 +159,7 @@ fn config_discovery() -> impl Strategy<Value = ConfigDiscovery> {
 }
 
 fn envoy_filter() -> impl Strategy<Value = EnvoyFilter> {
-    (metadata(), strings(), any::<i32>(), vec(config_patch(), 0..3)).prop_map(
+    (metadata(), strings(), any::<i32>(), vec(config_patch().boxed(), 0..3)).prop_map(
         |(metadata, labels, priority, config_patches)| EnvoyFilter {
             api_version: NetworkingV1Alpha3::default(),
             kind: EnvoyFilterKind::default(),
