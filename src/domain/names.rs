@@ -62,6 +62,11 @@ fn alphanumeric(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
+/// A host name of at most 253 characters.
+pub(crate) fn host(text: &str) -> Result<(), Reason> {
+    subdomain(&text.to_ascii_lowercase())
+}
+
 /// A DNS-1123 label for a text: the text itself if it is one, otherwise the characters of it that fit, and its hash.
 pub(crate) fn label_of(text: &str) -> String {
     if label(text).is_ok() {

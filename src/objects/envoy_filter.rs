@@ -1,6 +1,7 @@
 //! Istio's EnvoyFilter (istio/api, networking/v1alpha3/envoy_filter.proto), with the values that this program writes.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{ConfigDiscovery, Metadata, Strings, TypedConfig, constant, is_default};
 
@@ -61,6 +62,7 @@ pub(crate) enum ApplyTo {
     HttpFilter,
     NetworkFilter,
     ExtensionConfig,
+    Cluster,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,8 +141,8 @@ pub(crate) enum Operation {
 }
 
 /// A filter of a chain: Envoy's `HttpFilter` and network `Filter`, which have the same fields. Or a `TypedExtensionConfig`, which
-/// has the configuration of a filter of the same name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// has the configuration of a filter of the same name, or a `Cluster`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChainFilter {
     pub(crate) name: String,
@@ -148,4 +150,17 @@ pub(crate) struct ChainFilter {
     pub(crate) typed_config: Option<TypedConfig>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config_discovery: Option<ConfigDiscovery>,
+    /// `Cluster.type`, and the other fields of a cluster.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(crate) cluster_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) connect_timeout: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dns_lookup_family: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) load_assignment: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) typed_extension_protocol_options: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transport_socket: Option<Value>,
 }

@@ -139,7 +139,10 @@ fn config_patch() -> impl Strategy<Value = ConfigPatch> {
         .prop_map(|(apply_to, matches, operation, name, typed_config, config_discovery)| ConfigPatch {
             apply_to,
             matches,
-            patch: Patch { operation, value: ChainFilter { name, typed_config, config_discovery } },
+            patch: Patch {
+                operation,
+                value: ChainFilter { name, typed_config, config_discovery, ..ChainFilter::default() },
+            },
         })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::clusters::Cluster;
 use super::configuration::check_kustomize;
 use super::filters::Filter;
 use super::mesh::{self, Attachment, Plugin, Settings};
@@ -77,8 +78,18 @@ fn settings(
     for text in texts.into_iter().flatten().chain(env.values()) {
         check_kustomize(text, text.location(), sink);
     }
-    let env = env.into_iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
-    Some(Arc::new(Settings { configuration, env }))
+    let texts = || texts.into_iter().flatten().chain(env.values());
+    // Whoever writes the name by hand calls the cluster too.
+    let host = |(key, cluster): (&String, &Cluster)| match cluster {
+        Cluster::Host(host) => {
+            let name = cluster.name(key, plugin.name.as_str());
+            texts().any(|text| text.contains(&name)).then(|| (name, host.clone()))
+        }
+        Cluster::Existing(_) => None,
+    };
+    let hosts = templates.clusters.iter().filter_map(host).collect();
+    let env = env.iter().map(|(key, value)| ((*key).clone(), value.to_string())).collect();
+    Some(Arc::new(Settings { configuration, env, hosts }))
 }
 
 /// Reports plugins of one proxy that share a VM but need different ones. Envoy identifies a VM by vm-id, module and VM

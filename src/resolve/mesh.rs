@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use mesh_compile_module as module;
 use serde_json::{Map, Value, json};
 
+use super::clusters::Host;
 use super::modules::DeliveredModule;
 pub(crate) use crate::base::Layout;
 use crate::diag::Location;
@@ -272,6 +273,8 @@ pub(crate) struct Scope {
 pub(crate) struct Settings {
     pub(crate) configuration: Option<Spanned<String>>,
     pub(crate) env: BTreeMap<String, String>,
+    /// The hosts that the plugin calls, by the names of their clusters.
+    pub(crate) hosts: BTreeMap<String, Host>,
 }
 
 impl Mesh {

@@ -2,6 +2,7 @@
 
 mod attachments;
 mod capabilities;
+pub(crate) mod clusters;
 mod configuration;
 mod filters;
 mod kinds;
@@ -34,6 +35,7 @@ use crate::base::{Base, Loaded};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::spec::Spec;
 use crate::world::World;
+use clusters::Cluster;
 pub use link::Candidate;
 use link::Index;
 pub(crate) use link::candidates;
@@ -80,7 +82,8 @@ pub(crate) fn resolve<'a>(
         istio: settings.istio.to_string(),
         provider: settings::provider_of(spec).as_str().to_owned(),
     };
-    let templates = Templates::new(world.sources(), spec, vars);
+    let clusters = clusters::resolve(spec, sink);
+    let templates = Templates::new(world.sources(), spec, vars, clusters);
     let filters = filters::resolve(world, spec, &settings, modules, &templates, sink);
     let of_mesh = spec.mesh.namespace.as_ref().filter(|_| settings.namespace.is_some());
     let default_namespace = of_mesh.map_or("default", |namespace| namespace.as_str());
@@ -96,7 +99,7 @@ pub(crate) fn resolve<'a>(
         sink,
     );
     unused(spec, &roster.entries, sink);
-    let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, &index, sink);
+    let suites = traffic::resolve(world.sources(), &roster.entries, &workloads, &index, &templates.clusters, sink);
     let of_uses = workloads.iter().flat_map(|workload| &workload.uses).filter_map(|one| one.configuration.as_ref());
     secrets::check(spec, filters.values().filter_map(|filter| filter.configuration.as_ref()).chain(of_uses), sink);
     let attachments = attachments::resolve(&filters, &workloads, &templates, sink);
@@ -110,6 +113,7 @@ pub(crate) fn resolve<'a>(
             Some(_) => None,
         },
         root_namespace: settings.root_namespace.as_ref().map_or_else(String::new, ToString::to_string),
+        clusters: templates.clusters.values().filter_map(existing).collect(),
         elsewhere: Elsewhere::of(filters.values().map(|filter| &filter.plugin)),
     };
     let workloads = workloads.into_iter().map(|workload| workload.mesh).collect();
@@ -128,6 +132,14 @@ pub(crate) fn resolve<'a>(
         attachments,
     };
     Resolved { mesh, templates, out: spec.dir().join(out), suites, proxies, roster }
+}
+
+/// The name of a cluster that the proxies have.
+fn existing(cluster: &Cluster) -> Option<String> {
+    match cluster {
+        Cluster::Existing(name) => Some(name.clone()),
+        Cluster::Host(_) => None,
+    }
 }
 
 /// Reports a file without workloads, and filters that no workload uses.

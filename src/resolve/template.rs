@@ -8,6 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::clusters::{Cluster, Clusters};
 use super::mesh::{Plugin, Workload};
 use crate::diag::{Code, Diagnostic, Sink, Sources, suggest};
 use crate::domain::FilterType;
@@ -23,6 +24,7 @@ pub(crate) struct Templates<'a> {
     incomplete: bool,
     /// The values that do not depend on where a template is.
     globals: Vec<(&'static str, Value)>,
+    pub(crate) clusters: Clusters,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,7 +82,7 @@ impl<'a> WorkloadVars<'a> {
 }
 
 impl<'a> Templates<'a> {
-    pub(super) fn new(sources: &'a Sources, spec: &'a Spec, mesh: MeshVars) -> Self {
+    pub(super) fn new(sources: &'a Sources, spec: &'a Spec, mesh: MeshVars, clusters: Clusters) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // A configuration keeps its final line end.
@@ -103,7 +105,7 @@ impl<'a> Templates<'a> {
         if let Some(name) = &spec.environment {
             globals.push(("env", Value::from_pairs([("name", name.as_str())])));
         }
-        Self { environment, sources, vars: &spec.vars, incomplete: spec.unread.any, globals }
+        Self { environment, sources, vars: &spec.vars, incomplete: spec.unread.any, globals, clusters }
     }
 
     /// Renders a value. `None` if an error was reported.
@@ -202,7 +204,11 @@ impl<'a> Templates<'a> {
     fn variables(&self, scope: &Scope<'_>) -> Value {
         let filter = scope.filter.map(|filter| ("filter", Value::from(Serde(filter))));
         let workload = scope.workload.map(|workload| ("workload", Value::from(Serde(workload))));
-        Value::from_pairs(self.globals.iter().cloned().chain(filter).chain(workload))
+        let clusters = scope.filter.filter(|_| !self.clusters.is_empty()).map(|filter| {
+            let name = |(key, cluster): (&String, &Cluster)| (key.clone(), cluster.name(key, filter.name));
+            ("cluster", Value::from(self.clusters.iter().map(name).collect::<BTreeMap<String, String>>()))
+        });
+        Value::from_pairs(self.globals.iter().cloned().chain(filter).chain(workload).chain(clusters))
     }
 
     fn report<T>(
@@ -254,15 +260,17 @@ impl<'a> Templates<'a> {
         if self.globals.iter().any(|(name, _)| *name == "env") {
             known.push("env.name");
         }
-        let own = self.vars.keys().map(|name| {
+        let clusters: &[&String] = &self.clusters.keys().filter(|_| scope.filter.is_some()).collect::<Vec<_>>();
+        let own = self.vars.keys().map(|name| ("vars", name)).chain(clusters.iter().map(|name| ("cluster", *name)));
+        let own = own.map(|(table, name)| {
             // Another name would be read as an expression: `a-b` is a subtraction.
             let is_identifier = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
                 && name.chars().all(|c| c.is_alphanumeric() || c == '_');
             // In single quotes, because the template is usually within double quotes.
             match is_identifier {
-                true => format!("vars.{name}"),
-                false if name.contains('\'') => format!("vars[{name:?}]"),
-                false => format!("vars['{name}']"),
+                true => format!("{table}.{name}"),
+                false if name.contains('\'') => format!("{table}[{name:?}]"),
+                false => format!("{table}['{name}']"),
             }
         });
         known.into_iter().map(str::to_owned).chain(own).collect()

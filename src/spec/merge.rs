@@ -11,7 +11,7 @@ use super::unset;
 use crate::diag::{Code, Diagnostic, FileId, Location, Sink};
 
 /// The tables of named things, which all files contribute to.
-pub(super) const NAMED: [&str; 3] = ["vars", "filters", "workloads"];
+pub(super) const NAMED: [&str; 4] = ["vars", "clusters", "filters", "workloads"];
 /// The arrays that all files contribute to.
 const LISTS: [&str; 1] = ["bindings"];
 /// The keys of a filter of which only one can be set.

@@ -55,6 +55,8 @@ pub(crate) struct Spec {
     pub(crate) rollout: Rollout,
     pub(crate) names: Names,
     pub(crate) vars: BTreeMap<String, Spanned<Value>>,
+    /// By name.
+    pub(crate) clusters: BTreeMap<String, Spanned<types::Cluster>>,
     pub(crate) filters: BTreeMap<String, Spanned<Filter>>,
     pub(crate) workloads: BTreeMap<String, Spanned<Workload>>,
     /// In the order of the file.
@@ -235,6 +237,7 @@ impl Loader<'_> {
             (decoder.section("output"), decoder.section("rollout"), decoder.section("names"));
         let mut vars: BTreeMap<String, Spanned<Value>> = decoder.entries("vars");
         let filters: BTreeMap<String, Spanned<Filter>> = decoder.entries("filters");
+        let clusters: BTreeMap<String, Spanned<types::Cluster>> = decoder.entries("clusters");
         let workloads: BTreeMap<String, Spanned<Workload>> = decoder.entries("workloads");
         let (bindings, unread_bindings) = decoder.list("bindings");
         let default_workload = decoder.default_workload();
@@ -269,6 +272,7 @@ impl Loader<'_> {
             rollout,
             names,
             vars,
+            clusters,
             filters,
             workloads,
             bindings,

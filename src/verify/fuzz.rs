@@ -65,7 +65,13 @@ pub fn drive(module: &[u8], choices: u8) -> String {
         location,
     });
     let envoy = Istio::NEWEST.envoy_minor();
-    let subject = Subject { name: "w".into(), envoy, plugins: plugins.collect(), tests: vec![test(location, choices)] };
+    let subject = Subject {
+        name: "w".into(),
+        envoy,
+        plugins: plugins.collect(),
+        clusters: None,
+        tests: vec![test(location, choices)],
+    };
     let mut sink = Sink::new();
     let report = run::run(&world, &[subject], &Options::default(), &mut sink, &|_, _| {});
     report

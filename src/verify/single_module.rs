@@ -107,6 +107,7 @@ fn subject(single: &SingleModule, module: &Module, location: Location) -> Subjec
         name: single.file.to_string(),
         envoy: Istio::NEWEST.envoy_minor(),
         plugins: vec![entry],
+        clusters: None,
         tests: Vec::new(),
     }
 }

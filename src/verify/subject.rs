@@ -21,6 +21,8 @@ pub(crate) struct Subject {
     /// The plugins that reach the proxy, in the order of the request path. Plugins at the head of a chain, before Istio's own filters,
     /// come first.
     pub(crate) plugins: Vec<ChainEntry>,
+    /// The clusters that mesh.toml declares, by their names in the proxy. `None`: any cluster may exist.
+    pub(crate) clusters: Option<BTreeSet<String>>,
     pub(crate) tests: Vec<Test>,
 }
 
@@ -147,6 +149,15 @@ impl ChainEntry {
 }
 
 impl Subject {
+    /// Whether the proxy has the cluster, as far as mesh.toml and Istio's names say.
+    pub(crate) fn has_cluster(&self, name: &str) -> bool {
+        /// Clusters of every sidecar (istio/istio, pilot/pkg/networking/util/util.go and tools/packaging/common).
+        const ALWAYS: [&str; 5] =
+            ["PassthroughCluster", "InboundPassthroughCluster", "BlackHoleCluster", "xds-grpc", "sds-grpc"];
+        let of_service = || name.starts_with("outbound|") || name.starts_with("inbound|");
+        self.clusters.as_ref().is_none_or(|clusters| clusters.contains(name)) || ALWAYS.contains(&name) || of_service()
+    }
+
     /// The HTTP chain of the listener that a test's requests come to, in the order of the request path.
     pub(crate) fn http_chain(&self, test: &Test) -> Vec<&ChainEntry> {
         self.chain(FilterType::Http, test)

@@ -30,6 +30,8 @@ pub struct PluginOutcome {
     pub log: Vec<LogLine>,
     /// Behavior that is probably unintended.
     pub remarks: Vec<Remark>,
+    /// The clusters that the plugin called until it was configured.
+    pub calls: Vec<String>,
 }
 
 /// The outcome of one exchange. Plugins are numbered by their place in the configuration.

@@ -1,5 +1,6 @@
 //! The EnvoyFilter that inserts a filter into a chain.
 
+use super::clusters;
 use super::plan::{EnvoyFilter, Plugin};
 use super::{FLUX_NO_SUBSTITUTE, labels, limits, plugin, strings};
 use crate::domain::anchor::Anchor;
@@ -36,6 +37,7 @@ pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter 
                 .iter()
                 .map(|anchor| config_patch(mesh, filter, *anchor))
                 .chain(extension_config(mesh, filter))
+                .chain(clusters::patches(mesh, filter))
                 .collect(),
         },
     }
@@ -84,8 +86,8 @@ fn config_patch(mesh: &Mesh, filter: &EnvoyFilter, anchor: Option<&'static str>)
 fn chain_filter(plugin: &Plugin) -> ChainFilter {
     let name = plugin.chain_name.clone();
     match discovery(plugin) {
-        None => ChainFilter { name, typed_config: Some(plugin::typed_config(plugin)), config_discovery: None },
-        discovery => ChainFilter { name, typed_config: None, config_discovery: discovery },
+        None => ChainFilter { name, typed_config: Some(plugin::typed_config(plugin)), ..ChainFilter::default() },
+        discovery => ChainFilter { name, config_discovery: discovery, ..ChainFilter::default() },
     }
 }
 
@@ -101,7 +103,7 @@ fn extension_config(mesh: &Mesh, filter: &EnvoyFilter) -> Option<ConfigPatch> {
             proxy: mesh.proxy_version.clone().map(|proxy_version| ProxyMatch { proxy_version }),
             listener: ListenerMatch::default(),
         },
-        patch: Patch { operation: Operation::Add, value: ChainFilter { name, typed_config, config_discovery: None } },
+        patch: Patch { operation: Operation::Add, value: ChainFilter { name, typed_config, ..ChainFilter::default() } },
     })
 }
 

@@ -1,5 +1,6 @@
 //! Modules in ConfigMaps, mounted into the sidecar by a patch of the workload, and configured by Istio's EnvoyFilter.
 
+mod clusters;
 mod config_map;
 mod filter;
 mod limits;

@@ -73,6 +73,7 @@ impl Check<'_> {
     fn calls(&mut self, written: &Spanned<Vec<traffic::ExpectedCall>>) -> Expected<Vec<ExpectedCall>> {
         let calls = written.iter().map(|call| ExpectedCall {
             cluster: call.cluster.to_string(),
+            names: vec![call.cluster.to_string()],
             headers: self.expected_fields(&call.headers, OF_REQUESTS),
             body: call.body.as_ref().map(|body| self.expected_body(body)),
             location: call.cluster.location(),

@@ -6,7 +6,7 @@ mod headers;
 mod loading;
 mod message;
 pub(crate) mod suite;
-mod values;
+pub(super) mod values;
 
 #[cfg(test)]
 mod tests;
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mesh_compile_host::{Callout, Exchange, Property, Scenario};
 
+use super::clusters::Clusters;
 use super::link::{Chains, Index};
 use super::roster::Entry;
 use super::workloads::Workload;
@@ -32,6 +33,7 @@ pub(super) fn resolve(
     roster: &[Entry<'_>],
     resolved: &[Workload<'_>],
     index: &Index<'_>,
+    clusters: &Clusters,
     sink: &mut Sink,
 ) -> Vec<Suite> {
     let mut tests = BTreeMap::new();
@@ -45,6 +47,8 @@ pub(super) fn resolve(
         if let (Some(chains), Some(linked)) = (&chains, &workload.entry.linked) {
             tests.iter_mut().for_each(|test| test.chain = chains.of(linked, test));
         }
+        let filters: Vec<&str> = workload.uses.iter().map(|one| one.filter.plugin.name.as_str()).collect();
+        tests.iter_mut().for_each(|test| rename(test, &filters, clusters));
         tests
     };
     let suite = |workload: &Workload<'_>| Suite {
@@ -58,6 +62,26 @@ pub(super) fn resolve(
         tests: of_workload(workload),
     };
     resolved.iter().map(suite).collect()
+}
+
+/// Gives the clusters that mesh.toml declares their names in the proxy: a test may use the short ones.
+fn rename(test: &mut Test, filters: &[&str], clusters: &Clusters) {
+    let names = |key: &str| -> Option<Vec<String>> {
+        let cluster = clusters.get(key)?;
+        let names: BTreeSet<String> = filters.iter().map(|filter| cluster.name(key, filter)).collect();
+        Some(names.into_iter().collect())
+    };
+    let callouts = std::mem::take(&mut test.scenario.callouts);
+    for (key, responses) in callouts {
+        for name in names(&key).unwrap_or_else(|| vec![key.clone()]) {
+            test.scenario.callouts.insert(name, responses.clone());
+        }
+    }
+    for call in test.steps.iter_mut().filter_map(|step| step.expect.calls.as_mut()).flat_map(|calls| &mut calls.value) {
+        if let Some(names) = names(&call.cluster) {
+            call.names = names;
+        }
+    }
 }
 
 /// A filter of a workload, as far as it decides which requests it sees: its direction and its port.

@@ -1,6 +1,6 @@
 //! The traffic tests of mesh.toml, checked. [`crate::resolve`] makes them, and [`crate::verify`] runs them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use mesh_compile_host::{Exchange, Scenario};
@@ -190,7 +190,10 @@ pub(crate) enum ExpectedUpstream {
 /// A call that a filter must make.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedCall {
+    /// As mesh.toml names it.
     pub(crate) cluster: String,
+    /// The names that it may have in the proxy.
+    pub(crate) names: Vec<String>,
     pub(crate) headers: Vec<ExpectedField>,
     pub(crate) body: Option<Expected<Matcher>>,
     pub(crate) location: Location,
@@ -250,4 +253,6 @@ pub(crate) struct Proxies {
     /// EnvoyFilters in this namespace apply to the pods of every namespace.
     pub(crate) root_namespace: String,
     pub(crate) elsewhere: Elsewhere,
+    /// The clusters that something else adds to the proxies, as mesh.toml says.
+    pub(crate) clusters: BTreeSet<String>,
 }

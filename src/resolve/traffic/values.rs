@@ -177,7 +177,7 @@ pub(super) fn is_token(text: &str) -> bool {
 }
 
 /// One whole number with one unit. jiff alone would also read `1h 30m`, `1.5s` and `1 day`.
-fn duration(text: &str) -> Option<Duration> {
+pub(in crate::resolve) fn duration(text: &str) -> Option<Duration> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_plain = unit.len() < text.len() && matches!(unit, "ms" | "s" | "m" | "h");
     let duration: SignedDuration = is_plain.then(|| text.parse().ok())??;

@@ -255,7 +255,18 @@ impl<'a> Shape<'a> {
 
 /// The section that an unknown key of the file's root most likely means.
 pub(super) fn near_section(key: &str) -> Option<&'static str> {
-    const SECTIONS: [&str; 10] =
-        ["mesh", "output", "rollout", "names", "vars", "defaults", "filters", "workloads", "bindings", "env"];
+    const SECTIONS: [&str; 11] = [
+        "mesh",
+        "output",
+        "rollout",
+        "names",
+        "vars",
+        "defaults",
+        "clusters",
+        "filters",
+        "workloads",
+        "bindings",
+        "env",
+    ];
     if SECTIONS.contains(&key) { None } else { crate::diag::suggest(key, SECTIONS.into_iter()) }
 }

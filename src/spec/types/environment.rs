@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::{Binding, Filter, Mesh, Names, Output, Rollout, Value, Workload};
+use super::{Binding, Cluster, Filter, Mesh, Names, Output, Rollout, Value, Workload};
 
 // Only the schema uses these: an overlay is merged before the tables are decoded.
 /// What an environment changes. Tables merge, and everything else is replaced.
@@ -28,6 +28,8 @@ pub(in crate::spec) struct Overlay {
     vars: Option<BTreeMap<String, Value>>,
     /// What every filter and every workload sets that does not set it itself.
     defaults: Option<Defaults>,
+    /// What filters call, by name.
+    clusters: Option<BTreeMap<String, Cluster>>,
     /// The Wasm filters, by name.
     filters: Option<BTreeMap<String, Partial<Filter>>>,
     /// The workloads that run filters, by name.

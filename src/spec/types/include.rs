@@ -41,6 +41,8 @@ pub(crate) enum IncludedTable {
     Vars,
     /// `[defaults]`, for the filters and workloads of that file
     Defaults,
+    /// `[clusters]`
+    Clusters,
     /// `[filters]`
     Filters,
     /// `[workloads]`
@@ -51,13 +53,15 @@ pub(crate) enum IncludedTable {
 
 impl IncludedTable {
     /// All of them, in the order of their declaration.
-    pub(crate) const ALL: [Self; 5] = [Self::Vars, Self::Defaults, Self::Filters, Self::Workloads, Self::Bindings];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Vars, Self::Defaults, Self::Clusters, Self::Filters, Self::Workloads, Self::Bindings];
 
     /// The name of the table.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Vars => "vars",
             Self::Defaults => "defaults",
+            Self::Clusters => "clusters",
             Self::Filters => "filters",
             Self::Workloads => "workloads",
             Self::Bindings => "bindings",

@@ -1,6 +1,7 @@
 //! The tables of mesh.toml. Their documentation is the schema's: editors show it.
 
 mod binding;
+mod cluster;
 mod environment;
 mod filter;
 mod include;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 pub(crate) use binding::Binding;
+pub(crate) use cluster::Cluster;
 pub(super) use environment::{Defaults, Overlay};
 pub(crate) use filter::{Capabilities, CapabilityRule, Filter};
 pub(crate) use include::{Include, IncludeSettings, IncludedTable};
@@ -44,6 +46,8 @@ pub(super) struct File {
     vars: Option<BTreeMap<String, Value>>,
     /// What every filter and every workload sets that does not set it itself.
     defaults: Option<Defaults>,
+    /// What filters call, by name: `{{ cluster.NAME }}` in a configuration.
+    clusters: Option<BTreeMap<String, Cluster>>,
     /// The Wasm filters, by name.
     filters: Option<BTreeMap<String, Filter>>,
     /// The workloads that run filters, by name.

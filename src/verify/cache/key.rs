@@ -17,7 +17,8 @@ pub(super) fn of(subject: &Subject) -> Digest {
     let mut key = Key::default();
     key.text(PROGRAM);
     key.text("embedded");
-    let Subject { name, envoy, plugins, tests } = subject;
+    let Subject { name, envoy, plugins, clusters, tests } = subject;
+    key.variant(clusters);
     key.number(u64::from(*envoy));
     key.text(name);
     key.each(plugins, Key::chain_entry);
@@ -195,8 +196,9 @@ impl Key {
     }
 
     fn call(&mut self, call: &ExpectedCall) {
-        let ExpectedCall { cluster, headers, body, location: _ } = call;
+        let ExpectedCall { cluster, names, headers, body, location: _ } = call;
         self.text(cluster);
+        self.each(names, |key, name| key.text(name));
         self.each(headers, Self::field);
         self.optional(body.as_ref(), Self::body);
     }

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     fn subject(name: &str) -> Subject {
-        Subject { name: name.to_owned(), envoy: 40, plugins: Vec::new(), tests: Vec::new() }
+        Subject { name: name.to_owned(), envoy: 40, plugins: Vec::new(), clusters: None, tests: Vec::new() }
     }
 
     fn report(name: &str) -> Workload {

@@ -132,7 +132,7 @@ fn outcome(entries: &[&Entry], rejection: Option<&str>, at: usize) -> PluginOutc
         (false, None, None, FaultKind::Load)
     };
     let fault = Some(Fault { kind, message: message.to_owned() });
-    PluginOutcome { loads: Some(loads), starts, configures, fault, log, remarks: Vec::new() }
+    PluginOutcome { loads: Some(loads), starts, configures, fault, log, ..PluginOutcome::default() }
 }
 
 /// What the plugin logged in its first VM, Envoy's trial. Its other VMs log the same again.

@@ -3,6 +3,7 @@
 use mesh_compile_host::outcome::Remark;
 use mesh_compile_module::{LoadContext, ModuleReport, Severity, rules};
 
+use super::super::subject::Subject;
 use super::{ChainEntry, Diagnostic, Fault, FaultKind, of_fault};
 use crate::diag::Code;
 use crate::domain::Istio;
@@ -66,10 +67,21 @@ fn by_rule(entry: &ChainEntry) -> Option<Diagnostic> {
     Some(module::diagnostic(error, entry.plugin.filename()))
 }
 
+/// The finding about a call to a cluster that no proxy has.
+pub(super) fn undeclared(who: &str, cluster: &str) -> Diagnostic {
+    Diagnostic::error(Code::MC0608, format!("{who} calls `{cluster}`, a cluster that no proxy has"))
+        .note("the call fails at once")
+        .help("declare what it calls, and write `{{ cluster.auth }}` in its configuration:\n[clusters.auth]\nhost = \"auth.example.com\"\ntls = true")
+        .help(format!("for a service of the mesh, write `service = \"HOST:PORT\"` instead; for a cluster that something else adds, `name = \"{cluster}\"`"))
+}
+
 /// The finding about a remark. The caller adds the location.
-pub(super) fn remark(entry: &ChainEntry, remark: &Remark) -> Diagnostic {
+pub(super) fn remark(subject: &Subject, entry: &ChainEntry, remark: &Remark) -> Diagnostic {
     let name = entry.plugin.name();
     match remark {
+        Remark::UnknownCluster(cluster) if !subject.has_cluster(cluster) => {
+            undeclared(&format!("the filter `{name}`"), cluster)
+        }
         Remark::UnknownCluster(cluster) => {
             Diagnostic::warning(Code::MC0608, format!("the filter `{name}` calls the unknown cluster `{cluster}`"))
                 .note("the call fails immediately, as in a proxy without this cluster")

@@ -55,8 +55,12 @@ impl Findings {
                 let finding = faults::fault(entry, fault).detail(trace::log(subject, &plugin.log));
                 self.add_for_filter(subject, engine, (entry, &fault.message), finding, entry.location);
             }
+            for cluster in plugin.calls.iter().filter(|cluster| !subject.has_cluster(cluster)) {
+                let finding = faults::undeclared(&format!("the filter `{}`", entry.plugin.name()), cluster);
+                self.add_for_filter(subject, engine, (entry, ""), finding, entry.location);
+            }
             for remark in &plugin.remarks {
-                let finding = faults::remark(entry, remark);
+                let finding = faults::remark(subject, entry, remark);
                 self.add_for_filter(subject, engine, (entry, ""), finding, entry.location);
             }
         }
@@ -104,9 +108,14 @@ impl Findings {
                 .detail(trace::exchange(subject, step, outcome));
             self.add_for_workload(subject, engine, &test.name, finding);
         }
+        for call in outcome.calls.iter().filter(|call| !subject.has_cluster(&call.cluster)) {
+            let finding =
+                faults::undeclared(&format!("a filter of `{}`", subject.name), &call.cluster).at(step.location);
+            self.add_for_workload(subject, engine, "", finding);
+        }
         for (number, remark) in &outcome.remarks {
             let Some(entry) = subject.plugins.get(*number) else { continue };
-            let mut finding = faults::remark(entry, remark);
+            let mut finding = faults::remark(subject, entry, remark);
             if let Remark::UnknownCluster(cluster) = remark
                 && let Some(near) = suggest(cluster, test.scenario.callouts.keys().map(String::as_str))
             {

@@ -61,7 +61,13 @@ fn subject() -> Subject {
     };
     let (direction, location) = (Direction::Inbound, at(0));
     let entry = ChainEntry { plugin: Arc::new(plugin), chain: FilterType::Http, direction, port: None, location };
-    Subject { name: "Deployment/default/web".into(), envoy: 40, plugins: vec![entry], tests: Vec::new() }
+    Subject {
+        name: "Deployment/default/web".into(),
+        envoy: 40,
+        plugins: vec![entry],
+        clusters: None,
+        tests: Vec::new(),
+    }
 }
 
 fn test(steps: Vec<Expect>) -> Test {
@@ -344,6 +350,7 @@ fn calls() {
     let expect = |clusters: &[&str]| {
         let call = |cluster: &&str| ExpectedCall {
             cluster: (*cluster).into(),
+            names: vec![(*cluster).into()],
             headers: vec![field(":path", vec![is("/check")])],
             body: Some(expected(is("ask"))),
             location: at(7),

@@ -1,7 +1,7 @@
 //! An EnvoyFilter as istiod applies it (istio/istio, pilot/pkg/networking/core/envoyfilter/listener_patch.go). A patch that this
 //! program never writes is an error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
 
@@ -21,6 +21,8 @@ pub(super) struct EnvoyFilter {
     pub(super) priority: i32,
     selector: Strings,
     pub(super) patches: Vec<Patch>,
+    /// The names of the clusters that it adds.
+    pub(super) clusters: BTreeSet<String>,
 }
 
 /// A patch that inserts a plugin into a chain.
@@ -44,7 +46,7 @@ type Extensions = BTreeMap<String, TypedConfig>;
 
 /// The name and the configuration of an `EXTENSION_CONFIG`.
 fn extension(patch: ConfigPatch) -> Result<(String, TypedConfig), String> {
-    let ChainFilter { name, typed_config, config_discovery } = patch.patch.value;
+    let ChainFilter { name, typed_config, config_discovery, .. } = patch.patch.value;
     match (patch.patch.operation, typed_config, config_discovery) {
         (Operation::Add, Some(typed_config), None) => Ok((name, typed_config)),
         (operation, ..) => {
@@ -56,8 +58,10 @@ fn extension(patch: ConfigPatch) -> Result<(String, TypedConfig), String> {
 impl EnvoyFilter {
     pub(super) fn new(object: objects::EnvoyFilter, istio: &str) -> Result<Self, String> {
         let objects::EnvoyFilter { metadata, spec, .. } = object;
+        let (clusters, patches): (Vec<_>, Vec<_>) =
+            spec.config_patches.into_iter().partition(|patch| patch.apply_to == ApplyTo::Cluster);
         let (extensions, patches): (Vec<_>, Vec<_>) =
-            spec.config_patches.into_iter().partition(|patch| patch.apply_to == ApplyTo::ExtensionConfig);
+            patches.into_iter().partition(|patch| patch.apply_to == ApplyTo::ExtensionConfig);
         let extensions = extensions.into_iter().map(extension).collect::<Result<BTreeMap<_, _>, _>>()?;
         let patches = patches.into_iter().map(|patch| Patch::new(patch, &extensions, istio));
         Ok(Self {
@@ -66,6 +70,7 @@ impl EnvoyFilter {
             priority: spec.priority,
             selector: spec.workload_selector.labels,
             patches: patches.collect::<Result<_, _>>()?,
+            clusters: clusters.into_iter().map(cluster).collect::<Result<_, _>>()?,
         })
     }
 
@@ -81,9 +86,9 @@ impl Patch {
         let chain = match apply_to {
             ApplyTo::HttpFilter => FilterType::Http,
             ApplyTo::NetworkFilter => FilterType::Network,
-            ApplyTo::ExtensionConfig => return Err("a configuration is no filter of a chain".to_owned()),
+            ApplyTo::ExtensionConfig | ApplyTo::Cluster => return Err("it is no filter of a chain".to_owned()),
         };
-        let ChainFilter { name, typed_config, config_discovery } = patch.value;
+        let ChainFilter { name, typed_config, config_discovery, .. } = patch.value;
         let (typed_config, load_failure) = match (typed_config, config_discovery) {
             (Some(typed_config), None) => (typed_config, LoadFailure::StopRollout),
             (None, Some(discovery)) => discovered(&name, &discovery, extensions)?,
@@ -118,6 +123,17 @@ impl Patch {
         let Some(pattern) = &self.proxy_version else { return Ok(true) };
         let regex = Regex::new(pattern).map_err(|error| format!("proxyVersion: {error}"))?;
         Ok(regex.is_match(&format!("{istio}.0")))
+    }
+}
+
+/// The name of a cluster that is added.
+fn cluster(patch: ConfigPatch) -> Result<String, String> {
+    let ChainFilter { name, cluster_type, .. } = patch.patch.value;
+    match (patch.patch.operation, cluster_type, patch.matches.context) {
+        (Operation::Add, Some(_), PatchContext::SidecarOutbound | PatchContext::Gateway) => Ok(name),
+        (operation, _, context) => {
+            Err(format!("mesh-compile renders no cluster `{name}` by {operation:?} in {context:?}"))
+        }
     }
 }
 

@@ -98,10 +98,15 @@ fn subject<'a>(
     labels.extend(pod.labels.clone());
     let files = pod.files(&suite.namespace, objects)?;
     let mut unseen = BTreeSet::new();
+    let mut clusters = proxies.clusters.clone();
     // By place, in the order of the chain.
     let mut network: BTreeMap<usize, Vec<ChainEntry>> = BTreeMap::new();
     let mut http = network.clone();
     for filter in objects.envoy_filters(&suite.namespace, &proxies.root_namespace, &labels) {
+        if let Some(twice) = filter.clusters.iter().find(|name| clusters.contains(*name)) {
+            return Err(format!("two objects add the cluster `{twice}` to its proxy"));
+        }
+        clusters.extend(filter.clusters.iter().cloned());
         for (number, patch) in filter.patches.iter().enumerate() {
             if !patch.applies_to(&proxies.istio)? {
                 continue;
@@ -135,7 +140,7 @@ fn subject<'a>(
     }
     let plugins = network.into_values().chain(http.into_values()).flatten().collect();
     let tests = if unseen.is_empty() { suite.tests.clone() } else { Vec::new() };
-    Ok((Subject { name: name(suite), envoy: proxies.envoy, plugins, tests }, unseen))
+    Ok((Subject { name: name(suite), envoy: proxies.envoy, plugins, clusters: Some(clusters), tests }, unseen))
 }
 
 fn is_same_network_filter(one: &ChainEntry, other: &ChainEntry) -> bool {

@@ -35,6 +35,7 @@ fn proxies(istio: &str) -> Proxies {
         assumed: None,
         root_namespace: "istio-system".to_owned(),
         elsewhere: Elsewhere::default(),
+        clusters: BTreeSet::new(),
     }
 }
 
@@ -256,7 +257,12 @@ fn objects_that_mesh_compile_does_not_render_are_errors() {
     let spec = format!("{THREE}workloads.web = {{ selector.app = 'web', filters = ['a', 'b'] }}");
     let cases = [
         ("envoyfilters/default/wasm-a", "/a.wasm", "/z.wasm", "needs `/var/local/lib/wasm-filters/z.wasm`, but `"),
-        ("envoyfilters/default/wasm-a", "INSERT_BEFORE", "INSERT_AFTER", "mesh-compile renders no InsertAfter relative to envoy.filters.http.router"),
+        (
+            "envoyfilters/default/wasm-a",
+            "INSERT_BEFORE",
+            "INSERT_AFTER",
+            "mesh-compile renders no InsertAfter relative to envoy.filters.http.router",
+        ),
         ("envoyfilters/default/wasm-a", "applyTo: HTTP_FILTER", "applyTo: CLUSTER", "unknown variant `CLUSTER`"),
         ("envoyfilters/default/wasm-a", "vm_id:", "vmid:", "unknown field `vmid`"),
         ("envoyfilters/default/wasm-a", "runtime.v8", "runtime.null", "unknown variant `envoy.wasm.runtime.null`"),

@@ -60,6 +60,9 @@ impl Report {
         if not_run > 0 {
             problems.push(format!("{} not run", plural(not_run, "test")));
         }
+        if problems.is_empty() && !self.passed {
+            problems.push("errors were found".to_owned());
+        }
         let result = if problems.is_empty() { "all passed".to_owned() } else { problems.join(", ") };
         let untested = self.workloads.iter().filter(|it| it.tests.is_empty());
         let untested: BTreeSet<_> = untested.map(|it| (&it.environment, &it.name)).collect();

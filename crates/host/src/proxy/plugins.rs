@@ -89,6 +89,7 @@ impl<'a> Plugins<'a> {
             outcome.fault = Some(fault);
         }
         let mut proxy_state = self.proxy_state.borrow_mut();
+        outcome.calls = proxy_state.take_calls().into_iter().map(|call| call.cluster).collect();
         outcome.log = std::mem::take(&mut proxy_state.log);
         outcome.remarks = std::mem::take(&mut proxy_state.remarks).into_iter().map(|(_, remark)| remark).collect();
         drop(proxy_state);

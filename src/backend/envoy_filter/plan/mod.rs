@@ -23,6 +23,7 @@ use crate::diag::{Location, Sink};
 use crate::domain::{
     Digest, Direction, FilterType, Insert, LabelKey, LabelValue, LoadFailure, Namespace, ObjectName, OnFailure, Runtime,
 };
+use crate::resolve::clusters::Host;
 use crate::resolve::mesh::{Attachment, Mesh, Source, Workload};
 use crate::resolve::template::Templates;
 use crate::spec::{Names, Spec};
@@ -129,6 +130,8 @@ pub(crate) struct Plugin {
     pub(crate) on_failure: Option<FailureField>,
     pub(crate) load_failure: LoadFailure,
     pub(crate) stop_iteration: Option<StopIteration>,
+    /// The hosts that it calls, by the names of their clusters.
+    pub(crate) hosts: BTreeMap<String, Host>,
 }
 
 /// The host functions that the module may call, and the callbacks that Envoy calls.

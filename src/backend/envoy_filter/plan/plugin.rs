@@ -22,6 +22,7 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment) -> Plugin {
         runtime: plugin.runtime,
         allow_precompiled: plugin.allow_precompiled,
         filename: workload.mount.file_of(plugin),
+        hosts: settings.hosts.clone(),
         env: settings.env.clone(),
         env_from_host: plugin.env_from_host.clone(),
         capabilities: capabilities

@@ -52,7 +52,7 @@ pub(super) fn subject(plugins: Vec<Plugin>, tests: Vec<Test>) -> Subject {
         location: nowhere(),
     };
     let plugins = plugins.into_iter().map(place).collect();
-    Subject { name: "Deployment/default/web".to_owned(), envoy: 40, plugins, tests }
+    Subject { name: "Deployment/default/web".to_owned(), envoy: 40, plugins, clusters: None, tests }
 }
 
 pub(super) fn test(steps: Vec<Step>) -> Test {
