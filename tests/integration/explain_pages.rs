@@ -182,7 +182,7 @@ fn temp_dir() -> Result<tempfile::TempDir, Box<dyn Error>> {
     let mut large = [&module[..], &[0, 0x80, 0x80, 0xc0, 0x00]].concat();
     large.resize(large.len() + 0x10_0000, 0);
     write("target/wasm32-wasip1/debug/demo.wasm", &large)?;
-    write("filter/large.json", &[b' '; 1_500_001])?;
+    write("filter/large.json", &[b' '; 1_600_000])?;
     for (path, name) in [("deploy/shop.yaml", "web"), ("deploy/payments/api.yaml", "api")] {
         let template = "{ metadata: { labels: { app: web } } }";
         let head = "apiVersion: apps/v1\nkind: Deployment";
