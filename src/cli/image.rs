@@ -82,20 +82,37 @@ impl Image {
         let mut text = String::new();
         let names: BTreeSet<&str> = images.iter().map(|image| image.ref_name.as_str()).collect();
         for image in images {
-            let ModuleImage { filter, ref_name, name, digest, size, .. } = image;
-            let (dir, tag) = (shell(self.output.as_str()), image.tag());
+            let ModuleImage { filter, name, digest, size, .. } = image;
             text.push_str(&line(&format!("# {filter}: {} bytes, {name}@{digest}", grouped(*size))));
             text.push_str("# push it, with one of:\n");
-            text.push_str(&line(&format!("skopeo copy oci:{dir}:{ref_name} docker://{name}:{tag}")));
-            text.push_str(&line(&format!("# oras cp --from-oci-layout {dir}:{ref_name} {name}:{tag}")));
-            // crane pushes a layout of one image.
-            if names.len() == 1 {
-                text.push_str(&line(&format!("# crane push {dir} {name}:{tag}")));
+            let mut comment = "";
+            for command in self.pushes(image, names.len() == 1) {
+                text.push_str(&line(&format!("{comment}{command}")));
+                comment = "# ";
             }
             text.push_str("# sign it:\n");
             text.push_str(&line(&format!("# cosign sign {name}@{digest}")));
         }
         text
+    }
+
+    /// The commands that push an image of the layout.
+    fn pushes(&self, image: &ModuleImage, is_only: bool) -> Vec<String> {
+        let ModuleImage { ref_name, name, .. } = image;
+        let (dir, tag) = (shell(self.output.as_str()), image.tag());
+        let mut commands = Vec::new();
+        // skopeo takes what follows the first `:` for the name of the image, ORAS what follows the first `@` for its digest.
+        if !dir.contains(':') {
+            commands.push(format!("skopeo copy oci:{dir}:{ref_name} docker://{name}:{tag}"));
+        }
+        if !dir.contains('@') {
+            commands.push(format!("oras cp --from-oci-layout {dir}:{ref_name} {name}:{tag}"));
+        }
+        // crane pushes a layout of one image.
+        if is_only {
+            commands.push(format!("crane push {dir} {name}:{tag}"));
+        }
+        commands
     }
 }
 

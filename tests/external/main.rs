@@ -1,10 +1,12 @@
-//! Tests against the real tools: Envoy, kubectl, kustomize and Taplo, which `scripts/setup` installs.
+//! Tests against the real tools, which `scripts/setup` installs: Envoy, kubectl, kustomize and Taplo, and for images a registry,
+//! skopeo, ORAS, crane, umoci and Istio's fetcher.
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
 mod asm_recipe;
 mod base;
 mod envoy;
+mod image;
 mod kubectl;
 mod mesh;
 mod module_loading;
