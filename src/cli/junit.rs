@@ -85,14 +85,15 @@ fn text(text: &str) -> XmlString {
 
 #[cfg(test)]
 mod tests {
-    use mesh_compile::verify::{Engine, Report, Test, Workload};
+    use mesh_compile::verify::{Engine, Memory, Report, Test, Workload};
 
     use super::document;
 
     fn named(name: &str) -> String {
         let test = Test { name: name.to_owned(), passed: true, ran: true, failures: Vec::new(), exchanges: Vec::new() };
         let (engine, tests) = (Engine::Embedded, vec![test]);
-        let workload = Workload { environment: None, name: "w".to_owned(), engine, runs: Vec::new(), tests };
+        let memory = Memory { vms: 0, bytes: 0 };
+        let workload = Workload { environment: None, name: "w".to_owned(), engine, runs: Vec::new(), tests, memory };
         document(&Report { engine, workloads: vec![workload], passed: true, assumed: None })
     }
 

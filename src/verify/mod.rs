@@ -27,7 +27,7 @@ mod text;
 
 use camino::Utf8PathBuf;
 
-pub use report::{Engine, Report, Run, Test, Workload};
+pub use report::{Engine, Memory, Report, Run, Test, Workload};
 pub use single_module::SingleModule;
 
 use crate::diag::Sink;
