@@ -1,11 +1,12 @@
 //! A project whose modules are in images, and the commands that mesh-compile prints for them.
 
+use std::fs;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::manifests::{documents, entries, string};
-use crate::project::{Project, Ran, module};
+use crate::project::{Project, Ran, repository};
 use crate::tools::tool;
 
 /// The directory of the layout.
@@ -14,9 +15,9 @@ pub(super) const LAYOUT: &str = "images";
 /// What Debian's package of skopeo installs for all users.
 const POLICY: &str = r#"{"default":[{"type":"insecureAcceptAnything"}]}"#;
 
-/// The module of the filter `one`.
+/// The module of the filter `one`: the demo filter, which takes several blocks of the layer.
 pub(super) fn one() -> Vec<u8> {
-    module(1)
+    fs::read(repository().join("filter/example-filter.wasm")).expect("the demo filter")
 }
 
 /// A workload with the filter `one` in the image `HOST/filters/one`, and more lines of mesh.toml.
