@@ -78,7 +78,11 @@ fn settings(
     for text in texts.into_iter().flatten().chain(env.values()) {
         check_kustomize(text, text.location(), sink);
     }
-    let texts = || texts.into_iter().flatten().chain(env.values());
+    let vm_configuration = plugin.vm_configuration.as_deref();
+    let texts = || {
+        let values = env.values().map(|value| value.as_str());
+        configuration.as_ref().map(|text| text.as_str()).into_iter().chain(vm_configuration).chain(values)
+    };
     // Whoever writes the name by hand calls the cluster too.
     let host = |(key, cluster): (&String, &Cluster)| match cluster {
         Cluster::Host(host) => {

@@ -54,7 +54,7 @@ pub(super) fn resolve<'a>(
             root_id: text(&written.root_id),
             vm_id: text(&written.vm_id).unwrap_or_else(|| name.clone()),
             vm: vm(written, sink),
-            vm_configuration: text(&written.vm_config_text),
+            vm_configuration: None,
             runtime: written.runtime.as_deref().copied().unwrap_or_default(),
             allow_precompiled: written.allow_precompiled.as_deref().copied(),
             env_from_host: written.env_from_host.iter().map(|name| name.to_string()).collect(),
@@ -64,8 +64,13 @@ pub(super) fn resolve<'a>(
             stop_iteration,
             location: written.key_location(),
         };
+        let mut vm_configuration = None;
         let vars = FilterVars::of(&plugin);
         let scope = Scope { filter: Some(&vars), workload: None };
+        if let Some(text) = &written.vm_config_text {
+            let Some(rendered) = templates.render(text, &scope, sink) else { continue };
+            vm_configuration = Some(rendered);
+        }
         let context = sources::Context {
             spec,
             settings,
@@ -77,6 +82,7 @@ pub(super) fn resolve<'a>(
         };
         let Some(source) = sources::resolve(&context, &plugin.module, sink) else { continue };
         plugin.source = source;
+        plugin.vm_configuration = vm_configuration;
         let of_env = written.env.values().any(|value| templates.depends_on_workload(value));
         let depends_on_workload = of_env || configuration.as_ref().is_some_and(|it| it.depends_on_workload(templates));
         filters.insert(name.as_str(), Filter { written, plugin, configuration, depends_on_workload });

@@ -11,6 +11,7 @@ mod examples;
 mod injection;
 mod kinds;
 mod kubelet;
+mod loading;
 mod pods;
 mod rejected;
 mod secrets;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     tests.extend(rejected::tests());
     tests.extend(secrets::tests());
     let mut tests: Vec<_> = tests.into_iter().map(|test| (test, false)).collect();
-    let pods = pods::tests().into_iter().map(|(name, test)| (format!("pods: {name}"), test));
+    let pods = pods::tests().into_iter().chain(loading::tests()).map(|(name, test)| (format!("pods: {name}"), test));
     tests.extend(pods.map(|test| (test, kubelet::is_skipped())));
 
     let wanted = |name: &String| arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));

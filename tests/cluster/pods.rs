@@ -44,7 +44,7 @@ fn rendered(plane: &ControlPlane, namespace: &str, base: &[Value]) -> Vec<Value>
     build(&project.path("out"))
 }
 
-fn demo_filter() -> Vec<u8> {
+pub(crate) fn demo_filter() -> Vec<u8> {
     std::fs::read(repository().join("filter/example-filter.wasm")).expect("the demo filter")
 }
 
@@ -56,7 +56,7 @@ fn add_labels(metadata: &mut Value, filter: &Value) {
 }
 
 /// A Deployment of an app on port 8080.
-fn deployment(namespace: &str, name: &str, replicas: usize) -> Value {
+pub(crate) fn deployment(namespace: &str, name: &str, replicas: usize) -> Value {
     let labels = json!({ "app": name });
     let container = json!({ "name": "app", "image": "app:1", "ports": [{ "containerPort": 8080 }] });
     let template = json!({ "metadata": { "labels": labels }, "spec": { "containers": [container] } });
@@ -69,7 +69,7 @@ fn deployment(namespace: &str, name: &str, replicas: usize) -> Value {
 }
 
 /// The Service of all apps of a namespace.
-fn service(namespace: &str, app: &str) -> Value {
+pub(crate) fn service(namespace: &str, app: &str) -> Value {
     let spec = json!({ "selector": { "app": app }, "ports": [{ "name": "http", "port": 80, "targetPort": 8080 }] });
     json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": app, "namespace": namespace }, "spec": spec })
 }

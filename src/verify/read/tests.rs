@@ -263,7 +263,12 @@ fn objects_that_mesh_compile_does_not_render_are_errors() {
             "INSERT_AFTER",
             "mesh-compile renders no InsertAfter relative to envoy.filters.http.router",
         ),
-        ("envoyfilters/default/wasm-a", "applyTo: HTTP_FILTER", "applyTo: CLUSTER", "unknown variant `CLUSTER`"),
+        (
+            "envoyfilters/default/wasm-a",
+            "applyTo: HTTP_FILTER",
+            "applyTo: CLUSTER",
+            "mesh-compile renders no cluster `wasm.a` by InsertBefore in SidecarInbound",
+        ),
         ("envoyfilters/default/wasm-a", "vm_id:", "vmid:", "unknown field `vmid`"),
         ("envoyfilters/default/wasm-a", "runtime.v8", "runtime.null", "unknown variant `envoy.wasm.runtime.null`"),
         ("envoyfilters/default/wasm-a", "kind: EnvoyFilter", "kind: Sidecar", "unknown kind `Sidecar`"),

@@ -40,6 +40,9 @@ filters = ["tags"]
 [workloads.old]
 selector = { app = "old" }
 filters = ["tags"]
+
+[clusters.idp]
+name = "idp"
 "#;
 
 /// The subjects of [`SPEC`]: api, old, web.

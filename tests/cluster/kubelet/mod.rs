@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 
 use self::api::Api;
 use self::node::{Node, Shared};
-pub(crate) use self::pod::Pod;
+pub(crate) use self::pod::{Connection, Pod};
 pub(crate) use self::requirements::is_skipped;
 use crate::control_plane::last_lines;
 

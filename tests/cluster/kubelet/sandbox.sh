@@ -28,4 +28,8 @@ while [ "$1" != -- ]; do
 done
 shift
 
+# The certificate authorities that the images of the proxy have.
+mkdir -p "$root/etc/ssl/certs"
+cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs"
+
 exec chroot "$root" "$@"
