@@ -116,7 +116,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("selector", "wasm-log-level = \"warn\"\nselector", "warn"),
     ("[\"one\"]", "[{ filter = \"one\", port = 0 }]", "anyOf"),
     ("[\"one\"]", "[{ filter = \"one\", port = 65536 }]", "anyOf"),
-    ("[\"one\"]", "[{ filter = \"one\", insert = \"last\" }]", "anyOf"),
+    ("[\"one\"]", "[{ filter = \"one\", insert = \"middle\" }]", "anyOf"),
     ("[\"one\"]", "[]", "less than 1 item"),
     ("", "[[workloads.web.tests]]\nname = 'a'\ndirection = 'any'\n", "any"),
     ("", "[[workloads.web.tests]]\nname = 'a'\nport = 0\n", "minimum"),
@@ -127,7 +127,6 @@ const CASES: &[(&str, &str, &str)] = &[
     ("", "[[workloads.web.tests]]\nname = 'a'\ncallouts.auth = []\n", "anyOf"),
     ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.headers.a = []\n", "anyOf"),
     // Missing keys.
-    ("module = \"one.wasm\"", "", "module"),
     ("[\"one\"]", "[{ port = 80 }]", "anyOf"),
     ("", "[[workloads.web.tests]]\nrequest.path = '/'\n", "name"),
     ("", "[[workloads.web.tests]]\nname = 'a'\nexpect.calls = [{ body = 'a' }]\n", "cluster"),

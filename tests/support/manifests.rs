@@ -83,9 +83,26 @@ pub(crate) fn config_map_value(config_map: &Value, key: &str) -> Option<Vec<u8>>
     Some(STANDARD.decode(encoded).expect("base64"))
 }
 
-/// The configuration of the plugin in the first patch of an EnvoyFilter.
+/// The volumes or mounts of an annotation for the injector: a list, or a map whose keys are the names of the volumes.
+pub(crate) fn injected(annotation: &str) -> Vec<Value> {
+    match serde_json::from_str(annotation).expect("JSON") {
+        Value::Array(items) => items,
+        Value::Object(entries) => {
+            let named = |(name, mut item): (String, Value)| {
+                item["name"] = Value::String(name);
+                item
+            };
+            entries.into_iter().map(named).collect()
+        }
+        other => panic!("neither a list nor a map: {other}"),
+    }
+}
+
+/// The configuration of the plugin: in the patch of the filter, or in the one that extension discovery serves.
 pub(crate) fn plugin(envoy_filter: &Value) -> &Value {
-    let typed = &envoy_filter["spec"]["configPatches"][0]["patch"]["value"]["typed_config"];
+    let patches = envoy_filter["spec"]["configPatches"].as_array().expect("patches");
+    let typed = patches.iter().map(|patch| &patch["patch"]["value"]["typed_config"]).find(|it| it.is_object());
+    let typed = typed.unwrap_or_else(|| panic!("no plugin: {envoy_filter}"));
     // A TypedStruct nests it one level deeper.
     if typed["value"].is_object() { &typed["value"]["config"] } else { &typed["config"] }
 }
@@ -114,6 +131,8 @@ pub(crate) struct Use {
     pub(crate) context: &'static str,
     pub(crate) port: Option<i64>,
     pub(crate) first: bool,
+    /// The filter of Istio that it stands right before.
+    pub(crate) before: Option<String>,
     /// The configuration of the plugin. `None` if it contains a template.
     pub(crate) config: Option<Value>,
 }
@@ -133,6 +152,7 @@ pub(crate) fn workloads(spec: &toml::Table) -> Vec<Workload> {
                 written.as_str().map_or_else(|| (written["filter"].as_str(), written), |it| (Some(it), &plain));
             let filter = filter.expect("a name").to_owned();
             let declared = &spec["filters"][&filter];
+            let insert = with.get("insert");
             let config =
                 with.get("config").or_else(|| declared.get("config")).map(|it| serde_json::to_value(it).expect("JSON"));
             Use {
@@ -144,7 +164,8 @@ pub(crate) fn workloads(spec: &toml::Table) -> Vec<Workload> {
                     _ => "ANY",
                 },
                 port: with.get("port").and_then(toml::Value::as_integer),
-                first: str(with, "insert").is_some_and(|insert| insert == "first"),
+                first: insert.is_some_and(|insert| insert.as_str() == Some("first")),
+                before: insert.and_then(|insert| str(insert, "before")),
                 config: config.filter(|config| !config.to_string().contains("{{")),
                 filter,
             }

@@ -33,9 +33,7 @@ fn mounted(template: &Value) -> (Vec<Value>, Vec<Value>) {
     let annotation = |name: &str| template["metadata"]["annotations"][format!("sidecar.istio.io/{name}")].as_str();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     match (annotation("userVolume"), annotation("userVolumeMount")) {
-        (Some(volumes), Some(mounts)) => {
-            (serde_json::from_str(volumes).expect("a list"), serde_json::from_str(mounts).expect("a list"))
-        }
+        (Some(volumes), Some(mounts)) => (injected(volumes), injected(mounts)),
         (None, None) => {
             let containers = list(&template["spec"]["containers"]);
             let proxy = containers.iter().find(|container| container["name"] == "istio-proxy").expect("a proxy");
@@ -111,6 +109,15 @@ fn every_path_leads_to_the_module_of_mesh_toml() {
                 let mount = mounts.iter().find(inside).unwrap_or_else(|| panic!("{path} is not mounted"));
                 let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).expect("a volume");
                 let key = &path[string(&mount["mountPath"]).len() + 1..];
+                let used = workload.uses.iter().find(|used| plugin["name"] == *used.filter).expect("a use");
+                if let Some(reference) = volume["image"]["reference"].as_str() {
+                    // What the image contains is shown in tests/external/image.
+                    let image = example.spec["filters"][&used.filter]["image"].as_str().expect("an image");
+                    let image = image.replace("{{ filter.name }}", &used.filter);
+                    assert!(reference.starts_with(&format!("{image}@sha256:")), "{reference}");
+                    assert_eq!(key, "plugin.wasm");
+                    continue;
+                }
                 let files: Vec<_> = sources(volume)
                     .iter()
                     .filter_map(|name| {
@@ -118,7 +125,6 @@ fn every_path_leads_to_the_module_of_mesh_toml() {
                         config_map_value(config_map, key)
                     })
                     .collect();
-                let used = workload.uses.iter().find(|used| plugin["name"] == *used.filter).expect("a use");
                 let expected = std::fs::read(example.dir.join(&used.module)).expect("a module");
                 assert!(files == [expected], "{path} of {} is in {} ConfigMaps", workload.name, files.len());
             }
@@ -154,7 +160,7 @@ fn every_envoy_filter_selects_the_pods_that_list_it_and_no_others() {
 fn the_chain_is_in_the_order_of_mesh_toml() {
     for example in built() {
         for workload in &example.workloads {
-            let mut chain = vec!["of Istio", "router"];
+            let mut chain = vec!["of Istio", "fault", "router"];
             let applied = example.applied(workload);
             assert_eq!(applied.len(), workload.uses.len(), "{}", workload.name);
             let mut last = 0;
@@ -164,7 +170,11 @@ fn the_chain_is_in_the_order_of_mesh_toml() {
                 last = priority;
                 let patch = &filter["spec"]["configPatches"][0];
                 let at = match string(&patch["patch"]["operation"]) {
-                    "INSERT_BEFORE" => chain.len() - 1,
+                    "INSERT_BEFORE" => {
+                        let anchor = &patch["match"]["listener"]["filterChain"]["filter"]["subFilter"]["name"];
+                        let fault = chain.iter().position(|it| anchor == "envoy.filters.http.fault" && *it == "fault");
+                        fault.unwrap_or(chain.len() - 1)
+                    }
                     "INSERT_FIRST" => 0,
                     other => panic!("{other}"),
                 };
@@ -179,11 +189,13 @@ fn the_chain_is_in_the_order_of_mesh_toml() {
                     assert_eq!(serde_json::from_str::<Value>(text).expect("JSON"), *config);
                 }
             }
-            let place = chain.iter().position(|filter| *filter == "of Istio").expect("it is there");
-            let (first, then): (Vec<&Use>, Vec<&Use>) = workload.uses.iter().partition(|used| used.first);
-            let names = |uses: &[&Use]| uses.iter().map(|used| used.filter.clone()).collect::<Vec<_>>();
-            assert_eq!(chain[..place], names(&first), "{}", workload.name);
-            assert_eq!(chain[place + 1..chain.len() - 1], names(&then), "{}", workload.name);
+            let (first, rest): (Vec<&Use>, Vec<&Use>) = workload.uses.iter().partition(|used| used.first);
+            let (before, then): (Vec<&Use>, Vec<&Use>) = rest.into_iter().partition(|used| used.before.is_some());
+            assert!(before.iter().all(|used| used.before.as_deref() == Some("fault")), "{before:?}");
+            let names = |uses: Vec<&Use>| uses.into_iter().map(|used| used.filter.clone()).collect::<Vec<_>>();
+            let of_istio = |name: &str| vec![name.to_owned()];
+            let expected = [names(first), of_istio("of Istio"), names(before), of_istio("fault"), names(then)].concat();
+            assert_eq!(chain[..chain.len() - 1], expected, "{}", workload.name);
         }
     }
 }

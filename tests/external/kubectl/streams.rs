@@ -64,15 +64,15 @@ fn the_volume_of_the_chart_is_mounted_next_to_the_module() {
     let project = Project::examples();
     let objects = documents(&kustomized(&project));
     let template = &find(&objects, "Deployment", ("web", "demo-greeter"))["spec"]["template"];
-    let annotation = |name: &str| {
-        let text = string(&template["metadata"]["annotations"][format!("sidecar.istio.io/{name}")]);
-        serde_json::from_str::<serde_json::Value>(text).expect("JSON")
+    let annotation =
+        |name: &str| injected(string(&template["metadata"]["annotations"][format!("sidecar.istio.io/{name}")]));
+    let names = |items: &[serde_json::Value]| {
+        let mut names: Vec<_> = items.iter().map(|it| string(&it["name"]).to_owned()).collect();
+        names.sort();
+        names
     };
-    let names = |list: &serde_json::Value| {
-        list.as_array().expect("a list").iter().map(|it| string(&it["name"]).to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(names(&annotation("userVolume")), ["wasmfilters-dir", "agent-socket"]);
-    assert_eq!(names(&annotation("userVolumeMount")), ["wasmfilters-dir", "agent-socket"]);
+    assert_eq!(names(&annotation("userVolume")), ["agent-socket", "wasmfilters-dir"]);
+    assert_eq!(names(&annotation("userVolumeMount")), ["agent-socket", "wasmfilters-dir"]);
     let selected: Vec<_> = of_kind(&objects, "EnvoyFilter").filter(|it| selects(it, template)).map(name).collect();
     assert_eq!(selected, ["demo-greeter-served-by"]);
     let cache = &find(&objects, "Deployment", ("web", "demo-greeter-cache"))["spec"]["template"];

@@ -75,7 +75,10 @@ impl Listener {
             for patch in of("HTTP_FILTER") {
                 insert_http(manager, patch, istio);
             }
+            let filters = manager["typed_config"]["http_filters"].as_array_mut().expect("an HTTP chain");
+            discover(filters, of("EXTENSION_CONFIG"), istio);
         }
+        discover(&mut chain, of("EXTENSION_CONFIG"), istio);
         chain
     }
 
@@ -154,7 +157,8 @@ fn config_patches(filter: &Value) -> &[Value] {
         only_keys(patch, &["applyTo", "match", "patch"]);
         only_keys(&patch["patch"], &["operation", "value"]);
         let apply_to = text(patch, "/applyTo");
-        assert!(["HTTP_FILTER", "NETWORK_FILTER"].contains(&apply_to), "applyTo {apply_to} is not modeled");
+        let modeled = ["HTTP_FILTER", "NETWORK_FILTER", "EXTENSION_CONFIG"];
+        assert!(modeled.contains(&apply_to), "applyTo {apply_to} is not modeled");
     }
     patches
 }
@@ -187,6 +191,15 @@ fn insert_http(manager: &mut Value, patch: &Value, istio: &str) {
     };
     if let Some(at) = at {
         chain.insert(at, value(patch, istio));
+    }
+}
+
+/// Replaces the filters that wait for extension discovery by what it serves. (tests/cluster shows how they wait.)
+fn discover<'a>(chain: &mut [Value], served: impl Iterator<Item = &'a &'a Value> + Clone, istio: &str) {
+    for filter in chain.iter_mut().filter(|filter| filter.get("config_discovery").is_some()) {
+        let of_filter = |patch: &&&Value| patch["patch"]["value"]["name"] == filter["name"];
+        let patch = served.clone().find(of_filter).unwrap_or_else(|| panic!("nothing is served for {filter}"));
+        *filter = value(patch, istio);
     }
 }
 
