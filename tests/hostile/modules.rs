@@ -53,8 +53,8 @@ pub(super) fn cases() -> Vec<Case> {
             UNSUPPORTED,
         ),
         Case::new("modules/memory64", filter("(memory (export \"memory\") i64 1)", ""), UNSUPPORTED),
-        Case::of_bytes("modules/17 MiB", padded(17 << 20), UNSUPPORTED).alone(),
-        Case::of_bytes("modules/15 MiB", padded(15 << 20), &[]).alone(),
+        Case::of_bytes("modules/65 MiB", padded(65 << 20), UNSUPPORTED).alone(),
+        Case::of_bytes("modules/63 MiB", padded(63 << 20), &[]).alone(),
         Case::new(
             "modules/results of another type",
             filter(memory, "(func (export \"proxy_on_configure\") (param i32 i32) (result i64) (i64.const 1))"),

@@ -58,7 +58,11 @@ fn spec(case: &Case) -> String {
     }
     _ = writeln!(
         spec,
-        r#"[workloads.web]
+        r#"[clusters]
+auth = {{ name = "auth" }}
+grpc = {{ name = "grpc" }}
+
+[workloads.web]
 selector = {{ app = "web" }}
 filters = [{}]
 
