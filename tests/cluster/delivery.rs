@@ -10,9 +10,7 @@ const MOUNTS: &str = "sidecar.istio.io/userVolumeMount";
 
 /// Asserts all of it, and returns how many filters the pod runs.
 pub(crate) fn check(pod: &Value, template: &Value, objects: &[Value]) -> usize {
-    let proxy = proxy(pod);
-    nothing_is_lost(pod, template, proxy);
-    annotations_are_mounted(pod, template, proxy);
+    let proxy = check_mounts(pod, template);
     let filters = of_kind(objects, "EnvoyFilter")
         .filter(|filter| namespace(filter) == namespace(pod) && selects(filter, template))
         .flat_map(modules);
@@ -23,6 +21,14 @@ pub(crate) fn check(pod: &Value, template: &Value, objects: &[Value]) -> usize {
         count += 1;
     }
     count
+}
+
+/// Asserts what does not depend on where a module comes from, and returns the container of the proxy.
+pub(crate) fn check_mounts<'a>(pod: &'a Value, template: &Value) -> &'a Value {
+    let proxy = proxy(pod);
+    nothing_is_lost(pod, template, proxy);
+    annotations_are_mounted(pod, template, proxy);
+    proxy
 }
 
 /// The proxy's container: a native sidecar, or the container of a gateway.

@@ -28,7 +28,7 @@ pub(crate) fn tests() -> Vec<Test> {
 }
 
 /// The directories that an example is rendered to: one for each environment.
-fn outs(example: &Path) -> Vec<PathBuf> {
+pub(crate) fn outs(example: &Path) -> Vec<PathBuf> {
     let out = example.join("out");
     let is_rendered = |dir: &PathBuf| repository().join(dir).join("mesh.lock").is_file();
     if is_rendered(&out) {
@@ -43,7 +43,7 @@ fn outs(example: &Path) -> Vec<PathBuf> {
 }
 
 /// The workloads with their filters, as Argo CD or Flux apply them.
-fn merged(example: &Path, out: &Path) -> Vec<Value> {
+pub(crate) fn merged(example: &Path, out: &Path) -> Vec<Value> {
     let spec = fs::read_to_string(repository().join(example).join("mesh.toml")).expect("mesh.toml");
     // The comment that shows how the example is rendered.
     let Some(line) = spec.lines().find_map(|line| line.strip_prefix("#     helm ")) else {

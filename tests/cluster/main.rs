@@ -5,6 +5,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests read and write files of their own")]
 
+mod chains;
+mod clusters;
 mod control_plane;
 mod delivery;
 mod examples;
@@ -16,6 +18,7 @@ mod pods;
 mod rejected;
 mod secrets;
 mod server;
+mod sources;
 
 #[path = "../support/manifests.rs"]
 mod manifests;
@@ -27,6 +30,7 @@ mod tools;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -45,14 +49,19 @@ macro_rules! tests {
 use tests;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of a test's time is waiting.
+    let threads = available_parallelism().map_or(2, |it| 2 * it.get());
+    arguments.test_threads.get_or_insert(threads);
     let mut tests = examples::tests();
     tests.extend(injection::tests());
     tests.extend(kinds::tests());
     tests.extend(rejected::tests());
     tests.extend(secrets::tests());
+    tests.extend(sources::tests());
     let mut tests: Vec<_> = tests.into_iter().map(|test| (test, false)).collect();
-    let pods = pods::tests().into_iter().chain(loading::tests()).map(|(name, test)| (format!("pods: {name}"), test));
+    let pods = [pods::tests(), loading::tests(), clusters::tests(), chains::tests(), sources::tests_with_pods()];
+    let pods = pods.into_iter().flatten().map(|(name, test)| (format!("pods: {name}"), test));
     tests.extend(pods.map(|test| (test, kubelet::is_skipped())));
 
     let wanted = |name: &String| arguments.filter.as_ref().is_none_or(|filter| name.contains(filter.as_str()));

@@ -96,6 +96,11 @@ impl ControlPlane {
         self.create(&[name], &json!({ "istio-injection": "enabled", ASKS_FOR_PODS: "enabled" }))
     }
 
+    /// Ends the pods of a namespace: what no test asks anymore should not slow down the others.
+    pub(crate) fn end_pods(&self, namespace: &str) {
+        self.kubectl(&["label", "namespace", namespace, &format!("{ASKS_FOR_PODS}-")], "").ends(0, &[]);
+    }
+
     fn create(&self, names: &[&str], labels: &Value) -> Result<(), String> {
         let objects: Vec<_> = names
             .iter()

@@ -62,6 +62,8 @@ impl Sandbox {
         }
         command.args(["--", "/envoy", "-c", "/bootstrap.json", "--disable-hot-restart", "--concurrency", "1"]);
         command.args(["--log-level", "info"]);
+        // The default `drainDuration` of Istio's ProxyConfig: https://istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/.
+        command.args(["--drain-time-s", "45"]);
         let mut envoy = Program::start("envoy", &command, plan.dir)?;
         let path = format!("/proc/{}/ns/net", envoy.id());
         let network = envoy.wait(|| own_network(&path).map_err(|error| error.to_string()))?;
