@@ -10,7 +10,7 @@ use crate::examples::{merged, outs};
 use crate::kubelet::Pod;
 use crate::manifests::{build, name, namespace, of_kind, selects, string, templates};
 use crate::project::{Project, examples};
-use crate::{Test, tests};
+use crate::{Test, sources, tests};
 
 pub(crate) fn tests() -> Vec<Test> {
     // One environment of each.
@@ -60,6 +60,15 @@ impl Verify {
         Self { project, file, environment: environment.map(str::to_owned) }
     }
 
+    /// Provides the images that the pods mount.
+    fn provide_images(&self, plane: &ControlPlane, applied: &[Value]) {
+        if applied.iter().any(|object| object["kind"] == "Pod" && object.to_string().contains("@sha256:")) {
+            for (reference, dir) in sources::images(&self.project, &["--file", &self.file]) {
+                plane.kubelet().provide_image(&reference, dir);
+            }
+        }
+    }
+
     /// The filter and the file of each plugin of a workload, in order.
     fn plugins(&self, workload: &str) -> Vec<(String, String)> {
         let mut arguments = vec!["verify", "--format", "json", "--file", &self.file, workload];
@@ -96,6 +105,7 @@ fn check(plane: &ControlPlane, objects: &[Value], id: &str, verify: &Verify) {
         object["metadata"]["namespace"] = own(namespace(object)).into();
     }
     plane.apply(&applied).expect("applied");
+    verify.provide_images(plane, &applied);
     for at in namespaces {
         templates.sort_by_key(|(object, _)| name(object));
         let templates: Vec<_> = templates.iter().filter(|(object, _)| namespace(object) == at).collect();

@@ -1,5 +1,6 @@
 //! Modules from images and from volumes of every type: what injection makes of the annotations, and what runs.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -165,23 +166,34 @@ fn a_pod_runs_a_filter_from_an_image(plane: &ControlPlane) {
     let spec = IMAGES.replace("filters = [\"auth\", \"tags\"]", "filters = [\"tags\"]");
     let (project, objects) = rendered(&spec, NAMESPACE);
     plane.apply(&objects).expect("applied");
-    let written = project.run(&["image", "--output", "images", "--format", "json", "tags"]).ends(0, &[]);
-    let written: Value = serde_json::from_str(&written.stdout).expect("a report");
-    let reference = string(&written["images"][0]["reference"]);
+    let images = images(&project, &["tags"]);
+    let [(reference, dir)] = &images[..] else { panic!("{images:?}") };
     wait_until("the pod waits for its image", || {
         let pods = plane.kubelet().pods(NAMESPACE);
-        let waits = pods.iter().any(|pod| pod.waits_for().is_some_and(|why| why.contains(reference)));
+        let waits = pods.iter().any(|pod| pod.waits_for().is_some_and(|why| why.contains(reference.as_str())));
         if waits { Ok(()) } else { Err(plane.kubelet().describe(&pods)) }
     });
 
-    let (_, manifest) = reference.split_once('@').expect("a digest");
-    let blob = |digest: &str| format!("images/blobs/{}", digest.replace(':', "/"));
-    let manifest: Value = serde_json::from_str(&project.read(blob(manifest))).expect("a manifest");
-    let layer = project.path(blob(string(&manifest["layers"][0]["digest"])));
-    project.create_dir("unpacked");
-    let mut tar = Command::new("tar");
-    let unpacked = tar.arg("-xzf").arg(layer).current_dir(project.path("unpacked")).output();
-    Ran::of(&unpacked.expect("tar runs")).ends(0, &[]);
-    plane.kubelet().provide_image(reference, project.path("unpacked"));
+    plane.kubelet().provide_image(reference, dir);
     assert_eq!(loading::ask(&plane.kubelet().ready_pods(NAMESPACE, 1)[0]), "/from-an-image");
+}
+
+/// The images that `mesh-compile image` writes: the reference of each, and the directory with its unpacked layer.
+pub(crate) fn images(project: &Project, arguments: &[&str]) -> Vec<(String, PathBuf)> {
+    let command = [&["image", "--output", "images", "--format", "json"], arguments].concat();
+    let written: Value = serde_json::from_str(&project.run(&command).ends(0, &[]).stdout).expect("a report");
+    let unpacked = |image: &Value| {
+        let reference = string(&image["reference"]);
+        let (_, digest) = reference.split_once('@').expect("a digest");
+        let blob = |digest: &str| format!("images/blobs/{}", digest.replace(':', "/"));
+        let manifest: Value = serde_json::from_str(&project.read(blob(digest))).expect("a manifest");
+        let layer = project.path(blob(string(&manifest["layers"][0]["digest"])));
+        let dir = format!("unpacked/{}", digest.replace(':', "-"));
+        project.create_dir(&dir);
+        let mut tar = Command::new("tar");
+        let output = tar.arg("-xzf").arg(layer).current_dir(project.path(&dir)).output();
+        Ran::of(&output.expect("tar runs")).ends(0, &[]);
+        (reference.to_owned(), project.path(dir))
+    };
+    written["images"].as_array().expect("images").iter().map(unpacked).collect()
 }
