@@ -9,7 +9,7 @@ use super::layout::{Known, Layout, layout};
 use super::manifest::{self, Manifest};
 use super::unique::unique;
 use super::yaml::Dialect;
-use super::{Base, Object, kustomize, ours, renamed};
+use super::{Base, Object, gateways, kustomize, ours, renamed};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::objects::Lock;
 use crate::spec::Spec;
@@ -75,7 +75,11 @@ pub(crate) fn load(world: &dyn World, request: Request<'_>, sink: &mut Sink) -> 
     }
     let is_read = given.is_some() || matches!(known, Known::Entries(_));
     let unevaluated = is_read && sink.errors() == errors && read.as_ref().is_some_and(|base| base.incomplete);
-    let base = read.map(|base| ours::without(base, lock.as_ref(), spec));
+    let base = read.map(|base| {
+        let mut base = ours::without(base, lock.as_ref(), spec);
+        gateways::add_pods(&mut base);
+        base
+    });
     let layout = beside(layout, base.as_ref(), spec, sink);
     Loaded { base, unevaluated, layout, given: given.is_some() }
 }

@@ -4,6 +4,7 @@
 
 mod directory;
 mod entry;
+pub(crate) mod gateways;
 mod kustomize;
 mod layout;
 mod load;

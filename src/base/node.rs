@@ -73,6 +73,26 @@ impl Node {
         }
     }
 
+    /// A value of JSON, all of it at one place.
+    pub(super) fn from_json(json: &serde_json::Value, location: Location) -> Self {
+        use serde_json::Value as Json;
+        let value = match json {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Boolean(*value),
+            Json::Number(number) => Value::Number(number.clone()),
+            Json::String(text) => Value::String(text.clone()),
+            Json::Array(items) => Value::List(items.iter().map(|item| Self::from_json(item, location)).collect()),
+            Json::Object(map) => {
+                let entry = |(key, value): (&String, &Json)| {
+                    let value = Self::from_json(value, location);
+                    Entry { key: key.clone(), key_location: location, value }
+                };
+                Value::Map(map.iter().map(entry).collect())
+            }
+        };
+        Self { value, location }
+    }
+
     /// The text of a string.
     pub(crate) fn as_str(&self) -> Option<&str> {
         match &self.value {

@@ -1,14 +1,15 @@
 //! Takes an earlier result of ours out of a base, so that a render over it is a fixed point.
 //!
 //! A stream may contain what out/ adds: the ConfigMaps, which carry the digest of a module as an annotation; the EnvoyFilters, which
-//! select the gate's label or are named in mesh.lock; and in the pod templates the gate's labels, the volumes that hold our
+//! select the gate's label or are named in mesh.lock; the parameters of Gateways; and in the pod templates the gate's labels, the volumes that hold our
 //! ConfigMaps and images with their mounts, the volumes of mesh.toml, and the log level of the `wasm` component.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gateways::is_gateway;
 use super::{Base, Node, Object, Value};
 use crate::domain::annotation::{
-    COMPONENT_LOG_LEVEL, LOG_LEVEL, MODULE_DIGEST, MODULES_DIGEST, OUR_STATS, PROXY_CONTAINER, STATS_PREFIXES,
+    COMPONENT_LOG_LEVEL, GATEWAY_PARAMETERS, LOG_LEVEL, MODULE_DIGEST, MODULES_DIGEST, OUR_STATS, PROXY_CONTAINER, STATS_PREFIXES,
     USER_VOLUME, USER_VOLUME_MOUNT,
 };
 use crate::objects::Lock;
@@ -24,6 +25,7 @@ const TEMPLATES: [&[&str]; 2] = [&["spec", "template"], &["spec", "jobTemplate",
 /// The base without the objects and the pods' entries of an earlier render.
 pub(super) fn without(mut base: Base, lock: Option<&Lock>, spec: &Spec) -> Base {
     let known = Known::new(&base, lock);
+    restore_parameters(&mut base);
     base.objects.retain(|object| !known.is_ours(object));
     let own_paths: Vec<Vec<String>> = spec.workloads.values().filter_map(|workload| template_path(workload)).collect();
     for object in &mut base.objects {
@@ -90,11 +92,38 @@ impl Known {
     }
 }
 
-/// Whether an object is a ConfigMap with a module of ours.
+/// Whether an object is a ConfigMap of ours: with a module, or with the parameters of a Gateway.
 fn is_marked(object: &Object) -> bool {
     object.kind == "ConfigMap"
         && object.group().is_empty()
-        && object.at(&["metadata", "annotations", MODULE_DIGEST]).is_some()
+        && [MODULE_DIGEST, GATEWAY_PARAMETERS]
+            .iter()
+            .any(|key| object.at(&["metadata", "annotations", key]).is_some())
+}
+
+/// Lets Gateways refer to their own parameters again, or to none, and takes the log level of the filters from them.
+fn restore_parameters(base: &mut Base) {
+    let original = |object: &Object| {
+        let original = object.at(&["metadata", "annotations", GATEWAY_PARAMETERS])?.as_str()?.to_owned();
+        Some(((object.namespace.clone(), object.name.clone()), original))
+    };
+    let originals: BTreeMap<(Option<String>, String), String> = base.objects.iter().filter_map(original).collect();
+    for object in base.objects.iter_mut().filter(|object| is_gateway(object)) {
+        let name = object.at(&["spec", "infrastructure", "parametersRef", "name"]).and_then(Node::as_str);
+        let Some(name) = name.map(str::to_owned) else { continue };
+        let Some(original) = originals.get(&(object.namespace.clone(), name)) else { continue };
+        let location = object.location;
+        let infrastructure = object.root.at_mut(&["spec", "infrastructure"]);
+        if let Some(infrastructure) = infrastructure {
+            match infrastructure.get_mut("parametersRef") {
+                Some(reference) if !original.is_empty() => reference.set_text("name", original, location),
+                _ => drop(infrastructure.remove("parametersRef")),
+            }
+        }
+        for key in [COMPONENT_LOG_LEVEL, LOG_LEVEL] {
+            log_level(&mut object.root, key);
+        }
+    }
 }
 
 /// The volumes and mounts that mesh.toml itself adds to a workload.

@@ -151,6 +151,10 @@ fn workloads(world: &dyn World, path: &Utf8Path) -> Option<Vec<Workload>> {
 
 fn workload(object: &Value) -> Option<Workload> {
     let kind = Kind::of(object["apiVersion"].as_str()?, object["kind"].as_str()?).ok()??;
+    // Whoever adds filters to a gateway names it.
+    if kind.is_gateway() {
+        return None;
+    }
     // The Deployment that a Rollout refers to is found itself.
     if object["spec"]["workloadRef"].is_object() {
         return None;

@@ -40,5 +40,11 @@ pub(crate) const INJECTION: &str = "istio-injection";
 pub(crate) const REVISION: &str = "istio.io/rev";
 /// `ambient` for pods without sidecars, on a namespace or a pod.
 pub(crate) const DATAPLANE_MODE: &str = "istio.io/dataplane-mode";
+/// The label of the pods that istiod creates for a Gateway: its name.
+pub(crate) const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+/// The name of the ConfigMap whose parameters of a Gateway are in ours, which it marks. Empty: there is none.
+pub(crate) const GATEWAY_PARAMETERS: &str = "wasm.mesh-compile.dev/gateway-parameters";
+/// The Services that a filter of a waypoint calls, beside those behind it.
+pub(crate) const REFERENCED_SERVICES: &str = "envoyfilter.istio.io/referenced-services";
 /// The name of the proxy's container.
 pub(crate) const PROXY_CONTAINER: &str = "istio-proxy";

@@ -19,6 +19,10 @@ pub(crate) enum Feature {
     StopIterationTyped,
     /// `image` volumes in the injector's copy of Kubernetes' API: an older one makes the volume an empty directory.
     ImageVolumes,
+    /// Parameters of a Gateway: a ConfigMap with patches of what istiod creates for it.
+    GatewayParameters,
+    /// EnvoyFilters with `targetRefs` that name a waypoint: before, one of them could match other proxies (istio/istio#56417).
+    Waypoints,
     /// `capability_restriction_config` in `vm_config`. Older versions have it in the plugin's configuration.
     VmCapabilities,
 }
@@ -56,9 +60,9 @@ const RELEASES: [Release; 21] = [
     untested(23),
     tested(24, &[Feature::ImageVolumes]),
     tested(25, &[Feature::FailurePolicy]),
-    tested(26, &[]),
+    tested(26, &[Feature::GatewayParameters]),
     // Envoy 1.35, with the API of 1.34.
-    tested(27, &[Feature::StopIteration]),
+    tested(27, &[Feature::StopIteration, Feature::Waypoints]),
     tested(28, &[Feature::StopIterationTyped]),
     tested(29, &[]),
     tested(30, &[]),
@@ -82,6 +86,8 @@ impl Release {
             Feature::StopIteration => "`stop-iteration`",
             Feature::StopIterationTyped => "`stop-iteration` in istiod's API",
             Feature::ImageVolumes => "image volumes",
+            Feature::GatewayParameters => "parameters of Gateways",
+            Feature::Waypoints => "filters of waypoints",
             Feature::VmCapabilities => "capabilities of the VM",
         };
         let envoy = self.istio.envoy_minor();

@@ -36,7 +36,7 @@ const fn in_apps(name: &'static str, description: &'static str) -> Known {
     Known { name, manifest: name, group, api_version, template_path, has_selector: true, description }
 }
 
-const KNOWN: [Known; 6] = [
+const KNOWN: [Known; 7] = [
     in_apps("Deployment", "apps/v1"),
     in_apps("StatefulSet", "apps/v1"),
     in_apps("DaemonSet", "apps/v1"),
@@ -67,7 +67,19 @@ const KNOWN: [Known; 6] = [
         has_selector: false,
         description: "serving.knative.dev/v1, kind Service, of Knative",
     },
+    Known {
+        name: "Gateway",
+        manifest: "Gateway",
+        group: GATEWAY_GROUP,
+        api_version: "gateway.networking.k8s.io/v1",
+        template_path: "spec.template",
+        has_selector: false,
+        description: "gateway.networking.k8s.io/v1, of the Gateway API: a gateway or a waypoint that istiod deploys",
+    },
 ];
+
+/// The group of the Gateway API.
+const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 
 /// Knative's `Service` in mesh.toml: the bare name would mean Kubernetes' own.
 const KNATIVE_SERVICE: &str = "KnativeService";
@@ -85,7 +97,7 @@ pub(crate) struct Refused {
     pub(crate) help: &'static str,
 }
 
-const REFUSED: [Refused; 7] = [
+const REFUSED: [Refused; 6] = [
     Refused {
         group: "batch",
         kind: "Job",
@@ -115,18 +127,11 @@ const REFUSED: [Refused; 7] = [
         help: "use a Deployment, which rolls its pods",
     },
     Refused {
-        group: "gateway.networking.k8s.io",
-        kind: "Gateway",
-        has_pods: true,
-        reason: "istiod creates the Deployment of a Gateway, so no patch can mount a module into its pods",
-        help: "deploy the gateway's pods yourself (a Deployment with `inject.istio.io/templates: gateway`), refer to their Service in the Gateway's `spec.addresses`, and name that Deployment here",
-    },
-    Refused {
         group: "networking.istio.io",
         kind: "Gateway",
         has_pods: false,
         reason: "Istio's Gateway configures the pods that its `selector` selects and has none of its own",
-        help: "name the Deployment of the gateway's pods",
+        help: "name the Deployment of the gateway's pods, or the Gateway of the Gateway API",
     },
     Refused {
         group: "",
@@ -213,7 +218,12 @@ impl Kind {
         self.api_version
     }
 
-    /// The keys that lead from the object to its pod template.
+    /// Whether it is a Gateway of the Gateway API. Its manifest has no pod template: istiod creates the Deployment.
+    pub(crate) fn is_gateway(self) -> bool {
+        self.as_known().is_some_and(|known| known.group == GATEWAY_GROUP)
+    }
+
+    /// The keys that lead from the object to its pod template. A Gateway has it there only in the [`Base`](crate::base::Base).
     pub(crate) fn template_path(self) -> Vec<&'static str> {
         self.template_path.split('.').collect()
     }
@@ -225,9 +235,10 @@ impl Kind {
     }
 
     /// Whether kustomize knows the merge keys of its lists. In objects of other kinds it replaces a list as a whole
-    /// (kubernetes-sigs/kustomize, kyaml/openapi: the schemas of Kubernetes 1.21).
+    /// (kubernetes-sigs/kustomize, kyaml/openapi: the schemas of Kubernetes 1.21). The lists of a Gateway's pods are merged by
+    /// istiod, as those of a Deployment.
     pub(crate) fn merges_lists(self) -> bool {
-        matches!(self.api_version, "apps/v1" | "batch/v1") && self.as_known().is_some()
+        matches!(self.api_version, "apps/v1" | "batch/v1") && self.as_known().is_some() || self.is_gateway()
     }
 
     /// The kind, followed by its group if it is not a known kind, as in `kubectl get`: no two kinds have the same.
@@ -315,11 +326,22 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_of_istio_is_not_one_of_the_gateway_api() {
+        let gateway = Kind::of("gateway.networking.k8s.io/v1beta1", "Gateway").unwrap().unwrap();
+        assert!(gateway.is_gateway() && gateway.merges_lists() && gateway.selector_path().is_none());
+        assert_eq!(gateway.qualified(), "Gateway");
+        assert!(Kind::named("Gateway", None, None).unwrap().is_gateway());
+        assert!(matches!(Kind::named("Gateway", Some("networking.istio.io/v1"), None), Err(NotAKind::Refused(_))));
+        assert!(!Kind::deployment().is_gateway());
+    }
+
+    #[test]
     fn kinds_that_cannot_be_patched_say_why() {
         for refused in REFUSED {
             let version = if refused.group.is_empty() { "v1".to_owned() } else { format!("{}/v1", refused.group) };
             assert_eq!(Kind::of(&version, refused.kind), Err(refused));
-            assert!(matches!(Kind::named(refused.kind, None, None), Err(NotAKind::Refused(_))), "{}", refused.kind);
+            let named = Kind::named(refused.kind, Some(&version), None);
+            assert!(matches!(named, Err(NotAKind::Refused(_))), "{}", refused.kind);
         }
         assert_eq!(Kind::of("v1", "ConfigMap"), Ok(None));
     }

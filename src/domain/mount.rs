@@ -11,4 +11,6 @@ pub(crate) enum MountBy {
     Annotation,
     /// With a volume of the pod and a volume mount of its `istio-proxy` container.
     Container,
+    /// With the parameters of a Gateway of the Gateway API, whose pods istiod creates.
+    GatewayParameters,
 }

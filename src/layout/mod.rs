@@ -83,6 +83,10 @@ fn object_file(generated: &str, object: &Object) -> File {
             let path = format!("configmaps/{}/{}.yaml", object.metadata.namespace(), object.metadata.name);
             File::new(path, &[generated], object)
         }
+        Object::GatewayParameters(object) => {
+            let path = format!("configmaps/{}/{}.yaml", object.metadata.namespace(), object.metadata.name);
+            File::new(path, &[generated], object)
+        }
         Object::EnvoyFilter(object) => {
             let path = format!("envoyfilters/{}/{}.yaml", object.metadata.namespace(), object.metadata.name);
             File::new(path, &[generated], object)

@@ -10,6 +10,7 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Metadata, constant, is_default};
+use crate::yaml::Block;
 
 constant! {
     /// The API version of ConfigMaps.
@@ -31,6 +32,21 @@ pub(crate) struct ConfigMap {
     pub(crate) immutable: bool,
     /// File name to content.
     pub(crate) binary_data: BTreeMap<String, Binary>,
+}
+
+/// A ConfigMap with the parameters of a Gateway: patches, in YAML, of what istiod creates for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct GatewayParameters {
+    pub(crate) api_version: CoreV1,
+    pub(crate) kind: ConfigMapKind,
+    pub(crate) metadata: Metadata,
+    pub(crate) data: BTreeMap<String, Block>,
+}
+
+impl GatewayParameters {
+    /// The key of the patch of the Deployment.
+    pub(crate) const DEPLOYMENT: &str = "deployment";
 }
 
 /// Bytes that YAML holds as base64.

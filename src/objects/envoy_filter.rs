@@ -34,7 +34,11 @@ pub(crate) struct EnvoyFilter {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct EnvoyFilterSpec {
-    pub(crate) workload_selector: WorkloadSelector,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) workload_selector: Option<WorkloadSelector>,
+    /// Without a selector: the waypoints that it applies to.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) target_refs: Vec<TargetRef>,
     pub(crate) priority: i32,
     pub(crate) config_patches: Vec<ConfigPatch>,
 }
@@ -44,6 +48,15 @@ pub(crate) struct EnvoyFilterSpec {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkloadSelector {
     pub(crate) labels: Strings,
+}
+
+/// An object of the same namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TargetRef {
+    pub(crate) group: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,12 +18,12 @@ mod workload;
 
 use std::collections::BTreeMap;
 
-pub(crate) use config_map::{Binary, ConfigMap, ConfigMapKind, CoreV1};
+pub(crate) use config_map::{Binary, ConfigMap, ConfigMapKind, CoreV1, GatewayParameters};
 pub(crate) use discovery::{ConfigDiscovery, ConfigSource, DefaultConfig, Empty};
 pub(crate) use envoy_filter::{
     ApplyTo, ChainFilter, ConfigPatch, EnvoyFilter, EnvoyFilterKind, EnvoyFilterSpec, FilterChainMatch, FilterMatch,
     HTTP_CONNECTION_MANAGER, ListenerMatch, Match, NetworkingV1Alpha3, Operation, Patch, PatchContext, ProxyMatch,
-    ROUTER, SubFilterMatch, TCP_PROXY, WorkloadSelector,
+    ROUTER, SubFilterMatch, TCP_PROXY, TargetRef, WorkloadSelector,
 };
 pub(crate) use kustomization::{Kustomization, KustomizationApi, KustomizationKind, PatchPath};
 pub(crate) use lock::{Digests, Lock, LockedModule};
@@ -36,7 +36,7 @@ pub(crate) use wasm::{
     TypedConfig, TypedStruct, VmCode, VmConfig, Wasm, WasmRuntime, WasmType,
 };
 pub(crate) use workload::{
-    Container, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, PullSecret, USER_VOLUME, USER_VOLUME_MOUNT,
+    Change, Container, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, PullSecret, USER_VOLUME, USER_VOLUME_MOUNT,
     WorkloadPatch,
 };
 
@@ -47,6 +47,7 @@ pub(crate) type Strings = BTreeMap<String, String>;
 #[derive(Debug)]
 pub(crate) enum Object {
     ConfigMap(ConfigMap),
+    GatewayParameters(GatewayParameters),
     EnvoyFilter(EnvoyFilter),
     Patch {
         /// The namespace of the workload. The patch's own metadata may omit it or name another one.

@@ -1,11 +1,11 @@
-//! The strategic-merge patch of a workload: its pod template.
+//! The strategic-merge patch of a workload: its pod template, or of a Gateway: where its parameters are.
 
 use serde::de::Error as D;
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::{Metadata, Strings, is_default};
+use super::{ConfigMapKind, Metadata, Strings, is_default};
 use crate::domain::Kind;
 pub(crate) use crate::domain::annotation::{PROXY_CONTAINER, USER_VOLUME, USER_VOLUME_MOUNT};
 
@@ -14,7 +14,37 @@ pub(crate) use crate::domain::annotation::{PROXY_CONTAINER, USER_VOLUME, USER_VO
 pub(crate) struct WorkloadPatch {
     pub(crate) kind: Kind,
     pub(crate) metadata: Metadata,
-    pub(crate) template: PodTemplate,
+    pub(crate) change: Change,
+}
+
+/// What a patch changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    Template(PodTemplate),
+    /// The ConfigMap with a Gateway's parameters.
+    Parameters(String),
+}
+
+/// `spec` of a Gateway, as far as it is patched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GatewaySpec {
+    infrastructure: Infrastructure,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Infrastructure {
+    parameters_ref: ParametersRef,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParametersRef {
+    /// Empty: the core API.
+    group: String,
+    kind: ConfigMapKind,
+    name: String,
 }
 
 impl WorkloadPatch {
@@ -22,6 +52,13 @@ impl WorkloadPatch {
     pub(crate) fn read(mut document: Map<String, Value>, kind: Kind) -> Result<Self, serde_json::Error> {
         let metadata = serde_json::from_value(document.remove("metadata").unwrap_or_default())?;
         document.retain(|key, _| !matches!(key.as_str(), "apiVersion" | "kind"));
+        if kind.is_gateway() {
+            let spec: GatewaySpec = serde_json::from_value(document.remove("spec").unwrap_or_default())?;
+            if let Some(other) = document.keys().next() {
+                return Err(D::custom(format_args!("`{other}` is not patched")));
+            }
+            return Ok(Self { change: Change::Parameters(spec.infrastructure.parameters_ref.name), kind, metadata });
+        }
         let mut rest = Value::Object(document);
         for key in kind.template_path() {
             rest = match rest {
@@ -30,7 +67,7 @@ impl WorkloadPatch {
             }
             .ok_or_else(|| D::custom(format_args!("only `{}` is patched", kind.template_path().join("."))))?;
         }
-        Ok(Self { template: serde_json::from_value(rest)?, kind, metadata })
+        Ok(Self { change: Change::Template(serde_json::from_value(rest)?), kind, metadata })
     }
 }
 
@@ -42,7 +79,14 @@ impl Serialize for WorkloadPatch {
         map.serialize_entry("apiVersion", self.kind.api_version())?;
         map.serialize_entry("kind", self.kind.manifest())?;
         map.serialize_entry("metadata", &self.metadata)?;
-        map.serialize_entry(first, &Nested(inner, &self.template))?;
+        match &self.change {
+            Change::Template(template) => map.serialize_entry(first, &Nested(inner, template))?,
+            Change::Parameters(name) => {
+                let parameters_ref =
+                    ParametersRef { group: String::new(), kind: ConfigMapKind::default(), name: name.clone() };
+                map.serialize_entry("spec", &GatewaySpec { infrastructure: Infrastructure { parameters_ref } })?;
+            }
+        }
         map.end()
     }
 }

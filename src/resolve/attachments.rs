@@ -92,8 +92,11 @@ fn settings(
         Cluster::Existing(_) => None,
     };
     let hosts = templates.clusters.iter().filter_map(host).collect();
+    let services = templates.clusters.values().filter_map(Cluster::service);
+    let services = services.filter(|(name, _)| texts().any(|text| text.contains(name)));
+    let services = services.map(|(_, host)| host.to_owned()).collect();
     let env = env.iter().map(|(key, value)| ((*key).clone(), value.to_string())).collect();
-    Some(Arc::new(Settings { configuration, env, hosts }))
+    Some(Arc::new(Settings { configuration, env, hosts, services }))
 }
 
 /// Reports plugins of one proxy that share a VM but need different ones. Envoy identifies a VM by vm-id, module and VM

@@ -42,6 +42,13 @@ impl Cluster {
             Self::Host(_) => format!("wasm.{filter}.{key}"),
         }
     }
+
+    /// The name of the cluster and the host, if it is a service of the mesh: `outbound|PORT||HOST`.
+    pub(crate) fn service(&self) -> Option<(&str, &str)> {
+        let Self::Existing(name) = self else { return None };
+        let (_, host) = name.strip_prefix("outbound|")?.rsplit_once("||")?;
+        Some((name, host))
+    }
 }
 
 /// The clusters, without those that are reported.

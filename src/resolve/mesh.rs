@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::clusters::Host;
 use super::modules::DeliveredModule;
 pub(crate) use crate::base::Layout;
+use crate::base::gateways::Parameters;
 use crate::diag::Location;
 use crate::domain::{
     Digest, Direction, FilterName, FilterType, ImageName, Insert, Istio, Kind, LabelKey, LabelValue, LoadFailure,
@@ -153,6 +154,8 @@ pub(crate) struct Workload {
     /// Whether mesh.toml sets any label in the selector, valid or not.
     pub(crate) has_selector: bool,
     pub(crate) mount: Mount,
+    /// `None` unless it is a Gateway of the Gateway API.
+    pub(crate) gateway: Option<Gateway>,
     /// The prefixes of the proxy's statistics, with those of the filters.
     pub(crate) stats: Option<String>,
     /// The log levels of the proxy, with the level of the filters.
@@ -167,10 +170,18 @@ pub(crate) struct Workload {
     pub(crate) selector_location: Location,
 }
 
+/// A Gateway whose pods istiod creates.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) is_waypoint: bool,
+    /// What the base sets, and ours must repeat.
+    pub(crate) parameters: Option<Parameters>,
+}
+
 /// The log levels of a proxy.
 #[derive(Debug)]
 pub(crate) struct ProxyLog {
-    /// The annotation of the pod that sets them.
+    /// The annotation of the pod that sets them, or of a Gateway itself.
     pub(crate) annotation: &'static str,
     pub(crate) value: String,
 }
@@ -275,6 +286,8 @@ pub(crate) struct Settings {
     pub(crate) env: BTreeMap<String, String>,
     /// The hosts that the plugin calls, by the names of their clusters.
     pub(crate) hosts: BTreeMap<String, Host>,
+    /// The hosts of the mesh's services that the plugin calls.
+    pub(crate) services: BTreeSet<String>,
 }
 
 impl Mesh {

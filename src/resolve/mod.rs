@@ -5,6 +5,7 @@ mod capabilities;
 pub(crate) mod clusters;
 mod configuration;
 mod filters;
+mod gateways;
 mod kinds;
 mod limits;
 mod link;

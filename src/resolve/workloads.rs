@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::filters::Filter;
+use super::gateways;
 use super::link::{self, Index};
 use super::mesh::{self, Mount};
 use super::mounts::Needed;
@@ -105,8 +106,9 @@ fn workload<'a>(
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
     let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
-    let own_container = entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
+    let own_container = by == MountBy::GatewayParameters || entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
     let mount = Mount { by, own_container, path, volume };
+    let gateway = gateways::resolve(inputs, entry, &uses, sink);
     let needed = Needed::new(&mount, uses.iter().map(|one| &one.filter.plugin), sink);
     volumes::check_own(spec, entry, &needed, sink);
     pull_secrets(entry, &uses, sink);
@@ -123,6 +125,7 @@ fn workload<'a>(
         // An object whose selector cannot be used is reported, and so is one that the base lacks.
         has_selector: written.selector.as_ref().map_or(is_known, |selector| !selector.is_empty()),
         mount,
+        gateway,
         log,
         stats: is_true(written.stats.as_ref()).then(|| stats::annotation(entry.linked.as_ref())),
         volumes: volumes::json(written.volumes()),
@@ -217,10 +220,34 @@ fn selector(inputs: &Inputs<'_>, entry: &Entry<'_>, sink: &mut Sink) -> BTreeMap
 fn mount_by(entry: &Entry<'_>, uses: &[Use<'_>], sink: &mut Sink) -> MountBy {
     let written = entry.written;
     let gateway = uses.iter().find(|one| one.scope.direction == Direction::Gateway);
-    let default = if gateway.is_some() { MountBy::Container } else { MountBy::Annotation };
+    let is_of_istiod = entry.kind.is_some_and(Kind::is_gateway);
+    let default = match gateway {
+        _ if is_of_istiod => MountBy::GatewayParameters,
+        Some(_) => MountBy::Container,
+        None => MountBy::Annotation,
+    };
     let by = written.mount.as_deref().copied().unwrap_or(default);
     let location = written.mount.as_ref().map_or(entry.location, Spanned::location);
-    match (by, gateway, entry.kind.filter(|kind| !kind.merges_lists())) {
+    let unpatchable = entry.kind.filter(|kind| !kind.merges_lists());
+    match (by, gateway, unpatchable) {
+        (MountBy::Annotation | MountBy::Container, ..) if is_of_istiod => {
+            sink.push(
+                Diagnostic::error(Code::MC0210, "a Gateway has no pod template, so no module would be mounted")
+                    .at_label(location, "for a workload with a pod template")
+                    .note("istiod creates the pods of a Gateway, with the changes in its parameters")
+                    .help("remove `mount`, or set `mount = \"gateway-parameters\"`"),
+            );
+            return default;
+        }
+        (MountBy::GatewayParameters, ..) if !is_of_istiod => {
+            let kind = entry.kind.map_or("workload", Kind::as_str);
+            sink.push(
+                Diagnostic::error(Code::MC0210, format!("a {kind} has no parameters, so no module would be mounted"))
+                    .at_label(location, "for a Gateway of the Gateway API")
+                    .help("remove `mount`; for the pods that istiod creates, name the Gateway: `kind = \"Gateway\"`"),
+            );
+            return default;
+        }
         (MountBy::Annotation, Some(gateway), _) => sink.push(
             Diagnostic::error(Code::MC0210, "gateways ignore the sidecar annotations, so no module would be mounted")
                 .at_label(location, "mounts by the sidecar annotations")

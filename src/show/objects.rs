@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::envoy_filter::{EnvoyFilter, Labels, Plan, gate_label};
+use crate::backend::envoy_filter::{EnvoyFilter, Labels, Plan, Target, gate_label};
 use crate::domain::{FilterName, Namespace};
 use crate::resolve::mesh::Workload;
 
@@ -11,8 +11,8 @@ use crate::resolve::mesh::Workload;
 pub(super) struct Objects<'a> {
     /// The names of ConfigMaps by namespace and key.
     config_maps: BTreeMap<(&'a Namespace, &'a str), &'a str>,
-    /// By namespace, filter and selector.
-    envoy_filters: BTreeMap<(&'a Namespace, &'a str, &'a Labels), &'a EnvoyFilter>,
+    /// By namespace, filter and selected pods.
+    envoy_filters: BTreeMap<(&'a Namespace, &'a str, &'a Target), &'a EnvoyFilter>,
 }
 
 impl<'a> Objects<'a> {
@@ -22,7 +22,7 @@ impl<'a> Objects<'a> {
         Self {
             config_maps: config_maps.map(|it| ((&it.namespace, it.key.as_str()), it.name.as_str())).collect(),
             envoy_filters: envoy_filters
-                .map(|it| ((&it.namespace, it.plugin.name.as_str(), &it.selector), it))
+                .map(|it| ((&it.namespace, it.plugin.name.as_str(), &it.target), it))
                 .collect(),
         }
     }
@@ -42,15 +42,17 @@ impl<'a> Objects<'a> {
     ) -> (Option<&'a EnvoyFilter>, Option<(String, String)>) {
         let label = gate_label(filter);
         let gate: Labels = gate.get(&label).map(|value| (label, value.clone())).into_iter().collect();
-        let found = self.find(&workload.namespace, filter, &gate).or_else(|| {
+        let find = |target| self.find(&workload.namespace, filter, &target);
+        let found = find(Target::Labels(gate.clone())).or_else(|| {
             let own = workload.selector.iter().map(|(key, value)| (key.clone(), value.clone()));
-            self.find(&workload.namespace, filter, &gate.clone().into_iter().chain(own).collect())
+            find(Target::Labels(gate.clone().into_iter().chain(own).collect()))
         });
+        let found = found.or_else(|| find(Target::Waypoint(workload.name.clone())));
         let gate = gate.into_iter().next().map(|(key, value)| (key.to_string(), value.to_string()));
         (found, gate)
     }
 
-    fn find(&self, namespace: &Namespace, filter: &FilterName, selector: &Labels) -> Option<&'a EnvoyFilter> {
-        self.envoy_filters.get(&(namespace, filter.as_str(), selector)).copied()
+    fn find(&self, namespace: &Namespace, filter: &FilterName, target: &Target) -> Option<&'a EnvoyFilter> {
+        self.envoy_filters.get(&(namespace, filter.as_str(), target)).copied()
     }
 }

@@ -18,12 +18,12 @@ mod serializer;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use serializer::Serializer;
 
 /// Appends `value` to `out` as a whole document: block style, two spaces per level, sequences in the column of their key,
-/// one line per scalar whatever its length, LF at the end, no `---`.
+/// one line per scalar whatever its length (except for blocks), LF at the end, no `---`.
 ///
 /// Fields and map entries keep their order. Bytes (`serialize_bytes`) become one base64 scalar (RFC 4648 section 4,
 /// padded) without an intermediate copy. Recurses once per level, so the caller must bound the depth of `value`.
@@ -32,6 +32,21 @@ use serializer::Serializer;
 /// If a map key is not a string, or if `value` contains an enum variant with fields that is not tagged internally.
 pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
     value.serialize(Serializer::new(out))
+}
+
+/// The name of [`Block`] for the serializer.
+const BLOCK: &str = "mesh_compile::yaml::Block";
+
+/// A text of several lines for people to read: as the value of a key, it becomes a literal block (`|`) where every reader gets it
+/// back from one, and one line otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Block(pub(crate) String);
+
+impl Serialize for Block {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(BLOCK, &self.0)
+    }
 }
 
 /// A value that the writer does not support.

@@ -41,6 +41,17 @@ pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Whether every reader reads the bare `text` as this string.
+/// Whether every reader gets the text back from a literal block: its indentation is that of its first line, and it ends with one
+/// line break.
+pub(super) fn fits_block(text: &str) -> bool {
+    let Some(lines) = text.strip_suffix('\n') else { return false };
+    !lines.starts_with([' ', '\n'])
+        && !lines.is_empty()
+        && !lines.ends_with('\n')
+        && lines.chars().all(|char| char == '\n' || is_visible(char))
+        && !lines.split('\n').any(|line| line.ends_with(' '))
+}
+
 fn is_plain(text: &str) -> bool {
     // An empty word means a separator at either end or two in a row: that covers `: `, ` :` and a trailing colon or space.
     opens_plain(text.as_bytes())

@@ -148,7 +148,22 @@ impl<'a> ser::Serializer for Serializer<'a> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Error> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Error> {
+        if name == super::BLOCK
+            && let Position::AfterKey(column) = self.position
+            && let Ok(serde_json::Value::String(text)) = serde_json::to_value(value)
+            && scalar::fits_block(&text)
+        {
+            self.out.extend_from_slice(b" |\n");
+            for line in text.lines() {
+                if !line.is_empty() {
+                    pad(column + 2, self.out);
+                    self.out.extend_from_slice(line.as_bytes());
+                }
+                self.out.push(b'\n');
+            }
+            return Ok(());
+        }
         value.serialize(self)
     }
 

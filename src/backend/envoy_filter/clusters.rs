@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::plan::EnvoyFilter;
+use super::plan::{EnvoyFilter, Target};
 use crate::domain::Direction;
 use crate::objects::{
     ApplyTo, ChainFilter, ConfigPatch, ListenerMatch, Match, Operation, Patch, PatchContext, ProxyMatch,
@@ -18,6 +18,8 @@ const TRUSTED: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// pilot/pkg/networking/core/envoyfilter/cluster_patch.go, `InsertedClusters`).
 pub(super) fn patches(mesh: &Mesh, filter: &EnvoyFilter) -> Vec<ConfigPatch> {
     let contexts: &[PatchContext] = match filter.direction {
+        // Of its outbound patches, istiod applies those of existing clusters only (pilot/pkg/networking/core/cluster.go).
+        _ if matches!(filter.target, Target::Waypoint(_)) => &[PatchContext::SidecarInbound],
         Direction::Inbound | Direction::Outbound => &[PatchContext::SidecarOutbound],
         Direction::Gateway => &[PatchContext::Gateway],
         Direction::Any => &[PatchContext::SidecarOutbound, PatchContext::Gateway],

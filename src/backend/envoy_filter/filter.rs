@@ -1,26 +1,32 @@
 //! The EnvoyFilter that inserts a filter into a chain.
 
 use super::clusters;
-use super::plan::{EnvoyFilter, Plugin};
-use super::{FLUX_NO_SUBSTITUTE, labels, limits, plugin, strings};
+use super::plan::{EnvoyFilter, Plugin, Target};
+use super::{ARGO_PRUNE_LAST, FLUX_NO_SUBSTITUTE, labels, limits, plugin, strings};
 use crate::domain::anchor::Anchor;
+use crate::domain::annotation::REFERENCED_SERVICES;
 use crate::domain::{Direction, FilterType, Insert, LoadFailure};
 use crate::objects::{
     self, ApplyTo, ChainFilter, ConfigDiscovery, ConfigPatch, ConfigSource, DefaultConfig, Empty, EnvoyFilterSpec,
     FilterChainMatch, FilterMatch, HTTP_CONNECTION_MANAGER, ListenerMatch, Match, Metadata, Operation, Patch,
-    PatchContext, ProxyMatch, ROUTER, SubFilterMatch, TCP_PROXY, WasmType, WorkloadSelector,
+    PatchContext, ProxyMatch, ROUTER, SubFilterMatch, TCP_PROXY, TargetRef, WasmType, WorkloadSelector,
 };
 use crate::resolve::mesh::Mesh;
 
-/// Pruned last, after the rollout is complete: until then the old pods still have the label that the EnvoyFilter selects.
-const ARGO_SYNC: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true");
-/// The same for an object that is too large for a client-side apply.
+/// As [`ARGO_PRUNE_LAST`], for an object that is too large for a client-side apply.
 const ARGO_SERVER_SIDE: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true,ServerSideApply=true");
 
 pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter {
-    let EnvoyFilter { namespace, name, selector, priority, plugin, .. } = filter;
-    let argo = if limits::needs_server_side_apply(plugin) { ARGO_SERVER_SIDE } else { ARGO_SYNC };
+    let EnvoyFilter { namespace, name, target, priority, plugin, .. } = filter;
+    let argo = if limits::needs_server_side_apply(plugin) { ARGO_SERVER_SIDE } else { ARGO_PRUNE_LAST };
     let anchors = anchors(plugin.filter_type, filter.insert);
+    let (workload_selector, target_refs) = match target {
+        Target::Labels(selector) => (Some(WorkloadSelector { labels: labels(selector) }), Vec::new()),
+        Target::Waypoint(name) => {
+            let (group, kind) = ("gateway.networking.k8s.io".to_owned(), "Gateway".to_owned());
+            (None, vec![TargetRef { group, kind, name: name.to_string() }])
+        }
+    };
     objects::EnvoyFilter {
         api_version: objects::NetworkingV1Alpha3::default(),
         kind: objects::EnvoyFilterKind::default(),
@@ -28,10 +34,11 @@ pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter 
             name: name.to_string(),
             namespace: Some(namespace.to_string()),
             labels: labels(&mesh.labels),
-            annotations: strings([argo, FLUX_NO_SUBSTITUTE]),
+            annotations: strings([argo, FLUX_NO_SUBSTITUTE]).into_iter().chain(referenced_services(filter)).collect(),
         },
         spec: EnvoyFilterSpec {
-            workload_selector: WorkloadSelector { labels: labels(selector) },
+            workload_selector,
+            target_refs,
             priority: *priority,
             config_patches: anchors
                 .iter()
@@ -41,6 +48,15 @@ pub(super) fn object(mesh: &Mesh, filter: &EnvoyFilter) -> objects::EnvoyFilter 
                 .collect(),
         },
     }
+}
+
+/// The annotation by which istiod gives a waypoint the clusters of services that are not behind it (istio/istio,
+/// pilot/pkg/model/push_context.go, `ExtraWaypointServices`).
+fn referenced_services(filter: &EnvoyFilter) -> Option<(String, String)> {
+    let services = &filter.plugin.services;
+    let is_waypoint = matches!(filter.target, Target::Waypoint(_));
+    let value = services.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+    (is_waypoint && !services.is_empty()).then(|| (REFERENCED_SERVICES.to_owned(), value))
 }
 
 /// The network filters that the patches of a filter match, one per patch. A network chain ends with one of two filters, so

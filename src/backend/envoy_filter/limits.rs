@@ -4,6 +4,7 @@ use super::plan::{EnvoyFilter, Patch, Plan, Plugin};
 use super::{filter, patch};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::limits::{ANNOTATIONS, REQUEST, group};
+use crate::objects::Change;
 use crate::resolve::mesh::Mesh;
 
 /// An object with less text than this is under every limit, whatever surrounds the text.
@@ -55,7 +56,8 @@ fn annotations(one: &Patch<'_>, sink: &mut Sink) {
     if own == 0 && volumes < 100 {
         return;
     }
-    let annotations = patch::object(one).template.metadata.annotations;
+    let Change::Template(template) = patch::object(one).change else { return };
+    let annotations = template.metadata.annotations;
     let size: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
     if size > ANNOTATIONS {
         let workload = one.workload;

@@ -18,7 +18,7 @@ use crate::objects::{Object, Strings};
 use crate::resolve::mesh::Mesh;
 use crate::resolve::template::Templates;
 use crate::spec::Spec;
-pub(crate) use plan::{EnvoyFilter, Labels, Patch, Plan, gate_label};
+pub(crate) use plan::{EnvoyFilter, Labels, Patch, Plan, Target, gate_label};
 
 /// Plans the objects of a mesh, and reports those over a limit of the API server. The plan must be rendered only if `sink` has no
 /// errors.
@@ -36,8 +36,13 @@ pub(crate) fn objects<'a>(mesh: &'a Mesh, plan: &'a Plan<'a>) -> impl ParallelIt
         .patches
         .par_iter()
         .map(|it| Object::Patch { namespace: it.workload.namespace.to_string(), patch: patch::object(it) });
-    config_maps.chain(filters).chain(patches)
+    let parameters =
+        plan.patches.par_iter().filter_map(|it| patch::parameters(mesh, it)).map(Object::GatewayParameters);
+    config_maps.chain(parameters).chain(filters).chain(patches)
 }
+
+/// Argo CD prunes the object last, after the rollout is complete: until then, old pods need it.
+const ARGO_PRUNE_LAST: (&str, &str) = ("argocd.argoproj.io/sync-options", "PruneLast=true");
 
 /// The annotation that keeps Flux's `postBuild` from replacing `${…}` in an object.
 const FLUX_NO_SUBSTITUTE: (&str, &str) = ("kustomize.toolkit.fluxcd.io/substitute", "disabled");

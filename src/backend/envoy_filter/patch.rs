@@ -2,36 +2,78 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::labels;
 use super::plan::{Form, ModuleVolume, Patch};
-use crate::domain::annotation::{MODULES_DIGEST, STATS_PREFIXES};
+use super::{ARGO_PRUNE_LAST, FLUX_NO_SUBSTITUTE, labels, strings};
+use crate::domain::annotation::{GATEWAY_PARAMETERS, MODULES_DIGEST, STATS_PREFIXES};
 use crate::domain::{MountBy, ObjectName};
 use crate::objects::{
-    ConfigMapSource, Container, Entry as _, ImageSource, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate,
+    Change, ConfigMapKind, ConfigMapSource, Container, CoreV1, Entry as _, GatewayParameters, ImageSource, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate,
     Projected, ProjectedSource, PullSecret, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount,
     WorkloadPatch,
 };
-use crate::resolve::mesh::Source;
+use crate::resolve::mesh::{Mesh, Source, Workload};
+use crate::yaml::{self, Block};
 
 pub(super) fn object(patch: &Patch<'_>) -> WorkloadPatch {
     let workload = patch.workload;
-    WorkloadPatch {
-        kind: workload.kind,
+    let mut metadata = Metadata {
+        name: workload.name.to_string(),
+        namespace: workload.patch_namespace.as_ref().map(ToString::to_string),
+        ..Metadata::default()
+    };
+    let change = match &patch.parameters {
+        None => Change::Template(pod_template(patch)),
+        Some(parameters) => {
+            // istiod makes the proxy's arguments from the Gateway's own annotations.
+            metadata.annotations = log(workload).collect();
+            Change::Parameters(parameters.to_string())
+        }
+    };
+    WorkloadPatch { kind: workload.kind, metadata, change }
+}
+
+/// The ConfigMap with the parameters of a Gateway: those of the base, with the pod template of the patch. `None` for any other
+/// workload.
+pub(super) fn parameters(mesh: &Mesh, patch: &Patch<'_>) -> Option<GatewayParameters> {
+    let (workload, name) = (patch.workload, patch.parameters.as_ref()?);
+    let theirs = workload.gateway.as_ref().and_then(|gateway| gateway.parameters.as_ref());
+    let ours = json!({ "spec": { "template": pod_template(patch) } });
+    let deployment = match theirs {
+        Some(theirs) => theirs.with(&ours).expect("the parameters were merged with a patch of the same fields"),
+        None => ours,
+    };
+    let mut text = Vec::new();
+    yaml::write(&deployment, &mut text).expect("JSON has string keys and no variants");
+    let text = String::from_utf8(text).expect("YAML is text");
+    let others = theirs.into_iter().flat_map(|theirs| theirs.others.clone());
+    let data = others.chain([(GatewayParameters::DEPLOYMENT.to_owned(), text)]);
+    let original = theirs.map_or("", |theirs| theirs.name.as_str());
+    Some(GatewayParameters {
+        api_version: CoreV1::default(),
+        kind: ConfigMapKind::default(),
         metadata: Metadata {
-            name: workload.name.to_string(),
-            namespace: workload.patch_namespace.as_ref().map(ToString::to_string),
-            ..Metadata::default()
+            name: name.to_string(),
+            namespace: Some(workload.namespace.to_string()),
+            labels: labels(&mesh.labels),
+            annotations: strings([(GATEWAY_PARAMETERS, original), ARGO_PRUNE_LAST, FLUX_NO_SUBSTITUTE]),
         },
-        template: pod_template(patch),
-    }
+        data: data.map(|(key, text)| (key, Block(text))).collect(),
+    })
+}
+
+/// The annotation with the log levels of the proxy.
+fn log(workload: &Workload) -> impl Iterator<Item = (String, String)> {
+    workload.log.iter().map(|log| (log.annotation.to_owned(), log.value.clone()))
 }
 
 fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     let workload = patch.workload;
     let mut annotations = Strings::new();
-    annotations.extend(workload.log.iter().map(|log| (log.annotation.to_owned(), log.value.clone())));
+    if patch.parameters.is_none() {
+        annotations.extend(log(workload));
+    }
     let secret = |name: &&ObjectName| PullSecret { name: name.to_string() };
     let image_pull_secrets = patch.pull_secrets.iter().map(secret).collect();
     if let Some(stats) = &workload.stats {
@@ -44,10 +86,10 @@ fn pod_template(patch: &Patch<'_>) -> PodTemplate {
     let (volumes, volume_mounts) = (volumes(patch), mounts(patch));
     match workload.mount.by {
         MountBy::Annotation => {
-            annotations.insert(USER_VOLUME.to_owned(), json(patch.annotations, volumes));
-            annotations.insert(USER_VOLUME_MOUNT.to_owned(), json(patch.annotations, volume_mounts));
+            annotations.insert(USER_VOLUME.to_owned(), injected(patch.annotations, volumes));
+            annotations.insert(USER_VOLUME_MOUNT.to_owned(), injected(patch.annotations, volume_mounts));
         }
-        MountBy::Container => {
+        MountBy::Container | MountBy::GatewayParameters => {
             // The injector completes a container of this name whose image is `auto`.
             let image = (!workload.mount.own_container).then(|| "auto".to_owned());
             spec.containers.push(Container { name: PROXY_CONTAINER.to_owned(), image, volume_mounts });
@@ -119,7 +161,7 @@ fn mounts(patch: &Patch<'_>) -> Vec<Map<String, Value>> {
 /// Compact JSON with sorted keys. The injector's template writes the index or the key of each entry as its name, and then the
 /// fields of the entry (istio/istio, manifests/charts/istio-control/istio-discovery/files/injection-template.yaml): in a list, the
 /// name stands twice and the last one counts. A map has no room for two mounts of one volume.
-fn json(form: Form, entries: Vec<Map<String, Value>>) -> String {
+fn injected(form: Form, entries: Vec<Map<String, Value>>) -> String {
     let name = |entry: &Map<String, Value>| entry.get("name").and_then(Value::as_str).map(str::to_owned);
     let named: Option<BTreeMap<String, &Map<String, Value>>> =
         entries.iter().map(|entry| Some((name(entry)?, entry))).collect();

@@ -36,6 +36,17 @@ pub(super) use paths::planned;
 use paths::{is_remote, join};
 use resource::Resource;
 
+/// Applies a strategic merge patch to a Deployment, or to another patch of one.
+///
+/// # Errors
+/// If the patch has another type of value than the Deployment.
+pub(super) fn merge_deployment(deployment: Node, patch: Node) -> Result<Node, String> {
+    let location = deployment.location;
+    let merged = merge::merge(deployment, patch, merge_keys::Schema::of("apps/v1", "Deployment"));
+    let merged = merged.map_err(|mismatch| mismatch.message)?;
+    Ok(merged.unwrap_or(Node { value: Value::Map(Vec::new()), location }))
+}
+
 /// A kustomization directory, built.
 #[derive(Debug)]
 pub(super) struct Built {

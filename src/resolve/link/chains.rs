@@ -39,6 +39,10 @@ impl<'a> Chains<'a> {
 
     /// The chain of a test's requests in the proxy of a workload.
     pub(crate) fn of(&self, linked: &Linked<'a>, test: &Test) -> Chain {
+        if linked.is_waypoint() {
+            // The services behind it may be anywhere.
+            return Chain::default();
+        }
         match test.direction {
             Direction::Inbound => inbound(linked, &ports::of(self.index, linked.object, linked.pod), test.port),
             Direction::Gateway => self.gateway(linked, test.port),
@@ -59,7 +63,11 @@ impl<'a> Chains<'a> {
     fn gateway(&self, linked: &Linked<'a>, port: Option<u16>) -> Chain {
         let services = ports::of(self.index, linked.object, linked.pod);
         let gateways = self.index.base.objects.iter().filter(|object| selects(object, linked.pod));
-        let servers: Vec<Server<'_>> = gateways.flat_map(|gateway| servers(gateway, &services)).collect();
+        let servers: Vec<Server<'_>> = if linked.kind.is_gateway() {
+            listeners(linked.object)
+        } else {
+            gateways.flat_map(|gateway| servers(gateway, &services)).collect()
+        };
         if servers.is_empty() {
             return Chain::default();
         }
@@ -262,6 +270,20 @@ fn servers<'a>(gateway: &'a Object, services: &[Port<'_>]) -> Vec<Server<'a>> {
         Some(Server { gateway, node, listener: target.unwrap_or(open), is_http })
     };
     servers.iter().filter_map(server).collect()
+}
+
+/// The listeners of a Gateway of the Gateway API. The Service that istiod creates has the ports of the pods.
+fn listeners(gateway: &Object) -> Vec<Server<'_>> {
+    let listeners = gateway.at(&["spec", "listeners"]).map_or(&[][..], Node::items);
+    let server = |node| {
+        let is_http = match text(node, "protocol")? {
+            "HTTP" => true,
+            "HTTPS" => node.at(&["tls", "mode"]).and_then(Node::as_str) != Some("Passthrough"),
+            _ => false,
+        };
+        Some(Server { gateway, node, listener: number(node.get("port")?)?, is_http })
+    };
+    listeners.iter().filter_map(server).collect()
 }
 
 /// How a port gets HTTP filters.

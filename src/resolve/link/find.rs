@@ -3,6 +3,7 @@
 use super::Linked;
 use super::index::{Index, kind_of};
 use super::pod::Pod;
+use crate::base::gateways::deployed;
 use crate::base::{Node, Object};
 use crate::diag::{Code, Diagnostic, Location, Sink};
 use crate::domain::Kind;
@@ -116,6 +117,15 @@ impl Wanted<'_> {
             return self.elsewhere(of_kind, first, namespace);
         }
         let diagnostic = Diagnostic::error(Code::MC0520, format!("the base has no {}", self.what()));
+        let gateway = |object: &&Object| Some(((*object).clone(), deployed(index.base, object)?.err()?));
+        let is_meant = |object: &&&Object| self.is_kind(object);
+        if let Some((gateway, not)) = named.iter().filter(is_meant).find_map(gateway) {
+            return Diagnostic::error(Code::MC0560, format!("the Gateway `{}` cannot run filters", gateway.name))
+                .at(self.at)
+                .related(not.location, not.label)
+                .note(not.reason)
+                .help(not.help);
+        }
         if let Some(first) = named.iter().find(|object| kind_of(object).is_some() && self.is_kind(object)) {
             return Diagnostic::error(Code::MC0520, format!("the {} of the base has no pod template", self.what()))
                 .at(self.at)

@@ -16,7 +16,7 @@ const COMPONENT: &str = "wasm";
 /// If `logLevel` sets the level of any component, pilot-agent ignores `componentLogLevel` (istio/istio, pkg/envoy/proxy.go,
 /// `splitComponentLog`), so the level goes to `logLevel` then.
 pub(crate) fn merge(linked: Option<&Linked<'_>>, written: &Spanned<LogLevel>, sink: &mut Sink) -> ProxyLog {
-    let annotation = |key| linked.and_then(|linked| linked.pod.annotation(key));
+    let annotation = |key| linked.and_then(|linked| linked.annotation_of_proxy(key));
     let level = annotation(LOG_LEVEL).filter(|it| it.value.contains(':'));
     let (key, existing) = match level {
         Some(level) => (LOG_LEVEL, Some(level)),

@@ -49,6 +49,20 @@ impl Linked<'_> {
         if self.pod.gateway().is_some() { Direction::Gateway } else { Direction::Inbound }
     }
 
+    /// Whether its proxies stand between the clients and the services of the ambient mode.
+    pub(crate) fn is_waypoint(&self) -> bool {
+        self.kind.is_gateway() && self.pod.gateway().is_none()
+    }
+
+    /// An annotation that the proxy's arguments are made from. istiod reads those of a Gateway itself.
+    fn annotation_of_proxy(&self, key: &str) -> Option<Text<'_>> {
+        if self.kind.is_gateway() {
+            Text::of(self.object.at(&["metadata", "annotations"])?.entry(key)?)
+        } else {
+            self.pod.annotation(key)
+        }
+    }
+
     /// Whether the pod template declares the proxy's container, so that a patch need not add its image.
     pub(crate) fn has_proxy(&self) -> bool {
         self.pod.proxy().is_some()

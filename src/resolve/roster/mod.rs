@@ -26,7 +26,7 @@ use super::link::{self, Index, Linked};
 use super::settings::{self, Settings};
 use crate::base::Object;
 use crate::diag::{Location, Sink};
-use crate::domain::{Kind, Namespace};
+use crate::domain::{Direction, Kind, Namespace};
 use crate::spec::types::{self, Use};
 use crate::spec::{Spanned, Spec};
 
@@ -89,9 +89,11 @@ impl<'a> Entry<'a> {
     }
 
     /// The traffic that filters without a direction of their own see.
-    pub(crate) fn direction(&self) -> crate::domain::Direction {
+    pub(crate) fn direction(&self) -> Direction {
         let written = self.written.direction.as_deref().copied();
-        written.or_else(|| Some(self.linked?.direction())).unwrap_or_default()
+        let of_object = || Some(self.linked?.direction());
+        let of_kind = || self.kind.filter(|kind| kind.is_gateway()).map(|_| Direction::Gateway);
+        written.or_else(of_object).or_else(of_kind).unwrap_or_default()
     }
 }
 

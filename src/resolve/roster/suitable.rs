@@ -32,7 +32,7 @@ pub(super) fn check(entry: &Entry<'_>, index: &Index<'_>) -> Option<Unsuitable> 
     let namespace = entry.namespace.as_ref().map_or("", |namespace| namespace.as_str());
     if link::has_no_sidecar(index, &linked, namespace) {
         Some(Unsuitable::NoSidecar)
-    } else if linked.pod.gateway().is_some() {
+    } else if linked.pod.gateway().is_some() || linked.kind.is_gateway() {
         Some(Unsuitable::Gateway)
     } else if linked.kind.as_str() == "CronJob" {
         Some(Unsuitable::CronJob)

@@ -195,6 +195,8 @@ pub(crate) struct Names {
     pub(crate) envoy_filter: Option<Spanned<String>>,
     /// The name of an EnvoyFilter that workloads share. Default: `wasm-{{ filter.name }}`.
     pub(crate) shared_envoy_filter: Option<Spanned<String>>,
+    /// The name of the ConfigMap with the parameters of a Gateway. Default: `{{ workload.name }}-gateway-parameters`.
+    pub(crate) gateway_parameters: Option<Spanned<String>>,
     /// The name of the filter in Envoy's filter chain. Default: `wasm.{{ filter.name }}`.
     pub(crate) http_filter: Option<Spanned<String>>,
     /// The name of the volume in the pod. Default: `wasmfilters-dir`.

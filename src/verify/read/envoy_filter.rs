@@ -20,9 +20,20 @@ pub(super) struct EnvoyFilter {
     pub(super) name: String,
     pub(super) priority: i32,
     selector: Strings,
+    /// The waypoints that it applies to, instead of pods by their labels.
+    waypoints: Vec<String>,
     pub(super) patches: Vec<Patch>,
     /// The names of the clusters that it adds.
     pub(super) clusters: BTreeSet<String>,
+}
+
+/// What an EnvoyFilter selects pods by.
+#[derive(Debug)]
+pub(super) struct Selected<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) labels: &'a Strings,
+    /// The name of the Gateway that the pods are of.
+    pub(super) gateway: Option<&'a str>,
 }
 
 /// A patch that inserts a plugin into a chain.
@@ -68,15 +79,19 @@ impl EnvoyFilter {
             namespace: metadata.namespace().to_owned(),
             name: metadata.name,
             priority: spec.priority,
-            selector: spec.workload_selector.labels,
+            selector: spec.workload_selector.map(|selector| selector.labels).unwrap_or_default(),
+            waypoints: spec.target_refs.into_iter().map(|target| target.name).collect(),
             patches: patches.collect::<Result<_, _>>()?,
             clusters: clusters.into_iter().map(cluster).collect::<Result<_, _>>()?,
         })
     }
 
-    /// Whether the pod has all labels of the selector. An empty selector selects every pod.
-    pub(super) fn selects(&self, labels: &Strings) -> bool {
-        self.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+    /// Whether the pod has all labels of the selector, or is of one of the targets. An empty selector selects every pod.
+    pub(super) fn selects(&self, pod: &Selected<'_>) -> bool {
+        if self.waypoints.is_empty() {
+            return self.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value));
+        }
+        self.namespace == pod.namespace && self.waypoints.iter().any(|name| Some(name.as_str()) == pod.gateway)
     }
 }
 
@@ -130,7 +145,7 @@ impl Patch {
 fn cluster(patch: ConfigPatch) -> Result<String, String> {
     let ChainFilter { name, cluster_type, .. } = patch.patch.value;
     match (patch.patch.operation, cluster_type, patch.matches.context) {
-        (Operation::Add, Some(_), PatchContext::SidecarOutbound | PatchContext::Gateway) => Ok(name),
+        (Operation::Add, Some(_), PatchContext::SidecarOutbound | PatchContext::SidecarInbound | PatchContext::Gateway) => Ok(name),
         (operation, _, context) => {
             Err(format!("mesh-compile renders no cluster `{name}` by {operation:?} in {context:?}"))
         }

@@ -17,7 +17,7 @@ use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{Digest, FilterType};
 use crate::layout::File;
 use crate::resolve::traffic::suite::{Proxies, Suite};
-use envoy_filter::{EnvoyFilter, Patch};
+use envoy_filter::{EnvoyFilter, Patch, Selected};
 use objects::Objects;
 use pod::Pod;
 
@@ -102,7 +102,9 @@ fn subject<'a>(
     // By place, in the order of the chain.
     let mut network: BTreeMap<usize, Vec<ChainEntry>> = BTreeMap::new();
     let mut http = network.clone();
-    for filter in objects.envoy_filters(&suite.namespace, &proxies.root_namespace, &labels) {
+    let gateway = suite.kind.is_gateway().then_some(suite.name.as_str());
+    let selected = Selected { namespace: &suite.namespace, labels: &labels, gateway };
+    for filter in objects.envoy_filters(&proxies.root_namespace, &selected) {
         if let Some(twice) = filter.clusters.iter().find(|name| clusters.contains(*name)) {
             return Err(format!("two objects add the cluster `{twice}` to its proxy"));
         }

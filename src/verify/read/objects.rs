@@ -7,12 +7,12 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 use super::config_map::{self, Modules};
-use super::envoy_filter::EnvoyFilter;
-use super::{Module, Pod, unreadable};
+use super::envoy_filter::{EnvoyFilter, Selected};
+use super::{Module, Pod, pod, unreadable};
 use crate::diag::Sink;
 use crate::domain::Kind;
 use crate::layout::{File, KUSTOMIZATION, PATCHES};
-use crate::objects::{Kustomization, Strings, WorkloadPatch};
+use crate::objects::{Change, GatewayParameters, Kustomization, PodTemplate, WorkloadPatch};
 use crate::resolve::traffic::suite::Proxies;
 
 /// The objects that are applied.
@@ -28,12 +28,22 @@ pub(super) struct Objects {
     pods: BTreeMap<(Kind, String), Vec<Pod>>,
 }
 
+/// The pod of a patch.
+#[derive(Debug)]
+enum PatchedPod {
+    Known(Box<Pod>),
+    /// The pod of a Gateway is in another file.
+    Elsewhere { path: String, namespace: Option<String>, parameters: String },
+}
+
 /// The content of a file.
 #[derive(Debug)]
 enum Object {
     ConfigMap((String, String), Modules),
+    /// The pod that the parameters of a Gateway change.
+    Parameters((String, String), PodTemplate),
     EnvoyFilter(EnvoyFilter),
-    Patch((Kind, String), Pod),
+    Patch((Kind, String), PatchedPod),
     /// A patch of a kind that none of the workloads has.
     Unrelated,
 }
@@ -58,9 +68,23 @@ impl Objects {
         let images = proxies.elsewhere.images.iter().map(image).collect();
         let mut objects = Self { images, ..Self::default() };
         let before = sink.errors();
+        let (mut gateways, mut parameters) = (Vec::new(), BTreeMap::new());
         for one in read {
             match one {
-                Ok(object) => objects.push(object),
+                Ok(Object::ConfigMap(key, modules)) => drop(objects.config_maps.insert(key, modules)),
+                Ok(Object::EnvoyFilter(filter)) => {
+                    objects.envoy_filters.entry(filter.namespace.clone()).or_default().push(filter);
+                }
+                Ok(Object::Unrelated) => {}
+                Ok(Object::Parameters(key, template)) => drop(parameters.insert(key, template)),
+                Ok(Object::Patch(key, PatchedPod::Known(pod))) => objects.pods.entry(key).or_default().push(*pod),
+                Ok(Object::Patch(key, elsewhere)) => gateways.push((key, elsewhere)),
+                Err(message) => sink.push(unreadable(message)),
+            }
+        }
+        for (key, elsewhere) in gateways {
+            match elsewhere.found(&parameters) {
+                Ok(pod) => objects.pods.entry(key).or_default().push(pod),
                 Err(message) => sink.push(unreadable(message)),
             }
         }
@@ -69,17 +93,6 @@ impl Objects {
             filters.sort_by_key(|filter| filter.priority);
         }
         (sink.errors() == before).then_some(objects)
-    }
-
-    fn push(&mut self, object: Object) {
-        match object {
-            Object::ConfigMap(key, modules) => drop(self.config_maps.insert(key, modules)),
-            Object::EnvoyFilter(filter) => {
-                self.envoy_filters.entry(filter.namespace.clone()).or_default().push(filter);
-            }
-            Object::Unrelated => {}
-            Object::Patch(key, pod) => self.pods.entry(key).or_default().push(pod),
-        }
     }
 
     pub(super) fn image(&self, reference: &str) -> Option<&Module> {
@@ -101,12 +114,28 @@ impl Objects {
 
     /// The EnvoyFilters that istiod applies to a pod, in its order: ascending priority, the root namespace first, then by name.
     /// (Before the name, istiod compares the time of creation, on which no manifest depends.)
-    pub(super) fn envoy_filters<'a>(&'a self, namespace: &str, root: &str, labels: &Strings) -> Vec<&'a EnvoyFilter> {
-        let namespaces: BTreeSet<&str> = [namespace, root].into();
+    pub(super) fn envoy_filters<'a>(&'a self, root: &str, pod: &Selected<'_>) -> Vec<&'a EnvoyFilter> {
+        let namespaces: BTreeSet<&str> = [pod.namespace, root].into();
         let filters = namespaces.into_iter().filter_map(|namespace| self.envoy_filters.get(namespace)).flatten();
-        let mut selected: Vec<&EnvoyFilter> = filters.filter(|filter| filter.selects(labels)).collect();
+        let mut selected: Vec<&EnvoyFilter> = filters.filter(|filter| filter.selects(pod)).collect();
         selected.sort_by_key(|filter| (filter.priority, filter.namespace != root, &filter.name));
         selected
+    }
+}
+
+impl PatchedPod {
+    /// The pod, from the parameters of the Gateway's namespace.
+    fn found(self, parameters: &BTreeMap<(String, String), PodTemplate>) -> Result<Pod, String> {
+        let (path, namespace, name) = match self {
+            Self::Known(pod) => return Ok(*pod),
+            Self::Elsewhere { path, namespace, parameters } => (path, namespace, parameters),
+        };
+        // The patch may be for another namespace than the Gateway ends up in. Its file is in that one's directory.
+        let of_path = path.strip_prefix(PATCHES).and_then(|path| path.split_once('/')).map(|(namespace, _)| namespace);
+        let key = (of_path.unwrap_or_default().to_owned(), name);
+        let template = parameters.get(&key).cloned();
+        let template = template.ok_or_else(|| format!("`{path}` names the ConfigMap `{}`, which is not rendered", key.1))?;
+        Pod::read(&path, namespace, template).map_err(|error| message(&path, &error))
     }
 }
 
@@ -131,6 +160,11 @@ fn object(file: &File, kinds: &BTreeSet<&Kind>, istio: &str) -> Result<Object, S
         return patch(file, kinds);
     }
     match kind(file) {
+        Some("ConfigMap") if has_text(file) => {
+            let object: GatewayParameters = yaml(file)?;
+            let key = (object.metadata.namespace().to_owned(), object.metadata.name.clone());
+            Ok(Object::Parameters(key, pod::of_parameters(&object)?))
+        }
         Some("ConfigMap") => {
             let object: crate::objects::ConfigMap = yaml(file)?;
             let key = (object.metadata.namespace().to_owned(), object.metadata.name.clone());
@@ -151,8 +185,20 @@ fn patch(file: &File, kinds: &BTreeSet<&Kind>) -> Result<Object, String> {
     let kind = of_workloads.map(|kind| Kind::clone(kind)).or_else(known);
     let Some(kind) = kind else { return Ok(Object::Unrelated) };
     let patch = WorkloadPatch::read(document, kind).map_err(|error| error.to_string())?;
-    let key = (patch.kind, patch.metadata.name.clone());
-    Ok(Object::Patch(key, Pod::read(&file.path, patch)?))
+    let WorkloadPatch { kind, metadata, change } = patch;
+    let (path, namespace) = (file.path.clone(), metadata.namespace);
+    let pod = match change {
+        Change::Template(template) => PatchedPod::Known(Box::new(Pod::read(&path, namespace, template)?)),
+        Change::Parameters(parameters) => PatchedPod::Elsewhere { path, namespace, parameters },
+    };
+    Ok(Object::Patch((kind, metadata.name), pod))
+}
+
+/// Whether a ConfigMap has text, and so parameters, instead of a module.
+fn has_text(file: &File) -> bool {
+    let mut lines = file.bytes.split(|byte| *byte == b'\n');
+    let first = lines.find(|line| [&b"data:"[..], b"binaryData:"].contains(line));
+    first.is_some_and(|line| line == b"data:")
 }
 
 /// The kind of the object in a file, by its line: a look at the first lines spares parsing a module twice.

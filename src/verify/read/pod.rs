@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use mesh_compile_image::FILE_NAME;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::objects::Objects;
 use crate::objects::{
-    KeyToPath, PROXY_CONTAINER, PodMetadata, PodTemplate, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount,
-    WorkloadPatch,
+    GatewayParameters, KeyToPath, PROXY_CONTAINER, PodMetadata, PodTemplate, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount,
 };
 use crate::verify::subject::Module;
 
@@ -28,8 +27,9 @@ pub(super) struct Pod {
 }
 
 impl Pod {
-    pub(super) fn read(path: &str, patch: WorkloadPatch) -> Result<Self, String> {
-        let PodTemplate { metadata: PodMetadata { labels, annotations }, spec } = patch.template;
+    /// `path` and `namespace`: the file of the patch, and the namespace in it.
+    pub(super) fn read(path: &str, namespace: Option<String>, template: PodTemplate) -> Result<Self, String> {
+        let PodTemplate { metadata: PodMetadata { labels, annotations }, spec } = template;
         let mut volumes: Vec<Volume> = entries(spec.volumes)?;
         volumes.extend(injected::<Volume>(USER_VOLUME, &annotations)?);
         let proxies = spec.containers.into_iter().filter(|container| container.name == PROXY_CONTAINER);
@@ -38,7 +38,7 @@ impl Pod {
         // An injected entry replaces one with the same key.
         Ok(Self {
             path: path.to_owned(),
-            namespace: patch.metadata.namespace,
+            namespace,
             labels,
             volumes: volumes.into_iter().map(|volume| (volume.name.clone(), volume)).collect(),
             mounts: mounts.into_iter().map(|mount| (mount.mount_path.clone(), mount)).collect(),
@@ -77,6 +77,32 @@ impl Pod {
         };
         self.mounts.values().any(|mount| is_above(mount) && is_unknown(mount))
     }
+}
+
+/// What the parameters of a Gateway say about its pods, without the fields of the user's own that no filter depends on.
+pub(super) fn of_parameters(parameters: &GatewayParameters) -> Result<PodTemplate, String> {
+    let text = parameters.data.get(GatewayParameters::DEPLOYMENT).map_or("", |it| it.0.as_str());
+    let deployment: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    let template = &deployment["spec"]["template"];
+    let containers = template["spec"]["containers"].as_array().into_iter().flatten();
+    let proxy = containers.filter(|it| it["name"] == PROXY_CONTAINER);
+    let proxy = proxy.map(|it| json!({ "name": PROXY_CONTAINER, "volumeMounts": list(&it["volumeMounts"]) }));
+    let known = json!({
+        "metadata": {
+            "annotations": map(&template["metadata"]["annotations"]),
+            "labels": map(&template["metadata"]["labels"]),
+        },
+        "spec": { "containers": proxy.collect::<Vec<_>>(), "volumes": list(&template["spec"]["volumes"]) },
+    });
+    serde_json::from_value(known).map_err(|error| error.to_string())
+}
+
+fn list(value: &Value) -> Value {
+    if value.is_null() { json!([]) } else { value.clone() }
+}
+
+fn map(value: &Value) -> Value {
+    if value.is_null() { json!({}) } else { value.clone() }
 }
 
 fn volume_files<'a>(

@@ -14,7 +14,7 @@ use crate::resolve::template::{FilterVars, Scope};
 /// By namespace and the index of the plugin. A ConfigMap whose name is not valid is reported and left out.
 pub(super) type ConfigMaps = BTreeMap<(Namespace, usize), ConfigMap>;
 
-pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> ConfigMaps {
+pub(super) fn plan(context: &Context<'_>, used: &mut UsedNames, sink: &mut Sink) -> ConfigMaps {
     let mesh = context.mesh;
     let mut config_maps = ConfigMaps::new();
     let mut names: BTreeMap<usize, Option<ObjectName>> = BTreeMap::new();
@@ -38,7 +38,6 @@ pub(super) fn plan(context: &Context<'_>, sink: &mut Sink) -> ConfigMaps {
         };
         config_maps.insert(key, config_map);
     }
-    let mut used = UsedNames::new("ConfigMap");
     for ((namespace, index), config_map) in &config_maps {
         let Plugin { name, location, .. } = &mesh.plugins[*index];
         used.add(namespace, &config_map.name, (format!("filter `{name}`"), *location), sink);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::gate::{self, Values};
 use super::names::{self, Template, UsedNames, User};
 use super::order::{self, Position};
-use super::{Context, EnvoyFilter, Labels, plugin};
+use super::{Context, EnvoyFilter, Labels, Target, plugin};
 use crate::diag::{Code, Diagnostic, Sink};
 use crate::domain::{Insert, Namespace};
 use crate::resolve::mesh::{Attachment, Workload};
@@ -104,6 +104,11 @@ impl<'a> Planner<'a> {
         sink: &mut Sink,
     ) -> Labels {
         let options = &self.context.options;
+        if workload.gateway.as_ref().is_some_and(|gateway| gateway.is_waypoint) {
+            let target = Target::Waypoint(workload.name.clone());
+            self.own(workload, one, (position.priority, target), sink);
+            return Labels::new();
+        }
         let is_shared = options.is_shared && one.as_declared && position.common;
         let name = &self.context.mesh.plugins[one.plugin].name;
         let value = if is_shared || !options.is_shared { &values.shared } else { &values.own };
@@ -114,7 +119,11 @@ impl<'a> Planner<'a> {
                 self.shared(workload, one, position.priority, label.clone(), sink);
             }
         } else {
-            self.own(workload, one, position.priority, label.clone(), sink);
+            let mut selector = label.clone();
+            if !options.is_shared {
+                selector.extend(workload.selector.clone());
+            }
+            self.own(workload, one, (position.priority, Target::Labels(selector)), sink);
         }
         label
     }
@@ -130,10 +139,10 @@ impl<'a> Planner<'a> {
         let filter = FilterVars::of(plugin);
         let scope = Scope { filter: Some(&filter), workload: None };
         let user = (format!("filter `{}`", plugin.name), plugin.location);
-        self.object(&template, &scope, user, (workload, one), (priority, selector), sink);
+        self.object(&template, &scope, user, (workload, one), (priority, Target::Labels(selector)), sink);
     }
 
-    fn own(&mut self, workload: &Workload, one: &Attachment, priority: i32, mut selector: Labels, sink: &mut Sink) {
+    fn own(&mut self, workload: &Workload, one: &Attachment, placed: (i32, Target), sink: &mut Sink) {
         let plugin = &self.context.mesh.plugins[one.plugin];
         let template = Template {
             kind: "EnvoyFilter",
@@ -144,10 +153,7 @@ impl<'a> Planner<'a> {
         let (filter, vars) = (FilterVars::of(plugin), WorkloadVars::of(workload));
         let scope = Scope { filter: Some(&filter), workload: Some(&vars) };
         let user = (format!("{} `{}`, filter `{}`", vars.kind, vars.name, plugin.name), one.location);
-        if !self.context.options.is_shared {
-            selector.extend(workload.selector.clone());
-        }
-        self.object(&template, &scope, user, (workload, one), (priority, selector), sink);
+        self.object(&template, &scope, user, (workload, one), placed, sink);
     }
 
     fn object(
@@ -156,7 +162,7 @@ impl<'a> Planner<'a> {
         scope: &Scope<'_>,
         user: User,
         (workload, one): (&Workload, &Attachment),
-        (priority, selector): (i32, Labels),
+        (priority, target): (i32, Target),
         sink: &mut Sink,
     ) {
         let plugin = plugin::plan(self.context, one);
@@ -168,7 +174,7 @@ impl<'a> Planner<'a> {
                 namespace,
                 name,
                 is_shared: template.key == SHARED,
-                selector,
+                target,
                 priority,
                 direction: scope.direction,
                 port: scope.port,

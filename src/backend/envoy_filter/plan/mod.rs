@@ -9,6 +9,7 @@ mod gate;
 mod names;
 mod options;
 mod order;
+mod parameters;
 mod plugin;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::resolve::mesh::{Attachment, Mesh, Source, Workload};
 use crate::resolve::template::Templates;
 use crate::spec::{Names, Spec};
 pub(crate) use gate::label as gate_label;
+use names::UsedNames;
 use options::Options;
 
 /// All objects of a mesh.
@@ -70,6 +72,8 @@ pub(crate) struct Patch<'a> {
     pub(crate) annotations: Form,
     /// The digest of the modules in ConfigMaps whose names stay the same.
     pub(crate) modules: Option<Digest>,
+    /// The ConfigMap with the parameters, for a Gateway.
+    pub(crate) parameters: Option<ObjectName>,
 }
 
 /// A volume with one module, and its mount.
@@ -96,8 +100,7 @@ pub(crate) struct EnvoyFilter {
     pub(crate) name: ObjectName,
     /// Whether it is for all workloads of the namespace that use the filter as declared.
     pub(crate) is_shared: bool,
-    /// Never empty.
-    pub(crate) selector: Labels,
+    pub(crate) target: Target,
     /// Ascending in the order in which a request passes the filters, except for `insert = "first"`: the last one applied becomes
     /// the first.
     pub(crate) priority: i32,
@@ -107,6 +110,15 @@ pub(crate) struct EnvoyFilter {
     pub(crate) plugin: Plugin,
     /// Where mesh.toml sets its configuration, or uses it.
     pub(crate) location: Location,
+}
+
+/// The pods that an EnvoyFilter applies to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    /// Those that have all of these labels, of which there is at least one.
+    Labels(Labels),
+    /// Those of the waypoint with this name. istiod ignores selectors for them.
+    Waypoint(ObjectName),
 }
 
 /// Envoy's configuration of a plugin (`envoy.extensions.wasm.v3.PluginConfig`).
@@ -132,6 +144,8 @@ pub(crate) struct Plugin {
     pub(crate) stop_iteration: Option<StopIteration>,
     /// The hosts that it calls, by the names of their clusters.
     pub(crate) hosts: BTreeMap<String, Host>,
+    /// The hosts of the mesh's services that it calls.
+    pub(crate) services: BTreeSet<String>,
 }
 
 /// The host functions that the module may call, and the callbacks that Envoy calls.
@@ -175,9 +189,11 @@ pub(crate) fn plan<'a>(spec: &'a Spec, mesh: &'a Mesh, templates: &'a Templates<
     let options = options::resolve(spec, mesh, sink);
     let chain_names = names::chain_names(mesh, &spec.names, templates, sink);
     let context = Context { mesh, names: &spec.names, templates, options, chain_names };
-    let config_maps = config_maps::plan(&context, sink);
+    let mut used = UsedNames::new("ConfigMap");
+    let config_maps = config_maps::plan(&context, &mut used, sink);
+    let parameters = parameters::plan(&context, &mut used, sink);
     let (envoy_filters, gates) = envoy_filters::plan(&context, sink);
-    let patch = |((workload, attachments), gate): ((&'a Workload, &[Attachment]), Labels)| Patch {
+    let patch = |(((workload, attachments), gate), parameters): (((&'a Workload, &[Attachment]), Labels), _)| Patch {
         workload,
         gate,
         config_maps: config_maps::mounted(&config_maps, workload, attachments),
@@ -185,7 +201,9 @@ pub(crate) fn plan<'a>(spec: &'a Spec, mesh: &'a Mesh, templates: &'a Templates<
         pull_secrets: volumes::pull_secrets(mesh, attachments),
         annotations: if options.has_gate { Form::Map } else { Form::List },
         modules: if options.has_gate && !options.hashed_names { config_maps::digest(mesh, attachments) } else { None },
+        parameters,
     };
-    let patches = mesh.workloads.iter().zip(mesh.attachments_by_workload()).zip(gates).map(patch).collect();
+    let workloads = mesh.workloads.iter().zip(mesh.attachments_by_workload());
+    let patches = workloads.zip(gates).zip(parameters).map(patch).collect();
     Plan { config_maps: config_maps.into_values().collect(), envoy_filters, patches }
 }

@@ -23,6 +23,7 @@ pub(super) fn plan(context: &Context<'_>, attachment: &Attachment) -> Plugin {
         allow_precompiled: plugin.allow_precompiled,
         filename: workload.mount.file_of(plugin),
         hosts: settings.hosts.clone(),
+        services: settings.services.clone(),
         env: settings.env.clone(),
         env_from_host: plugin.env_from_host.clone(),
         capabilities: capabilities

@@ -10,6 +10,17 @@ pub(super) fn check(context: &Context<'_>, sink: &mut Sink) {
     let gateway = pod.gateway();
     for one in context.uses {
         let error = |message| Diagnostic::error(Code::MC0537, message).at_label(one.direction_location, "set here");
+        if context.linked.is_waypoint() {
+            if let Direction::Outbound | Direction::Gateway = one.scope.direction {
+                sink.push(
+                    error(format!("{} is a waypoint, which has only inbound listeners", context.name()))
+                        .related(context.object().location, "a waypoint")
+                        .note("the filter would silently never run")
+                        .help("remove `direction`"),
+                );
+            }
+            continue;
+        }
         match (gateway, one.scope.direction) {
             (Some(gateway), direction @ (Direction::Inbound | Direction::Outbound)) => {
                 let word = if direction == Direction::Inbound { "inbound" } else { "outbound" };
