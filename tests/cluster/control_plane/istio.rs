@@ -10,8 +10,9 @@ use super::program::{Program, free_ports};
 use super::{ControlPlane, part, program, write};
 use crate::tools::tool;
 
-/// Starts istiod and installs the custom resource definitions and the webhooks. Returns the port of its plain-text gRPC, too.
-pub(super) fn start(plane: &ControlPlane) -> Result<(Program, u16), String> {
+/// Starts istiod and installs the custom resource definitions and the webhooks. Returns the ports of its plain-text gRPC and of
+/// its debug interface, too.
+pub(super) fn start(plane: &ControlPlane) -> Result<(Program, u16, u16), String> {
     let [grpc, secure_grpc, https, http, monitoring, introspection] = free_ports()?;
     install_definitions(plane)?;
     plane.create_namespaces(&["default"])?;
@@ -46,6 +47,8 @@ pub(super) fn start(plane: &ControlPlane) -> Result<(Program, u16), String> {
     command.envs([("POD_NAME", "istiod"), ("POD_NAMESPACE", "istio-system")]);
     // The Envoy of the tests has none of the filters that Istio's own build adds.
     command.envs([("PILOT_ENABLE_METADATA_EXCHANGE", "false"), ("PILOT_ENABLE_ALPN_FILTER", "false")]);
+    // It deploys waypoints only with the ambient mode.
+    command.env("PILOT_ENABLE_AMBIENT", "true");
     // The tests install the webhooks, with URLs where istiod expects Services.
     command.envs([("INJECTION_WEBHOOK_CONFIG_NAME", ""), ("VALIDATION_WEBHOOK_CONFIG_NAME", "")]);
     let mut istiod = Program::start("istiod", &command, plane.kubeconfig.parent().expect("a directory"))?;
@@ -56,7 +59,7 @@ pub(super) fn start(plane: &ControlPlane) -> Result<(Program, u16), String> {
     plane.apply(&webhooks(&server, &authority)?)?;
     istiod.wait(|| webhooks_answer(plane))?;
     plane.apply(&[plain_text()])?;
-    Ok((istiod, grpc))
+    Ok((istiod, grpc, http))
 }
 
 /// The configuration of the chart, without mutual TLS and metrics, which need certificates and filters of Istio.
@@ -75,7 +78,12 @@ fn plain_text() -> Value {
 }
 
 fn install_definitions(plane: &ControlPlane) -> Result<(), String> {
-    let files = ["istio/base/files/crd-all.gen.yaml", "crds/rollout-crd.yaml", "crds/service.yaml"];
+    let files = [
+        "istio/base/files/crd-all.gen.yaml",
+        "crds/rollout-crd.yaml",
+        "crds/service.yaml",
+        "crds/gateway-api.yaml",
+    ];
     let mut apply = vec!["apply".to_owned(), "--server-side".to_owned()];
     let mut wait = ["wait", "--for=condition=Established", "--timeout=60s"].map(str::to_owned).to_vec();
     for file in files {

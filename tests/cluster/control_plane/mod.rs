@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::program::free_ports;
 pub(crate) use self::program::{Program, last_lines};
-use crate::kubelet::{ASKS_FOR_PODS, Kubelet};
+use crate::kubelet::{ASKS_FOR_PODS, Kubelet, Pod};
 use crate::project::Ran;
 use crate::tools::tool;
 
@@ -31,6 +31,8 @@ pub(crate) struct ControlPlane {
     kubeconfig: PathBuf,
     /// The port where istiod serves sidecars without TLS.
     xds: u16,
+    /// The port where istiod tells what it knows.
+    debug: u16,
     _dir: tempfile::TempDir,
 }
 
@@ -47,13 +49,13 @@ impl ControlPlane {
         let mut api_server = api_server(path, etcd_port, port)?;
         let kubeconfig = path.join("kubeconfig");
         write(&kubeconfig, kubeconfig_of(path, port).to_string())?;
-        let mut this = Self { kubelet: OnceLock::new(), _programs: vec![etcd], kubeconfig, xds: 0, _dir: dir };
+        let mut this = Self { kubelet: OnceLock::new(), _programs: vec![etcd], kubeconfig, xds: 0, debug: 0, _dir: dir };
         api_server.wait(|| this.kubectl(&["get", "--raw", "/readyz"], "").success().map(drop))?;
         this._programs.push(api_server);
         this._programs.push(controllers(&this.kubeconfig)?);
-        let (istiod, xds) = istio::start(&this)?;
+        let (istiod, xds, debug) = istio::start(&this)?;
         this._programs.push(istiod);
-        this.xds = xds;
+        (this.xds, this.debug) = (xds, debug);
         Ok(this)
     }
 
@@ -83,6 +85,17 @@ impl ControlPlane {
             child.wait_with_output().expect("kubectl ends")
         });
         Ran::of(&output)
+    }
+
+    /// What istiod sends to a pod's proxy: Envoy's `ConfigDump`, without the names of the extensions that it asks for.
+    ///
+    /// # Errors
+    /// If the proxy is not connected.
+    pub(crate) fn sent_to(&self, pod: &Pod) -> Result<Value, String> {
+        let path = format!("/debug/config_dump?proxyID={}.{}", pod.name(), pod.namespace());
+        let server = format!("http://127.0.0.1:{}", self.debug);
+        let dump = self.kubectl(&["--server", &server, "get", "--raw", &path], "").success()?;
+        serde_json::from_str(&dump).map_err(|error| format!("{error}: {dump}"))
     }
 
     /// Creates namespaces, into whose pods istiod injects the sidecar, and their service accounts, as the controller manager

@@ -4,11 +4,15 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::manifest::{is_gateway, text};
+use super::manifest::{role, text};
 
 /// The version of the proxy that istiod and `proxyVersion` in EnvoyFilters see: that of istiod, in
 /// `tests/cluster/modules/istio/go.mod`.
 const ISTIO_VERSION: &str = "1.32.0";
+
+/// The label of pods whose Envoy does not ask for clusters. Those of a waypoint wait for certificates, which the tests lack, and
+/// listeners wait for all clusters.
+pub(crate) const WITHOUT_CLUSTERS: &str = "without-clusters";
 
 /// The bootstrap, with paths as Envoy sees them.
 pub(super) fn bootstrap(pod: &Value, address: Ipv4Addr) -> Value {
@@ -19,9 +23,20 @@ pub(super) fn bootstrap(pod: &Value, address: Ipv4Addr) -> Value {
         "set_node_on_first_message_only": true,
         "grpc_services": [{ "envoy_grpc": { "cluster_name": "xds-grpc" } }],
     });
+    let mut resources = json!({ "ads_config": ads, "cds_config": source, "lds_config": source });
+    if pod["metadata"]["labels"][WITHOUT_CLUSTERS].is_string() {
+        resources["cds_config"].take();
+    }
     json!({
         "node": node(pod, address),
-        "dynamic_resources": { "ads_config": ads, "cds_config": source, "lds_config": source },
+        "dynamic_resources": resources,
+        // The listeners of a waypoint lead to one another.
+        "bootstrap_extensions": [{
+            "name": "envoy.bootstrap.internal_listener",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener",
+            },
+        }],
         "static_resources": { "clusters": [istiod()] },
         "admin": { "address": { "pipe": { "path": "/admin.sock" } } },
     })
@@ -30,7 +45,7 @@ pub(super) fn bootstrap(pod: &Value, address: Ipv4Addr) -> Value {
 /// The node by which istiod recognizes the pod: pkg/model/proxy.go and pilot/pkg/model/context.go of Istio.
 fn node(pod: &Value, address: Ipv4Addr) -> Value {
     let [name, namespace] = ["name", "namespace"].map(|field| text(pod, field));
-    let role = if is_gateway(pod) { "router" } else { "sidecar" };
+    let role = role(pod);
     json!({
         "id": format!("{role}~{address}~{name}.{namespace}~{namespace}.svc.cluster.local"),
         "cluster": format!("{name}.{namespace}"),
@@ -39,6 +54,8 @@ fn node(pod: &Value, address: Ipv4Addr) -> Value {
             "NAME": name,
             "LABELS": pod["metadata"]["labels"],
             "ISTIO_VERSION": ISTIO_VERSION,
+            // The tunnels of the ambient mode need certificates.
+            "DISABLE_HBONE_SEND": "true",
             "INTERCEPTION_MODE": "REDIRECT",
             "CLUSTER_ID": "Kubernetes",
             "SERVICE_ACCOUNT": pod["spec"]["serviceAccountName"],

@@ -20,6 +20,11 @@ pub(super) fn is_gateway(pod: &Value) -> bool {
     items(&pod["spec"]["containers"]).all(|container| container["name"] == "istio-proxy")
 }
 
+/// What the proxy is, as pilot-agent takes it from its arguments: `sidecar`, `router` or `waypoint`.
+pub(super) fn role(pod: &Value) -> &str {
+    proxy(pod).and_then(|proxy| proxy["args"][1].as_str()).unwrap_or("sidecar")
+}
+
 /// The TCP ports of the app. A gateway has none.
 pub(super) fn ports(pod: &Value) -> Vec<u16> {
     let apps = items(&pod["spec"]["containers"]).filter(|container| container["name"] != "istio-proxy");

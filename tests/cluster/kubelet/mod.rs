@@ -35,6 +35,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use self::api::Api;
+pub(crate) use self::bootstrap::WITHOUT_CLUSTERS;
 use self::node::{Node, Shared};
 pub(crate) use self::pod::{Connection, Pod};
 pub(crate) use self::requirements::is_skipped;

@@ -78,8 +78,13 @@ impl Pod {
 
     /// A connection to the first port of the app, through the sidecar.
     pub(crate) fn keep_alive(&self) -> Result<Connection, String> {
+        let [port, ..] = ports(&self.manifest)[..] else { return Err(format!("{self}: it has no app")) };
+        self.connect(port)
+    }
+
+    /// A connection to a port.
+    pub(crate) fn connect(&self, port: u16) -> Result<Connection, String> {
         let connect = || {
-            let [port, ..] = ports(&self.manifest)[..] else { return Err("it has no app".to_owned()) };
             let sandbox = self.sandbox().ok_or("it does not run")?;
             sandbox.connect(port).map_err(|error| format!("port {port}: {error}"))
         };
