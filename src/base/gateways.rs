@@ -101,7 +101,9 @@ fn of_class(base: &Base, object: &Object) -> Result<Deployed, NotDeployed> {
             "an east-west gateway passes encrypted connections on: no filter sees the requests in them",
             "add the filters to the workloads or to their waypoint",
         ),
-        Some(_) => not(format!("the class `{name}` is not istiod's"), CLASSES, "choose one of these classes"),
+        Some(_) => {
+            not(format!("istiod deploys no Gateway of the class `{name}`"), CLASSES, "choose one of these classes")
+        }
         None => not(
             format!("the base has no GatewayClass `{name}`"),
             CLASSES,
@@ -185,7 +187,10 @@ pub(crate) fn parameters(base: &Base, gateway: &Object) -> Result<Option<Paramet
     let invalid = |location, reason: String| Err(Invalid { location, reason });
     let text = |key| reference.get(key).and_then(Node::as_str).unwrap_or_default();
     if (text("group"), text("kind")) != ("", "ConfigMap") {
-        return invalid(reference.location, "istiod reads the parameters of a Gateway from a ConfigMap only".to_owned());
+        return invalid(
+            reference.location,
+            "istiod reads the parameters of a Gateway from a ConfigMap only".to_owned(),
+        );
     }
     let name = text("name").to_owned();
     let Some(object) = config_map(base, gateway, &name) else {

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::gateways::is_gateway;
 use super::{Base, Node, Object, Value};
 use crate::domain::annotation::{
-    COMPONENT_LOG_LEVEL, GATEWAY_PARAMETERS, LOG_LEVEL, MODULE_DIGEST, MODULES_DIGEST, OUR_STATS, PROXY_CONTAINER, STATS_PREFIXES,
-    USER_VOLUME, USER_VOLUME_MOUNT,
+    COMPONENT_LOG_LEVEL, GATEWAY_PARAMETERS, LOG_LEVEL, MODULE_DIGEST, MODULES_DIGEST, OUR_STATS, PROXY_CONTAINER,
+    STATS_PREFIXES, USER_VOLUME, USER_VOLUME_MOUNT,
 };
 use crate::objects::Lock;
 use crate::spec::types::Workload;
@@ -96,9 +96,7 @@ impl Known {
 fn is_marked(object: &Object) -> bool {
     object.kind == "ConfigMap"
         && object.group().is_empty()
-        && [MODULE_DIGEST, GATEWAY_PARAMETERS]
-            .iter()
-            .any(|key| object.at(&["metadata", "annotations", key]).is_some())
+        && [MODULE_DIGEST, GATEWAY_PARAMETERS].iter().any(|key| object.at(&["metadata", "annotations", key]).is_some())
 }
 
 /// Lets Gateways refer to their own parameters again, or to none, and takes the log level of the filters from them.

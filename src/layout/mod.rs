@@ -80,11 +80,11 @@ pub(crate) const PATCHES: &str = "patches/";
 fn object_file(generated: &str, object: &Object) -> File {
     match object {
         Object::ConfigMap(object) => {
-            let path = format!("configmaps/{}/{}.yaml", object.metadata.namespace(), object.metadata.name);
+            let path = config_map_path(object.metadata.namespace(), &object.metadata.name);
             File::new(path, &[generated], object)
         }
         Object::GatewayParameters(object) => {
-            let path = format!("configmaps/{}/{}.yaml", object.metadata.namespace(), object.metadata.name);
+            let path = config_map_path(object.metadata.namespace(), &object.metadata.name);
             File::new(path, &[generated], object)
         }
         Object::EnvoyFilter(object) => {
@@ -96,6 +96,11 @@ fn object_file(generated: &str, object: &Object) -> File {
             File::new(path, &[generated, ARGO_SKIP], patch)
         }
     }
+}
+
+/// The path of a ConfigMap.
+pub(crate) fn config_map_path(namespace: &str, name: &str) -> String {
+    format!("configmaps/{namespace}/{name}.yaml")
 }
 
 /// The path of a workload's patch.

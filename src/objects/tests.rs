@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::*;
 use crate::domain::Kind;
+use crate::yaml::Block;
 
 fn through_yaml<T: Serialize + DeserializeOwned + PartialEq + Debug>(object: &T) -> Result<(), TestCaseError> {
     let mut bytes = Vec::new();
@@ -47,6 +48,17 @@ fn config_map() -> impl Strategy<Value = ConfigMap> {
     (metadata(), any::<bool>(), btree_map(text(), binary, 0..3)).prop_map(|(metadata, immutable, binary_data)| {
         let (api_version, kind) = (CoreV1::default(), ConfigMapKind::default());
         ConfigMap { api_version, kind, metadata, immutable, binary_data }
+    })
+}
+
+fn gateway_parameters() -> impl Strategy<Value = GatewayParameters> {
+    let lines = vec(text(), 0..4).prop_map(|lines| format!("{}\n", lines.join("\n")));
+    let data = btree_map(text(), prop_oneof![text(), lines].prop_map(Block), 0..3);
+    (metadata(), data).prop_map(|(metadata, data)| GatewayParameters {
+        api_version: CoreV1::default(),
+        kind: ConfigMapKind::default(),
+        metadata,
+        data,
     })
 }
 
@@ -162,12 +174,14 @@ fn config_discovery() -> impl Strategy<Value = ConfigDiscovery> {
 }
 
 fn envoy_filter() -> impl Strategy<Value = EnvoyFilter> {
-    (metadata(), strings(), any::<i32>(), vec(config_patch().boxed(), 0..3)).prop_map(
-        |(metadata, labels, priority, config_patches)| EnvoyFilter {
+    let selector = option::of(strings().prop_map(|labels| WorkloadSelector { labels }));
+    let target = (text(), text(), text()).prop_map(|(group, kind, name)| TargetRef { group, kind, name });
+    (metadata(), selector, vec(target, 0..2), any::<i32>(), vec(config_patch().boxed(), 0..3)).prop_map(
+        |(metadata, workload_selector, target_refs, priority, config_patches)| EnvoyFilter {
             api_version: NetworkingV1Alpha3::default(),
             kind: EnvoyFilterKind::default(),
             metadata,
-            spec: EnvoyFilterSpec { workload_selector: WorkloadSelector { labels }, priority, config_patches },
+            spec: EnvoyFilterSpec { workload_selector, target_refs, priority, config_patches },
         },
     )
 }
@@ -197,10 +211,11 @@ fn workload_patch() -> impl Strategy<Value = WorkloadPatch> {
     let spec = (vec(container, 0..2), vec(secret, 0..2), vec(entry(), 0..3))
         .prop_map(|(containers, image_pull_secrets, volumes)| PodSpec { containers, image_pull_secrets, volumes });
     let pod = (strings(), strings()).prop_map(|(annotations, labels)| PodMetadata { annotations, labels });
-    (prop::sample::select(kinds), metadata(), pod, spec).prop_map(|(kind, metadata, pod, spec)| WorkloadPatch {
-        kind: kind.expect("a kind"),
-        metadata,
-        template: PodTemplate { metadata: pod, spec },
+    (prop::sample::select(kinds), metadata(), pod, spec, text()).prop_map(|(kind, metadata, pod, spec, parameters)| {
+        let kind = kind.expect("a kind");
+        let template = PodTemplate { metadata: pod, spec };
+        let change = if kind.is_gateway() { Change::Parameters(parameters) } else { Change::Template(template) };
+        WorkloadPatch { kind, metadata, change }
     })
 }
 
@@ -259,6 +274,11 @@ fn lock() -> impl Strategy<Value = Lock> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parameters_of_gateways_are_read_back(object in gateway_parameters()) {
+        through_yaml(&object)?;
+    }
 
     #[test]
     fn config_maps_are_read_back(object in config_map()) {

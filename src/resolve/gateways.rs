@@ -24,7 +24,7 @@ pub(super) fn resolve(
     } else {
         (Feature::GatewayParameters, "the parameters of a Gateway")
     };
-    version(inputs, (feature, what), at, sink);
+    version(inputs, (feature, what), entry.location, sink);
     if is_waypoint {
         uses.iter().for_each(|one| must_load_late(one, at, sink));
     }
@@ -80,11 +80,14 @@ fn parameters(inputs: &Inputs<'_>, entry: &Entry<'_>, sink: &mut Sink) -> Option
         Err(Invalid { location, reason }) => {
             let kind = entry.kind.map_or("Gateway", Kind::as_str);
             sink.push(
-                Diagnostic::error(Code::MC0540, format!("the parameters of {kind} `{}` cannot be merged: {reason}", object.name))
-                    .at(entry.location)
-                    .related(location, "the parameters of the base")
-                    .note("the Gateway refers to one ConfigMap, so ours repeats what that of the base has")
-                    .help("correct the parameters, or add their ConfigMap to the base"),
+                Diagnostic::error(
+                    Code::MC0540,
+                    format!("the parameters of {kind} `{}` cannot be merged: {reason}", object.name),
+                )
+                .at(entry.location)
+                .related(location, "the parameters of the base")
+                .note("the Gateway refers to one ConfigMap, so ours repeats what that of the base has")
+                .help("correct the parameters, or add their ConfigMap to the base"),
             );
             None
         }

@@ -106,7 +106,8 @@ fn workload<'a>(
     let volume = volume.unwrap_or_else(|| volumes::NAME.to_owned());
     let path = mount_path.unwrap_or_else(|| MOUNT_PATH.to_owned());
     let is_gateway = || uses.iter().any(|one| one.scope.direction == Direction::Gateway);
-    let own_container = by == MountBy::GatewayParameters || entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
+    let own_container =
+        by == MountBy::GatewayParameters || entry.linked.map_or_else(is_gateway, |linked| linked.has_proxy());
     let mount = Mount { by, own_container, path, volume };
     let gateway = gateways::resolve(inputs, entry, &uses, sink);
     let needed = Needed::new(&mount, uses.iter().map(|one| &one.filter.plugin), sink);

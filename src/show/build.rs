@@ -11,7 +11,7 @@ use super::{Binding, Filter, Gate, Setting, Workload, configuration};
 use crate::backend::envoy_filter::{Patch, Plan};
 use crate::diag::{Location, Sources};
 use crate::domain::{Direction, FilterType};
-use crate::layout::patch_path;
+use crate::layout::{config_map_path, patch_path};
 use crate::resolve::Resolved;
 use crate::resolve::mesh::{self, Attachment, Source};
 use crate::resolve::roster::{BoundUse, Entry, Origin};
@@ -69,6 +69,10 @@ impl<'a> Builder<'a> {
             let path = patch_path(&namespace, workload.kind, workload.name.as_str());
             self.resolved.out.join(path).to_string()
         });
+        let parameters = rendered.and_then(|(_, _, patch)| {
+            let path = config_map_path(&namespace, patch.parameters.as_ref()?.as_str());
+            Some(self.resolved.out.join(path).to_string())
+        });
         let reason = rendered.is_none().then(|| "it opts out of bindings".to_owned());
         Workload {
             environment: self.spec.environment.clone(),
@@ -83,6 +87,7 @@ impl<'a> Builder<'a> {
             filters,
             reason,
             patch,
+            parameters,
         }
     }
 

@@ -61,6 +61,8 @@ pub struct Workload {
     pub reason: Option<String>,
     /// The file of its patch, from the current directory; absent if it has no filters.
     pub patch: Option<String>,
+    /// The file of the ConfigMap with its parameters, from the current directory; absent unless it is a Gateway with filters.
+    pub parameters: Option<String>,
 }
 
 /// A value and where it comes from.

@@ -21,9 +21,7 @@ impl<'a> Objects<'a> {
         let envoy_filters = plan.envoy_filters.iter();
         Self {
             config_maps: config_maps.map(|it| ((&it.namespace, it.key.as_str()), it.name.as_str())).collect(),
-            envoy_filters: envoy_filters
-                .map(|it| ((&it.namespace, it.plugin.name.as_str(), &it.target), it))
-                .collect(),
+            envoy_filters: envoy_filters.map(|it| ((&it.namespace, it.plugin.name.as_str(), &it.target), it)).collect(),
         }
     }
 

@@ -66,3 +66,42 @@ impl serde::ser::Error for Error {
         Self(message.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_block_is_read_back_as_it_was() {
+        let texts = [
+            "a: 1\n",
+            "a:\n  b: 1\n\nc: 2\n",
+            "",
+            "\n",
+            "a",
+            "a\n\n",
+            " a\n",
+            "\na\n",
+            "a \nb\n",
+            "a\tb\n",
+            "a\r\nb\n",
+            "a\u{200b}\n",
+            "- a\n# b\n",
+            "ä: €\n",
+            "---\na: |\n  b\n",
+            "a\u{85}b\n",
+            "...\n",
+        ];
+        for text in texts {
+            let mut out = Vec::new();
+            write(&BTreeMap::from([("k", Block(text.to_owned())), ("l", Block("x".to_owned()))]), &mut out).unwrap();
+            let found: BTreeMap<String, Block> = serde_yaml::from_slice(&out).unwrap();
+            assert_eq!(found["k"].0, text, "{}", String::from_utf8_lossy(&out));
+        }
+        let mut out = Vec::new();
+        write(&BTreeMap::from([("k", Block("a:\n  b: 1\n\nc: 2\n".to_owned()))]), &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "k: |\n  a:\n    b: 1\n\n  c: 2\n");
+    }
+}

@@ -59,7 +59,8 @@ fn a_gateway_runs_filters_and_keeps_its_parameters(plane: &ControlPlane) {
         "metadata": { "name": "options", "namespace": NAMESPACE },
         "data": { "deployment": deployment, "service": "spec: { type: ClusterIP }\n" },
     });
-    let redirect = json!({ "type": "RequestRedirect", "requestRedirect": { "hostname": "example.com", "statusCode": 302 } });
+    let redirect =
+        json!({ "type": "RequestRedirect", "requestRedirect": { "hostname": "example.com", "statusCode": 302 } });
     let route = json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
@@ -70,7 +71,9 @@ fn a_gateway_runs_filters_and_keeps_its_parameters(plane: &ControlPlane) {
     plane.apply(&base).expect("applied");
     let before = ready(plane, NAMESPACE);
     let response = |pod: &Pod| pod.connect(PORT)?.get("/").map_err(|error| error.to_string());
-    let plain = wait_until("the gateway redirects", || response(&before).and_then(|it| (it.status == 302).then_some(it).ok_or_else(String::new)));
+    let plain = wait_until("the gateway redirects", || {
+        response(&before).and_then(|it| (it.status == 302).then_some(it).ok_or_else(String::new))
+    });
     assert_eq!(plain.header("x-filtered"), None);
 
     let (project, objects) = rendered(SPEC, &base);
@@ -81,7 +84,9 @@ fn a_gateway_runs_filters_and_keeps_its_parameters(plane: &ControlPlane) {
         let new = pods.iter().find(|pod| pod.name() != before.name() && pod.is_ready()).cloned();
         new.ok_or_else(|| plane.kubelet().describe(&pods))
     });
-    let filtered = wait_until("the gateway redirects", || response(&after).and_then(|it| (it.status == 302).then_some(it).ok_or_else(String::new)));
+    let filtered = wait_until("the gateway redirects", || {
+        response(&after).and_then(|it| (it.status == 302).then_some(it).ok_or_else(String::new))
+    });
     assert_eq!(filtered.header("x-filtered"), Some("yes"));
 
     // What the base itself sets is still there, and what istiod adds.

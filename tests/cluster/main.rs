@@ -61,7 +61,14 @@ fn main() -> ExitCode {
     tests.extend(secrets::tests());
     tests.extend(sources::tests());
     let mut tests: Vec<_> = tests.into_iter().map(|test| (test, false)).collect();
-    let pods = [pods::tests(), loading::tests(), clusters::tests(), gateways::tests(), chains::tests(), sources::tests_with_pods()];
+    let pods = [
+        pods::tests(),
+        loading::tests(),
+        clusters::tests(),
+        gateways::tests(),
+        chains::tests(),
+        sources::tests_with_pods(),
+    ];
     let pods = pods.into_iter().flatten().map(|(name, test)| (format!("pods: {name}"), test));
     tests.extend(pods.map(|test| (test, kubelet::is_skipped())));
 

@@ -9,9 +9,9 @@ use super::{ARGO_PRUNE_LAST, FLUX_NO_SUBSTITUTE, labels, strings};
 use crate::domain::annotation::{GATEWAY_PARAMETERS, MODULES_DIGEST, STATS_PREFIXES};
 use crate::domain::{MountBy, ObjectName};
 use crate::objects::{
-    Change, ConfigMapKind, ConfigMapSource, Container, CoreV1, Entry as _, GatewayParameters, ImageSource, Metadata, PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate,
-    Projected, ProjectedSource, PullSecret, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount,
-    WorkloadPatch,
+    Change, ConfigMapKind, ConfigMapSource, Container, CoreV1, Entry as _, GatewayParameters, ImageSource, Metadata,
+    PROXY_CONTAINER, PodMetadata, PodSpec, PodTemplate, Projected, ProjectedSource, PullSecret, Strings, USER_VOLUME,
+    USER_VOLUME_MOUNT, Volume, VolumeMount, WorkloadPatch,
 };
 use crate::resolve::mesh::{Mesh, Source, Workload};
 use crate::yaml::{self, Block};

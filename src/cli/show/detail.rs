@@ -36,6 +36,9 @@ pub(super) fn workload(workload: &Workload) -> String {
     if let Some(patch) = &workload.patch {
         page.row(2, "patch", patch, None);
     }
+    if let Some(parameters) = &workload.parameters {
+        page.row(2, "parameters", parameters, None);
+    }
     if let Some(reason) = &workload.reason {
         page.row(2, "filters", &format!("none: {reason}"), None);
     }

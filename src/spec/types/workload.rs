@@ -38,9 +38,10 @@ pub(crate) struct Workload {
     pub(crate) filters: Option<Spanned<Vec<Spanned<Use>>>>,
     /// The bindings that may add filters: `true`, `false`, or filters that no binding adds, as `["!NAME"]`. Default: `true`.
     pub(crate) bindings: Option<Spanned<Bindings>>,
-    /// The traffic that the filters see. Default: `inbound`.
+    /// The traffic that the filters see. Default: `gateway` for a gateway, otherwise `inbound`.
     pub(crate) direction: Option<Spanned<Direction>>,
-    /// How the modules are mounted into the proxy. Default: `container` with the direction `gateway`, otherwise `annotation`.
+    /// How the modules are mounted into the proxy. Default: `gateway-parameters` for a Gateway, `container` with the direction
+    /// `gateway`, otherwise `annotation`.
     pub(crate) mount: Option<Spanned<MountBy>>,
     /// The directory in the proxy where the modules are mounted. Default: `/var/local/lib/wasm-filters`.
     pub(crate) mount_path: Option<Spanned<String>>,

@@ -145,7 +145,11 @@ impl Patch {
 fn cluster(patch: ConfigPatch) -> Result<String, String> {
     let ChainFilter { name, cluster_type, .. } = patch.patch.value;
     match (patch.patch.operation, cluster_type, patch.matches.context) {
-        (Operation::Add, Some(_), PatchContext::SidecarOutbound | PatchContext::SidecarInbound | PatchContext::Gateway) => Ok(name),
+        (
+            Operation::Add,
+            Some(_),
+            PatchContext::SidecarOutbound | PatchContext::SidecarInbound | PatchContext::Gateway,
+        ) => Ok(name),
         (operation, _, context) => {
             Err(format!("mesh-compile renders no cluster `{name}` by {operation:?} in {context:?}"))
         }

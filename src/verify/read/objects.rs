@@ -33,7 +33,11 @@ pub(super) struct Objects {
 enum PatchedPod {
     Known(Box<Pod>),
     /// The pod of a Gateway is in another file.
-    Elsewhere { path: String, namespace: Option<String>, parameters: String },
+    Elsewhere {
+        path: String,
+        namespace: Option<String>,
+        parameters: String,
+    },
 }
 
 /// The content of a file.
@@ -134,7 +138,8 @@ impl PatchedPod {
         let of_path = path.strip_prefix(PATCHES).and_then(|path| path.split_once('/')).map(|(namespace, _)| namespace);
         let key = (of_path.unwrap_or_default().to_owned(), name);
         let template = parameters.get(&key).cloned();
-        let template = template.ok_or_else(|| format!("`{path}` names the ConfigMap `{}`, which is not rendered", key.1))?;
+        let template =
+            template.ok_or_else(|| format!("`{path}` names the ConfigMap `{}`, which is not rendered", key.1))?;
         Pod::read(&path, namespace, template).map_err(|error| message(&path, &error))
     }
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::objects::Objects;
 use crate::objects::{
-    GatewayParameters, KeyToPath, PROXY_CONTAINER, PodMetadata, PodTemplate, Strings, USER_VOLUME, USER_VOLUME_MOUNT, Volume, VolumeMount,
+    GatewayParameters, KeyToPath, PROXY_CONTAINER, PodMetadata, PodTemplate, Strings, USER_VOLUME, USER_VOLUME_MOUNT,
+    Volume, VolumeMount,
 };
 use crate::verify::subject::Module;
 

@@ -78,12 +78,8 @@ fn plain_text() -> Value {
 }
 
 fn install_definitions(plane: &ControlPlane) -> Result<(), String> {
-    let files = [
-        "istio/base/files/crd-all.gen.yaml",
-        "crds/rollout-crd.yaml",
-        "crds/service.yaml",
-        "crds/gateway-api.yaml",
-    ];
+    let files =
+        ["istio/base/files/crd-all.gen.yaml", "crds/rollout-crd.yaml", "crds/service.yaml", "crds/gateway-api.yaml"];
     let mut apply = vec!["apply".to_owned(), "--server-side".to_owned()];
     let mut wait = ["wait", "--for=condition=Established", "--timeout=60s"].map(str::to_owned).to_vec();
     for file in files {

@@ -49,7 +49,8 @@ impl ControlPlane {
         let mut api_server = api_server(path, etcd_port, port)?;
         let kubeconfig = path.join("kubeconfig");
         write(&kubeconfig, kubeconfig_of(path, port).to_string())?;
-        let mut this = Self { kubelet: OnceLock::new(), _programs: vec![etcd], kubeconfig, xds: 0, debug: 0, _dir: dir };
+        let mut this =
+            Self { kubelet: OnceLock::new(), _programs: vec![etcd], kubeconfig, xds: 0, debug: 0, _dir: dir };
         api_server.wait(|| this.kubectl(&["get", "--raw", "/readyz"], "").success().map(drop))?;
         this._programs.push(api_server);
         this._programs.push(controllers(&this.kubeconfig)?);

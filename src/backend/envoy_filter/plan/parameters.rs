@@ -10,7 +10,9 @@ use crate::resolve::template::{Scope, WorkloadVars};
 /// The names, in the order of the workloads. `None` for a workload that is no Gateway, and if an error was reported.
 pub(super) fn plan(context: &Context<'_>, used: &mut UsedNames, sink: &mut Sink) -> Vec<Option<ObjectName>> {
     let workloads = context.mesh.workloads.iter();
-    workloads.map(|workload| workload.gateway.is_some().then(|| name(context, workload, used, sink)).flatten()).collect()
+    workloads
+        .map(|workload| workload.gateway.is_some().then(|| name(context, workload, used, sink)).flatten())
+        .collect()
 }
 
 fn name(context: &Context<'_>, workload: &Workload, used: &mut UsedNames, sink: &mut Sink) -> Option<ObjectName> {
