@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use super::{Linked, is_per_workload};
 use crate::base::Node;
 use crate::diag::{Code, Diagnostic, Location, Sink};
+use crate::domain::annotation::GATEWAY_NAME;
 use crate::domain::{LabelKey, LabelValue};
 use crate::spec::Spec;
 
 /// The labels of `spec.selector.matchLabels`. Labels that the pod template adds to them are left out: some change with every
 /// release. `None` if the object has no such labels, which is reported where the selector is needed.
 pub(crate) fn of(spec: &Spec, linked: &Linked<'_>, at: Location, sink: &mut Sink) -> BTreeMap<LabelKey, LabelValue> {
+    if linked.kind.is_gateway() {
+        let name = LabelValue::new(&linked.object.name).ok();
+        return LabelKey::new(GATEWAY_NAME).ok().zip(name).into_iter().collect();
+    }
     let selector = linked.kind.selector_path().and_then(|path| linked.object.at(&path));
     let expressions = selector.and_then(|it| it.entry("matchExpressions")).filter(|it| !it.value.items().is_empty());
     let labels = selector.and_then(|it| it.get("matchLabels")).map_or(&[][..], Node::entries);

@@ -98,8 +98,18 @@ pub(super) fn of_parameters(parameters: &GatewayParameters) -> Result<PodTemplat
     serde_json::from_value(known).map_err(|error| error.to_string())
 }
 
+/// The entries of a list, without the directives of a strategic merge patch.
 fn list(value: &Value) -> Value {
-    if value.is_null() { json!([]) } else { value.clone() }
+    let entries = value.as_array().into_iter().flatten();
+    entries.filter(|entry| entry.get("$patch").is_none_or(|it| it == "merge")).map(without_directive).collect()
+}
+
+fn without_directive(entry: &Value) -> Value {
+    let mut entry = entry.clone();
+    if let Some(fields) = entry.as_object_mut() {
+        fields.remove("$patch");
+    }
+    entry
 }
 
 fn map(value: &Value) -> Value {
